@@ -8,7 +8,7 @@ prevents an act on one dossier, shown to the person who tried. Codes never chang
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -30,23 +30,36 @@ class Position:
 
 NOWHERE: Final = Position("", 0, 0)
 ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a family of errors
+_UNREADABLE: Final = frozenset("YSNE")  # families of what the compiler cannot read
+_OF_FILE: Final = "N309"  # the name of the file, which is no part of its text
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of a definition.
 
-    `facts` are the values of its message (names, amounts, close names), never wording.
+    `facts` are the values of its message (names, amounts, close names), never wording. `kept`: the problem is in a
+    text that was already published.
     """
 
     code: str
     where: Position
     facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
+    kept: bool = field(default=False, compare=False)
 
     @property
     def is_error(self) -> bool:
-        """Whether the problem forbids publication. Advice (family V, and `ADVICE`) does not."""
-        return not self.code.startswith("V") and self.code not in ADVICE
+        """Whether the problem forbids publication. Advice (family V, `ADVICE`, a published text) does not."""
+        return not self.kept and not self.code.startswith("V") and self.code not in ADVICE
+
+    @property
+    def prevents_building(self) -> bool:
+        """Whether the compiler cannot give the text its meaning. A rule or a proof that fails does not."""
+        return self.is_error and self.code[0] in _UNREADABLE
+
+    def in_kept_text(self) -> Problem:
+        """Return the problem as it counts in a published text: as advice. The name of a file remains an error."""
+        return self if self.code == _OF_FILE else replace(self, kept=True)
 
     def sort_key(self) -> tuple[Position, str]:
         """Return the key that sorts problems by position, then code."""
@@ -78,6 +91,10 @@ class Report:
     def advice(self) -> tuple[Problem, ...]:
         """The problems that do not forbid publication."""
         return tuple(p for p in self.problems if not p.is_error)
+
+    def in_kept_text(self) -> Report:
+        """Return the report of a published text, whose errors count as advice."""
+        return Report(tuple(one.in_kept_text() for one in self.problems))
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(self.problems)

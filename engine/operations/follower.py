@@ -236,7 +236,7 @@ class Follower:
             return self._refuse(ctx, origin, outside)
         try:
             self._read = catalogue = load_catalogue(self.mirror.laid_out(commit), self._index)
-            known = decided(ctx.store, catalogue.procedures)
+            known = decided(ctx.store, (*catalogue.procedures, *catalogue.warnings))
             found = candidates(catalogue, known, now)
             gates = examine(
                 arranged(catalogue, known, {}, now),
@@ -358,7 +358,7 @@ class Follower:
         loaded = (one for one in (self._read, ctx.catalogue) if one is not None and one.folder == folder)
         catalogue = next(loaded, None) or load_catalogue(folder, self._index)
         self._read = None
-        known = decided(ctx.store, catalogue.procedures)
+        known = decided(ctx.store, (*catalogue.procedures, *catalogue.warnings))
         return replace(ctx, catalogue=arranged(catalogue, known, {}, ctx.now()), published=known.n)
 
 

@@ -16,9 +16,10 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from engine.core.clock import local_day
-from engine.core.problems import Refused
+from engine.core.problems import Refused, Report
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.catalogue.check import check_definition
+from engine.language.catalogue.kept_texts import fingerprints_in, with_kept
 from engine.language.compiler.shared_files import Shared, load_shared
 from engine.model import Procedure
 from engine.model.directory import Directory
@@ -54,6 +55,9 @@ class Trial:
     dirty: bool
     refused: int = 0  # refused commits before this one; the edition in force before them is compared
     alone: Alone = ""
+    advice: Report = field(
+        default_factory=Report
+    )  # errors of texts that the other reference contains, and that the commit does not change
 
     @property
     def passed(self) -> bool:
@@ -85,12 +89,15 @@ def tried(folder: Path, reference: str, against: str, branch: str, judge: Judge,
                 named, alone = _named_from(root, named, other, evaluated), "" if evaluated else "none_let_in"
                 other = evaluated
         before = past.at(other)
+        taken = fingerprints_in(before)
+        before, after = with_kept(before, taken), with_kept(after, taken)
         found = tuple(_candidates(before, after))
         yield Trial(
             reference, origin_of(root, commit, "", branch), named, other, found,
             tuple(sorted(before.procedures.keys() - after.procedures.keys() - after.warnings.keys())),
             past.gates(before, after), after.directory, past.places, local_day(now),
             reference == HERE and bool(ask_git(root, "status", "--porcelain", "--", f":(literal){within}")), refused, alone,
+            Report.of(one for report in after.reports.values() for one in report if one.kept),
         )  # fmt: skip
 
 
@@ -228,7 +235,7 @@ class _Past:
         if file not in self.single:
             self.single[file] = check_definition(
                 file.read_bytes(), str(file), self.shared[file.parent], lint=False
-            ).procedure  # fmt: skip
+            ).built  # fmt: skip
         return self.single[file]
 
 

@@ -163,11 +163,15 @@ def _unread(catalogue: Catalogue) -> list[Problem]:
 
 
 def faults_of(catalogue: Catalogue, one: CandidateEdition, judge: Judge, day: date) -> Iterator[tuple[str, Problem]]:
-    """Yield the problems that forbid publishing one edition, each with the name of its gate."""
+    """Yield the problems that forbid publishing one edition, each with the name of its gate.
+
+    A text that was already published is not proven again.
+    """
     number = renumbered(catalogue, one.procedure, one.kept)
     if number is not None:
         yield EDITION, number
-    for fault in judge.prove(one.procedure, catalogue.directory, day):
+    published = any(kept.fingerprint == one.procedure.fingerprint for kept in one.kept)
+    for fault in () if published else judge.prove(one.procedure, catalogue.directory, day):
         if fault.is_error:
             yield PROOFS, fault
     for failure in judge.play(one.procedure, catalogue.shared):

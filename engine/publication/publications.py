@@ -18,6 +18,7 @@ from engine.core.problems import Problem, Refused, Report, refusal
 from engine.core.values import Plain
 from engine.journal.chain import JournalEntry, seal
 from engine.language.catalogue.catalogue import Catalogue, EditionMissing, KeptOf
+from engine.language.catalogue.kept_texts import with_kept
 from engine.language.compiler.compile import fingerprint_of
 from engine.model import Procedure
 from engine.publication.gates import CandidateEdition, Judge, faults_of, renumbered, same_meaning
@@ -61,6 +62,11 @@ class Decided:
         """Return the line of a procedure, empty when nothing was published."""
         return self.lines.get(procedure, PublishedLine())
 
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """The fingerprints of all stored editions."""
+        return frozenset(one.fingerprint for editions in self.kept.values() for one in editions)
+
 
 def decided(store: Store, names: Iterable[str]) -> Decided:
     """Load the publications in the store.
@@ -90,12 +96,14 @@ def text_in(store: Store) -> KeptOf:
 
 def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report], now: datetime) -> Catalogue:
     """Return the catalogue that serves the published editions and contains every earlier one."""
-    whole = catalogue.with_editions((one for editions in known.kept.values() for one in editions), known.text)
+    whole = with_kept(catalogue, known.fingerprints)
+    whole = whole.with_editions((one for editions in known.kept.values() for one in editions), known.text)
     return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
 
 
 def candidates(files: Catalogue, known: Decided, now: datetime) -> list[CandidateEdition]:
     """Return the editions of the files that differ from the last of their line, without withdrawn ones."""
+    files = with_kept(files, known.fingerprints)
     lines = ((one, known.line(one.id)) for one in files.written)
     others = [(one, line) for one, line in lines if one.fingerprint not in (*line.standing[-1:], *line.withdrawn)]
     if not others:

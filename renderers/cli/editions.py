@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import click
 
+from engine.core.problems import Refused
 from engine.language.catalogue.catalogue import check_definition
 from engine.language.compiler.compile import build_procedure
 from engine.language.compiler.shared_files import Shared, load_shared
@@ -71,6 +72,22 @@ def proposed_edition(
     shared = shared_for(definition)
     with at_reference(definition, against) as revision:
         return reader.at(revision, shared), shared.directory
+
+
+def fingerprint_at(definition: Path, reference: str, today: Shared) -> str:
+    """Return the fingerprint of a definition at a git reference, empty if it was missing or cannot be compiled.
+
+    Raises Refused if git fails.
+    """
+    try:
+        with at_reference(definition, reference) as revision:
+            shared = load_shared(revision.folder)[0] if any(revision.folder.iterdir()) else today
+            built = check_definition(revision.text, str(definition), shared, lint=False).built
+    except Refused as refused:
+        if refused.reason.code != "git_no_such_file":
+            raise
+        return ""
+    return built.fingerprint if built is not None else ""
 
 
 class _Reader:

@@ -68,7 +68,10 @@ def console() -> None:
 @click.option("--strict", is_flag=True, help="advice counts as a problem")
 @click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P10 out")
 @click.option("--fix", is_flag=True, help="first make the repairs that have one meaning only, and show them")
-def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool, fix: bool) -> None:
+@click.option("--against", default="", metavar="REF", help="errors of a text that REF already contains are advice")
+def lint(
+    paths: tuple[Path, ...], form: str, language: str, strict: bool, no_proofs: bool, fix: bool, against: str
+) -> None:
     """Check definitions (files or folders; `procedures` by default) and print all problems.
 
     Proofs are included when the solver is installed. Exit codes: 0 nothing forbids publication; 1 an error,
@@ -86,7 +89,7 @@ def lint(paths: tuple[Path, ...], form: str, language: str, strict: bool, no_pro
     keys = keys_of(files, day, proofs)
     known = CheckCache.load(cache_folder() / "proved.json")
     unsure = [file for file in files if not known.knows(keys[file])]
-    found, clean, sources = found_in(unsure, proofs) if unsure else ([], [], {})
+    found, clean, sources = found_in(unsure, proofs, against, language) if unsure else ([], [], {})
     if clean:
         CheckCache.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
     report = Report.of(found)
@@ -112,16 +115,38 @@ def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
     return {file: file_key(file, f"{shared[shared_folder(file)]} {served[file]}", day, proofs) for file in files}
 
 
-def found_in(files: Sequence[Path], proofs: bool) -> tuple[list[Problem], list[Path], dict[str, str]]:
-    """Return the problems of files and their shared files, the files without problem, and the texts."""
+def found_in(
+    files: Sequence[Path], proofs: bool, against: str = "", language: str = "fr"
+) -> tuple[list[Problem], list[Path], dict[str, str]]:
+    """Return the problems of files and their shared files, the files without problem, and the texts.
+
+    Errors of a text that the git reference `against` contains are advice.
+    """
     from engine.core.problems import Problem
 
     checked, beside, sources = check_files(files)
     problems = [problem for problem in beside if isinstance(problem, Problem)]
-    problems += [problem for _, one in checked for problem in one.report]
-    if proofs:
-        problems += proofs_of(checked, SECONDS_IN_LINT, again=False)
+    for file, one in checked:
+        kept = _kept_at(file, one, against, language)
+        judged = one.with_kept(kept)
+        proven = proofs_of([(file, judged)], SECONDS_IN_LINT, again=False) if proofs else []
+        problems += [*judged.report, *(problem.in_kept_text() if kept else problem for problem in proven)]
     return problems, [] if problems else list(files), sources
+
+
+def _kept_at(file: Path, one: Checked, against: str, language: str) -> frozenset[str]:
+    """Return the fingerprint of the text if the git reference contains it. Raises ClickException if git fails."""
+    from engine.core.problems import Refused
+    from renderers.cli.editions import fingerprint_at
+    from renderers.i18n.translations import load_words
+
+    if not against or one.built is None:
+        return frozenset()
+    try:
+        there = fingerprint_at(file, against, shared_for(file, {})[0])
+    except Refused as refused:
+        raise click.ClickException(load_words().refusal(refused.reason.code, refused.reason.facts, language)) from None
+    return frozenset({there}) & {one.built.fingerprint}
 
 
 def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool = True) -> list[Problem]:

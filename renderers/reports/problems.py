@@ -39,12 +39,14 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "in": "dans", "of": "sur", "file": "fichier", "files": "fichiers", "errors": "erreurs", "advices": "conseils",
         "closed": "Publication refusée tant qu'il reste des erreurs.", "cause": "Pourquoi", "bad": "Refusé",
         "advised": "Signalé", "good": "Accepté", "colon": " : ",
+        "kept": "Ce texte est déjà publié et reste valable. Une fois modifié, il sera refusé.",
     },
     "en": {
         "error": "error", "advice": "advice", "help": "help", "see": "learn more", "none": "No problem", "in": "in",
         "of": "of", "file": "file", "files": "files", "errors": "errors", "advices": "pieces of advice",
         "closed": "Publication is refused as long as errors remain.", "cause": "Why", "bad": "Refused",
         "advised": "Pointed out", "good": "Accepted", "colon": ": ",
+        "kept": "This text is already published and stays valid. Once changed, it will be refused.",
     },
 }  # fmt: skip
 
@@ -89,7 +91,7 @@ def render_problem(problem: Problem, sources: Sources, language: str = REFERENCE
     excerpt = _excerpt(problem, sources.get(where.file, ""), paint, tone)
     if excerpt:
         lines += [f"{gutter} {paint(_BLUE, '|')}", *excerpt, f"{gutter} {paint(_BLUE, '|')}"]
-    help_ = advice(problem, language)
+    help_ = _help(problem, language)
     fixed = correction(problem, sources)
     if help_:
         lines.append(f"{gutter} {paint(_BLUE, '=')} {words['help']}{words['colon']}{help_}")
@@ -184,6 +186,12 @@ def explain(code: str, language: str = REFERENCE) -> str | None:
     return "\n\n".join(parts) + "\n"
 
 
+def _help(problem: Problem, language: str) -> str:
+    """Return what to write instead. For a published text, also say why its error is only advice."""
+    said = (advice(problem, language), _words(language)["kept"] if problem.kept else "")
+    return ". ".join(filter(None, said))
+
+
 def _words(language: str) -> Mapping[str, str]:
     return _WORDS.get(language, _WORDS[REFERENCE])
 
@@ -199,7 +207,7 @@ def _short(report: Report, sources: Sources, language: str) -> str:
     """Return `file:line:column CODE message → repair`, one line for each problem."""
     lines = []
     for one in report:
-        help_ = advice(one, language)
+        help_ = _help(one, language)
         repair = f" → {help_}" if help_ else ""
         lines.append(f"{visible(str(one.where))} {one.code} {message(one, language)}{repair}\n")
     return "".join(lines)
@@ -225,7 +233,7 @@ def _plain(problem: Problem, sources: Sources, language: str) -> dict[str, Any]:
         "column": where.column,
         "width": where.width,
         "message": message(problem, language),
-        "help": advice(problem, language),
+        "help": _help(problem, language),
         "fix": {"old": fixed.old, "new": fixed.new} if fixed else None,
         "facts": {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in problem.facts.items()},
     }
@@ -236,7 +244,7 @@ def _github(report: Report, sources: Sources, language: str) -> str:
     lines = []
     for one in report:
         level, where = "error" if one.is_error else "warning", one.where
-        help_ = advice(one, language)
+        help_ = _help(one, language)
         said = message(one, language) + (f"\n{help_}" if help_ else "")
         end = where.column + where.width
         place: dict[str, str | int] = {"file": where.file, "line": where.line, "col": where.column, "endColumn": end}
@@ -266,7 +274,7 @@ def _sarif(report: Report, sources: Sources, language: str) -> str:
 
 
 def _result(problem: Problem, sources: Sources, language: str, rule: int) -> dict[str, Any]:
-    where, fixed, help_ = problem.where, correction(problem, sources), advice(problem, language)
+    where, fixed, help_ = problem.where, correction(problem, sources), _help(problem, language)
     artifact = {"uri": where.file or "procedures"}
     region = {
         "startLine": max(1, where.line),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
+from engine.core.problems import Problem, Report
 from engine.publication.dry_run import Trial
-from engine.publication.gates import problem_of
+from engine.publication.gates import found_of, problem_of
 from engine.records.codec import to_plain
 from engine.records.publications import GateFinding
 from renderers.i18n.problem_messages import message, visible
 from renderers.i18n.translations import Translations, in_language
 from renderers.reports.changes import Comparison
 from renderers.reports.changes_report import Sides, render_changes
-from renderers.reports.problems import annotation
+from renderers.reports.problems import annotation, render_problem, render_report
 from renderers.reports.publication import PublicationWriter, change_sentence
 
 _PAINT: Final[Mapping[bool, str]] = {True: "\x1b[32m", False: "\x1b[1;31m"}
@@ -98,6 +100,16 @@ class _Report:
                 render_changes(compared, self.words, form=form, language=self.language, sides=sides, colour=colour),
             )
 
+    def advice(self) -> Iterator[str]:
+        """Yield the errors of published texts that the commit does not change, as advice."""
+        for one in self.one.advice:
+            texts = {self.one.places.name(one.where.file): self.one.places.text(one.where.file)}
+            yield render_problem(self._named(one), texts, self.language).rstrip("\n")
+
+    def _named(self, one: Problem) -> Problem:
+        """Return a problem whose file has the name that its authors know."""
+        return replace(one, where=replace(one.where, file=self.one.places.name(one.where.file)))
+
     # -- forms
 
     def text(self) -> str:
@@ -109,6 +121,7 @@ class _Report:
                 lines += ["", *(f"      {line}".rstrip() for line in finding.split("\n")), ""]
             if gate.more:
                 lines.append(f"      {gate.more}")
+        lines += ["", *self.advice(), ""] if self.one.advice else []
         for _, sheet in self.sheets("text"):
             lines += ["", sheet.rstrip("\n")]
         end = list(self.end())
@@ -134,6 +147,8 @@ class _Report:
             lines.append(f"- {'✅' if gate.passed else '❌'} {gate.name}" + (f" ({gate.more})" if gate.more else ""))
             for finding in gate.findings:
                 lines += ["", *_fenced(finding, "  "), ""]
+        for finding in self.advice():
+            lines += ["", *_fenced(finding)]
         for name, sheet in self.sheets("text"):
             sentence = change_sentence(self.comparisons[name], self.words, self.language)
             lines += ["", f"**{name}** : {_inline(sentence)}", "", f"<details><summary>{name}</summary>", ""]
@@ -145,6 +160,9 @@ class _Report:
         for gate in self.one.gates:
             for found in gate.found:
                 lines.append(_annotated(found, self._said(found), self.writer.say(f"gate.{gate.name}")))
+        if self.one.advice:
+            named = Report(tuple(map(self._named, self.one.advice)))
+            lines.append(render_report(named, {}, form="github", language=self.language))
         lines += [sheet for _, sheet in self.sheets("github")]
         level = "notice" if self.one.passed else "error"
         return "".join([*lines, annotation(level, "\n".join(self.end()), title=next(self.head()))])
@@ -175,6 +193,7 @@ class _Report:
                 for candidate in one.candidates
             ],
             "removed": list(one.removed),
+            "advice": [to_plain(found_of(found, one.places)) for found in one.advice],
         }
         return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
 

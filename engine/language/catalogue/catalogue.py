@@ -368,7 +368,7 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
     }
     if index is not None and seen != known and index.key == key_of(folder):
         index.write(folder, seen)
-    return _serving(Catalogue(
+    return put_in_service(Catalogue(
         shared,
         MappingProxyType({}),
         folder,
@@ -381,7 +381,7 @@ def _read(folder: Path, before: Catalogue | None, anew: bool, index: Index | Non
     ), before)  # fmt: skip
 
 
-def _serving(read: Catalogue, before: Catalogue | None) -> Catalogue:
+def put_in_service(read: Catalogue, before: Catalogue | None) -> Catalogue:
     """The catalogue just read, with the earlier edition in service where a file became invalid or disappeared."""
     former = entries_of(before.procedures) if before else {}
     serving: dict[str, Entry] = {}
@@ -428,8 +428,8 @@ def _see(
         return replace(known, stamp=stamp)
     checked = check_definition(data, str(path), shared, served=True)
     procedure = checked.procedure
-    return IndexedFile(
-        stamp, digest, store.add(procedure, name, digest) if store and procedure else procedure, checked.report
+    return IndexedFile.of(
+        stamp, digest, checked, store.add(procedure, name, digest) if store and procedure else procedure
     )
 
 

@@ -6,7 +6,7 @@ All problems are reported at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePath
@@ -30,10 +30,21 @@ _KEBAB: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of one check: the procedure unless a problem forbids publication, and all problems."""
+    """The result of one check: the procedure unless a problem forbids publication, and all problems.
+
+    `built`: the procedure if the text can be compiled, even when a rule forbids its publication.
+    """
 
     procedure: Procedure | None
     report: Report
+    built: Procedure | None = None
+
+    def with_kept(self, fingerprints: Container[str]) -> Checked:
+        """Return the result for a folder where the texts of these fingerprints are already published."""
+        if self.built is None or self.built.fingerprint not in fingerprints:
+            return self
+        report = self.report.in_kept_text()
+        return Checked(None if report.errors else self.built, report, self.built)
 
 
 def check_definition(
@@ -64,11 +75,11 @@ def check_definition(
     shape, built = _names_refused(shape, built)
     found = [*shape, *_not_said_yet(built, shape), *_misnamed(source, served)]
     if procedure is None or any(one.is_error for one in found):
-        return Checked(None, Report.of(found))
+        return Checked(None, Report.of(found), procedure)
     if lint:
         found = set_aside(procedure, [*found, *run_rules(procedure, shared.directory)], day)
     report = Report.of(found)
-    return Checked(None if report.errors else procedure, report)
+    return Checked(None if report.errors else procedure, report, procedure)
 
 
 def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterator[Problem]:

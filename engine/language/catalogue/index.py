@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 
 from engine.core.problems import Position, Problem, Report, problem
 from engine.language.catalogue.cache import key_of, shared_digests
+from engine.language.catalogue.check import Checked
 from engine.language.catalogue.loader import (
     FINGERPRINT,
     EditionMissing,
@@ -35,7 +36,7 @@ from engine.language.catalogue.loader import (
 Stamp: TypeAlias = int  # two times of change in nanoseconds and a size in bytes, joined
 
 NO_STAMP: Final[Stamp] = 0
-_FORMAT: Final = "guichet-index-4"
+_FORMAT: Final = "guichet-index-5"
 _TOUCHED: Final = 64  # bits of a stamp
 _SIZE: Final = 48
 _GRAIN: Final = 2_000_000_000  # nanoseconds in which two changes of a file may look like one
@@ -44,12 +45,22 @@ _CLEAN: Final = Report()
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """A file as it was when last read, with its entry when no problem forbids publication."""
+    """A file as it was when last read, with its entry when no problem forbids publication.
+
+    `refused`: the fingerprint of a text that can be compiled although a problem forbids its publication.
+    """
 
     stamp: Stamp
     digest: bytes
     entry: Entry | None
     report: Report
+    refused: str = ""
+
+    @classmethod
+    def of(cls, stamp: Stamp, digest: bytes, checked: Checked, entry: Entry | None) -> IndexedFile:
+        """Return the result of a check that was just made."""
+        refused = checked.built.fingerprint if checked.built is not None and checked.procedure is None else ""
+        return cls(stamp, digest, entry, checked.report, refused)
 
 
 @dataclass(slots=True)
@@ -140,8 +151,8 @@ def write_line(name: str, one: IndexedFile, folder: Path) -> str:
     """Return the row of one file. Raises `EditionMissing` when the summary of its entry cannot be read."""
     found = [_plain(problem_, folder) for problem_ in one.report]
     report = json.dumps(found, separators=(",", ":")) if found else ""
-    cells = [name, str(one.stamp), one.digest.hex(), report]
-    if one.entry is not None:
+    cells = [name, str(one.stamp), one.digest.hex(), report, one.refused]
+    if one.entry is not None and not one.refused:  # a refused text is in service only where it is known as published
         procedure = one.entry if isinstance(one.entry, UnloadedProcedure) else closed(one.entry)
         days = (day.isoformat() if day else "" for day in (procedure.from_, procedure.until))
         cells += [procedure.id, str(procedure.edition), procedure.fingerprint, *days, procedure.line]
@@ -157,13 +168,13 @@ def read_line(line: str, folder: Path) -> tuple[str, IndexedFile]:
 def _seen(cells: list[str], folder: str, limit: int, rows: IndexRows | None = None, place: int = 0) -> IndexedFile:
     stamp, digest = int(cells[1]), bytes.fromhex(cells[2])
     report = Report(tuple(_problem(one, folder) for one in json.loads(cells[3]))) if cells[3] else _CLEAN
-    entry = _closed(cells, rows, place, digest) if len(cells) > 4 else None
-    return IndexedFile(stamp if _touched(stamp) < limit else NO_STAMP, digest, entry, report)
+    entry = _closed(cells, rows, place, digest) if len(cells) > FINGERPRINT else None
+    return IndexedFile(stamp if _touched(stamp) < limit else NO_STAMP, digest, entry, report, cells[4])
 
 
 def _closed(cells: list[str], rows: IndexRows | None = None, place: int = 0, digest: bytes = b"") -> UnloadedProcedure:
     """The entry of a row. When the row is in a file, the summary stays there."""
-    file, _, _, _, name, edition, fingerprint, first, last, line = cells
+    file, _, _, _, _, name, edition, fingerprint, first, last, line = cells
     kept = line if rows is None else place
     return UnloadedProcedure(name, int(edition), fingerprint, _day(first), _day(last), kept, file, digest, rows)
 

@@ -27,7 +27,7 @@ from engine.model.directory import Directory
 from engine.model.summary import EditionSummary, read_summary, summarize, write_summary
 
 MOST_OPEN: Final = 128  # procedures of some 300 KB
-FINGERPRINT: Final = 6  # its cell in a row of an index; the last cell is the summary
+FINGERPRINT: Final = 7  # its cell in a row of an index; the last cell is the summary
 _LENGTH: Final = 24  # bits of a place
 
 K = TypeVar("K")
@@ -232,7 +232,7 @@ class ProcedureLoader:
         if hashlib.sha256(data).digest() != entry.digest:
             return None
         found = check_definition(data, str(path), self._shared, lint=False, served=True, sound=self._sound)
-        procedure = found.procedure
+        procedure = found.built  # already published, so no rule matters
         return procedure if procedure is not None and procedure.fingerprint == entry.fingerprint else None
 
     def _from_kept(self, entry: UnloadedProcedure, kept: KeptOf | None) -> Procedure | None:

@@ -51,7 +51,7 @@ def _check(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
         with suppress(OSError):
             data = (folder / name).read_bytes()
             checked = check_definition(data, str(folder / name), shared, served=True)
-            seen = IndexedFile(int(stamp), hashlib.sha256(data).digest(), checked.procedure, checked.report)
+            seen = IndexedFile.of(int(stamp), hashlib.sha256(data).digest(), checked, checked.procedure)
             yield write_line(name, seen, folder)
 
 

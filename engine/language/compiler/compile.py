@@ -40,7 +40,7 @@ from engine.model.types import Expression
 
 
 def build_procedure(source: Source, shared: Shared) -> tuple[Procedure | None, list[Problem]]:
-    """Return the compiled procedure and all faults of names and expressions. None when one is an error."""
+    """Return the compiled procedure and all faults of names and expressions. None when one prevents it."""
     placed, problems = combine(source, shared.blocks, shared.presets)
     return build_spliced(placed, problems, shared)
 
@@ -50,7 +50,7 @@ def build_spliced(
 ) -> tuple[Procedure | None, list[Problem]]:
     """Return the compiled procedure and all faults of a file already combined with its preset and blocks.
 
-    `problems` are those of `combine`.
+    None when one prevents compilation. `problems` are those of `combine`.
     """
     if lacks_preset(problems):  # what else is missing may be in the preset
         return None, problems
@@ -58,7 +58,7 @@ def build_spliced(
     build.broken.update(str(one.facts["name"]) for one in problems if one.code == "N301")  # what the preset needs
     procedure = _compile(build)
     found = set_once([*problems, *build.problems])
-    return (None if any(one.is_error for one in found) else procedure), found
+    return (None if any(one.prevents_building for one in found) else procedure), found
 
 
 def lacks_preset(problems: Iterable[Problem]) -> bool:
@@ -69,13 +69,13 @@ def lacks_preset(problems: Iterable[Problem]) -> bool:
 def build_from_expanded(expanded: str, source: Source, directory: Directory) -> Procedure:
     """Return a past edition from its canonical form. Later changes of blocks and lists have no effect.
 
-    A role or an office missing in the live directory is accepted. Raises `InvalidDefinition` when the form
-    itself cannot be compiled.
+    A role or an office missing in the live directory is accepted, and so is all that does not prevent compilation:
+    rules are for texts that are not published yet. Raises `InvalidDefinition` when the form cannot be compiled.
     """
     tree, library = contract(expanded, directory)
     build = BuildContext(CombinedTree(tree, source), library)
     procedure = _compile(build)
-    faults = [one for one in build.problems if one.is_error and one.code != "N304"]
+    faults = [one for one in build.problems if one.prevents_building and one.code != "N304"]
     if procedure is None or faults:
         raise InvalidDefinition(Report.of(faults))
     return replace(procedure, expanded=expanded, fingerprint=fingerprint_of(expanded))
