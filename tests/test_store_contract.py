@@ -225,6 +225,8 @@ def test_dossiers_of_an_owner_newest_first(store: Store) -> None:
         assert [line.id for line in unit.dossiers_of("ama")] == ["d2", "d1"]
         assert [line.id for line in unit.dossiers_of("ama", limit=1)] == ["d2"]
         assert unit.dossiers_of("afi") == ()
+        assert [line.id for line in unit.dossiers_of("ama", procedure="other")] == ["d2"]
+        assert unit.dossiers_of("kofi", procedure="other") == ()
 
 
 # -- lists -------------------------------------------------------------------------------------------------------------

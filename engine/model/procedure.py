@@ -192,6 +192,7 @@ class Scenario(NamedElement):
     channel: str = "web"
     given: Mapping[str, Plain]
     without: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
     stops: str | None = None
     refuses: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()

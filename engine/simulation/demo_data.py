@@ -123,7 +123,7 @@ def _planned(ctx: AppContext, end: datetime) -> Iterator[DemoScenario]:
     number = 0
     for name in sorted(ctx.catalogue.procedures)[:MOST_PROCEDURES]:
         procedure = ctx.catalogue.procedures[name]
-        stories = [one for one in procedure.scenarios if not one.stops and not one.refuses]
+        stories = [one for one in procedure.scenarios if not one.stops and not one.refuses and not one.holds]
         chance = random.Random(procedure.id)
         for at, days in enumerate(_ages(procedure, chance) if stories else ()):
             number += 1

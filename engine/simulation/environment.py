@@ -8,10 +8,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, cast
 
 from engine.core.clock import ZONE, FixedClock, MovedClock
@@ -23,8 +24,8 @@ from engine.integrations.payment_provider import Method, PaymentProvider
 from engine.integrations.registers import RegisterAnswer
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue
-from engine.model import APPLICANT, Procedure
-from engine.records.dossier import Account, Actor, Attachment, Dossier
+from engine.model import APPLICANT, Field, Output, Procedure
+from engine.records.dossier import Account, Actor, Attachment, Dossier, IssuedDocument
 from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.worker.worker import run_pass
@@ -121,6 +122,36 @@ class ScenarioEnvironment:
         if dossier is None:
             raise LookupError(dossier_id)
         return dossier
+
+    def issue_before(self, procedure: Procedure, field: Field, answers: Mapping[str, Plain]) -> None:
+        """Store an earlier request of the applicant that issued the document which this evidence asks for.
+
+        It has the same answers. Its procedure is like this one, with that document only. Without `held_by`,
+        nothing is stored.
+        """
+        slug = field.evidence.held_by if field.evidence is not None else None
+        if not slug:
+            return
+        codes = field.evidence.any_of if field.evidence is not None else ()
+        name = codes[0].code if codes else field.id
+        output = Output(id=name, where=field.where, title=field.label, grants=True)
+        earlier = replace(
+            procedure, identity=replace(procedure.identity, id=slug), outputs=MappingProxyType({name: output}),
+            fingerprint=f"before {slug}",
+        )  # fmt: skip
+        older = {**self.office.catalogue.older, (slug, earlier.fingerprint): earlier}
+        self.office = replace(self.office, catalogue=replace(self.office.catalogue, older=MappingProxyType(older)))
+        now, end = self.clock.now(), next(one.id for one in procedure.states.values() if one.outcome)
+        document = IssuedDocument(
+            new_id(), name, str(field.label), f"{slug}-1", now, None, "", "", (("", ""),), "", None, ""
+        )
+        dossier = Dossier(
+            id=new_id(), number=f"before {field.id}", procedure=slug, edition=1, fingerprint=earlier.fingerprint,
+            owner=self.applicant.id, state=end, entered_at=now, created_at=now, submitted_at=now, closed_at=now,
+            answers=dict(answers), documents=(document,),
+        )  # fmt: skip
+        with self.office.store.unit(write=True) as unit:
+            unit.add_dossier(dossier)
 
     def pass_time(self, until: datetime) -> None:
         """Let time pass; everything due until then happens at its own hour."""

@@ -88,7 +88,8 @@ class ScenarioRun:
         """
         self._check_names()
         day, directory = self.scenario.at, self.stage.office.directory
-        answers = example_answers(self.procedure, self.scenario.given, day, directory, self.scenario.without)
+        missing = (*self.scenario.without, *self.scenario.holds)
+        answers = example_answers(self.procedure, self.scenario.given, day, directory, missing)
         criteria = adopt_criteria(self.procedure, answers, day, directory)
         stop = stopped_by(self.procedure, criteria, day, directory)
         if self.scenario.stops is not None:
@@ -110,6 +111,8 @@ class ScenarioRun:
     def _fill_draft(self, answers: Mapping[str, Plain], criteria: Mapping[str, Plain]) -> None:
         """Open the draft and give all answers at once."""
         stage, channel = self.stage, self.scenario.channel
+        for name in self.scenario.holds:
+            stage.issue_before(self.procedure, self.procedure.fields[name], answers)
         opened = open_dossier(
             stage.office, stage.applicant, self.procedure.id, criteria=dict(criteria), channel=channel,
             token=fresh_token(),

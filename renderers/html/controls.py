@@ -110,6 +110,7 @@ class Control:
     accept: str = ""
     most: int = 0  # bytes of one file
     bring: str = ""
+    held: str = ""  # number and day of a document that need not be handed in
     issue: Control | None = None
     rows: tuple[RowControl, ...] = ()
     may_add: bool = False
@@ -194,6 +195,7 @@ def field_control(view: FieldView, drawing: DrawingContext) -> Control:
         most=view.max_size or 0,
         accept=",".join(_MIME.get(kind, f".{kind}") for kind in view.accept),
         bring=_bring(view, drawing),
+        held=view.text if view.is_held else "",
         issue=_issue_date(view, drawing),
         rows=tuple(_row(row, drawing) for row in view.rows),
         may_add=len(view.rows) < view.max_items and view.blank_row is not None,

@@ -16,7 +16,7 @@ from typing import Final
 from engine.core.values import Plain
 from engine.domain.editions.renaming import Translation
 from engine.domain.fields.field_types import is_asked
-from engine.domain.fields.files import evidence_parts, files_of
+from engine.domain.fields.files import files_of, without_held
 from engine.domain.fields.raw_answers import is_blank, is_wrong
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.forms.posted_values import keys_of
@@ -147,9 +147,8 @@ def _clean(field: Field, plain: Plain, files: Mapping[str, Attachment]) -> Plain
     fit: list[Plain] = [one for one in files_of(plain) if one in files and is_fit(field, files[one])]
     if field.type != "evidence":
         return fit
-    parts = evidence_parts(plain)
     lost = bool(files_of(plain)) and not fit
-    return {**(evidence_parts(None) if lost else parts), "files": fit, "held": False}
+    return {**without_held(None if lost else plain), "files": fit}
 
 
 def _clean_row(columns: Iterable[Field], row: Mapping[str, Plain], files: Mapping[str, Attachment]) -> dict[str, Plain]:

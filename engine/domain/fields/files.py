@@ -19,6 +19,7 @@ from engine.model import EvidenceTerms, Field, Option
 from engine.model.types import Value
 
 _ISSUED: Final = "issued"
+_HELD_AS: Final = "held_as"
 _DATE: Final = DateKind()
 
 
@@ -131,9 +132,9 @@ class EvidenceKind(FileKind):
         """Return evidence given as data in stored form.
 
         A code chooses the alternative and adds a file. Other text, or a list, names files. True adds a
-        placeholder file, and False leaves the evidence empty.
+        placeholder file, and False leaves the evidence empty. It is never held.
         """
-        kept, terms = evidence_parts(plain if isinstance(plain, dict) else None), terms_of(field)
+        kept, terms = without_held(plain if isinstance(plain, dict) else None), terms_of(field)
         if isinstance(plain, dict) or plain is None or plain is False:
             return kept
         kept["files"] = [str(name) for name in plain] if isinstance(plain, list) else [f"example-{field.id}"]
@@ -203,9 +204,11 @@ class EvidenceKind(FileKind):
         return []
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:
-        """Return the label of the chosen alternative, empty without one."""
-        chosen = evidence_parts(plain)["is"]
-        options = terms_of(field).any_of
+        """Return number and day of a held document, else the label of the chosen alternative, empty without one."""
+        kept, options = evidence_parts(plain), terms_of(field).any_of
+        if held := kept.get(_HELD_AS):
+            return _held_text(held, speech)
+        chosen = kept["is"]
         return next((option.label.in_(speech.language) for option in options if option.code == chosen), "")
 
     def example(self, field: Field, asking: FieldContext) -> Plain:
@@ -214,16 +217,43 @@ class EvidenceKind(FileKind):
 
 
 def evidence_parts(plain: Plain) -> dict[str, Plain]:
-    """Return the four parts of stored evidence, with defaults for anything invalid."""
+    """Return the four parts of stored evidence, with defaults for anything invalid. Held evidence has a fifth."""
     stored = plain if isinstance(plain, dict) else {}
     files: list[Plain] = list(files_of(stored))
     chosen = stored.get("is")
-    return {
+    parts: dict[str, Plain] = {
         "is": chosen if isinstance(chosen, str) else None,
         "files": files,
         _ISSUED: stored.get(_ISSUED),
         "held": stored.get("held") is True,
     }
+    document = stored.get(_HELD_AS)
+    return {**parts, _HELD_AS: document} if parts["held"] and isinstance(document, dict) else parts
+
+
+def without_held(plain: Plain) -> dict[str, Plain]:
+    """Return the four parts of stored evidence as those of evidence that is not held."""
+    parts = evidence_parts(plain)
+    parts.pop(_HELD_AS, None)
+    return {**parts, "held": False}
+
+
+def with_held(field: Field, plain: Plain, document: Plain, output: str) -> Plain:
+    """Return stored evidence that is held as `document`, or not held once a file was handed in.
+
+    The alternative named like the output is chosen.
+    """
+    parts = without_held(plain)
+    if parts["files"]:
+        return parts
+    chosen = next((one.code for one in terms_of(field).any_of if one.code == output), parts["is"])
+    return {**parts, "is": chosen, "held": True, _HELD_AS: document}
+
+
+def _held_text(document: Plain, speech: Speech) -> str:
+    facts = document if isinstance(document, dict) else {}
+    day = speech.wording.day(date.fromisoformat(str(facts["issued"])), speech.language)
+    return speech.wording.say("piece.held", speech.language, {"number": str(facts["number"]), "day": day})
 
 
 def files_of(plain: Plain) -> list[str]:
@@ -245,4 +275,4 @@ def without_file(field: Field, plain: Plain, attachment_id: str) -> Plain:
 
 def _holding(field: Field, plain: Plain, files: list[str]) -> Plain:
     kept: list[Plain] = list(files)
-    return {**evidence_parts(plain), "files": kept} if field.type == "evidence" else kept
+    return {**without_held(plain), "files": kept} if field.type == "evidence" else kept

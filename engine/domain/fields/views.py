@@ -102,6 +102,11 @@ class FieldView:
     reason: str | None = None  # why an agent asks to correct it
     definition: object = field(default=None, compare=False, repr=False)  # None when the texts depend on answers
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the evidence is a document that its owner already holds. `text` then has its number and day."""
+        return isinstance(self.value, dict) and self.value.get("held") is True and bool(self.text)
+
     def with_answer(self, **reported: object) -> FieldView:
         """Return the question with these attributes. It is faster than `replace`, which copies each attribute."""
         view = object.__new__(FieldView)

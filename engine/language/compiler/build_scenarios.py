@@ -56,6 +56,7 @@ def _scenario(symbols: SymbolContext, name: str, path: Path) -> Scenario:
         channel=given.channel,
         given=frozen(given.answers),
         without=symbols.names.checked(build, (*path, "without"), "evidence"),
+        holds=symbols.names.checked(build, (*path, "holds"), "evidence"),
         stops=stops,
         refuses=tuple(refuses),
         steps=tuple(_steps(symbols, (*path, "steps"))),

@@ -9,6 +9,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id, new_number
 from engine.domain.common.decision import EntryDraft
+from engine.domain.documents.held_documents import held_in
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.eligibility import adopt_criteria, next_criterion, stopped_by
@@ -36,6 +37,7 @@ from engine.services.applications.draft_answers import (
     without_orphans,
 )
 from engine.services.applications.draft_migration import would_come_over
+from engine.services.applications.held_documents import look_for_held
 from engine.services.applications.unverified_files import let_go, remove_replaced
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, forget_draft
@@ -118,11 +120,11 @@ def open_dossier(
         draft = unit.draft_of(actor.owns, procedure.id)
         if draft is not None:
             after = replace(draft, answers={**draft.answers, **answers})
-            return keep_answers(ctx, unit, draft, after, "saved", actor)
+            return look_for_held(ctx, unit, keep_answers(ctx, unit, draft, after, "saved", actor), actor)
         if actor.unproven and _unproven_drafts(unit, actor) >= MOST_UNPROVEN:
             raise Refused(refusal("unproven"))
         count_change(ctx, unit, actor)  # the journal of a deleted draft stays
-        return _new_draft(ctx, unit, procedure, actor, answers, channel, language)
+        return look_for_held(ctx, unit, _new_draft(ctx, unit, procedure, actor, answers, channel, language), actor)
 
     arguments = (procedure_id, criteria, channel, language)
     return once(ctx, actor, "open_dossier", token, arguments, work, DOSSIER)
@@ -292,8 +294,11 @@ def save_page(
         after = without_orphans(replace(before, answers=read.answers, language=_spoken(procedure, before, actor)))
         gone[:] = let_go(ctx, unit, before, after, actor)
         dossier = keep_answers(ctx, unit, before, after, "saved", actor, page=page_id)
+        dossier = look_for_held(ctx, unit, dossier, actor)
         following = page_after(procedure, read.after.values.scope, page_id)
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
+        held = held_in(dossier)
+        problems = tuple(one for one in problems if _base(one.at) not in held)
         stays = read.opened or read.rows_changed or any(not one.warns for one in problems)
         next_page = page_id if stays else following.id if following else None
         return SavedAnswers(procedure, dossier, next_page, problems)
@@ -302,6 +307,11 @@ def save_page(
     written = once(ctx, actor, "save_page", token, arguments, work, remember_written(ctx))
     remove_replaced(ctx, gone)
     return saved_from(ctx, written)
+
+
+def _base(path: str) -> str:
+    """Return the question of a path: `casier_issued` and `casier` are one."""
+    return path.partition(".")[0].removesuffix("_issued")
 
 
 # -- submission --------------------------------------------------------------------------------------------------------
@@ -331,7 +341,7 @@ def submit(
     """
 
     def work(unit: Unit) -> Dossier:
-        before = own_draft(unit, ctx, actor, dossier_id, revision)
+        before = look_for_held(ctx, unit, own_draft(unit, ctx, actor, dossier_id, revision), actor)
         if not declared:
             raise Refused(refusal("undeclared"))
         if would_come_over(ctx, unit, before):

@@ -20,6 +20,7 @@ from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, Reused
 from engine.services.applications.draft_answers import keep_answers, own_draft
 from engine.services.applications.drafts import blank_draft, mine
+from engine.services.applications.held_documents import look_for_held
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.idempotency import DOSSIER, once
 from engine.storage.files.attachments import Lost
@@ -106,7 +107,7 @@ def take_over(ctx: AppContext, actor: Actor, dossier_id: str, number: str, *, to
             reused=Reused(earlier.number, earlier.procedure, sent_at, names) if names else before.reused,
         )  # fmt: skip
         body: dict[str, Plain] = {"earlier": earlier.number, "edition": earlier.edition, "files": len(files)}
-        return keep_answers(ctx, unit, before, after, "reused", actor, **body)
+        return look_for_held(ctx, unit, keep_answers(ctx, unit, before, after, "reused", actor, **body), actor)
 
     return once(ctx, actor, "take_over", token, (dossier_id, number), work, DOSSIER)
 

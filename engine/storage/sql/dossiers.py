@@ -148,10 +148,11 @@ class DossierQueries(Queries):
 
     # lists
 
-    def dossiers_of(self, owner: str, limit: int = 50) -> tuple[DossierLine, ...]:
-        """Return dossiers of this owner, the newest first."""
-        sql = f"{LINES.select} WHERE owner = ? ORDER BY created_at DESC, id LIMIT ?"
-        return LINES.read_all(self._rows(sql, (owner, limit)))
+    def dossiers_of(self, owner: str, limit: int = 50, procedure: str = "") -> tuple[DossierLine, ...]:
+        """Return dossiers of this owner, of one procedure or of all, the newest first."""
+        only = " AND procedure = ?" if procedure else ""
+        sql = f"{LINES.select} WHERE owner = ?{only} ORDER BY created_at DESC, id LIMIT ?"
+        return LINES.read_all(self._rows(sql, (owner, *([procedure] if procedure else ()), limit)))
 
     def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
         """Return one page of a list, by due date, then id. A malformed `after` gives the first page."""

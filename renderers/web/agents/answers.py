@@ -13,6 +13,7 @@ from engine.model import APPLICANT, APPLICATION, SYSTEM, Form
 from engine.records.dossier import Attachment, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
 from engine.services.applications.drafts import see_form
+from engine.services.applications.held_documents import worth_of_held
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, row_name
@@ -170,6 +171,8 @@ def _answer(
     one: AgentCase, view: FieldView, title: str, field: str, ticks: frozenset[str], text: str | None = None
 ) -> AnswerView:
     kind, note = _correction_note(one.dossier.correction, field)
+    if view.is_held and not note and worth_of_held(app_ctx(), actor(), one.id).get(view.id) != "valid":
+        kind, note = "act", say("case.held_lost")
     files = (one.dossier.attachment(file.id) for file in view.files)
     return AnswerView(
         title, _said(view) if text is None else text, view.masked, field if field in ticks and not view.masked else "",
@@ -178,7 +181,7 @@ def _answer(
 
 
 def _said(view: FieldView) -> str:
-    on_paper = view.type == "evidence" and "upload" not in view.how
+    on_paper = view.type == "evidence" and "upload" not in view.how and not view.is_held
     return " ".join(say(f"piece.how.{how}") for how in view.how) if on_paper else view.text
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from engine.core.clock import local_day
 from engine.core.values import Text
+from engine.domain.fields.files import evidence_parts
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import FormView, PageView
 from engine.domain.workflow.progress import PublicStatus
@@ -143,7 +144,8 @@ def to_bring(one: DossierContext) -> list[str]:
     ]
     for field in one.procedure.form.fields:
         terms = field.evidence
-        if terms is None or not set(terms.how) & _BROUGHT or not evaluated.shows(field):
+        held = evidence_parts(evaluated.values.answers.get(field.id))["held"]
+        if terms is None or held or not set(terms.how) & _BROUGHT or not evaluated.shows(field):
             continue
         how = [say(f"sheet.how_{form}") for form in terms.how if form in _BROUGHT]
         if terms.copies > 1:

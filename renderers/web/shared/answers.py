@@ -139,7 +139,7 @@ def _said(view: FieldView) -> str:
     """Return the answer in words. Evidence shown or handed over says how."""
     if view.masked:
         return "•••"
-    on_paper = view.type == "evidence" and "upload" not in view.how
+    on_paper = view.type == "evidence" and "upload" not in view.how and not view.is_held
     if on_paper:
         return " ".join(say(f"piece.how.{how}") for how in view.how)
     return view.text
