@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, cast, get_args
 
 from engine.language.compiler.build_context import MESSAGE, NUMBER, BuildContext, read_pattern, read_template
-from engine.language.compiler.build_papers import build_paper
+from engine.language.compiler.build_papers import PAPER_KEYS, build_paper
 from engine.language.compiler.namespace import PARTS
 from engine.language.compiler.symbols import SymbolContext
 from engine.language.expressions.parse_context import Vocabulary
@@ -50,17 +50,20 @@ def _output(symbols: SymbolContext, name: str, path: Path) -> Output:
         signed_by=build.role((*path, "signed_by")),
         shows=_answers(symbols, (*path, "shows"), answers),
         body=read_template(build, (*path, "body"), shown),
-        verify=_verify(build, path, paper is not None),
+        verify=_verify(build, path, any(key in build.entries(path) for key in PAPER_KEYS)),
         register=_answers(symbols, (*path, "register"), answers),
         paper=paper,
     )
 
 
-def _verify(build: BuildContext, path: Path, has_paper: bool) -> VerifyBy:
-    """Return how a document is verified: one word, or `{by, shows}`. A paper is verified by its token."""
+def _verify(build: BuildContext, path: Path, states: bool) -> VerifyBy:
+    """Return how a document is verified: one word, or `{by, shows}`. What states something is verified by its token.
+
+    A form without a key of a paper keeps the default of the first form of the language.
+    """
     inner = isinstance(build.at((*path, "verify")), dict)
     there = (*path, "verify", "by") if inner else (*path, "verify")
-    return cast(VerifyBy, build.choice(there, get_args(VerifyBy), "token" if inner or has_paper else "code"))
+    return cast(VerifyBy, build.choice(there, get_args(VerifyBy), "token" if inner or states else "code"))
 
 
 def _rows(symbols: SymbolContext, path: Path) -> str | None:
