@@ -118,7 +118,8 @@ def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator
     columns = [column for column in field.rows if column.id not in sensitive]
     for number in range(len(evaluated.values.rows(field.id))):
         said = (
-            (one.printed_label.in_(speech.language), column_words(evaluated, field.id, number, one, speech)) for one in columns
+            (one.printed_label.in_(speech.language), column_words(evaluated, field.id, number, one, speech))
+            for one in columns
         )
         lines = [(label, words) for label, words in said if words]
         yield from _headed(f"{field.printed_label.in_(speech.language)} ({number + 1})", lines)
@@ -133,7 +134,9 @@ def to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLin
         forms = [_say(f"pdf.bring_{form}", speech) for form in _BROUGHT if form in terms.how]
         if forms:
             copies = [speech.wording.say("pdf.copies", speech.language, {"count": str(terms.copies)})]
-            lines.append((field.printed_label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())])))
+            lines.append(
+                (field.printed_label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())]))
+            )
     return _headed(_say("pdf.bring", speech), lines)
 
 
