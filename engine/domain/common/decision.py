@@ -16,14 +16,30 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What an agent found on comparing answers with their pieces: the equal ones, and what a piece says instead."""
+
+    same: tuple[str, ...] = ()
+    differs: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))  # answer → value of the piece
+
+
+NOT_COMPARED: Final = Comparison()
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """An act of a person: the transition, the reason, the fields to correct and the later form they filled in."""
+    """An act of a person: the transition, the reason, the fields to correct and the later form they filled in.
+
+    `compared` are the answers that the act confirms, `grounds` the laws chosen as its grounds.
+    """
 
     transition: str
     reason: str | None = None
     correction: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # field → reason
     filling: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
     attachments: tuple[str, ...] = ()
+    compared: Comparison = NOT_COMPARED
+    grounds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

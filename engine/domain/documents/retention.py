@@ -63,7 +63,7 @@ def _document_moments(dossier: Dossier) -> Iterator[tuple[str, datetime]]:
 
 
 def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) -> Dossier:
-    """Return a dossier without any personal data: no name, address, file, reason or expired document.
+    """Return a dossier without any personal data: no name, address, file, reason, confirmed answer or expired document.
 
     `anonymise` leaves the answers that are codes of short lists, for counting. `delete` leaves none.
     """
@@ -78,6 +78,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         answers=answers,
         attachments=(),
         correction=None,
+        confirmed={},
         links={},
         reused=None,
         taken=tuple(replace(one, reason=None) for one in dossier.taken),

@@ -19,6 +19,7 @@ from engine.domain.common.task_parts import is_in_parts, sealed_anew
 from engine.domain.editions.renaming import Translation, names_in_use
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import check_answers, open_fields
+from engine.domain.workflow.confirmations import commitments_of
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
 from engine.domain.workflow.tasks import ask_parts, is_satisfied
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
@@ -71,9 +72,9 @@ def cross(
         "from": translation.before.edition, "edition": translation.after.edition, "names": dict(names),
         **({"asked": asked} if asked else {}),
     }  # fmt: skip
-    passage = _stood(TransitionContext.of(there), moment).note(
-        "migrated", body, sealed_anew(translation.after, kept.answers, there.answers)
-    )
+    confirmed = {name: one for name, one in there.confirmed.items() if kept.confirmed.get(name) != one}
+    commits = {**sealed_anew(translation.after, kept.answers, there.answers), **commitments_of(confirmed)}
+    passage = _stood(TransitionContext.of(there), moment).note("migrated", body, commits)
     if not kept.is_draft:
         try:
             passage = advance_until_blocked(passage, moment)

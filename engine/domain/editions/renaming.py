@@ -15,7 +15,7 @@ from engine.core.values import Plain, fingerprint
 from engine.domain.fields.raw_answers import OTHER, is_blank
 from engine.language.diff.equivalence import moves_between
 from engine.model import DRAFT, Field, Form, Procedure
-from engine.records.dossier import CorrectionRequest, Dossier, TakenTransition
+from engine.records.dossier import ConfirmedAnswer, CorrectionRequest, Dossier, TakenTransition
 
 T = TypeVar("T")
 
@@ -180,6 +180,7 @@ class Translation:
             "edition": self.after.edition, "fingerprint": self.after.fingerprint,
             "state": self.state(kept.state) or kept.state, "answers": self.answers(kept.answers),
             "done": self.keys(kept.done), "missed": self.keys(kept.missed), "taken": tuple(map(self._taken, kept.taken)),
+            "confirmed": self._confirmed(kept),
             "correction": self._correction(kept.correction) if kept.correction else None, "owed": owed,
             "bookings": booked, "attachments": files, "clocks": self.keys(kept.clocks), "links": self.keys(kept.links),
         }  # fmt: skip
@@ -191,7 +192,18 @@ class Translation:
             transition=transition_name(self.names, one.transition),
             source=self.state(one.source) or one.source,
             target=self.state(one.target) or one.target,
+            grounds=tuple(self.name(law) or law for law in one.grounds),
         )
+
+    def _confirmed(self, kept: Dossier) -> dict[str, ConfirmedAnswer]:
+        """Return the confirmed answers under their new names, with the new codes of their options."""
+        found = {}
+        for old, one in kept.confirmed.items():
+            piece, asked = self.name(one.piece) or one.piece, self._asked.get(old)
+            value = one.value if asked is None or asked.type == "evidence" else self.value(asked, one.value, old)
+            for new, _ in self._answer(old, None, {}):
+                found[new] = replace(one, value=value, piece=piece)
+        return found
 
     def _correction(self, asked: CorrectionRequest) -> CorrectionRequest:
         places = {place: new for place in {*asked.fields, *asked.made} if (new := self.spot(place)) is not None}

@@ -16,7 +16,7 @@ from engine.core.problems import Refused
 from engine.core.values import Plain
 from engine.domain.appointments import appointments, walk_ins
 from engine.domain.common.access import is_owner
-from engine.domain.common.decision import Act, Decision
+from engine.domain.common.decision import NOT_COMPARED, Act, Comparison, Decision
 from engine.domain.common.task_parts import filling_at
 from engine.domain.common.text_provider import Wording
 from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
@@ -27,10 +27,13 @@ from engine.domain.forms.posted_values import keys_of
 from engine.domain.workflow import actions as workflow
 from engine.domain.workflow import linked_dossiers as linking
 from engine.domain.workflow import opinions as gathering
+from engine.domain.workflow.available_actions import grounds_of
+from engine.domain.workflow.confirmations import Confirms, all_same, confirms_of, to_compare
 from engine.domain.workflow.opinions import OPINION
 from engine.domain.workflow.timers import time_over
+from engine.domain.workflow.transition_context import Moment
 from engine.journal.chain import JournalEntry
-from engine.model import APPLICANT, APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure
+from engine.model import APPLICANT, APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure, Transition
 from engine.model.directory import Directory
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
 
@@ -212,9 +215,22 @@ class _Life:
             act, _SAID, {one: _SAID for one in asked if one}, self.filling(fills) if fills else {},
             tuple(str(one) for one in files) if isinstance(files, list) else (),
         )  # fmt: skip
-        return workflow.take(
-            self.definition, self.dossier, given, self.actor(entry, body), entry.at, self.directory, self.wording
-        )
+        actor = self.actor(entry, body)
+        if transitions:
+            compared = self.compared(actor, entry, confirms_of(self.definition, transitions[0]))
+            given = replace(given, compared=compared, grounds=self.grounds(transitions[0], body))
+        return workflow.take(self.definition, self.dossier, given, actor, entry.at, self.directory, self.wording)
+
+    def compared(self, actor: Actor, entry: JournalEntry, confirms: Confirms) -> Comparison:
+        """Return the comparison in which every answer is equal: a difference decides nothing."""
+        moment = Moment(self.definition, actor, entry.at, self.directory, self.wording)
+        return all_same(to_compare(moment, self.dossier, confirms), {})
+
+    def grounds(self, transition: Transition, body: Mapping[str, Plain]) -> tuple[str, ...]:
+        """Return the recorded grounds that the act knows, else its first."""
+        known, recorded = grounds_of(self.definition, transition), body.get("grounds")
+        kept = tuple(law for one in recorded if (law := self.name(one)) in known) if isinstance(recorded, list) else ()
+        return kept or known[:1]
 
     def filling(self, form_id: str) -> dict[str, Plain]:
         """Return the recorded answers to a later form."""
@@ -236,7 +252,8 @@ class _Life:
             self.dossier = replace(self.dossier, correction=replace(self.dossier.correction, made=made))
         answers = {} if task_id == APPLICATION or isinstance(task, Appointment) else self.filling(task_id)
         actor = SYSTEM_ACTOR if body.get("by") == SYSTEM else self.actor(entry, body)
-        return workflow.task_done(self.definition, self.dossier, task_id, actor, *common, answers)
+        compared = self.compared(actor, entry, task.confirms) if isinstance(task, Form) else NOT_COMPARED
+        return workflow.task_done(self.definition, self.dossier, task_id, actor, *common, answers, compared)
 
     def do_part(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """Give the recorded opinion or filling. A tacit one is left to the timers."""

@@ -31,7 +31,7 @@ CODES: Final = (
     "date", "date_incomplete", "date_year", "date_unreal", "date_past", "date_future", "time",
     "choice", "shut", "other_detail", "declaration", "identifier", "checksum",
     "file", "files_many", "issue_date", "issue_future", "too_old",
-    "rows_few", "rows_many", "unique", "total", "check",
+    "rows_few", "rows_many", "unique", "total", "check", "unconfirmed", "unconfirmed_ticked", "same_and_typed",
 )  # fmt: skip
 """Every code an `AnswerProblem` may carry, each with the facts its sentence may use (beside `type` and `id` of the question, always there):
 
@@ -41,7 +41,8 @@ year) · date_year · date_unreal (day, month, year) · date_past, date_future (
 the list) · shut (an option that is closed; the message says why) · other_detail (of « Autre », missing) · declaration
 (not ticked) · identifier, checksum (name, example) · file (missing) · files_many (maximum) · issue_date (missing) ·
 issue_future · too_old (span) · rows_few (minimum) · rows_many (maximum) · unique (label, row) · total (wanted, found,
-label) · check (id; the message says it).
+label) · check (id; the message says it) · unconfirmed, unconfirmed_ticked (an answer that an agent did not compare
+with its piece) · same_and_typed (ticked as equal, and another value typed).
 """
 
 

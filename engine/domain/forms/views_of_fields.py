@@ -125,6 +125,16 @@ def row_views(showing: Showing, fields: tuple[Field, ...], row: Values) -> Itera
     return _views(showing, fields, _Place(row, "", _controls(fields, ""), False, False))
 
 
+def compared_views(
+    showing: Showing, fields: tuple[Field, ...], answers: Mapping[str, Plain], prefix: str
+) -> Iterator[FieldView]:  # fmt: skip
+    """Yield questions about a piece with these answers, whoever may read those of the application."""
+    values = Values({one.id: one for one in fields}, answers, {})
+    values.scope = showing.evaluated.values.scope
+    place = _Place(values, prefix, {}, False, False)
+    return (_view(showing, one, place, True, False, False, None) for one in fields)
+
+
 def by_place(problems: Iterable[AnswerProblem]) -> Mapping[str, tuple[AnswerProblem, ...]]:
     """Return problems by the path of their control."""
     found: dict[str, tuple[AnswerProblem, ...]] = {}

@@ -19,7 +19,7 @@ _SAME_ACT: Final = timedelta(minutes=5)  # an act is decided just before its ent
 
 @dataclass(frozen=True, slots=True)
 class RecordedTransition:
-    """One transition that was taken: source, target, actor (id and kind) and instant."""
+    """One transition that was taken: source, target, actor (id and kind), instant and laws chosen as grounds."""
 
     transition: str
     source: str
@@ -27,6 +27,7 @@ class RecordedTransition:
     by: str
     by_kind: str
     at: datetime
+    grounds: tuple[str, ...] = ()
 
     def is_same(self, other: RecordedTransition) -> bool:
         """Return True when both are the same transition, at most five minutes apart."""
@@ -93,6 +94,7 @@ def _renamed(before: Projection, names: Plain) -> Projection:
                 transition=transition_name(moves, transition.transition),
                 source=moves.get(transition.source) or transition.source,
                 target=moves.get(transition.target) or transition.target,
+                grounds=tuple(moves.get(one) or one for one in transition.grounds),
             )
             for transition in before.taken
         ),
@@ -110,7 +112,13 @@ def _transition(entry: JournalEntry, body: dict[str, Plain]) -> RecordedTransiti
     """Return the transition of an entry. One that an event caused is attributed to the system."""
     by, kind = ("system", "system") if "event" in body else (entry.actor, entry.actor_kind)
     return RecordedTransition(
-        str(body.get("transition")), str(body.get("source")), str(body.get("target")), by, kind, entry.at
+        str(body.get("transition")),
+        str(body.get("source")),
+        str(body.get("target")),
+        by,
+        kind,
+        entry.at,
+        tuple(map(str, grounds)) if isinstance(grounds := body.get("grounds"), list) else (),
     )
 
 
@@ -134,7 +142,7 @@ def projection_of(dossier: Dossier) -> Projection:
     return Projection(
         dossier.state, instant_text(dossier.due_at), instant_text(dossier.due_paused_at), frozenset(dossier.done),
         dossier.closed_at is not None, dossier.revision, {name: one.by for name, one in dossier.done.items()},
-        tuple(RecordedTransition(one.transition, one.source, one.target, one.by, one.by_kind, one.at) for one in dossier.taken),
+        tuple(RecordedTransition(one.transition, one.source, one.target, one.by, one.by_kind, one.at, one.grounds) for one in dossier.taken),
         {name: one.amount for name, one in dossier.owed.items()},
     )  # fmt: skip
 

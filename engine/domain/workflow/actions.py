@@ -15,11 +15,12 @@ from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import acting_role, is_owner
-from engine.domain.common.decision import Act, AvailableAction, Decision
+from engine.domain.common.decision import NOT_COMPARED, Act, AvailableAction, Comparison, Decision
 from engine.domain.common.task_parts import forms_in_parts, is_in_parts, realigned
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.workflow.available_actions import People, guard_refusal, missing_from, offers_of
+from engine.domain.workflow.confirmations import confirm, confirms_of, matched, note_confirmed, to_compare, with_answers
 from engine.domain.workflow.due_dates import absent_from, resume_due
 from engine.domain.workflow.elapsed import closed_by_time, goes_on, law_decides, time_past
 from engine.domain.workflow.fee_quotes import opens_transition, part_of
@@ -113,6 +114,9 @@ def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[Avail
     if transition is None:
         raise Refused(guard_refusal(offer.transitions[-1]))
     role = acting_role(procedure, dossier, actor, transition.by) or actor.kind
+    passage = confirm(
+        passage, moment, to_compare(moment, dossier, confirms_of(procedure, transition)), act.compared, role
+    )
     passage = apply_transition(passage, moment, transition, role, act)
     if transition.fills and transition.fills in passage.dossier.done:
         passage = passage.happened(transition.fills)
@@ -128,7 +132,7 @@ def _filled(passage: TransitionContext, moment: Moment, transition: Transition, 
     """Return the context with the later form that the act fills, so that the guard reads its answers."""
     if transition.fills is None:
         return passage
-    passage = passage.with_(answers={**passage.dossier.answers, **act.filling})
+    passage = with_answers(passage, moment, {**passage.dossier.answers, **act.filling})
     return mark_done(passage, moment, transition.fills)
 
 
@@ -137,11 +141,11 @@ def _filled(passage: TransitionContext, moment: Moment, transition: Transition, 
 
 def task_done(
     procedure: Procedure, dossier: Dossier, task_id: str, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording, answers: Mapping[str, Plain] | None = None,
+    wording: Wording, answers: Mapping[str, Plain] | None = None, compared: Comparison = NOT_COMPARED,
 ) -> Decision:  # fmt: skip
     """Finish a task of the state: corrections, an appointment, a form (`answers`, checked by the caller) or a fee.
 
-    The dossier advances if it waits for nothing else. A fee is paid in full. Raises `Refused`.
+    `compared` are the answers that the form confirms. The dossier advances if it waits for nothing else. A fee is paid in full. Raises `Refused`.
     """
     moment = Moment(procedure, actor, now, directory, wording)
     task = procedure.tasks.get(task_id)
@@ -155,7 +159,12 @@ def task_done(
     if task_id == APPLICATION and dossier.correction:
         body["fields"] = codes(dossier.correction.fields)
     commits = {f"answers.{name}": answer for name, answer in (answers or {}).items()}
-    passage = mark_done(passage, moment, task_id).note("task_done", body, commits)
+    passage = mark_done(passage, moment, task_id)
+    if isinstance(task, Form):
+        passage = confirm(passage, moment, to_compare(moment, dossier, task.confirms), compared, str(body["by"]))
+    passage = passage.note("task_done", body, commits)
+    if isinstance(task, Form) and task.matches:
+        passage = note_confirmed(passage, matched(moment, passage.dossier, task), SYSTEM)
     return finished(goes_on(passage, moment, task_id), moment)
 
 
@@ -222,12 +231,12 @@ def _carried_out(
         answers = passage.dossier.answers
         for form in forms_in_parts(moment.procedure):
             answers = realigned(form, answers) if form.each and form.id in answers else answers
-        return passage.with_(correction=None, answers=answers)
+        return with_answers(passage, moment, answers).with_(correction=None)
     booking = dossier.bookings.get(task_id)
     if booking is not None:
         used = replace(booking, status="attended", arrived_at=booking.arrived_at or moment.now)
         return passage.with_(bookings={**dossier.bookings, task_id: used})
-    return passage.with_(answers={**dossier.answers, **answers})
+    return with_answers(passage, moment, {**dossier.answers, **answers})
 
 
 def pay(

@@ -2,7 +2,7 @@
 
 An act is refused with `role`, `own_dossier`, `other_office`, `too_late`, `time_past`, `four_eyes`,
 `assisted`, `same_as`, `correction_pending` or `guard`. Its content is refused with `reason_missing`,
-`attachment_missing`, `correction_empty`, `not_correctable` or `unknown_answer`.
+`attachment_missing`, `grounds_missing`, `unknown_ground`, `correction_empty`, `not_correctable` or `unknown_answer`.
 """
 
 from __future__ import annotations
@@ -149,10 +149,22 @@ def missing_from(moment: Moment, dossier: Dossier, transition: Transition, act: 
         return refusal("reason_missing", transition.where)
     if "attachment" in transition.asks and not act.attachments:
         return refusal("attachment_missing", transition.where)
+    if "grounds" in transition.asks and moment.actor.kind != "applicant" and not act.grounds:
+        return refusal("grounds_missing", transition.where)
+    unknown = sorted(set(act.grounds) - set(grounds_of(moment.procedure, transition)))
+    if unknown:
+        return refusal("unknown_ground", transition.where, ground=unknown[0])
     if "correction" in transition.asks:
         return _bad_correction(moment, dossier, transition, act)
     strange = sorted(act.filling.keys() - filled_names(moment.procedure, transition))
     return refusal("unknown_answer", transition.where, field=strange[0]) if strange else None
+
+
+def grounds_of(procedure: Procedure, transition: Transition) -> tuple[str, ...]:
+    """Return the laws among which the author of an act chooses its grounds: those it names, else all."""
+    if "grounds" not in transition.asks:
+        return ()
+    return transition.grounds or tuple(procedure.laws)
 
 
 def _each_said(transition: Transition, act: Act) -> bool:

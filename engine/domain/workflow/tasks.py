@@ -7,6 +7,7 @@ from dataclasses import replace
 from engine.domain.common.task_parts import is_finished, is_in_parts, parts_left, without_parts
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
+from engine.domain.workflow.confirmations import with_answers
 from engine.domain.workflow.due_dates import resume_due
 from engine.domain.workflow.fee_quotes import quote
 from engine.domain.workflow.transition_context import Moment, TransitionContext
@@ -57,7 +58,9 @@ def undo(passage: TransitionContext, moment: Moment, task_id: str) -> Transition
         return drop_slot(passage, moment, task_id)
     if isinstance(task, Form) and task_id != APPLICATION:
         asked = {one.id for one in task.fields} | {task_id}
-        return passage.with_(answers={name: kept for name, kept in dossier.answers.items() if name not in asked})
+        return with_answers(
+            passage, moment, {name: kept for name, kept in dossier.answers.items() if name not in asked}
+        )
     return passage
 
 

@@ -131,6 +131,7 @@ def apply_transition(
     taken = TakenTransition(
         transition.id, transition.source, transition.target, moment.now, actor.id if actor else "system",
         actor.kind if actor else "system", act.reason if act else None, act.attachments if act else (),
+        act.grounds if act else (),
     )  # fmt: skip
     orders = len(passage.issue)
     in_part = [
@@ -167,6 +168,8 @@ def _note_transition(
         body["fields"] = codes(act.correction)
     if act and act.attachments:
         body["attachments"] = list(act.attachments)
+    if act and act.grounds:
+        body["grounds"] = list(act.grounds)
     return passage.note("transition", body, _commitments(act) if act else {})
 
 

@@ -131,5 +131,10 @@ def _check_verb(symbols: SymbolContext, verb: str, path: Path) -> None:
                 verb != "correct" or name in symbols.names.ids
             ):  # an unknown answer is T905, reported when the scenario is played
                 symbols.names.check(build, name, (*here, name), *_NAMED[verb], key=True)
+    for name in build.entries((*path, "differs")):
+        symbols.names.check(build, name, (*path, "differs", name), "question", "detail", key=True)
+    for name, there in build.named((*path, "grounds")):
+        if name not in build.laws:
+            build.unknown("N306", there, name, build.laws)
     if build.at((*path, "as")) is not None:
         build.role((*path, "as"))

@@ -111,6 +111,8 @@ def _cited(procedure: Procedure) -> frozenset[str]:
     ]
     things += [*procedure.form.pages, *procedure.tasks.values(), *procedure.states.values(), *procedure.transitions]
     things += [*procedure.outputs.values(), *procedure.clocks.values(), *procedure.identity.appeals.values()]
+    cited.update(law for transition in procedure.transitions for law in transition.grounds)
+    cited.update(law for output in procedure.outputs.values() if output.paper for law in output.paper.cites)
     for page in (page for form in forms_of(procedure) for page in form.pages):
         things += [page, *page.checks]
     for field in fields_of(procedure):

@@ -198,11 +198,15 @@ def _takes(procedure: Procedure, outputs: Iterable[str]) -> bool:
 
 @rule("C541")
 def bulk_that_asks(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C541 for a bulk act that asks more than a reason, is automatic, or is open to the applicant."""
+    """Yield C541 for a bulk act that asks more than a reason, is automatic, or is open to the applicant.
+
+    An act with `confirms` compares the answers of each dossier.
+    """
     for transition in _in_bulk(procedure):
-        asked = sorted(transition.asks & {"attachment", "correction"}) + (
+        asked = sorted(transition.asks & {"attachment", "correction", "grounds"}) + (
             [transition.fills] if transition.fills else []
         )
+        asked += ["confirms"] if transition.confirms else []
         asked += ["applicant"] if APPLICANT in transition.by else []
         asked += [transition.event] if transition.event else []
         if asked:

@@ -162,7 +162,10 @@ class _Faults:
         path: Path = tuple(error.absolute_path)
         if self._deferred(path) and (error.validator == "required" or error.instance is None):
             return
-        if error.validator == "additionalProperties":
+        if error.validator == "additionalProperties" and path[-1:] == ("confirm",):  # pieces under the other key
+            facts: dict[str, Fact] = {"expected": "text", "found": "map", "name": "confirm", "meant": "confirms"}
+            yield problem("S203", self.source.position(path), **facts)
+        elif error.validator == "additionalProperties":
             yield from self._keys(error, path)
         elif error.validator == "required":
             wanted: Any = error.validator_value
@@ -238,6 +241,8 @@ class _Faults:
         elif error.validator in ("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength"):
             bound: Any = error.validator_value
             facts[_BOUNDS[str(error.validator)]] = int(bound)
+        elif path[-1:] == ("confirms",) and isinstance(value, str):
+            facts["meant"] = "confirm"
         return problem("S203", where, **facts)
 
 

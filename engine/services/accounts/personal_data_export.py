@@ -74,6 +74,10 @@ def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
         "sent_at": _instant(one.submitted_at),
         "closed_at": _instant(one.closed_at),
         "answers": {name: said for name, said in one.answers.items() if may_read(procedure, one, name, actor)},
+        "confirmed": [
+            {"answer": name, "value": kept.value, "piece": kept.piece, "differs": kept.differs, "at": instant_text(kept.at)}
+            for name, kept in one.confirmed.items() if may_read(procedure, one, name, actor)
+        ],
         "files": [{"name": file.name, "kind": file.kind, "size": file.size} for file in one.attachments if file.by is None],
         "payments": [
             {"amount": paid.amount, "status": paid.status, "at": instant_text(paid.started_at), "receipt": paid.receipt}

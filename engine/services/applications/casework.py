@@ -15,11 +15,13 @@ from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
 from engine.domain.workflow.actions import open_transitions, take_offered
 from engine.domain.workflow.available_actions import offers_of
+from engine.domain.workflow.confirmations import confirms_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Form, Procedure
 from engine.model.roles import awaited_roles
 from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
+from engine.services.applications.comparisons import check_comparison
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, keep, letters_owed, succession
 from engine.services.core.fee_accounts import entries_before, given_back
@@ -166,6 +168,7 @@ def decide_in(
     offer = next((one for one in known if one.transition.id == act.transition), None)
     if offer is not None and offer.open:  # a closed action gives its reason before typed answers are checked
         _check_filling(ctx, procedure, dossier, offer, act)
+        check_comparison(ctx, procedure, dossier, actor, confirms_of(procedure, offer.transition), act.compared)
         pending = {one.id for one in pending_files(dossier, actor.id, act.transition)}
         if not pending.issuperset(act.attachments):
             raise Refused(refusal("attachment_missing"))

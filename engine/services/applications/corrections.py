@@ -12,6 +12,7 @@ from engine.core.problems import Refused, refusal
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
+from engine.domain.workflow.confirmations import still_confirmed
 from engine.domain.workflow.transition_context import codes
 from engine.model import APPLICATION, Procedure
 from engine.records.dossier import Actor, Dossier
@@ -133,7 +134,9 @@ def send_corrections(
         problems = check_answers(procedure, before, day, ctx.directory)
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
-        live = replace(before, answers=live_answers(procedure, before, day, ctx.directory))
+        answers = live_answers(procedure, before, day, ctx.directory)
+        confirmed = still_confirmed(procedure, before.answers, answers, before.confirmed)
+        live = replace(before, answers=answers, confirmed=confirmed)
         decision = task_done(
             procedure, live, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip

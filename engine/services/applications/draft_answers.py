@@ -14,6 +14,7 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.pages import check_answers, dossier_label, view_form, view_page
+from engine.domain.workflow.confirmations import still_confirmed
 from engine.domain.workflow.transition_context import codes
 from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, files_named
@@ -81,7 +82,7 @@ def keep_answers(
 ) -> Dossier:
     """Save a dossier with changed answers or files; without a change, nothing is written.
 
-    The journal names the answers and commits to them. Raises Refused: too_many_tries. For drafts, and
+    The journal names the answers and commits to them. A changed answer is no longer confirmed. Raises Refused: too_many_tries. For drafts, and
     for entries of drafts only: already_submitted, closed.
     """
     if kind in _OF_DRAFTS or before.is_draft:
@@ -94,6 +95,7 @@ def keep_answers(
     label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
     changed = changed_answers(before, after)
     after = _still_reused(before, after, changed)
+    after = replace(after, confirmed=still_confirmed(procedure, before.answers, after.answers, after.confirmed))
     commits = {f"answers.{name}": answer for name, answer in changed.items()}
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})

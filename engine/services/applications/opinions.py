@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
-from engine.domain.common.decision import Decision
+from engine.domain.common.decision import NOT_COMPARED, Comparison, Decision
 from engine.domain.common.task_parts import consulted, is_in_parts, parts_left
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, PageView
@@ -21,6 +21,7 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import SYSTEM, Form, Procedure
 from engine.records.dossier import Actor, Dossier
 from engine.services.applications.casework import ActPreview, foreseen
+from engine.services.applications.comparisons import check_comparison
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
@@ -158,16 +159,16 @@ def give_opinion(
 
 def fill_form(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None,
+    revision: int | None = None, token: str | None = None, compared: Comparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
-    """Fill a later form that the dossier waits for. Raises as `give_opinion`."""
+    """Fill a later form that the dossier waits for, with the answers it confirms. Raises as `give_opinion`."""
 
     def work(unit: Unit) -> Dossier:
         return _done(
-            ctx, unit, seen(unit, ctx, actor, dossier_id, revision), form_id, None, filling, actor
+            ctx, unit, seen(unit, ctx, actor, dossier_id, revision), form_id, None, filling, actor, compared
         )  # fmt: skip
 
-    arguments = (dossier_id, form_id, filling, revision)
+    arguments = (dossier_id, form_id, filling, revision, *((compared,) if compared != NOT_COMPARED else ()))
     return once(ctx, actor, "fill_form", token, arguments, work, DOSSIER)
 
 
@@ -187,38 +188,41 @@ def fill_row(
 
 def do_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None,
+    revision: int | None = None, token: str | None = None, compared: Comparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
     """Fill a whole form, an opinion or a row, by the kind of `part`. Raises as `give_opinion`."""
     if part is None:
-        return fill_form(ctx, actor, dossier_id, form_id, answers, revision=revision, token=token)
+        return fill_form(
+            ctx, actor, dossier_id, form_id, answers, revision=revision, token=token, compared=compared
+        )  # fmt: skip
     if not part.isdecimal():
         return give_opinion(ctx, actor, dossier_id, part, answers, revision=revision, token=token)
     return fill_row(ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token)
 
 
 def preview_part(
-    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain]
-) -> ActPreview:
+    ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain],
+    compared: Comparison = NOT_COMPARED,
+) -> ActPreview:  # fmt: skip
     """Return the effect of filling a part and save nothing. Raises as `do_part`."""
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-        decision = _decided(ctx, procedure, dossier, form_id, part, answers, actor)
+        decision = _decided(ctx, procedure, dossier, form_id, part, answers, actor, compared)
         return foreseen(ctx, unit, procedure, dossier, decision, actor)
 
 
 def _done(
     ctx: AppContext, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
-    actor: Actor,
+    actor: Actor, compared: Comparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
-    decision = _decided(ctx, pinned(ctx, unit, dossier), dossier, form_id, part, answers, actor)
+    decision = _decided(ctx, pinned(ctx, unit, dossier), dossier, form_id, part, answers, actor, compared)
     return carry_out(ctx, unit, dossier, decision, actor)
 
 
 def _decided(
     ctx: AppContext, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
-    answers: Mapping[str, Plain], actor: Actor,
+    answers: Mapping[str, Plain], actor: Actor, compared: Comparison,
 ) -> Decision:  # fmt: skip
     """Return the decision of filling a part.
 
@@ -230,7 +234,8 @@ def _decided(
         raise Refused(closed)
     if part is None:
         _check_form(ctx, procedure, dossier, form, answers)
-        return task_done(procedure, dossier, form_id, actor, now, ctx.directory, ctx.wording, answers)
+        check_comparison(ctx, procedure, dossier, actor, form.confirms, compared)
+        return task_done(procedure, dossier, form_id, actor, now, ctx.directory, ctx.wording, answers, compared)
     _check_part(ctx, procedure, dossier, form, part, answers)
     if form.services:
         return gathering.give_opinion(

@@ -15,6 +15,7 @@ from engine.domain.common.task_parts import is_in_parts
 from engine.domain.common.working_time import local_minute
 from engine.domain.documents.documents import is_erased
 from engine.domain.reporting.journal_state import differences, fold, projection_of
+from engine.domain.workflow.confirmations import commitments_of
 from engine.domain.workflow.transition_context import codes
 from engine.journal.chain import COMMITS, Break, JournalEntry, commit_value, export_plain, verify
 from engine.journal.checkpoint import Checkpoint, read_note
@@ -279,6 +280,11 @@ def _of_written(
     changed = [name for name in answers.keys() - blank if not _is_sealed(seals, name, answers[name])]
     if changed:
         yield IntegrityFinding("answers_differ", dossier.id, {"answers": codes(changed)})
+    confirmed = commitments_of(dossier.confirmed)
+    differing = [name for name, kept in confirmed.items() if not _is_sealed(seals, name, kept)]
+    if differing:
+        names = [name.partition(".")[2] for name in differing]
+        yield IntegrityFinding("confirmed_differ", dossier.id, {"answers": codes(names)})
     files = {one.id for one in dossier.attachments if _is_sealed(seals, f"files.{one.id}", one.sha256)}
     strange = {one.id for one in dossier.attachments} ^ files | (set(_files(dict(dossier.answers))) - files)
     if strange:

@@ -32,6 +32,7 @@ TABLES: Final[Mapping[str, Columns]] = {
         "source": str, "target": str, "fee": str, "output": str, "appointment": str, "amount": int, "hash": str,
     },
     "answers": {"dossier": str, "question": str},
+    "confirmations": {"dossier": str, "question": str, "piece": str, "by": str, "at": str, "differs": int},
     "fees": {"dossier": str, "fee": str, "amount": int, "paid": int, "at": str},
     "payments": {
         "payment": str, "dossier": str, "fees": str, "amount": int, "provider": str, "method": str, "status": str,
@@ -99,6 +100,11 @@ def _of(
         yield "journal", ref | _entry(entry, named)
     for question in sorted(dossier.answers):
         yield "answers", ref | {"question": question}
+    for question, compared in sorted(dossier.confirmed.items()):
+        yield "confirmations", ref | {
+            "question": question, "piece": compared.piece, "by": named("person", compared.by), "at": _at(compared.at),
+            "differs": int(compared.differs),
+        }  # fmt: skip
     for owed in dossier.owed.values():
         yield "fees", ref | {"fee": owed.fee, "amount": owed.amount, "paid": owed.paid, "at": _at(owed.at)}
     for one in payments:

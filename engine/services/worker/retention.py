@@ -27,6 +27,7 @@ from engine.domain.documents.retention import (
     without_content,
 )
 from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.confirmations import still_confirmed
 from engine.domain.workflow.due_dates import timers_of
 from engine.domain.workflow.transition_context import codes
 from engine.model import Procedure
@@ -105,10 +106,12 @@ def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Do
     Values stored together with it get new commitments.
     """
     answers = without_answer(procedure, before.answers, name)
-    after = without_orphans(replace(before, answers=answers))
+    confirmed = still_confirmed(procedure, before.answers, answers, before.confirmed)
+    after = without_orphans(replace(before, answers=answers, confirmed=confirmed))
     changed = {key for key, answer in before.answers.items() if answers.get(key) != answer}
     left = {one.id for one in after.attachments}
     sealed = {f"answers.{key}" for key in changed}
+    sealed |= {f"confirmed.{key}" for key in before.confirmed.keys() | changed if key not in confirmed}
     sealed |= {f"files.{one.id}" for one in before.attachments if one.id not in left}
     known = {reported for names in unit.salts(before.id).values() for reported in names}
     erased = [one for one in known if one in sealed or one.rpartition(".")[0] in sealed]
