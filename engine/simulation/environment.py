@@ -17,14 +17,19 @@ from typing import Final, cast
 
 from engine.core.clock import ZONE, FixedClock, MovedClock
 from engine.core.values import Plain, new_id
+from engine.domain.common.decision import Comparison
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.files import files_of
+from engine.domain.fields.scope import evaluate_answers
+from engine.domain.forms.comparisons import adopt_comparison
+from engine.domain.workflow.confirmations import Confirms, to_compare
+from engine.domain.workflow.transition_context import Moment
 from engine.integrations.gateways import InboxSender
 from engine.integrations.payment_provider import Method, PaymentProvider
 from engine.integrations.registers import RegisterAnswer
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue
-from engine.model import APPLICANT, Field, Output, Procedure
+from engine.model import APPLICANT, Field, Output, Procedure, Step
 from engine.records.dossier import Account, Actor, Attachment, Dossier, IssuedDocument
 from engine.services.context.app_context import AppContext, AppSettings
 from engine.services.keys.signing_keys import SigningKeys
@@ -114,6 +119,16 @@ class ScenarioEnvironment:
                 unit.put_account(account)
             self.people[name] = account.actor()
         return self.people[name]
+
+    def compared(
+        self, procedure: Procedure, dossier: Dossier, person: Actor, confirms: Confirms, step: Step
+    ) -> Comparison:  # fmt: skip
+        """Return the comparison of a step: every answer is equal to its piece, except those of `differs`."""
+        office, said = self.office, step.options.get("differs")
+        moment = Moment(procedure, person, office.now(), office.directory, office.wording)
+        evaluated = evaluate_answers(procedure, dossier, office.day(), office.directory)
+        asked = to_compare(moment, dossier, confirms)
+        return adopt_comparison(evaluated, asked, said if isinstance(said, dict) else {})
 
     def dossier(self, dossier_id: str) -> Dossier:
         """Return a dossier by id. Raises `LookupError`."""

@@ -16,19 +16,17 @@ from typing import Final, NoReturn
 from engine.core.clock import ZONE
 from engine.core.problems import NOWHERE, Fact, Position, Problem, Refused, problem, refusal
 from engine.core.values import Plain, new_id
-from engine.domain.common.decision import Act, Comparison, EntryDraft
+from engine.domain.common.decision import Act, EntryDraft
 from engine.domain.common.task_parts import parts_left
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
-from engine.domain.fields.scope import evaluate_answers
-from engine.domain.forms.comparisons import adopt_comparison
 from engine.domain.forms.eligibility import adopt_criteria, stopped_by
 from engine.domain.forms.part_forms import example_part
 from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
 from engine.domain.workflow.available_actions import grounds_of
-from engine.domain.workflow.confirmations import Confirms, confirms_of, to_compare
+from engine.domain.workflow.confirmations import confirms_of
 from engine.domain.workflow.linked_dossiers import link_ended
-from engine.domain.workflow.transition_context import Moment, codes
+from engine.domain.workflow.transition_context import codes
 from engine.integrations.registers import Found, RegisterAnswer
 from engine.integrations.simulated_operator import SandboxCard
 from engine.language.catalogue.catalogue import Catalogue
@@ -188,7 +186,9 @@ class ScenarioRun:
         if transitions:
             known, said = grounds_of(self.procedure, transitions[0]), step.options.get("grounds")
             grounds = tuple(map(str, said)) if isinstance(said, list) else known[:1]
-            compared = self._compared(step, person, confirms_of(self.procedure, transitions[0]))
+            compared = self.stage.compared(
+                self.procedure, dossier, person, confirms_of(self.procedure, transitions[0]), step
+            )
             act = replace(act, compared=compared, grounds=grounds)
         take_transition(self.stage.office, person, dossier.id, act, revision=dossier.revision, token=fresh_token())
 
@@ -249,7 +249,7 @@ class ScenarioRun:
         person, office = self._person(step, form.by), self.stage.office
         if form.each is None:
             filling = self._filling(form.id, step)
-            compared = self._compared(step, person, form.confirms)
+            compared = self.stage.compared(self.procedure, self._dossier(), person, form.confirms, step)
             fill_form(office, person, self._dossier().id, form.id, filling, token=fresh_token(), compared=compared)
             return
         rows = step.options.get("rows")
@@ -280,19 +280,6 @@ class ScenarioRun:
         given, directory = step.options.get("with"), self.stage.office.directory
         said = given if isinstance(given, dict) else {}
         return example_filling(self.procedure, form, self._dossier(), said, self._today(), directory)
-
-    def _compared(self, step: Step, person: Actor, confirms: Confirms) -> Comparison:
-        """Return the comparison of a step: every answer is equal, except those of `differs`."""
-        said, office, dossier = step.options.get("differs"), self.stage.office, self._dossier()
-        differs = said if isinstance(said, dict) else {}
-        moment = Moment(self.procedure, person, office.now(), office.directory, office.wording)
-        asked = to_compare(moment, dossier, confirms)
-        known = tuple(one.name for one in asked)
-        for name in differs:
-            if name not in known:
-                self._fail("T905", name=name, allowed=known)
-        evaluated = evaluate_answers(self.procedure, dossier, self._today(), office.directory)
-        return adopt_comparison(evaluated, asked, differs)
 
     def _part(self, form: Form, part: str, given: Mapping[str, Plain]) -> dict[str, Plain]:
         return example_part(

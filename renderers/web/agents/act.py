@@ -16,7 +16,9 @@ from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
+from engine.domain.forms.comparisons import SAME
 from engine.domain.forms.posted_values import ADD, REMOVE
+from engine.domain.workflow.available_actions import grounds_of
 from engine.model import Form, Procedure, Transition
 from engine.records.dossier import Attachment
 from engine.services.applications.agent_files import OF_AN_ACT
@@ -27,6 +29,7 @@ from renderers.html.controls import asked_views, error_summary, has_files, probl
 from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import paper
 from renderers.web.agents.attachments import receive_files
+from renderers.web.agents.comparison import compared_of, drawn_comparison, written_in_comparison
 from renderers.web.agents.dossier import dossier_page
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
@@ -45,27 +48,35 @@ blueprint = Blueprint("agent_act", __name__)
 REASON = "act-reason"
 FIELD = "act-field"
 WHY = "act-why-"
+GROUND = "act-ground"
 FILE = "act-file"
 _OURS = frozenset(
-    {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", REASON, FIELD, SEEN}
+    {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", REASON, FIELD, SEEN, GROUND}
 )
 LONGEST = 2000  # characters of a reason
-_PLACES = {"reason_missing": REASON, "attachment_missing": FILE}
+_PLACES = {
+    "reason_missing": REASON, "attachment_missing": FILE, "grounds_missing": GROUND, "unknown_ground": GROUND,
+    "difference_matters": "compare",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What the agent typed for an act. `raw` holds the posted answers of the later form that it fills."""
+    """What the agent typed for an act.
+
+    `raw` holds the posted answers of the later form that it fills, and of the comparison with pieces.
+    """
 
     reason: str = ""
     whys: Mapping[str, str] = field(default_factory=dict)  # field to correct → what is wrong with it
     files: tuple[str, ...] = ()  # ids of files shown on the page before
     raw: Mapping[str, list[str]] = field(default_factory=dict)
+    grounds: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Typed:
         """Return the input from pairs of field names and values. Long texts are cut."""
-        reason, chosen, files, whys, raw = "", [], [], {}, {}
+        reason, chosen, files, grounds, whys, raw = "", [], [], [], {}, {}
         for name, value in pairs:
             if name == REASON:
                 reason = value[:LONGEST]
@@ -73,11 +84,14 @@ class Typed:
                 chosen.append(value[:100])
             elif name == FILE:
                 files.append(value[:100])
+            elif name == GROUND:
+                grounds.append(value[:100])
             elif name.startswith(WHY):
                 whys[name.removeprefix(WHY)] = value[:LONGEST]
             elif name not in _OURS:
                 raw.setdefault(name, []).append(value)
-        return cls(reason, {name: whys.get(name, "") for name in dict.fromkeys(chosen)}, tuple(files), raw)
+        chosen_whys = {name: whys.get(name, "") for name in dict.fromkeys(chosen)}
+        return cls(reason, chosen_whys, tuple(files), raw, tuple(dict.fromkeys(grounds)))
 
     @classmethod
     def posted(cls) -> Typed:
@@ -93,6 +107,8 @@ class Typed:
             yield f"{WHY}{name}", said
         for file in self.files:
             yield FILE, file
+        for ground in self.grounds:
+            yield GROUND, ground
         for name, values in self.raw.items():
             for value in values:
                 yield name, value
@@ -146,7 +162,7 @@ def ask(number: str, transition: str) -> Response:
     if kept is not None and kept[0] == request.path:
         session.pop("aside", None)
         return _form(one, offer, Typed.of(kept[1]))
-    if not _asks(offer.transition):
+    if not _asks(one, offer.transition):
         return _previewed(one, offer, Typed())
     allowed = correctable_of(one, offer.transition)
     chosen = [name for name in request.args.getlist("champ") if name in allowed]
@@ -201,8 +217,8 @@ def _exists(one: AgentCase, transition: str) -> bool:
     return any(each.id == transition and each.event is None for each in one.procedure.transitions)
 
 
-def _asks(transition: Transition) -> bool:
-    return bool(transition.asks or transition.fills)
+def _asks(one: AgentCase, transition: Transition) -> bool:
+    return bool(transition.asks or transition.fills or compared_of(one, transition.id, None).pieces)
 
 
 def _form(
@@ -211,9 +227,11 @@ def _form(
 ) -> Response:  # fmt: skip
     transition, draw = offer.transition, drawing(one)
     pages, brought = _pages(one, transition, typed, judged, problems)
+    comparison = drawn_comparison(one, transition.id, typed.raw, judged)
     own = [problem_sentence(problem, draw) for problem in problems if problem.at == transition.id]
     errors = [
         *errors,
+        *comparison.errors,
         *((f"#{FILE}", said) for said in own),
         *(fault for page in pages for fault in error_summary(page, draw)),
     ]
@@ -230,9 +248,16 @@ def _form(
         multipart="attachment" in transition.asks or any(has_files(page) for page in pages), token=new_token(),
         revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
         seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
+        comparison=comparison.pieces, grounds=_grounds(one, transition, typed), grounds_error=_error_at(errors, GROUND),
         files=[paper(one, file) for file in _joined(one, transition)], most=OF_AN_ACT.max_items, rounds=rounds,
         snippets=offered() if transition.asks & {"reason", "correction"} else [],
     )  # fmt: skip
+
+
+def _grounds(one: AgentCase, transition: Transition, typed: Typed) -> list[tuple[str, str, bool]]:
+    """Return the laws to choose among: id, title and whether it is chosen."""
+    laws = (one.procedure.laws[name] for name in grounds_of(one.procedure, transition))
+    return [(law.id, label(law.title), law.id in typed.grounds) for law in laws]
 
 
 def _error_at(errors: Iterable[tuple[str, str]], control: str) -> str:
@@ -289,8 +314,9 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
     return staff_page(
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
-        carried=list(typed.carried()), editable=_asks(transition), confirm=label(transition.confirm), tracking_lines=_reported(one, transition, typed),
-        given=[(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files],
+        carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm), tracking_lines=_reported(one, transition, typed),
+        given=[(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files]
+        + [(say("compare.grounds"), title) for _, title, chosen in _grounds(one, transition, typed) if chosen],
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
         token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),
     )  # fmt: skip
@@ -309,7 +335,10 @@ def _act(one: AgentCase, transition: Transition, typed: Typed) -> Act:
     correction = typed.whys if "correction" in transition.asks else {}
     reason = typed.reason.strip() if "reason" in transition.asks or "correction" in transition.asks else ""
     files = typed.files if "attachment" in transition.asks else ()
-    return Act(transition.id, reason or None, {name: said.strip() for name, said in correction.items()}, filling, files)
+    grounds = typed.grounds if "grounds" in transition.asks else ()
+    corrected = {name: said.strip() for name, said in correction.items()}
+    compared = compared_of(one, transition.id, typed.raw).comparison
+    return Act(transition.id, reason or None, corrected, filling, files, compared, grounds)
 
 
 def _refused_at(transition: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
@@ -380,8 +409,11 @@ def _stale(one: AgentCase, transition: str, typed: Typed, reason: Refusal | None
 def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, still_open: bool) -> Response:
     procedure = one.procedure
     written = [(say("act.reason"), typed.reason)] if typed.reason else []
-    written += [(_asked(procedure, name), said or "–") for name, said in typed.whys.items()]
-    written += [(_asked(procedure, name), ", ".join(values)) for name, values in typed.raw.items() if any(values)]
+    written += [(_asked(one, name), said or "–") for name, said in typed.whys.items()]
+    written += [(say("compare.grounds"), title) for title in _titles(procedure, typed.grounds)]
+    written += [
+        (_asked(one, name), _posted(procedure, name, values)) for name, values in typed.raw.items() if any(values)
+    ]
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=request.method == "POST",
         happened=last_event(one), act=act_label(procedure, transition), closed=closed, written=written,
@@ -390,6 +422,16 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
     )  # fmt: skip
 
 
-def _asked(procedure: Procedure, name: str) -> str:
-    question = procedure.fields.get(name)
-    return label(question.label) if question else name
+def _titles(procedure: Procedure, laws: Iterable[str]) -> list[str]:
+    return [label(procedure.laws[name].title) for name in laws if name in procedure.laws]
+
+
+def _asked(one: AgentCase, name: str) -> str:
+    question = one.procedure.fields.get(name)
+    return label(question.label) if question else written_in_comparison(one, name) or name
+
+
+def _posted(procedure: Procedure, name: str, values: list[str]) -> str:
+    """Return posted values as text. The boxes of the comparison are named by their questions."""
+    fields = procedure.fields
+    return ", ".join(label(fields[one].label) if name == SAME and one in fields else one for one in values)

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 
 from engine.domain.common.access import may_read_file
 from engine.domain.common.task_parts import SILENT, is_in_parts
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.field_types import text as answer_text
 from engine.domain.fields.views import FieldView, FormView, PageView, RowView
 from engine.domain.forms.pages import view_filling
 from engine.model import APPLICANT, APPLICATION, SYSTEM, Form
-from engine.records.dossier import Attachment, CorrectionRequest
+from engine.records.dossier import Attachment, ConfirmedAnswer, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
 from engine.services.applications.drafts import see_form
 from engine.services.applications.held_documents import worth_of_held
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
-from renderers.web.shared.agent_dossier import AgentCase, row_name
+from renderers.web.shared.agent_dossier import AgentCase, act_label, row_name
 from renderers.web.shared.staff import people
 
 
@@ -40,6 +42,8 @@ class AnswerView:
     note: str = ""  # the correction and its state, or the author
     note_kind: str = ""
     files: tuple[Paper, ...] = ()
+    instead: str = ""  # what the piece says where it differs
+    confirmed: str = ""  # by whom, when and on which piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +180,30 @@ def _answer(
     files = (one.dossier.attachment(file.id) for file in view.files)
     return AnswerView(
         title, _said(view) if text is None else text, view.masked, field if field in ticks and not view.masked else "",
-        note, kind, tuple(paper(one, file) for file in files if file is not None),
+        note, kind, tuple(paper(one, file) for file in files if file is not None), *_confirmed(one, view),
     )  # fmt: skip
+
+
+def _confirmed(one: AgentCase, view: FieldView) -> tuple[str, str]:
+    """Return what the piece says where it differs, then by whom, when and on which piece the answer is confirmed."""
+    kept = one.dossier.confirmed.get(view.id) if view.path == view.id and not view.masked else None
+    if kept is None:
+        return "", ""
+    piece, at = act_label(one.procedure, kept.piece), moment_of(kept.at)
+    if kept.piece in one.procedure.fields:
+        piece = label(one.procedure.fields[kept.piece].label)
+    if kept.by == SYSTEM:
+        return "", say("compare.confirmed_register", piece=piece, at=at)
+    name = one.confirmers.get(kept.by) or say("desk.unknown_person")
+    return _instead(one, view.id, kept), say("compare.confirmed", piece=piece, name=name, at=at)
+
+
+def _instead(one: AgentCase, name: str, kept: ConfirmedAnswer) -> str:
+    field = one.procedure.fields.get(name)
+    if not kept.differs or field is None:
+        return ""
+    speech = Speech(app_ctx().wording, language())
+    return say("compare.instead", value=answer_text(field, kept.value, one.evaluated().asking(name), speech))
 
 
 def _said(view: FieldView) -> str:

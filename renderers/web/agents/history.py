@@ -22,6 +22,7 @@ _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended
 _REPORTED: Final = frozenset(
     {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
     | {"walked_in", "came_late", "not_come"}
+    | {"confirmed"}
     | {"number_asked", "number_refused", "contact_changed"}
 )
 
@@ -104,6 +105,8 @@ def _taken(one: AgentCase, taken: TakenTransition, names: Mapping[str, str]) -> 
         state=label(target.label) if target else taken.target,
     )  # fmt: skip
     reason = say("case.reason", reason=taken.reason) if taken.reason else ""
+    laws = ", ".join(label(one.procedure.laws[law].title) for law in taken.grounds if law in one.procedure.laws)
+    reason = " ".join(filter(None, (reason, say("compare.based_on", laws=laws) if laws else "")))
     by = who_did(taken.by, taken.by_kind, names)
     return _Moment(taken.at, title, by, reason, papers_read(one, taken.attachments))
 
@@ -116,6 +119,11 @@ def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) ->
         return say("counter.history_back" if back else "counter.history")
     if entry.kind in ("number_asked", "number_refused", "contact_changed"):
         return say(f"journal.{entry.kind}")
+    if entry.kind == "confirmed":
+        piece = one.procedure.fields.get(str(body.get("piece")))
+        return say(
+            "compare.history", piece=label(piece.label) if piece else act_label(procedure, str(body.get("piece")))
+        )
     if entry.kind in ("paid", "refunded"):
         amount = body.get("amount")
         return say(

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, request, session
 
-from engine.core.problems import Refused, refusal
+from engine.core.problems import Refusal, Refused, refusal
+from engine.domain.common.decision import NOT_COMPARED, Comparison
 from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
@@ -27,6 +28,7 @@ from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import application, given_already, row_answers, rows_of
 from renderers.web.agents.attachments import receive_files
 from renderers.web.agents.awaited import WaitLine, wait_lines
+from renderers.web.agents.comparison import compared_of, drawn_comparison
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
 from renderers.web.citizen.later_forms import SEEN, put_already
@@ -114,7 +116,8 @@ def _ask(one: AgentCase, form_id: str, part: str | None) -> Response:
         return _closed(part_in_progress)
     kept = taken_aside()
     raw = _raw(kept[1]) if kept is not None else None
-    return _form(part_in_progress, read_part(app_ctx(), actor(), one.id, form_id, part, raw), judged=False)
+    answered = read_part(app_ctx(), actor(), one.id, form_id, part, raw)
+    return _form(part_in_progress, answered, judged=False, raw=raw)
 
 
 def _rows(one: AgentCase, form: Form) -> Response:
@@ -138,19 +141,24 @@ def _lines(one: AgentCase, form: Form) -> list[WaitLine]:
 
 
 def _form(
-    part: PartInProgress, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True
+    part: PartInProgress, answered: Answered, problems: Iterable[AnswerProblem] = (), judged: bool = True,
+    raw: Raw | None = None, refused: Refusal | None = None,
 ) -> Response:  # fmt: skip
     one, form, view = part.one, part.form, application(part.one)
     wrong = [problem for problem in answered.problems if judged and not problem.warns]
     reported = [*problems, *put_already(wrong), *(problem for problem in answered.problems if judged and problem.warns)]
     page, draw = page_with(answered.page, reported), drawing(one)
-    errors = error_summary(page, draw)
+    compares = part.part is None
+    comparison = drawn_comparison(one, form.id if compares else "", raw or {}, judged and raw is not None)
+    errors = (*comparison.errors, *error_summary(page, draw))
+    if refused is not None:
+        errors = (("#compare", refusal_text(one.procedure, refused)), *errors)
     thing, number = part.wait.thing, part.number
     rows = rows_of(view, form.each)
     return staff_page(
         "agent/later_form.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         title=part.title(view), action=part.action, errors=errors, help=label(page.help),
-        questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
+        comparison=comparison.pieces, questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
         notes=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
@@ -217,9 +225,10 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     part_in_progress = replace(part_in_progress, one=one)
     answered = read_part(app_ctx(), actor(), one.id, form_id, part, raw)
     if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
-        return _form(part_in_progress, answered, received.problems, judged=False)
-    if any(not problem.warns for problem in answered.problems):
-        return _form(part_in_progress, answered)
+        return _form(part_in_progress, answered, received.problems, judged=False, raw=raw)
+    left = compared_of(one, form.id, raw).problems if part is None else ()
+    if any(not problem.warns for problem in (*answered.problems, *left)):
+        return _form(part_in_progress, answered, raw=raw)
     if request.form.get("go") == "confirm" or _is_quiet(part_in_progress, answered):
         return _done(part_in_progress, answered, raw)
     return _previewed(part_in_progress, answered, raw)
@@ -252,6 +261,11 @@ def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
+def _compared(part: PartInProgress, raw: Raw) -> Comparison:
+    """Return the posted comparison of a whole form."""
+    return compared_of(part.one, part.form.id, raw).comparison if part.part is None else NOT_COMPARED
+
+
 def _is_quiet(part: PartInProgress, answered: Answered) -> bool:
     """Return whether the answers send no message, move nothing and can still be changed, as a row does."""
     if part.number is None:
@@ -263,10 +277,13 @@ def _is_quiet(part: PartInProgress, answered: Answered) -> bool:
 def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     one, view = part.one, application(part.one)
     try:
-        preview = preview_part(app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers)
+        compared = _compared(part, raw)
+        preview = preview_part(app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers, compared)
     except WrongAnswers as wrong:
-        return _form(part, answered, wrong.problems)
+        return _form(part, answered, wrong.problems, raw=raw)
     except Refused as closed:
+        if closed.reason.code == "difference_matters":
+            return _form(part, answered, judged=False, raw=raw, refused=closed.reason)
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     shown = preview_context(one, preview)
@@ -290,10 +307,11 @@ def _done(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     one = part.one
     try:
         after = do_part(
-            app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers, token=form_token()
+            app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers, token=form_token(),
+            compared=_compared(part, raw),
         )  # fmt: skip
     except WrongAnswers as wrong:
-        return _form(part, answered, wrong.problems)
+        return _form(part, answered, wrong.problems, raw=raw)
     except Refused as closed:
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 
 from engine.core.problems import Refusal
 from engine.domain.common.decision import AvailableAction
@@ -14,7 +16,7 @@ from engine.services.applications.drafts import procedure_of, see
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, dossier_number, moment_of, say
-from renderers.web.shared.staff import event_label, role_label, writer_of
+from renderers.web.shared.staff import event_label, people, role_label, writer_of
 
 
 class AgentCase(DossierContext):
@@ -23,6 +25,11 @@ class AgentCase(DossierContext):
     def at(self, rest: str = "") -> str:
         """Return an address of the dossier below `/agent`."""
         return f"/agent/dossiers/{self.dossier.number}{rest}"
+
+    @cached_property
+    def confirmers(self) -> Mapping[str, str]:
+        """The names of the agents who confirmed answers, by account id."""
+        return people(kept.by for kept in self.dossier.confirmed.values())
 
 
 def agent_case(number: str) -> AgentCase:

@@ -1,0 +1,119 @@
+"""Comparison of answers with pieces on the page of an act or a later form: each answer beside its piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.core.values import Text
+from engine.domain.common.access import may_read_file
+from engine.domain.fields.views import FieldView, PageView
+from engine.domain.forms.comparisons import SAME, TYPED, ComparedAnswer
+from engine.records.dossier import Attachment
+from engine.services.applications.comparisons import Compared, ComparedPiece, read_comparison_of
+from renderers.html.controls import DrawingContext, error_summary, problem_sentence
+from renderers.web.agents.answers import Paper, paper
+from renderers.web.platform.dossier_context import drawing, label
+from renderers.web.platform.request_context import actor, app_ctx, language, say, site
+from renderers.web.shared.agent_dossier import AgentCase
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerToCompare:
+    """One answer: its box, and the control for what the piece says, empty where nothing can be typed."""
+
+    name: str
+    label: str
+    text: str
+    ticked: bool
+    error: str
+    control: str  # HTML
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PieceToCompare:
+    """One piece: its pictures, its other files, a note where there is none, and the answers to compare with it."""
+
+    id: str
+    title: str
+    pictures: tuple[Paper, ...]
+    files: tuple[Paper, ...]
+    note: str
+    answers: tuple[AnswerToCompare, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnComparison:
+    """All pieces to compare, and the errors with the ids of their controls."""
+
+    pieces: tuple[PieceToCompare, ...]
+    errors: tuple[tuple[str, str], ...]
+
+
+def compared_of(one: AgentCase, name: str, raw: Mapping[str, Sequence[str]] | None) -> Compared:
+    """Return what an act or a later form asks this agent to compare, with what was posted."""
+    return read_comparison_of(app_ctx(), actor(), one.id, name, raw)
+
+
+def drawn_comparison(one: AgentCase, name: str, raw: Mapping[str, Sequence[str]], judged: bool) -> DrawnComparison:
+    """Return the comparison as the page shows it. Errors are shown only if `judged`."""
+    found = compared_of(one, name, raw if judged or raw else None)
+    draw = drawing(one)
+    pieces = tuple(_piece(one, piece, draw, judged) for piece in found.pieces)
+    errors = (error for piece in found.pieces for answer in piece.answers for error in _errors(answer, draw))
+    return DrawnComparison(pieces, tuple(errors) if judged else ())
+
+
+def written_in_comparison(one: AgentCase, name: str) -> str:
+    """Return the label of a posted control of the comparison, empty for another control."""
+    if name == SAME:
+        return say("compare.same")
+    field = one.procedure.fields.get(name.removeprefix(TYPED)) if name.startswith(TYPED) else None
+    return say("compare.typed", label=label(field.label)) if field is not None else ""
+
+
+def _piece(one: AgentCase, piece: ComparedPiece, draw: DrawingContext, judged: bool) -> PieceToCompare:
+    files = [file for file in piece.files if may_read_file(one.procedure, one.dossier, file, actor())]
+    note = ""
+    if not piece.files:
+        on_paper = piece.how and "upload" not in piece.how
+        note = say("compare.no_file" if on_paper else "compare.not_given")
+    return PieceToCompare(
+        piece.piece, label(piece.field.label), tuple(paper(one, file) for file in files if _is_picture(file)),
+        tuple(paper(one, file) for file in files if not _is_picture(file)), note,
+        tuple(_answer(answer, draw, judged) for answer in piece.answers),
+    )  # fmt: skip
+
+
+def _is_picture(file: Attachment) -> bool:
+    return file.kind in ("jpg", "png")
+
+
+def _answer(answer: ComparedAnswer, draw: DrawingContext, judged: bool) -> AnswerToCompare:
+    title = label(answer.asked.field.label)
+    view = _named(answer.control, title, judged) if answer.control is not None else None
+    typed = view is not None and (view.value not in (None, "", []) or any(view.boxes))
+    return AnswerToCompare(
+        answer.asked.name, title, answer.text or say("compare.blank"), answer.ticked,
+        problem_sentence(answer.problems[0], draw) if judged and answer.problems else "",
+        site().pages.questions(_page(view), draw) if view is not None else "", typed,
+    )  # fmt: skip
+
+
+def _named(view: FieldView, title: str, judged: bool) -> FieldView:
+    """Return the control with a label that says the piece. It is not drawn as optional."""
+    text = Text.of({language(): say("compare.typed", label=title)})
+    shown = view.problems if judged else ()
+    return view.with_answer(label=text, required=True, definition=None, problems=shown)
+
+
+def _page(view: FieldView) -> PageView:
+    return PageView(view.id, view.label, None, (view,), 1, 1, True, True, view.problems)
+
+
+def _errors(answer: ComparedAnswer, draw: DrawingContext) -> Iterator[tuple[str, str]]:
+    for problem in answer.problems:
+        yield f"#s-{answer.asked.name}", problem_sentence(problem, draw)
+    if answer.control is not None and answer.control.problems:
+        yield from error_summary(_page(answer.control), draw)

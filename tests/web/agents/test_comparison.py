@@ -1,0 +1,188 @@
+"""Answers compared with their pieces: the page of an act and of a later form, what it refuses, what the dossier shows then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.integrations.registers import RegisterAnswer
+from engine.records.dossier import Dossier
+from engine.services.applications import drafts as intake
+from engine.services.audit.integrity import fsck
+from tests.engine.services.applications.test_agent_files import photograph
+from tests.engine.services.applications.test_opinions import good
+from tests.engine.services.world import pdf
+from tests.web.staff_site import Seat, StaffSite, hidden, open_staff_site, read
+
+pytestmark = pytest.mark.slow  # a whole site and its people for each test
+
+NAME, CLERK, DIRECTOR = "confirmed-answers", "obac.instructeur", "obac.directeur"
+ALL = ["nom", "prenoms", "ne_le", "sexe"]
+
+
+class OneRegister:
+    """A register that knows the form of a company."""
+
+    def ask(self, register_id: str, sent: object) -> RegisterAnswer:
+        return RegisterAnswer("found", {"forme_existante": "SOCIETE A RESPONSABILITE-LIMITEE"})
+
+
+@pytest.fixture
+def staff_site(tmp_path: Path) -> StaffSite:
+    site = open_staff_site(tmp_path, catalogue=good(NAME))
+    office = replace(site.world.office, registers={"*": OneRegister()})
+    return replace(site, app=site.app, world=replace(site.world, office=office))
+
+
+def sent(site: StaffSite, picture: bool = True, **given: object) -> Dossier:
+    world = site.world
+    owner = world.applicant()
+    draft = world.draft(NAME, owner, **given)  # type: ignore[arg-type]
+    file = intake.Upload("acte.jpg", photograph()) if picture else intake.Upload("acte.pdf", pdf())
+    assert intake.attach(world.office, owner, draft.id, "acte", file).problem is None
+    return world.worked_off(intake.submit(world.office, owner, draft.id, declared=True, token=draft.id))
+
+
+def at(dossier: Dossier, rest: str = "") -> str:
+    return f"/agent/dossiers/{dossier.number}{rest}"
+
+
+def confirmed(seat: Seat, path: str, shown: object) -> int:
+    return seat.client.post(path, data={**hidden(shown), "go": "confirm"}).status_code  # type: ignore[arg-type]
+
+
+def test_each_answer_stands_beside_its_piece_and_is_ticked_or_typed(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site), staff_site.agent(CLERK)
+    assert dossier.state == "verification"
+    path = at(dossier, "/acte/conforme")
+    page = clerk.get(path).get_data(as_text=True)
+    piece = next(one for one in dossier.attachments if one.field == "acte")
+    assert f'<img class="paper" src="{at(dossier)}/pieces/{piece.id}/fichier"' in page
+    assert page.count('name="act-same"') == len(ALL)
+    for name in ALL:
+        assert page.index(f'value="{name}"') < page.index(f"act-piece-{name}"), "the box stands before the field"
+    assert "12 mai 2001" in read(clerk.get(path)), "as the applicant gave it"
+
+    left = clerk.post(path, go="preview", **{"act-same": ["nom", "sexe"], "act-piece-prenoms": "Afiwa"})
+    assert left.status_code == 422
+    assert "Cochez « conforme » ou écrivez ce que dit la pièce, pour « Votre date de naissance »" in read(left)
+    kept = left.get_data(as_text=True)
+    assert 'value="nom" checked' in kept
+    assert 'value="Afiwa"' in kept
+    assert 'value="ne_le" checked' not in kept
+
+    typed = {"act-same": ["nom", "ne_le", "sexe"], "act-piece-prenoms": "Afiwa"}
+    shown = clerk.post(path, go="preview", **typed)
+    assert shown.status_code == 200, read(shown)
+    assert confirmed(clerk, path, shown) == 303
+    kept_dossier = staff_site.kept(dossier)
+    assert kept_dossier.state == "complement"
+    assert kept_dossier.answers["prenoms"] == "Afi", "the answer stays what the applicant typed"
+    found = {name: (one.value, one.piece, one.differs) for name, one in kept_dossier.confirmed.items() if name in ALL}
+    assert found == {
+        "nom": ("AMEGAN", "acte", False), "prenoms": ("Afiwa", "acte", True), "ne_le": ("2001-05-12", "acte", False),
+        "sexe": ("f", "acte", False),
+    }  # fmt: skip
+
+    told = clerk.see(at(dossier))
+    assert "Sur la pièce : Afiwa" in told
+    assert "Confirmé sur « Acte de naissance » par" in told
+    assert "« Acte de naissance » : réponses comparées" in told
+    assert not fsck(staff_site.world.office)
+
+
+def test_a_box_and_another_value_or_a_wrong_value_are_refused_beside_the_field(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site), staff_site.agent(CLERK)
+    path = at(dossier, "/acte/conforme")
+    both = clerk.post(path, go="preview", **{"act-same": ALL, "act-piece-nom": "AMEGA"})
+    assert "pas les deux" in read(both)
+    wrong = clerk.post(
+        path, go="preview",
+        **{"act-same": ["nom", "prenoms", "sexe"], "act-piece-ne_le_day": "31", "act-piece-ne_le_month": "2", "act-piece-ne_le_year": "2001"},
+    )  # fmt: skip
+    assert wrong.status_code == 422
+    assert "#act-piece-ne_le_day" in wrong.get_data(as_text=True) or "act-piece-ne_le_day" in wrong.get_data(
+        as_text=True
+    )
+    same = clerk.post(path, go="preview", **{"act-same": ALL, "act-piece-nom": "AMEGAN"})
+    assert same.status_code == 200, "a typed value that is the answer is the answer"
+
+
+def test_a_difference_that_changes_the_price_asks_for_a_correction(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site), staff_site.agent(CLERK)
+    path = at(dossier, "/acte/conforme")
+    minor = {"act-piece-ne_le_day": "12", "act-piece-ne_le_month": "5", "act-piece-ne_le_year": "2012"}
+    refused = clerk.post(path, go="preview", **{"act-same": ["nom", "prenoms", "sexe"], **minor})
+    assert refused.status_code == 422
+    assert "Faites corriger la réponse." in read(refused)
+    assert 'value="2012"' in refused.get_data(as_text=True), "what was typed is kept"
+    assert staff_site.kept(dossier).state == "verification"
+    older = {**minor, "act-piece-ne_le_year": "2000"}
+    assert clerk.post(path, go="preview", **{"act-same": ["nom", "prenoms", "sexe"], **older}).status_code == 200
+
+
+def test_a_later_form_compares_and_leaves_hidden_answers_out(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site, picture=False), staff_site.agent(CLERK)
+    path = at(dossier, "/acte/conforme")
+    first = clerk.get(path).get_data(as_text=True)
+    assert "Ouvrir acte.pdf" in first
+    assert "<img" not in first
+    assert confirmed(clerk, path, clerk.post(path, go="preview", **{"act-same": ALL})) == 303
+    form = at(dossier, "/a-faire/controle")
+    page = clerk.see(form)
+    assert "Vos prénoms" in page
+    assert "Nom de la personne épousée" not in page, "the question and its piece are hidden"
+    assert clerk.post(form, go="preview", remarque="").status_code == 422
+    shown = clerk.post(form, go="preview", **{"act-piece-prenoms": "Afiwa"})
+    assert confirmed(clerk, form, shown) == 303
+    kept = staff_site.kept(dossier)
+    assert kept.state == "a_payer"
+    assert kept.confirmed["prenoms"].differs
+    assert not fsck(staff_site.world.office)
+
+
+def test_a_piece_shown_on_paper_says_so(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site, marie=True), staff_site.agent(CLERK)
+    path = at(dossier, "/acte/conforme")
+    assert confirmed(clerk, path, clerk.post(path, go="preview", **{"act-same": ALL})) == 303
+    page = clerk.see(at(dossier, "/a-faire/controle"))
+    assert "La pièce se montre sur papier." in page
+    assert "KOFFI" in page
+
+
+def test_the_register_confirms_what_it_returns_equal(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site), staff_site.agent(CLERK)
+    one = dossier.confirmed["forme"]
+    assert (one.value, one.piece, one.by, one.differs) == (
+        "SOCIETE A RESPONSABILITE-LIMITEE",
+        "entreprise",
+        "system",
+        False,
+    )
+    assert "Confirmé par « Registre des entreprises »" in clerk.see(at(dossier))
+    other = sent(staff_site, forme="Société anonyme")
+    assert "forme" not in other.confirmed
+
+
+def test_the_author_of_a_refusal_ticks_the_texts(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site), staff_site.agent(CLERK)
+    path = at(dossier, "/acte/conforme")
+    assert confirmed(clerk, path, clerk.post(path, go="preview", **{"act-same": ALL})) == 303
+    form = at(dossier, "/a-faire/controle")
+    assert confirmed(clerk, form, clerk.post(form, go="preview", **{"act-same": ["prenoms"]})) == 303
+    staff_site.world.paid(staff_site.kept(dossier))
+    director, path = staff_site.agent(DIRECTOR), at(dossier, "/acte/refuser")
+    page = director.see(path)
+    assert "Loi sur les attestations" in page
+    assert "Décret d'application" in page.replace("’", "'")
+    none = director.post(path, go="preview", **{"act-reason": "Sans objet"})
+    assert none.status_code == 422
+    assert "Cochez au moins un texte." in read(none)
+    shown = director.post(path, go="preview", **{"act-reason": "Sans objet", "act-ground": ["decret"]})
+    assert confirmed(director, path, shown) == 303
+    kept = staff_site.kept(dossier)
+    assert kept.taken[-1].grounds == ("decret",)
+    assert "Textes : Décret d'application." in director.see(at(dossier)).replace("’", "'")
+    assert not fsck(staff_site.world.office)
