@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from engine.core.clock import ZONE, FixedClock, MovedClock
 from engine.core.values import Plain, new_id
-from engine.domain.common.decision import Comparison
+from engine.domain.common.decision import PieceComparison
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.files import files_of
 from engine.domain.fields.scope import evaluate_answers
@@ -122,7 +122,7 @@ class ScenarioEnvironment:
 
     def compared(
         self, procedure: Procedure, dossier: Dossier, person: Actor, confirms: Confirms, step: Step
-    ) -> Comparison:  # fmt: skip
+    ) -> PieceComparison:  # fmt: skip
         """Return the comparison of a step: every answer is equal to its piece, except those of `differs`."""
         office, said = self.office, step.options.get("differs")
         moment = Moment(procedure, person, office.now(), office.directory, office.wording)

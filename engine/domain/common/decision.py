@@ -16,14 +16,14 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PieceComparison:
     """What an agent found on comparing answers with their pieces: the equal ones, and what a piece says instead."""
 
     same: tuple[str, ...] = ()
     differs: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))  # answer → value of the piece
 
 
-NOT_COMPARED: Final = Comparison()
+NOT_COMPARED: Final = PieceComparison()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Act:
     correction: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # field → reason
     filling: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
     attachments: tuple[str, ...] = ()
-    compared: Comparison = NOT_COMPARED
+    compared: PieceComparison = NOT_COMPARED
     grounds: tuple[str, ...] = ()
 
 

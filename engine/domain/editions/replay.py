@@ -16,7 +16,7 @@ from engine.core.problems import Refused
 from engine.core.values import Plain
 from engine.domain.appointments import appointments, walk_ins
 from engine.domain.common.access import is_owner
-from engine.domain.common.decision import NOT_COMPARED, Act, Comparison, Decision
+from engine.domain.common.decision import NOT_COMPARED, Act, Decision, PieceComparison
 from engine.domain.common.task_parts import filling_at
 from engine.domain.common.text_provider import Wording
 from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
@@ -221,7 +221,7 @@ class _Life:
             given = replace(given, compared=compared, grounds=self.grounds(transitions[0], body))
         return workflow.take(self.definition, self.dossier, given, actor, entry.at, self.directory, self.wording)
 
-    def compared(self, actor: Actor, entry: JournalEntry, confirms: Confirms) -> Comparison:
+    def compared(self, actor: Actor, entry: JournalEntry, confirms: Confirms) -> PieceComparison:
         """Return the comparison in which every answer is equal: a difference decides nothing."""
         moment = Moment(self.definition, actor, entry.at, self.directory, self.wording)
         return all_same(to_compare(moment, self.dossier, confirms), {})

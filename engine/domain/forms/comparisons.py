@@ -1,4 +1,4 @@
-"""Comparison of answers with pieces: what an agent posts, its problems, and the questions to draw.
+"""PieceComparison of answers with pieces: what an agent posts, its problems, and the questions to draw.
 
 A box (`act-same`) says that the piece says the same. A control of the question's own type (`act-piece-<answer>`)
 holds what the piece says instead.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.core.values import Plain
-from engine.domain.common.decision import Comparison
+from engine.domain.common.decision import PieceComparison
 from engine.domain.fields.display import answer_words, column_words
 from engine.domain.fields.field_type import FieldContext
 from engine.domain.fields.field_types import adopt, field_problems, read_field
@@ -42,7 +42,7 @@ class ComparedAnswer:
     problems: tuple[AnswerProblem, ...] = ()
 
 
-def read_comparison(evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], raw: Raw) -> Comparison:
+def read_comparison(evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], raw: Raw) -> PieceComparison:
     """Return the comparison of a post. What is typed wrongly stays as typed, for `comparison_problems`.
 
     A typed value that is the answer counts as ticked.
@@ -55,12 +55,12 @@ def read_comparison(evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], raw
             same.append(one.name)
         if not is_blank(typed) and not equal:
             differs[one.name] = typed
-    return Comparison(tuple(same), differs)
+    return PieceComparison(tuple(same), differs)
 
 
 def adopt_comparison(
     evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], differs: Mapping[str, Plain]
-) -> Comparison:  # fmt: skip
+) -> PieceComparison:  # fmt: skip
     """Return the comparison in which every answer is equal except those given, as a story or an interface writes it."""
     known = {one.name: one for one in asked}
     adopted = {
@@ -68,11 +68,11 @@ def adopt_comparison(
         if name in known and known[name].is_typed else value
         for name, value in differs.items()
     }  # fmt: skip
-    return Comparison(tuple(name for name in known if name not in adopted), adopted)
+    return PieceComparison(tuple(name for name in known if name not in adopted), adopted)
 
 
 def comparison_problems(
-    evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], compared: Comparison
+    evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], compared: PieceComparison
 ) -> Iterator[AnswerProblem]:  # fmt: skip
     """Yield what is wrong with each answer: neither ticked nor typed, both, or typed wrongly."""
     for one in asked:
@@ -86,7 +86,7 @@ def comparison_problems(
 
 
 def compared_answers(
-    showing: Showing, asked: Iterable[ToCompare], compared: Comparison, problems: Iterable[AnswerProblem]
+    showing: Showing, asked: Iterable[ToCompare], compared: PieceComparison, problems: Iterable[AnswerProblem]
 ) -> Iterator[ComparedAnswer]:  # fmt: skip
     """Yield the answers as the page draws them, with their problems."""
     found: dict[str, list[AnswerProblem]] = {}

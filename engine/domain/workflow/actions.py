@@ -15,7 +15,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import acting_role, is_owner
-from engine.domain.common.decision import NOT_COMPARED, Act, AvailableAction, Comparison, Decision
+from engine.domain.common.decision import NOT_COMPARED, Act, AvailableAction, Decision, PieceComparison
 from engine.domain.common.task_parts import forms_in_parts, is_in_parts, realigned
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
@@ -141,7 +141,7 @@ def _filled(passage: TransitionContext, moment: Moment, transition: Transition, 
 
 def task_done(
     procedure: Procedure, dossier: Dossier, task_id: str, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording, answers: Mapping[str, Plain] | None = None, compared: Comparison = NOT_COMPARED,
+    wording: Wording, answers: Mapping[str, Plain] | None = None, compared: PieceComparison = NOT_COMPARED,
 ) -> Decision:  # fmt: skip
     """Finish a task of the state: corrections, an appointment, a form (`answers`, checked by the caller) or a fee.
 

@@ -15,7 +15,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import may_read
-from engine.domain.common.decision import Comparison
+from engine.domain.common.decision import PieceComparison
 from engine.domain.fields.field_types import is_asked, kind_of
 from engine.domain.fields.raw_answers import OTHER
 from engine.domain.fields.scope import Values, evaluate_answers
@@ -86,12 +86,12 @@ def _shown(procedure: Procedure, values: Values, piece: str, names: Iterable[str
             yield ToCompare(name, piece, field, detail)
 
 
-def all_same(asked: Iterable[ToCompare], differs: Mapping[str, Plain]) -> Comparison:
+def all_same(asked: Iterable[ToCompare], differs: Mapping[str, Plain]) -> PieceComparison:
     """Return the comparison in which every answer is equal, except those in `differs`."""
-    return Comparison(tuple(one.name for one in asked if one.name not in differs), differs)
+    return PieceComparison(tuple(one.name for one in asked if one.name not in differs), differs)
 
 
-def comparison_refused(asked: Iterable[ToCompare], compared: Comparison) -> Refusal | None:
+def comparison_refused(asked: Iterable[ToCompare], compared: PieceComparison) -> Refusal | None:
     """Return why a comparison is not complete: `unconfirmed` with its answers, or `unknown_answer`."""
     known = {one.name: one for one in asked}
     said = {*compared.same, *compared.differs}
@@ -106,7 +106,7 @@ def comparison_refused(asked: Iterable[ToCompare], compared: Comparison) -> Refu
 
 
 def confirm(
-    passage: TransitionContext, moment: Moment, asked: tuple[ToCompare, ...], compared: Comparison, role: str
+    passage: TransitionContext, moment: Moment, asked: tuple[ToCompare, ...], compared: PieceComparison, role: str
 ) -> TransitionContext:
     """Return the context with the answers of `to_compare` confirmed. Raises `Refused`."""
     refused = comparison_refused(asked, compared)
@@ -119,7 +119,7 @@ def confirm(
     return note_confirmed(passage, found, role)
 
 
-def _confirmed(moment: Moment, dossier: Dossier, one: ToCompare, compared: Comparison) -> ConfirmedAnswer:
+def _confirmed(moment: Moment, dossier: Dossier, one: ToCompare, compared: PieceComparison) -> ConfirmedAnswer:
     values = moment.scope(dossier).values
     kept = dossier.answers.get(one.name)
     if not is_asked(one.field):

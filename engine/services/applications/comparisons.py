@@ -1,4 +1,4 @@
-"""Comparison of answers with pieces by an agent: the page to draw, and the check before an act or a later form."""
+"""PieceComparison of answers with pieces by an agent: the page to draw, and the check before an act or a later form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.domain.common.decision import NOT_COMPARED, Comparison
+from engine.domain.common.decision import NOT_COMPARED, PieceComparison
 from engine.domain.fields.files import files_of
 from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import AnswerProblem
@@ -34,7 +34,7 @@ class ComparedPiece:
 class Compared:
     """A comparison being made: what was posted, its problems, and the pieces to draw."""
 
-    comparison: Comparison
+    comparison: PieceComparison
     problems: tuple[AnswerProblem, ...]
     pieces: tuple[ComparedPiece, ...]
 
@@ -85,7 +85,7 @@ def _confirms(procedure: Procedure, dossier: Dossier, name: str) -> Confirms:
 
 
 def check_comparison(
-    ctx: AppContext, procedure: Procedure, dossier: Dossier, actor: Actor, confirms: Confirms, compared: Comparison
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, actor: Actor, confirms: Confirms, compared: PieceComparison
 ) -> None:  # fmt: skip
     """Raise `WrongAnswers` with a problem at each answer that was left, or typed wrongly."""
     asked = to_compare(_moment(ctx, procedure, actor), dossier, confirms)

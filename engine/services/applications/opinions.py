@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
-from engine.domain.common.decision import NOT_COMPARED, Comparison, Decision
+from engine.domain.common.decision import NOT_COMPARED, Decision, PieceComparison
 from engine.domain.common.task_parts import consulted, is_in_parts, parts_left
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, PageView
@@ -159,7 +159,7 @@ def give_opinion(
 
 def fill_form(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, filling: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None, compared: Comparison = NOT_COMPARED,
+    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
     """Fill a later form that the dossier waits for, with the answers it confirms. Raises as `give_opinion`."""
 
@@ -188,7 +188,7 @@ def fill_row(
 
 def do_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None, compared: Comparison = NOT_COMPARED,
+    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
     """Fill a whole form, an opinion or a row, by the kind of `part`. Raises as `give_opinion`."""
     if part is None:
@@ -202,7 +202,7 @@ def do_part(
 
 def preview_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain],
-    compared: Comparison = NOT_COMPARED,
+    compared: PieceComparison = NOT_COMPARED,
 ) -> ActPreview:  # fmt: skip
     """Return the effect of filling a part and save nothing. Raises as `do_part`."""
     with ctx.store.unit() as unit:
@@ -214,7 +214,7 @@ def preview_part(
 
 def _done(
     ctx: AppContext, unit: Unit, dossier: Dossier, form_id: str, part: str | None, answers: Mapping[str, Plain],
-    actor: Actor, compared: Comparison = NOT_COMPARED,
+    actor: Actor, compared: PieceComparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
     decision = _decided(ctx, pinned(ctx, unit, dossier), dossier, form_id, part, answers, actor, compared)
     return carry_out(ctx, unit, dossier, decision, actor)
@@ -222,7 +222,7 @@ def _done(
 
 def _decided(
     ctx: AppContext, procedure: Procedure, dossier: Dossier, form_id: str, part: str | None,
-    answers: Mapping[str, Plain], actor: Actor, compared: Comparison,
+    answers: Mapping[str, Plain], actor: Actor, compared: PieceComparison,
 ) -> Decision:  # fmt: skip
     """Return the decision of filling a part.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refusal, Refused, refusal
-from engine.domain.common.decision import NOT_COMPARED, Comparison
+from engine.domain.common.decision import NOT_COMPARED, PieceComparison
 from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
@@ -261,7 +261,7 @@ def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _compared(part: PartInProgress, raw: Raw) -> Comparison:
+def _compared(part: PartInProgress, raw: Raw) -> PieceComparison:
     """Return the posted comparison of a whole form."""
     return compared_of(part.one, part.form.id, raw).comparison if part.part is None else NOT_COMPARED
 
