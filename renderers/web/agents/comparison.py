@@ -70,7 +70,7 @@ def written_in_comparison(one: AgentCase, name: str) -> str:
     if name == SAME:
         return say("compare.same")
     field = one.procedure.fields.get(name.removeprefix(TYPED)) if name.startswith(TYPED) else None
-    return say("compare.typed", label=label(field.label)) if field is not None else ""
+    return say("compare.typed", label=label(field.printed_label)) if field is not None else ""
 
 
 def _piece(one: AgentCase, piece: ComparedPiece, draw: DrawingContext, judged: bool) -> PieceToCompare:
@@ -91,7 +91,7 @@ def _is_picture(file: Attachment) -> bool:
 
 
 def _answer(answer: ComparedAnswer, draw: DrawingContext, judged: bool) -> AnswerToCompare:
-    title = label(answer.asked.field.label)
+    title = label(answer.asked.field.printed_label)
     view = _named(answer.control, title, judged) if answer.control is not None else None
     typed = view is not None and (view.value not in (None, "", []) or any(view.boxes))
     return AnswerToCompare(

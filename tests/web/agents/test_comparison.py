@@ -36,10 +36,10 @@ def staff_site(tmp_path: Path) -> StaffSite:
     return replace(site, app=site.app, world=replace(site.world, office=office))
 
 
-def sent(site: StaffSite, picture: bool = True, **given: object) -> Dossier:
+def sent(site: StaffSite, picture: bool = True, name: str = NAME, **given: object) -> Dossier:
     world = site.world
     owner = world.applicant()
-    draft = world.draft(NAME, owner, **given)  # type: ignore[arg-type]
+    draft = world.draft(name, owner, **given)  # type: ignore[arg-type]
     file = intake.Upload("acte.jpg", photograph()) if picture else intake.Upload("acte.pdf", pdf())
     assert intake.attach(world.office, owner, draft.id, "acte", file).problem is None
     return world.worked_off(intake.submit(world.office, owner, draft.id, declared=True, token=draft.id))
