@@ -1,0 +1,243 @@
+"""Confirmed answers through the life of a dossier: recorded, cleared, erased, moved to another edition, replayed, exported."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.problems import Refused
+from engine.core.values import new_id
+from engine.domain.common.decision import Act, PieceComparison
+from engine.model import Procedure
+from engine.operations.migration import migrate
+from engine.operations.replay import replay
+from engine.records.dossier import Dossier
+from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications import casework, corrections
+from engine.services.applications import opinions as gathering
+from engine.services.audit.integrity import export, fsck
+from engine.services.audit.pseudonymised_export import write_for_controllers
+from engine.services.context.app_context import WrongAnswers
+from engine.services.worker.worker import run_pass
+from tests.engine.services.editions import publish
+from tests.engine.services.world import ROOT, World, a_world
+from tests.makers import compiled, the_directory
+
+SLUG = "confirmed-answers"
+TEXT = (ROOT / "tests" / "good" / f"{SLUG}.yaml").read_text("utf-8")
+ALL = ("nom", "prenoms", "ne_le", "sexe")
+
+
+def edition(*edits: tuple[str, str]) -> Procedure:
+    text = TEXT
+    for old, new in edits:
+        assert old in text, f"no « {old} »"
+        text = text.replace(old, new)
+    return compiled(text, f"{SLUG}.yaml")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = a_world(tmp_path)
+    publish(made, edition())
+    return made
+
+
+def clerk(world: World) -> Any:
+    return world.agent("clerk", "obac/instructeur")
+
+
+def chief(world: World) -> Any:
+    return world.agent("chief", "obac/directeur")
+
+
+def compared(world: World, dossier: Dossier, **differs: Any) -> Dossier:
+    same = tuple(name for name in ALL if name not in differs)
+    return world.take(dossier, clerk(world), "conforme", compared=PieceComparison(same, differs))
+
+
+def filled(world: World, dossier: Dossier, **differs: Any) -> Dossier:
+    found = PieceComparison(tuple(name for name in ("prenoms",) if name not in differs), differs)
+    gathering.fill_form(world.office, clerk(world), dossier.id, "controle", {}, token=new_id(), compared=found)
+    return world.kept(dossier)
+
+
+def refused(world: World, dossier: Dossier, **differs: Any) -> Dossier:
+    dossier = world.paid(filled(world, compared(world, dossier, **differs)))
+    return world.take(dossier, chief(world), "refuser", reason="Sans objet", grounds=("decret",))
+
+
+def entries(world: World, dossier: Dossier) -> list[Any]:
+    return [one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "confirmed"]
+
+
+def test_the_journal_names_the_answers_and_holds_no_value(world: World) -> None:
+    dossier = compared(world, world.sent(SLUG), prenoms="Afiwa")
+    (entry,) = entries(world, dossier)
+    assert entry.body["piece"] == "acte"
+    assert entry.body["compared"] == sorted(ALL)
+    assert entry.body["differs"] == ["prenoms"]
+    assert "confirmed.prenoms" in entry.body["commits"]
+    assert "Afiwa" not in json.dumps(export(world.office, clerk(world), dossier.id))
+    assert fsck(world.office) == ()
+
+
+@pytest.mark.parametrize("same", [("nom",), (*ALL, "motif"), (*ALL, "nom_mari")])
+def test_a_comparison_is_whole_and_names_nothing_else(world: World, same: tuple[str, ...]) -> None:
+    dossier = world.sent(SLUG)
+    with pytest.raises((WrongAnswers, Refused)):
+        world.take(dossier, clerk(world), "conforme", compared=PieceComparison(same))
+    assert world.kept(dossier).confirmed == {}
+
+
+@pytest.mark.parametrize(
+    ("differs", "matters"),
+    [
+        ({"ne_le": "2012-05-12"}, True),
+        ({"ne_le": "1999-01-01"}, False),
+        ({"nom": "AMEGA"}, False),
+        ({"sexe": "m"}, False),
+    ],
+)
+def test_a_difference_that_would_change_a_price_is_refused(world: World, differs: Any, matters: bool) -> None:
+    dossier = world.sent(SLUG)
+    if not matters:
+        assert compared(world, dossier, **differs).confirmed[next(iter(differs))].differs
+        return
+    with pytest.raises(Refused) as closed:
+        compared(world, dossier, **differs)
+    assert closed.value.reason.code == "difference_matters"
+    assert world.kept(dossier) == dossier
+
+
+def test_a_difference_that_a_later_guard_reads_is_refused(tmp_path: Path) -> None:
+    """The guard is false today whatever the name: it also needs an answer that comes later."""
+    world = a_world(tmp_path)
+    guarded = "accorder: {label: Accorder, to: accorde, when: answered(remarque) and sexe == 'f'}"
+    publish(world, edition(("accorder: {label: Accorder, to: accorde}", guarded)))
+    dossier = world.sent(SLUG)
+    with pytest.raises(Refused) as closed:
+        compared(world, dossier, sexe="m")
+    assert closed.value.reason.code == "difference_matters"
+
+
+def test_a_correction_clears_what_it_changes(world: World) -> None:
+    dossier = compared(world, world.sent(SLUG), prenoms="Afiwa")
+    assert set(dossier.confirmed) == set(ALL)
+    changed = world.force(dossier, answers={**dossier.answers, "prenoms": "Afiwa"})
+    assert set(changed.confirmed) == {"nom", "ne_le", "sexe"}
+    without = world.force(changed, answers={**changed.answers, "acte": None})
+    assert without.confirmed == {}, "the piece is another one"
+
+
+def test_an_answer_sent_back_is_compared_again(world: World) -> None:
+    dossier, owner = world.sent(SLUG), world.applicant()
+    ask = Act("faire_corriger", correction={"prenoms": "Illisible"})
+    casework.take_transition(world.office, clerk(world), dossier.id, ask, token=new_id())
+    corrections.save_corrections(world.office, owner, dossier.id, {"prenoms": ["Kossiwa"]}, token=new_id())
+    sent = corrections.send_corrections(world.office, owner, dossier.id, token=new_id())
+    assert sent.state == "verification"
+    assert compared(world, sent).confirmed["prenoms"].value == "Kossiwa"
+
+
+def test_grounds_are_kept_and_checked(world: World) -> None:
+    dossier = refused(world, world.sent(SLUG))
+    assert dossier.taken[-1].grounds == ("decret",)
+    other = world.paid(filled(world, compared(world, world.sent(SLUG, world.applicant("+22890112234")))))
+    for grounds, code in (((), "grounds_missing"), (("arrete",), "unknown_ground")):
+        with pytest.raises(Refused) as closed:
+            world.take(other, chief(world), "refuser", reason="Non", grounds=grounds)
+        assert closed.value.reason.code == code
+
+
+def test_erasing_leaves_no_confirmed_value(world: World) -> None:
+    dossier = refused(world, world.sent(SLUG), prenoms="Afiwa")
+    world.wait(days=400)
+    run_pass(world.office)
+    after = world.kept(dossier)
+    assert after.erased_at is not None
+    assert after.confirmed == {}
+    assert fsck(world.office) == ()
+
+
+def test_a_sensitive_answer_is_erased_with_its_confirmation(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    sensitive = "purpose: Montrer le langage, sensitive: {prenoms: {seen_by: [instructeur], keep: 30 days}}"
+    publish(world, edition(("purpose: Montrer le langage", sensitive)))
+    dossier = refused(world, world.sent(SLUG), prenoms="Afiwa")
+    world.wait(days=31)
+    run_pass(world.office)
+    after = world.kept(dossier)
+    assert "prenoms" not in after.confirmed
+    assert "nom" in after.confirmed
+    salts = world.read(lambda unit: unit.salts(dossier.id))
+    assert not [name for names in salts.values() for name in names if name == "confirmed.prenoms"]
+    assert fsck(world.office) == ()
+
+
+def test_who_may_not_read_an_answer_does_not_confirm_it(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    sensitive = "purpose: Montrer le langage, sensitive: {prenoms: {seen_by: [directeur], keep: 30 days}}"
+    publish(world, edition(("purpose: Montrer le langage", sensitive)))
+    found = PieceComparison(("nom", "ne_le", "sexe"))
+    assert "prenoms" not in world.take(world.sent(SLUG), clerk(world), "conforme", compared=found).confirmed
+
+
+def test_another_edition_takes_them_over_under_its_names(world: World) -> None:
+    dossier = compared(world, world.sent(SLUG), prenoms="Afiwa")
+    later = edition(
+        ("edition: 1", "edition: 2"), ("prenoms", "petits_noms"), ("acte", "preuve"), ("f: Féminin", "femme: Féminin"),
+        ("example: f}", "example: femme}"),
+        ("scenarios:", "migrate: {1: {prenoms: petits_noms, acte: preuve, sexe.f: femme}}\nscenarios:"),
+    )  # fmt: skip
+    publish(world, later)
+    migrate(world.office, SLUG)
+    moved = world.kept(dossier)
+    assert moved.edition == 2
+    found = {name: (one.value, one.piece, one.differs) for name, one in moved.confirmed.items()}
+    assert found["petits_noms"] == ("Afiwa", "preuve", True)
+    assert found["sexe"] == ("femme", "preuve", False)
+    assert fsck(world.office) == ()
+
+
+def test_a_replay_under_the_same_edition_changes_nothing(world: World) -> None:
+    refused(world, world.sent(SLUG), prenoms="Afiwa")
+    found = replay(world.office, edition(), the_directory(), None)
+    assert (found.played, found.same, found.unfaithful) == (1, 1, ())
+
+
+def test_exports_hold_them_as_their_readers_may_see(world: World, tmp_path: Path) -> None:
+    dossier = compared(world, world.sent(SLUG), prenoms="Afiwa")
+    own: Any = export_own(world.office, world.applicant())
+    said = {one["answer"]: (one["value"], one["piece"], one["differs"]) for one in own["dossiers"][0]["confirmed"]}
+    assert said["prenoms"] == ("Afiwa", "acte", True)
+    file = tmp_path / "masked.db"
+    write_for_controllers(world.office, file)
+    with sqlite3.connect(file) as opened:
+        rows = opened.execute("SELECT question, piece, differs FROM confirmations").fetchall()
+    assert ("prenoms", "acte", 1) in rows
+    assert len(rows) == len(ALL)
+    assert b"Afiwa" not in file.read_bytes()
+    assert dossier.id.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"value": "Abla"}, {"differs": False}, {"piece": "livret"}, {"by": "nobody"}])
+def test_fsck_finds_a_confirmation_that_was_altered(world: World, change: dict[str, Any]) -> None:
+    dossier = compared(world, world.sent(SLUG), prenoms="Afiwa")
+    confirmed = {**dossier.confirmed, "prenoms": replace(dossier.confirmed["prenoms"], **change)}
+    with world.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(dossier, confirmed=confirmed, revision=dossier.revision + 1), dossier.revision)
+    assert "confirmed_differ" in {one.code for one in fsck(world.office)}
+
+
+def test_fsck_finds_grounds_that_were_altered(world: World) -> None:
+    dossier = refused(world, world.sent(SLUG))
+    taken = (*dossier.taken[:-1], replace(dossier.taken[-1], grounds=("loi",)))
+    with world.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(dossier, taken=taken, revision=dossier.revision + 1), dossier.revision)
+    assert "projection" in {one.code for one in fsck(world.office)}
