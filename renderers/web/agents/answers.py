@@ -199,11 +199,15 @@ def _confirmed(one: AgentCase, view: FieldView) -> tuple[str, str]:
 
 
 def _instead(one: AgentCase, name: str, kept: ConfirmedAnswer) -> str:
+    return say("compare.instead", value=piece_value(one, name, kept)) if kept.differs else ""
+
+
+def piece_value(one: AgentCase, name: str, kept: ConfirmedAnswer) -> str:
+    """Return what the piece says for an answer, as text."""
     field = one.procedure.fields.get(name)
-    if not kept.differs or field is None:
-        return ""
-    speech = Speech(app_ctx().wording, language())
-    return say("compare.instead", value=answer_text(field, kept.value, one.evaluated().asking(name), speech))
+    if field is None:
+        return str(kept.value or "")
+    return answer_text(field, kept.value, one.evaluated().asking(name), Speech(app_ctx().wording, language()))
 
 
 def _said(view: FieldView) -> str:

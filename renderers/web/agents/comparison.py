@@ -9,10 +9,10 @@ from engine.core.values import Text
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import FieldView, PageView
 from engine.domain.forms.comparisons import SAME, TYPED, ComparedAnswer
-from engine.records.dossier import Attachment
+from engine.records.dossier import Attachment, Dossier
 from engine.services.applications.comparisons import Compared, ComparedPiece, read_comparison_of
 from renderers.html.controls import DrawingContext, error_summary, problem_sentence
-from renderers.web.agents.answers import Paper, paper
+from renderers.web.agents.answers import Paper, paper, piece_value
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, language, say, site
 from renderers.web.shared.agent_dossier import AgentCase
@@ -63,6 +63,17 @@ def drawn_comparison(one: AgentCase, name: str, raw: Mapping[str, Sequence[str]]
     pieces = tuple(_piece(one, piece, draw, judged) for piece in found.pieces)
     errors = (error for piece in found.pieces for answer in piece.answers for error in _errors(answer, draw))
     return DrawnComparison(pieces, tuple(errors) if judged else ())
+
+
+def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:
+    """Return what the pieces say otherwise in an act or a form that is previewed, by the labels of the questions."""
+    new = {name: kept for name, kept in after.confirmed.items() if one.dossier.confirmed.get(name) != kept}
+    fields = one.procedure.fields
+    return [
+        (say("compare.typed", label=label(fields[name].printed_label)), piece_value(one, name, kept))
+        for name, kept in new.items()
+        if kept.differs and name in fields
+    ]
 
 
 def written_in_comparison(one: AgentCase, name: str) -> str:

@@ -28,7 +28,7 @@ from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import application, given_already, row_answers, rows_of
 from renderers.web.agents.attachments import receive_files
 from renderers.web.agents.awaited import WaitLine, wait_lines
-from renderers.web.agents.comparison import compared_of, drawn_comparison
+from renderers.web.agents.comparison import compared_of, differing, drawn_comparison
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
 from renderers.web.citizen.later_forms import SEEN, put_already
@@ -292,7 +292,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
         "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
         title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
-        tracking_lines=[], given=_said(answered.page), token=new_token(), revision=None, **shown,
+        tracking_lines=[], given=_said(answered.page) + differing(one, preview.decision.dossier), token=new_token(), revision=None, **shown,
     )  # fmt: skip
 
 

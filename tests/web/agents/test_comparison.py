@@ -76,6 +76,7 @@ def test_each_answer_stands_beside_its_piece_and_is_ticked_or_typed(staff_site: 
     typed = {"act-same": ["nom", "ne_le", "sexe"], "act-piece-prenoms": "Afiwa"}
     shown = clerk.post(path, go="preview", **typed)
     assert shown.status_code == 200, read(shown)
+    assert "Sur la pièce : Vos prénoms Afiwa" in read(shown), "the preview says what is noted"
     assert confirmed(clerk, path, shown) == 303
     kept_dossier = staff_site.kept(dossier)
     assert kept_dossier.state == "complement"
