@@ -10,7 +10,19 @@ from renderers.definition.form import FormReader
 from renderers.definition.parts import Clause
 
 _OF_TASKS = ("label", "by", "when", "after")
-_OF_FORMS = (*_OF_TASKS, "pages", "each", "services", "asked", "quorum", "due", "seen_by", "register", "sends")
+_OF_FORMS = (
+    *_OF_TASKS,
+    "pages",
+    "each",
+    "services",
+    "asked",
+    "quorum",
+    "due",
+    "seen_by",
+    "register",
+    "sends",
+    "matches",
+)
 _OF_THE_ENGINE = ("opinion",)  # asked in every round, with sentences of this project
 
 
@@ -108,10 +120,15 @@ class WaitReader(FormReader):
                 self.when("asked_when", task.when), self._after(task), self._each(task),
                 self.say("look_up_sends", fields=", ".join(self.label(name) for name in task.sends)),
                 self.say("look_up_answers", answers=answers) if answers else "",
-                self.say("look_up_due", span=self.span(task.due)) if task.due else "",
+                self._matches(task), self.say("look_up_due", span=self.span(task.due)) if task.due else "",
                 *self.rest(task, "look_ups", *_OF_FORMS),
             ]  # fmt: skip
             yield Clause(self.t(task.label), tuple(filter(None, lines)), self.basis(task, "look_ups"))
+
+    def _matches(self, task: Form) -> str:
+        """Return which answers the register confirms, each with the answer of the register that must be equal."""
+        pairs = (f"{self.label(mine)} = {self.label(theirs)}" for mine, theirs in task.matches.items())
+        return self.say("look_up_matches", fields=", ".join(pairs)) if task.matches else ""
 
     # -- earlier dossiers ----------------------------------------------------------------------------------------------
 

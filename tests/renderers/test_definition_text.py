@@ -64,7 +64,7 @@ UNSAID: Final[Mapping[str, str]] = {
     "Template.names": "read from the text",
     "Delay.where": "a place in the file",
     **dict.fromkeys(
-        (f"Link.{one}" for one in ("services", "sends", "seen_by", "register", "quorum", "each", "due", "asked", "pages", "by")),
+        (f"Link.{one}" for one in ("services", "confirms", "matches", "sends", "seen_by", "register", "quorum", "each", "due", "asked", "pages", "by")),
         "not of a link",
     ),
     **dict.fromkeys((f"{one}.basis" for one in ("Scenario", "Notice", "Law", "Accept")), "rests on no law"),
