@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 
 
-def qr_svg(text: str, scale: int = 4) -> str:
-    """Return the QR code of a text as an SVG without XML header, black on white, medium error correction."""
+def qr_svg(text: str, scale: int = 4, *, error: str = "m", border: int = 2) -> str:
+    """Return the QR code of a text as an SVG without XML header, black on white.
+
+    `error` is the least correction: `m` for screens, `q` for papers that are folded and copied. Capitals and figures
+    (`HTTPS://GUICHET.TG/V/…`) need a third fewer squares than small letters. `border` is in squares.
+    """
     import segno  # loaded by the first code
 
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        out, kind="svg", scale=scale, border=2, xmldecl=False, svgns=True, omitsize=False
+    segno.make(text, error=error, micro=False).save(
+        out, kind="svg", scale=scale, border=border, xmldecl=False, svgns=True, omitsize=False
     )
     return out.getvalue().decode("utf-8")

@@ -7,6 +7,7 @@ embedded in typst. They hold the letters of Ewe and Kabiyè, so a document looks
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +15,17 @@ from engine.core.values import Plain
 
 FOLDER: Final = Path(__file__).parents[1] / "templates" / "pdf"
 TEMPLATES: Final = frozenset(path.stem for path in FOLDER.glob("*.typ"))
+TAGGED: Final = ("ua-1",)
+ARCHIVED: Final = ("a-3a", "ua-1")
 
 
-def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = None) -> bytes:
-    """Return the PDF of a bundled template (`certificate`, `receipt`, `summary`) over this data, tagged (PDF/UA-1).
+def render_pdf(
+    template: str, data: Plain, images: dict[str, bytes] | None = None, standards: Sequence[str] = TAGGED
+) -> bytes:
+    """Return the PDF of a bundled template (`certificate`, `attest`) over this data, to these standards.
 
-    `images` are SVG texts shown under these keys of the data. Raises LookupError for an unknown template.
+    `images` are SVG texts shown under these keys of the data. Raises LookupError for an unknown template. The standards
+    refuse a sign that no embedded font has: the PDF is then drawn without standard, with the fonts of the machine.
     """
     if template not in TEMPLATES:
         raise LookupError(template)
@@ -28,9 +34,24 @@ def render_pdf(template: str, data: Plain, images: dict[str, bytes] | None = Non
     import typst  # a compiler, loaded by the first document
 
     try:
-        return _compiled(template, payload, tagged=True)
-    except typst.TypstError:  # PDF/UA refuses a missing glyph; an untagged document is issued instead
-        return _compiled(template, payload, tagged=False)
+        return _compiled(template, payload, standards)
+    except typst.TypstError:
+        return _compiled(template, payload, ())
+
+
+def letter_shapes(drawings: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[bytes, ...]:
+    """Return one SVG for each drawing of `art.typ`, with its words: its letters are outlines, so nobody copies them."""
+    import typst
+
+    payload = json.dumps([{"drawing": name, "words": words} for name, words in drawings], ensure_ascii=False)
+    pages = typst.compile(
+        str(FOLDER / "art.typ"),
+        root=str(FOLDER),
+        format="svg",
+        ignore_system_fonts=True,
+        sys_inputs={"payload": payload},
+    )
+    return tuple(pages if isinstance(pages, list) else [pages])
 
 
 def has_letters() -> bool:
@@ -48,16 +69,16 @@ def has_letters() -> bool:
     return True
 
 
-def _compiled(template: str, payload: str, tagged: bool) -> bytes:
-    """Return the PDF, with the embedded fonts and to the standard if `tagged`, else with all fonts of the machine."""
+def _compiled(template: str, payload: str, standards: Sequence[str]) -> bytes:
+    """Return the PDF, with the embedded fonts and to the standards if any, else with all fonts of the machine."""
     import typst
 
     pdf: bytes = typst.compile(
         str(FOLDER / f"{template}.typ"),
         root=str(FOLDER),
         format="pdf",
-        ignore_system_fonts=tagged,
+        ignore_system_fonts=bool(standards),
         sys_inputs={"payload": payload},
-        pdf_standards=["ua-1"] if tagged else [],
+        pdf_standards=[*standards],
     )
     return pdf

@@ -1,0 +1,267 @@
+"""Official papers, read back from their PDF: pages, words in order, square, files, specimen and stamp."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+
+import pypdfium2
+import pytest
+import zxingcpp
+from PIL import Image
+from pypdf import PdfReader
+
+from engine.core.values import Plain
+from renderers.pdf.papers import KINDS, paper_pdf
+from tests.renderers.paper_samples import BULLETIN, CARD, LETTER, LONG, NATIONALITY, PERMIT, RESIDENCE, SAMPLES, Paper
+
+ALL = {**SAMPLES, **LONG}
+ADDRESS = "HTTPS://GUICHET.TG/V/ABCDEFGHIJKLMNOPQRSTUVWXY2"
+HEAD = ("heading", "state")
+# The zones of each kind as people read them.
+CLOSING = ("validity", "mentions", "declared", "signatures", "remedies", "verify")
+ORDER = {
+    "certificate": (*HEAD, "number", "title", "subtitle", "basis", "particulars", "operative", "table", *CLOSING),
+    "extract": (*HEAD, "number", "title", "subtitle", "particulars", "articles", "operative", *CLOSING),
+    "decision": (
+        *HEAD, "dossier", "title", "number", "subtitle", "issuer", "parties", "particulars", "basis", "decides", "operative", "articles",
+        *CLOSING,
+    ),
+    "contract": (*HEAD, "number", "title", "subtitle", "parties", "decides", "articles", *CLOSING),
+    "letter": (*HEAD, "number", "addressee", "title", "object", "basis", "considering", "decides", "articles", *CLOSING),
+    "card": (*HEAD, "title", "subtitle", "number", "particulars", "operative", *CLOSING),
+    "money": (*HEAD, "number", "title", "subtitle", "addressee", "particulars", "lines", "operative", *CLOSING),
+    "form": (*HEAD, "number", "title", "subtitle", "sections", *CLOSING),
+}  # fmt: skip
+UNPRINTED = ("template", "version", "typst", "lang", "kind", "issued", "seal", "labels", "holder")
+UNREAD = {"emblem", "address", "alt"}
+
+
+def pages(pdf: bytes) -> list[str]:
+    return [page.extract_text() for page in PdfReader(BytesIO(pdf)).pages]
+
+
+def plain(text: str) -> str:
+    """The letters of a text: no spaces, no capitals, no marks of bold."""
+    return re.sub(r"\s|\*\*", "", text).casefold()
+
+
+def strings(value: Plain | Mapping[str, Plain]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in UNREAD:
+                yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+def picture(pdf: bytes, dots: int = 150, page: int = 0) -> Image.Image:
+    """A page as a fax shows it: black or white, 150 dots an inch."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        grey = document[page].render(scale=dots / 72).to_pil().convert("L")
+    finally:
+        document.close()
+    return grey.point(lambda light: 255 if light > 127 else 0)
+
+
+def without(paper: Paper, *keys: str) -> Paper:
+    return {key: value for key, value in paper.items() if key not in keys}
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "twelve"])
+def test_a_usual_paper_stands_on_one_page_to_the_standards(name: str) -> None:
+    pdf = paper_pdf(SAMPLES[name])
+    assert len(pages(pdf)) == 1
+    assert b"<pdfuaid:part>1<" in pdf
+    assert b"<pdfaid:part>3<" in pdf
+    assert b"<pdfaid:conformance>A<" in pdf
+
+
+@pytest.mark.parametrize("name", ["twelve", *LONG])
+def test_the_next_page_repeats_the_number_and_the_holder(name: str) -> None:
+    first, *others = pages(paper_pdf(ALL[name]))
+    holder = {"twelve": "AMEGAN Afi Akpédzé", "twenty": "AMEGAN Afi", "long_form": "AMEGAN Koffi"}[name]
+    assert plain(str(SAMPLES["bulletin"]["verify"]["code"])) in plain(first)  # type: ignore[index,call-overload]
+    assert len(others) == 1
+    assert plain(f"{ALL[name]['number_label']} {ALL[name]['number']} – {holder}") in plain(others[0])
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "bare"])
+def test_each_word_is_read_in_order(name: str) -> None:
+    """Each zone is looked for after the one before it. On two pages the words of the square end the first page."""
+    paper = ALL[name]
+    read = plain("".join(pages(paper_pdf(paper))))
+    order = ORDER["money" if paper["template"] == "money" else str(paper["kind"])]
+    at = 0
+    for key in order:
+        if key == "verify" and name in {"twelve", *LONG}:
+            at = 0
+        for text in strings(paper.get(key)):
+            where = read.find(plain(text), at)
+            assert where >= 0, (key, text, read[at : at + 200])
+            at = where + len(plain(text))
+    for text in strings(without(paper, *UNPRINTED)):
+        assert plain(text) in read, text
+
+
+@pytest.mark.parametrize("name", ["bulletin", "twenty", "residence", "english"])
+def test_drawings_are_not_read(name: str) -> None:
+    """Who copies the text of a paper copies neither the microline nor the ring of the seal."""
+    paper = ALL[name]
+    read = "".join(pages(paper_pdf({**paper, "specimen": True})))
+    code = str(paper["verify"]["code"])  # type: ignore[index,call-overload]
+    assert read.count(code) == 1
+    assert plain(str(paper["number"])) + plain("AMEGAN Afi") + plain(code) not in plain(read)
+    assert "CASIER JUDICIAIRE NATIONAL" not in read
+    assert read.count("SPÉCIMEN" if paper["lang"] == "fr" else "SPECIMEN") == len(pages(paper_pdf(paper)))
+
+
+@pytest.mark.parametrize("name", ["bulletin", "permit", "card", "residence", "receipt", "form", "twenty"])
+@pytest.mark.parametrize(("specimen", "worth"), [(False, "valid"), (True, "valid"), (False, "revoked")])
+def test_the_square_is_read_from_a_fax(name: str, specimen: bool, worth: str) -> None:
+    pdf = paper_pdf({**ALL[name], "specimen": specimen}, worth=worth, stamp="RETIRÉ LE 3 MAI 2026")
+    found = zxingcpp.read_barcodes(picture(pdf))
+    assert [one.text for one in found] == [ADDRESS]
+    assert found[0].ec_level in {"Q", "H"}
+    corners = found[0].position
+    assert 25.5 < (corners.top_right.x - corners.top_left.x) * 25.4 / 150 < 26.5
+
+
+def test_an_address_in_capitals_needs_a_smaller_square() -> None:
+    from renderers.pdf.qr import qr_svg
+
+    size = r'width="(\d+)"'
+    capitals, small = (re.search(size, qr_svg(text, error="q", border=0)) for text in (ADDRESS, ADDRESS.lower()))
+    assert capitals is not None
+    assert small is not None
+    assert int(capitals[1]) == 4 * 29  # version 3
+    assert int(small[1]) > int(capitals[1])
+
+
+@pytest.mark.parametrize("name", ["bulletin", "twelve", "card"])
+def test_the_same_paper_gives_the_same_bytes(name: str) -> None:
+    paper = ALL[name]
+    reordered = dict(reversed(paper.items()))
+    assert paper_pdf(paper) == paper_pdf(json.loads(json.dumps(paper)))
+    signed = {"acte.jws": b"a.b.c"}
+    assert paper_pdf(paper, attachments=signed) == paper_pdf(reordered, attachments=signed)
+    assert paper_pdf(paper) != paper_pdf(paper, worth="expired", stamp="EXPIRÉ")
+
+
+def test_its_date_is_that_of_the_issue() -> None:
+    """Not that of its drawing. A paper without an instant of issue has the same date for ever."""
+    told = PdfReader(BytesIO(paper_pdf(BULLETIN))).metadata
+    assert told is not None
+    assert told.creation_date is not None
+    assert told.creation_date.isoformat()[:19] == "2026-11-23T09:41:00"
+    assert told.title == "Bulletin n°\u00a03 – SNCJA-2026-00001"
+    assert told.author == "Service national du casier judiciaire automatisé"
+    undated = PdfReader(BytesIO(paper_pdf(without(BULLETIN, "issued")))).metadata
+    assert undated is not None
+    assert undated.creation_date is not None
+    assert undated.creation_date.year == 1970
+
+
+def test_it_carries_its_own_content() -> None:
+    pdf = paper_pdf(NATIONALITY, attachments={"acte.jws": b"eyJhbGciOiJFZERTQSJ9..c2ln"})
+    files = PdfReader(BytesIO(pdf)).attachments
+    assert json.loads(files["acte.json"][0]) == NATIONALITY
+    assert files["acte.jws"] == [b"eyJhbGciOiJFZERTQSJ9..c2ln"]
+    assert pdf.count(b"/AFRelationship/Data") == 2 or pdf.count(b"/AFRelationship /Data") == 2
+    given = PdfReader(BytesIO(paper_pdf(NATIONALITY, attachments={"acte.json": b"{}"}))).attachments
+    assert given["acte.json"] == [b"{}"]
+
+
+@pytest.mark.parametrize("name", ["bulletin", "twenty", "residence"])
+def test_a_paper_that_is_not_valid_says_so_across_each_page(name: str) -> None:
+    said = "SUSPENDU LE 3 MAI 2026"
+    pdf = paper_pdf(ALL[name], worth="suspended", stamp=said)
+    clean = paper_pdf(ALL[name], stamp=said)
+    assert [said in page for page in pages(pdf)] == [True] * len(pages(pdf))
+    assert not any(said in page for page in pages(clean))
+    for number in range(len(pages(pdf))):
+        stamped, bare = (dark(picture(one, page=number)) for one in (pdf, clean))
+        assert stamped > bare + 3000, (number, stamped, bare)
+    with pytest.raises(ValueError, match="suspended"):
+        paper_pdf(ALL[name], worth="suspended")
+
+
+def dark(page: Image.Image) -> int:
+    return page.histogram()[0]
+
+
+def test_a_specimen_says_so_across_the_page() -> None:
+    specimen, true = paper_pdf({**LETTER, "specimen": True}), paper_pdf(LETTER)
+    assert pages(specimen)[0].startswith("SPÉCIMEN")
+    assert "SPÉCIMEN" not in pages(true)[0]
+    assert dark(picture(specimen)) > dark(picture(true)) + 3000
+
+
+def test_a_stamp_hides_the_word_specimen_and_not_the_text() -> None:
+    read = pages(paper_pdf({**PERMIT, "specimen": True}, worth="revoked", stamp="RETIRÉ"))[0]
+    assert read.startswith("RETIRÉ")
+    assert "Le permis de construire est accordé" in read
+
+
+NEEDED = ("template", "version", "typst", "lang", "kind", "specimen", "heading", "state", "number", "title", "verify")
+
+
+@pytest.mark.parametrize("template", sorted(KINDS))
+def test_a_missing_zone_fails_no_template(template: str) -> None:
+    whole: Paper = {key: value for one in (LETTER, BULLETIN, PERMIT, *SAMPLES.values()) for key, value in one.items()}
+    whole |= {"template": template, "table": ALL["twelve"]["table"]}
+    assert pages(paper_pdf(whole))
+    assert "BULLETIN" in pages(paper_pdf({**{key: whole[key] for key in NEEDED}, "title": "Bulletin"}))[0]
+    empty: Paper = {key: type(value)() for key, value in whole.items() if isinstance(value, (list, dict, str))}
+    assert len(pages(paper_pdf({**empty, "template": template}))) == 1
+
+
+def test_a_missing_part_of_a_zone_fails_nothing() -> None:
+    whole: Paper = {**SAMPLES["quote"], **BULLETIN, "parties": SAMPLES["contract"]["parties"]}
+    for missing in range(6):
+        less: Paper = {
+            key: {name: part for at, (name, part) in enumerate(zone.items()) if at != missing} if isinstance(zone, dict) else zone
+            for key, zone in whole.items()
+        }  # fmt: skip
+        assert pages(paper_pdf(less))
+    odd: Paper = {"signatures": [{}, {"blank": True}], "articles": [["Article 1"]], "particulars": {"rows": [["Nom"]]}}
+    assert pages(paper_pdf({**whole, **odd}))
+
+
+def test_no_text_is_source() -> None:
+    odd = "#panic() *a* _b_ $x$ <c> @d \\n `e` // ~ -- [f] {g}"
+    paper: Paper = {**LETTER, "title": "a", "operative": [odd, "**deux ** trois**", "*"], "addressee": [odd]}
+    read = pages(paper_pdf(paper))[0]
+    assert plain(read).count(plain(odd)) == 2
+
+
+def test_an_unknown_template_is_refused() -> None:
+    for template in ("common", "certificate", "../act", ""):
+        with pytest.raises(LookupError):
+            paper_pdf({**CARD, "template": template})
+
+
+@pytest.mark.parametrize(("name", "whole"), [("Kabɩyɛ Ŋɖɔ̀ ɛ́", True), ("王 Anna", False)])
+def test_a_name_is_written_with_its_letters_or_the_paper_still_comes(name: str, whole: bool) -> None:
+    pdf = paper_pdf({**CARD, "addressee": [name]}, attachments={"acte.jws": b"a.b.c"})
+    assert (b"pdfuaid:part" in pdf) is whole
+    assert set(PdfReader(BytesIO(pdf)).attachments) == {"acte.json", "acte.jws"}
+    assert "DGDN-2026-00012" in pages(pdf)[0]
+
+
+CIRCLE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="18"/></svg>'
+
+
+def test_an_emblem_is_drawn_and_a_broken_one_costs_nothing() -> None:
+    drawn, broken = (
+        paper_pdf({**RESIDENCE, "heading": {"service": "Direction", "emblem": emblem}}) for emblem in (CIRCLE, "<svg")
+    )
+    assert dark(picture(drawn)) > dark(picture(broken)) + 3000
+    assert b"pdfuaid:part" in drawn
+    assert b"pdfuaid:part" in broken
