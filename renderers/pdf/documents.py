@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 
 from engine.core.clock import local_day
-from engine.core.values import Plain, group_number
+from engine.core.values import Plain, canonical_json, group_number
 from engine.domain.common.text_provider import Wording
+from engine.domain.documents.documents import status_of
 from engine.domain.fields.views import FieldView, FormView
 from engine.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
+from renderers.pdf.papers import CONTENT, VALID, paper_pdf
 from renderers.pdf.qr import qr_svg
 from renderers.pdf.typst import render_pdf
 
@@ -22,11 +25,15 @@ def document_pdf(
     verify_url: str,
     wording: Wording,
     language: str,
+    day: date | None = None,
 ) -> bytes:
-    """Return an issued document: agency, content, end of validity and how to verify it.
+    """Return an issued document: its paper, or for the first form of the language its content.
 
-    `verify_url` is the page of the printed code. The QR code holds `verify_url/<token>`.
+    `verify_url` is the page of the printed code. The QR code holds `verify_url/<token>`. `day` decides what the paper
+    is worth: one that expired or was withdrawn says so across each page.
     """
+    if document.paper is not None:
+        return _issued(document, document.paper, day or local_day(document.issued_at), wording)
     output = procedure.outputs[document.output]
     terms = [[_say(wording, "pdf.issued_on", language), wording.day(local_day(document.issued_at), language)]]
     if document.valid_until is not None:
@@ -49,6 +56,19 @@ def document_pdf(
     return render_pdf("certificate", data, {"qr": qr_svg(f"{verify_url}/{document.token}").encode()})
 
 
+def _issued(document: IssuedDocument, paper: Mapping[str, Plain], day: date, wording: Wording) -> bytes:
+    """Return the frozen paper with its signature. Its attachment is what was frozen, without what is drawn beside."""
+    worth, spoken = status_of(document, day), str(paper.get("lang", "fr"))
+    until = document.valid_until if worth == "expired" else document.changed_at and local_day(document.changed_at)
+    facts = {"day": wording.plain_day(until or day, spoken)}
+    return paper_pdf(
+        {"holder": document.holder, "issued": document.issued_at.isoformat(), **paper},
+        worth=worth,
+        stamp="" if worth == VALID else wording.say(f"paper.stamp.{worth}", spoken, facts).upper(),
+        attachments={CONTENT: canonical_json(dict(paper)), "acte.jws": document.jws.encode()},
+    )
+
+
 def receipt_pdf(
     payment: Payment,
     dossier: Dossier,
@@ -68,24 +88,29 @@ def receipt_pdf(
     whole = sum(line.amount for line in lines)
     if lines and whole != payment.amount:  # a part payment or its remainder; without a line the price is asked again
         lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))
-    data: dict[str, Plain] = {
-        **_frame(agency_label, wording, language, title=_say(wording, "pdf.receipt", language), number=reference),
-        "rows": [
-            [_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)],
-            *([[_say(wording, "pdf.applicant", language), dossier.label]] if dossier.label else []),
-            [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
-            [_say(wording, "pdf.paid_on", language), wording.moment(payment.ended_at or payment.started_at, language)],
-            *([[_say(wording, "pdf.paid_by", language), _phone(payment.payer)]] if payment.payer else []),
-            [_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference],
-        ],
-        "lines_title": _say(wording, "pdf.lines", language),
-        "lines": [[line.label, wording.money(line.amount, language)] for line in lines],
-        "total_label": _say(wording, "pdf.total" if whole == payment.amount else "pdf.paid_here", language),
-        "total": wording.money(payment.amount, language),
-        "in_words": f"{_capital(wording.numeral(payment.amount, language))} {_say(wording, 'pdf.francs_long', language)}",
-        **_verification(reference, verify_url, wording, language, "pdf.verify_payment"),
-    }
-    return render_pdf("receipt", data, {"qr": qr_svg(f"{verify_url}/{code}").encode()})
+    total = "pdf.total" if whole == payment.amount else "pdf.paid_here"
+    ended = payment.ended_at or payment.started_at
+    particulars = [
+        (_say(wording, "pdf.procedure", language), procedure.identity.title.in_(language)),
+        (_say(wording, "pdf.applicant", language), dossier.label),
+        (_say(wording, "pdf.paid_on", language), wording.moment(ended, language)),
+        (_say(wording, "pdf.paid_by", language), _phone(payment.payer) if payment.payer else ""),
+        (_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference),
+    ]
+    return paper_pdf({
+        **_head("receipt", reference, ended, agency_label, wording, language),
+        "title": _say(wording, "pdf.receipt", language),
+        "holder": dossier.label,
+        "dossier": [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
+        "particulars": {"rows": [[name, _literal(value)] for name, value in particulars if value]},
+        "lines": {
+            "head": [_say(wording, f"paper.lines.{part}", language) for part in ("label", "amount")],
+            "rows": [[line.label, wording.money(line.amount, language)] for line in lines],
+            "total": [_say(wording, total, language), wording.money(payment.amount, language)],
+            "words": f"{_capital(wording.numeral(payment.amount, language))} {_say(wording, 'pdf.francs_long', language)}",
+        },
+        "verify": _check(reference, verify_url, f"{verify_url}/{code}", wording, language, "pdf.verify_payment"),
+    })  # fmt: skip
 
 
 def counter_pdf(
@@ -97,22 +122,24 @@ def counter_pdf(
     agency_label: str,
     wording: Wording,
     language: str,
+    sent_at: datetime | None = None,
 ) -> bytes:
     """Return the receipt of a request filled in at a counter.
 
     `follow` explains how to follow it, `address` is the content of the QR code.
     """
-    title, grouped = _say(wording, "counter.receipt_title", language), group_number(number)
-    data: dict[str, Plain] = {
-        **_frame(agency_label, wording, language, title=title, number=grouped),
-        "intro": _say(wording, "counter.receipt_text", language),
-        "rows": [[name, value] for name, value in rows],
-        "lists": [{"title": heading, "items": [*items]} for heading, items in lists if items],
-        **_verification(grouped, address, wording, language),
-        "verify_title": _say(wording, "frame.follow", language),
-        "verify_text": follow,
-    }
-    return render_pdf("counter", data, {"qr": qr_svg(address).encode()})
+    grouped = group_number(number)
+    following: dict[str, Plain] = {"title": _say(wording, "frame.follow", language), "steps": follow}
+    return paper_pdf({
+        **_head("form", grouped, sent_at, agency_label, wording, language),
+        "title": _say(wording, "counter.receipt_title", language),
+        "operative": [_say(wording, "counter.receipt_text", language)],
+        "particulars": {"rows": [[name, _literal(value)] for name, value in rows]},
+        "sections": [
+            {"title": heading, "rows": [[item] for item in items], "dots": True} for heading, items in lists if items
+        ],
+        "verify": {**_check(grouped, address, address, wording, language), **following},
+    })  # fmt: skip
 
 
 def summary_pdf(
@@ -131,23 +158,29 @@ def summary_pdf(
     prices). `address` is the page where the request is followed.
     """
     grouped = group_number(dossier.number)
-    title = procedure.identity.title.in_(language)
     sections: list[Plain] = [
         section
         for page in view.pages
         for section in _answered(page.title.in_(language), page.fields, wording, language)
     ]
-    data: dict[str, Plain] = {
-        **_frame(agency_label, wording, language, title=title, number=grouped),
-        "intro": _say(wording, "pdf.summary", language),
-        "rows": [[_say(wording, "counter.sent_on", language), wording.moment(dossier.submitted_at, language)]]
-        if dossier.submitted_at
-        else [],
-        "sections": [*sections, *({"title": name, "rows": [[*row] for row in rows]} for name, rows in facts if rows)],
-        **_verification(grouped, address, wording, language, "pdf.verify_receipt"),
-        "verify_title": _say(wording, "frame.follow", language),
-    }
-    return render_pdf("summary", data, {"qr": qr_svg(address).encode()})
+    sent = dossier.submitted_at
+    day = f"{_say(wording, 'counter.sent_on', language)} {wording.moment(sent, language)}" if sent else ""
+    return paper_pdf({
+        **_head("form", grouped, sent, agency_label, wording, language),
+        "day": day,
+        "title": procedure.identity.title.in_(language),
+        "holder": dossier.label,
+        "operative": [_say(wording, "pdf.summary", language)],
+        "sections": [*sections, *_facts(facts)],
+        "verify": {
+            **_check(grouped, address, address, wording, language, "pdf.verify_receipt"),
+            "title": _say(wording, "frame.follow", language),
+        },
+    })  # fmt: skip
+
+
+def _facts(facts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[Plain]:
+    return [{"title": name, "rows": [[label, _literal(text)] for label, text in rows]} for name, rows in facts if rows]
 
 
 def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
@@ -172,7 +205,45 @@ def _answer(field: FieldView, wording: Wording, language: str) -> str:
         return "•••"
     if field.type == "evidence" and "upload" not in field.how:
         return " ".join(_say(wording, f"piece.how.{how}", language) for how in field.how)
-    return field.text or _say(wording, "pdf.unanswered", language)
+    return _literal(field.text) or _say(wording, "pdf.unanswered", language)
+
+
+def _literal(text: str) -> str:
+    """Return a typed text whose stars are no marks of bold: a joiner without width stands between two."""
+    return text.replace("**", "*\u2060*")
+
+
+def _head(
+    kind: str, number: str, issued: datetime | None, agency: str, wording: Wording, language: str
+) -> dict[str, Plain]:
+    """Return what heads a paper that is drawn from the dossier and not frozen: a receipt, a summary."""
+    return {
+        "template": "money" if kind == "receipt" else kind,
+        "version": 1,
+        "lang": language,
+        "kind": kind,
+        "specimen": False,
+        "heading": {"service": agency},
+        "state": [_say(wording, f"paper.{part}", language) for part in ("state", "motto")],
+        "number": number,
+        "number_label": _say(wording, "paper.number" if kind == "receipt" else "pdf.dossier", language),
+        "issued": issued.isoformat() if issued else "",
+        "labels": {"page": _say(wording, "paper.page", language), "of": "/"},
+    }
+
+
+def _check(
+    code: str, url: str, address: str, wording: Wording, language: str, steps: str = "pdf.verify_text"
+) -> dict[str, Plain]:
+    """Return how such a paper is verified: `url` is typed with its code, `address` is the content of the square."""
+    return {
+        "title": _say(wording, "pdf.verify_title", language),
+        "steps": _say(wording, steps, language),
+        "code": code,
+        "url": url,
+        "address": address,
+        "alt": _say(wording, "pdf.qr_alt", language),
+    }
 
 
 def _frame(agency: str, wording: Wording, language: str, *, title: str, number: str) -> dict[str, Plain]:
@@ -222,12 +293,10 @@ def _sections(content: Sequence[tuple[str, str]]) -> list[Plain]:
     return [{"title": title, "rows": rows} for title, rows in sections if rows]
 
 
-def _verification(
-    code: str, url: str, wording: Wording, language: str, text_key: str = "pdf.verify_text"
-) -> dict[str, Plain]:
+def _verification(code: str, url: str, wording: Wording, language: str) -> dict[str, Plain]:
     return {
         "verify_title": _say(wording, "pdf.verify_title", language),
-        "verify_text": _say(wording, text_key, language),
+        "verify_text": _say(wording, "pdf.verify_text", language),
         "verify_url": url,
         "code": " ".join(code[start : start + 4] for start in range(0, len(code), 4)) if code.isdigit() else code,
         "qr_alt": _say(wording, "pdf.qr_alt", language),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from io import BytesIO
+from types import MappingProxyType
+from typing import Any
 
 import pypdfium2
 import pytest
@@ -14,9 +17,25 @@ from PIL import Image
 from pypdf import PdfReader
 
 from engine.core.values import Plain
+from renderers.i18n.translations import load_words
+from renderers.pdf.documents import counter_pdf, document_pdf
 from renderers.pdf.papers import KINDS, paper_pdf
-from tests.renderers.paper_samples import BULLETIN, CARD, LETTER, LONG, NATIONALITY, PERMIT, RESIDENCE, SAMPLES, Paper
+from tests.engine.domain.small_procedure import passport
+from tests.engine.records.makers import NOON, a_document
+from tests.renderers.paper_samples import (
+    BULLETIN,
+    CARD,
+    FORM,
+    LETTER,
+    LONG,
+    NATIONALITY,
+    PERMIT,
+    RESIDENCE,
+    SAMPLES,
+    Paper,
+)
 
+WORDS = load_words()
 ALL = {**SAMPLES, **LONG}
 ADDRESS = "HTTPS://GUICHET.TG/V/ABCDEFGHIJKLMNOPQRSTUVWXY2"
 HEAD = ("heading", "state")
@@ -265,3 +284,59 @@ def test_an_emblem_is_drawn_and_a_broken_one_costs_nothing() -> None:
     assert dark(picture(drawn)) > dark(picture(broken)) + 3000
     assert b"pdfuaid:part" in drawn
     assert b"pdfuaid:part" in broken
+
+
+# -- drawn from what is stored -----------------------------------------------------------------------------------------
+
+
+def drawn(day: date | None = None, **changes: Any) -> bytes:
+    document = a_document(output="passeport", holder="AMEGAN Afi", valid_until=date(2026, 12, 31), **changes)
+    return document_pdf(document, passport(), "26482911374", "La Ville", "https://exemple.tg/v", WORDS, "en", day)
+
+
+def test_an_issued_document_is_drawn_from_its_paper() -> None:
+    """In the language of the paper, with the signature and nothing else than what was frozen."""
+    paper = MappingProxyType(without(LONG["twenty"], "holder", "issued"))
+    pdf = drawn(paper=paper)
+    files = PdfReader(BytesIO(pdf)).attachments
+    assert json.loads(files["acte.json"][0]) == paper
+    assert files["acte.jws"] == [b"a.b.c"]
+    assert "AMEGAN Afi" in pages(pdf)[1]
+    told = PdfReader(BytesIO(pdf)).metadata
+    assert told is not None
+    assert told.creation_date == NOON
+    assert b"pdfaid:part" not in drawn(content=(("Nom", "ADJO"),))  # issued before: `certificate.typ`
+
+
+@pytest.mark.parametrize(
+    ("status", "day", "said"),
+    [
+        ("valid", date(2026, 12, 31), None),
+        ("valid", date(2027, 1, 1), "EXPIRÉ LE 31 DÉCEMBRE 2026"),
+        ("suspended", date(2026, 12, 1), "SUSPENDU LE 1ER MAI 2026"),
+        ("revoked", date(2026, 12, 1), "RETIRÉ LE 1ER MAI 2026"),
+        ("replaced", date(2026, 12, 1), "REMPLACÉ LE 1ER MAI 2026"),
+    ],
+)
+def test_what_happened_since_stands_across_it(status: str, day: date, said: str | None) -> None:
+    pdf = drawn(day, paper=CARD, status=status, changed_at=datetime(2026, 5, 1, 9, tzinfo=UTC))
+    first = pages(pdf)[0].replace("\u00a0", " ").splitlines()[0]
+    assert (first == said) if said else first.startswith("MINISTÈRE")
+
+
+def test_typed_stars_stay() -> None:
+    rows = [("Nom", "a ** b ** c")]
+    pdf = counter_pdf("26482911374", rows, [("À faire", ["Venir"])], "…", "https://exemple.tg", "La Ville", WORDS, "fr")
+    read = pages(pdf)[0].replace("\u2060", "")
+    assert "a ** b ** c" in read
+    assert "Récépissé de demande".upper() in read
+    assert "Venir" in read
+    assert len(zxingcpp.read_barcodes(picture(pdf))) == 1
+
+
+def test_a_long_answer_goes_on_to_the_next_page() -> None:
+    long = " ".join(f"mot{number}" for number in range(1500))
+    read = pages(paper_pdf({**FORM, "sections": [{"title": "Projet", "rows": [["Description", long]]}]}))
+    assert len(read) > 1
+    assert plain("mot0 mot1 mot2") in plain(read[0])
+    assert plain("mot1499") in plain(read[-1])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 
+from engine.core.clock import local_day
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import AnswerProblem
 from engine.services.applications.agent_files import enclose, take_back
@@ -77,7 +78,7 @@ def document(number: str, document_id: str) -> Response:
     agency = app_ctx().directory.agencies.get(one.procedure.identity.agency)
     body = document_pdf(
         issued, one.procedure, one.dossier.number, label(agency.label) if agency else "", f"{app_ctx().settings.short_url}/v",
-        app_ctx().wording, language(),
+        app_ctx().wording, language(), local_day(app_ctx().now()),
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{issued.number}.pdf")
 

@@ -125,7 +125,8 @@ def shown_pdf(token: str) -> Response:
     one = DossierContext(found.dossier, found.procedure)
     spoken, address = found.dossier.language, f"{app_ctx().settings.short_url}/v"
     body = document_pdf(
-        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, app_ctx().wording, spoken
+        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, app_ctx().wording, spoken,
+        local_day(app_ctx().now()),
     )  # fmt: skip
     return file_response(body, "application/pdf", f"{found.document.number}.pdf")
 

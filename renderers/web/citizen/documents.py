@@ -56,11 +56,12 @@ def document_file(one: DossierContext, document_id: str) -> Response:
     Raises `NotFound` if it is revoked or suspended.
     """
     document = read_document(app_ctx(), actor(), one.id, document_id)
-    if status_of(document, local_day(app_ctx().now())) in ("revoked", "suspended"):
+    day = local_day(app_ctx().now())
+    if status_of(document, day) in ("revoked", "suspended"):
         raise NotFound
     address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language  # language of the content
     agency = agency_of(one, spoken)
-    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, app_ctx().wording, spoken)
+    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, app_ctx().wording, spoken, day)
     return file_response(body, "application/pdf", f"{document.number}.pdf")
 
 

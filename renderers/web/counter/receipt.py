@@ -90,7 +90,8 @@ def pdf(number: str) -> Response:
     ]
     address = f"{app_ctx().settings.short_url}/suivi" + ("/code" if code else "")
     body = counter_pdf(
-        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), app_ctx().wording, language()
+        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), app_ctx().wording, language(),
+        one.dossier.submitted_at,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
 
