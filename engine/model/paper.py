@@ -116,3 +116,11 @@ class OutputPaper:
         yield from self.mentions.holder
         yield from (one for one in (self.mentions.receiver,) if one is not None)
         yield from self.mentions.copies_to
+
+    def every_text(self) -> Iterator[Text]:
+        """Yield all that is printed in the words of the file: the texts, labels of particulars, empty tables, place."""
+        yield from (one.text for one in self.texts())
+        yield from (label for label in self.particulars.values() if label is not None)
+        tables = (clause.table for clause in self.clauses())
+        yield from (table.empty for table in tables if table is not None and table.empty is not None)
+        yield from (place for place in (self.place,) if place is not None)

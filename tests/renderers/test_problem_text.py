@@ -26,7 +26,7 @@ HOLES = re.compile(r"[{}]|\[\[|\]\]|None|…\s*[»”]|\s{2,}")
 def documented_codes() -> set[str]:
     """The codes of the table of `docs/language.md` §17."""
     table = (ROOT / "docs" / "language.md").read_text("utf-8").split("## 17.")[1]
-    found = set(re.findall(r"\b([YSNECLPRTV]\d{3})\b", table)) | {f"P{number}" for number in range(1, 11)}
+    found = set(re.findall(r"\b([YSNECLPRTV]\d{3})\b", table)) | {f"P{number}" for number in (*range(1, 11), 13, 17)}
     for first, last in re.findall(r"\bY(\d+)–Y(\d+)", table):
         found |= {f"Y{number}" for number in range(int(first), int(last) + 1)}
     return found

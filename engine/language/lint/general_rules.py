@@ -65,7 +65,7 @@ def _asked(procedure: Procedure) -> Iterator[_Said]:
         yield page, page.title, page.help
         yield from ((check, check.message) for check in page.checks)
     for field in fields_of(procedure):
-        yield field, field.label, field.help, field.bounds.message
+        yield field, field.label, field.help, field.noun, field.bounds.message
         yield from ((check, check.message) for check in field.checks)
         if field.type == "place":  # a place has one name, whatever the language
             continue
@@ -90,6 +90,8 @@ def _circuit(procedure: Procedure) -> Iterator[_Said]:
     )
     for output in procedure.outputs.values():
         yield output, output.title, output.body.text if output.body else None
+        if output.paper is not None:
+            yield from ((output, text) for text in output.paper.every_text())
     for notice in procedure.notices:
         said = (notice.sms, notice.email_subject, notice.email_body, notice.inbox)
         yield notice, *(template.text for template in said if template is not None)

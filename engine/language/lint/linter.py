@@ -13,7 +13,7 @@ from engine.core.problems import Problem, problem, set_once
 from engine.language.lint import general_rules as advice_rules
 from engine.language.lint import general_rules as edition_rules
 from engine.language.lint import graph_rules as proofs
-from engine.language.lint import law_rules, message_rules
+from engine.language.lint import law_rules, message_rules, paper_rules
 from engine.language.lint import workflow_rules as appeal_rules
 from engine.language.lint import workflow_rules as circuit_rules
 from engine.language.lint.rule_registry import RULES
@@ -27,6 +27,7 @@ RULE_GROUPS = (
     edition_rules,
     law_rules,
     message_rules,
+    paper_rules,
     proofs,
 )  # imported so that their rules are registered
 

@@ -1,4 +1,4 @@
-"""The proofs P1 to P10 of a procedure, and witnesses: the entry to the prover (`docs/decisions/0008-proofs.md`).
+"""The proofs of a procedure, and witnesses: the entry to the prover (`docs/decisions/0008-proofs.md`).
 
 The linter checks form, names and graph. The proofs ask whether some answers, path or day make the procedure fail,
 and give them. What cannot be decided in time is reported as not proved (V790), never guessed.
@@ -28,6 +28,8 @@ from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.fees import fees_that_are_no_amount
 from engine.prover.checks.missing_values import what_may_be_missing
 from engine.prover.checks.paths import TooManyPaths, paths
+from engine.prover.checks.provenance import unchecked_statements
+from engine.prover.checks.variants import operative_variants
 from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
@@ -71,6 +73,8 @@ def _proofs(places: ProofContext, day: date) -> Iterator[Problem]:
     yield from second_eyes_without_holder(places)
     yield from delays_that_cannot_be_kept(places)
     yield from timers_never_over(places.procedure)
+    yield from unchecked_statements(places)
+    yield from operative_variants(places)
 
 
 def _once(problems: Iterable[Problem]) -> Iterator[Problem]:

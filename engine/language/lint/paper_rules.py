@@ -1,0 +1,325 @@
+"""The rules of official documents (`docs/language.md` §17, C560 to C567): laws cited, words, signatures, refusals.
+
+Proof P13 looks at where the printed values come from, and P17 at the variants of an operative text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
+
+from engine.core.problems import Position, Problem, problem
+from engine.core.values import Span, Text
+from engine.language.expressions.compiler import tree
+from engine.language.lint.rule_registry import rule
+from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
+from engine.model.directory import Directory
+from engine.model.graph import edges
+from engine.model.paper import OutputPaper, PaperText
+from engine.model.provenance import answers_in, source_of
+from engine.model.types import Constant, Expression
+
+DECIDING: Final = ("letter", "decision", "permit")  # kinds that notify a decision
+_WITH_LINES: Final = ("quote",)  # kinds whose lines say all
+_WITH_ARTICLES: Final = ("contract", "decision", "permit", "letter")  # kinds whose articles say all
+_LAPSES: Final = ("expired", "revoked")
+_NUMBERED: Final = r"(?:n\s?[°ºo]|no\.?|number)\s*\d[\w/.-]*"
+_LAW_IN_TEXT: Final = re.compile(
+    rf"""\b(?:lois?|décrets?(?:-lois?)?|ordonnances?|arrêtés?(?:\s\w+)?)\s+{_NUMBERED}
+    | \b(?:loi|décret|ordonnance)\s+du\s+\d{{1,2}}(?:er|ᵉʳ)?\s+\w+\s+\d{{4}}
+    | \barticles?\s+[LRD]?\.?\s?\d[\d\s.,-]*(?:et\s+\d+\s+)?(?:du|de\s+la|de\s+l['’]|des)\s*
+      (?:code|loi|décret|ordonnance|arrêté|constitution|traité|règlement|acte\s+uniforme)
+    | \b(?:laws?|acts?|decrees?|ordinances?)\s+{_NUMBERED}
+    | \b(?:articles?|sections?)\s+\d[\d\s.,-]*of\s+(?:the\s+)?(?:\w+\s+)?(?:law|act|decree|ordinance|code|constitution)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_DAYS: Final = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "year": (365, 366)}  # fewest and most
+_Way: TypeAlias = tuple[Transition, ...]
+
+
+# -- laws --------------------------------------------------------------------------------------------------------------
+
+
+@rule("C560")
+def law_that_may_not_be_cited(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C560 for each law printed on a document, or offered as grounds, that is no checked official text."""
+    for output in procedure.outputs.values():
+        if output.paper is not None:
+            yield from _not_citable(procedure, output.id, output.where, output.paper.cites)
+    for act in _once(procedure.transitions):
+        yield from _not_citable(procedure, act.id, act.where, act.grounds)
+
+
+def _not_citable(procedure: Procedure, at: str, where: Position, names: Iterable[str]) -> Iterator[Problem]:
+    for name in names:
+        law = procedure.laws.get(name)
+        fault = _fault_of(law) if law is not None else None
+        if fault is not None:
+            yield problem("C560", where, at=at, name=at, law=name, fault=fault)
+
+
+def _fault_of(law: Law) -> str | None:
+    if not law.official:
+        return "unofficial"
+    if law.status != "sourced":
+        return "unsourced"
+    return None if law.cite else "no_cite"
+
+
+@rule("C561")
+def law_in_free_text(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C561 for each document whose text names a law, a decree or an article of them by itself."""
+    for output in procedure.outputs.values():
+        for text in _said(output.paper) if output.paper is not None else ():
+            found = next((hit for _, words in text.text.versions if (hit := _LAW_IN_TEXT.search(words))), None)
+            if found is not None:
+                yield problem("C561", output.where, at=output.id, name=output.id, text=" ".join(found[0].split()))
+
+
+def _said(paper: OutputPaper) -> Iterator[PaperText]:
+    yield from (clause.text for clause in paper.clauses())
+    yield from paper.mentions.holder
+    yield from (one for one in (paper.mentions.receiver,) if one is not None)
+    yield from paper.mentions.copies_to
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+@rule("C562")
+def question_printed_as_label(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C562 for each question whose label is printed on a document and is a question, without `noun`."""
+    for output in procedure.outputs.values():
+        for label, field in _labels(procedure, output):
+            if _asks(label if label is not None else field.printed_label):
+                here = field.where if field.where.file == output.where.file and label is None else output.where
+                yield problem("C562", here, at=field.id, name=field.id, output=output.id)
+
+
+def _labels(procedure: Procedure, output: Output) -> Iterator[tuple[Text | None, Field]]:
+    """The questions of which a document prints the label, each with its label on this document, if any."""
+    fields = {column.id: column for one in procedure.fields.values() for column in one.rows} | dict(procedure.fields)
+    named: dict[str, Text | None] = dict.fromkeys(output.shows)
+    if output.kind == "form" and not output.shows:
+        named.update(dict.fromkeys(one.id for one in procedure.form.fields if one.evidence is None))
+    if output.paper is not None:
+        named.update(output.paper.particulars)
+        named.update(dict.fromkeys(output.paper.declared))
+        for clause in output.paper.clauses():
+            if clause.table is not None:
+                rows = procedure.fields.get(clause.table.of)
+                named.update(dict.fromkeys(clause.table.columns or [one.id for one in (rows.rows if rows else ())]))
+    yield from ((label, fields[name]) for name, label in named.items() if name in fields)
+
+
+def _asks(label: Text) -> bool:
+    return any("?" in words for _, words in label.versions)
+
+
+@rule("C567")
+def document_that_states_nothing(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C567 for each document without a sentence: no operative text, article or line, according to its kind."""
+    for output in procedure.outputs.values():
+        paper = output.paper
+        stated = paper is not None and (
+            paper.operative
+            or (paper.lines_of and output.kind in _WITH_LINES)
+            or (paper.articles and output.kind in _WITH_ARTICLES)
+        )
+        if output.kind != "form" and not stated:
+            yield problem("C567", output.where, at=output.id, name=output.id)
+
+
+# -- signatures --------------------------------------------------------------------------------------------------------
+
+
+@rule("C563")
+def signed_by_another(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C563 for each document that does not say who issues it: a person who signs, or the seal of a rule."""
+    for output in procedure.outputs.values():
+        if output.kind != "form":
+            yield from _signature(procedure, output)
+
+
+def _signature(procedure: Procedure, output: Output) -> Iterator[Problem]:
+    """The first transition that issues a document without the person or the rule that the document names."""
+    sealed = output.paper is not None and output.paper.sealed
+    if sealed and output.signed_by is not None:
+        yield problem("C563", output.where, at=output.id, name=output.id, fault="both")
+        return
+    for act in issuing(procedure, output):
+        fault, by = _unsigned(act, output.signed_by, sealed)
+        if fault:
+            role = _short(procedure, output.signed_by or (by[0] if by else ""))
+            others = ", ".join(_short(procedure, one) for one in by if one != output.signed_by)
+            name = act.id if act is not None else procedure.start
+            yield problem(
+                "C563", output.where, at=output.id, name=output.id, fault=fault, act=name, role=role, by=others
+            )
+            return
+
+
+def _unsigned(act: Transition | None, signs: str | None, sealed: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the fault of one transition that issues, empty when there is none, and the roles that take it."""
+    if act is None or act.event is not None or APPLICANT in act.by:
+        return ("" if sealed else "nobody" if signs is not None else "unsealed"), ()
+    if signs is None:
+        return ("sealed" if sealed else "unsigned"), act.by
+    return ("another" if set(act.by) != {signs} else ""), act.by
+
+
+def _short(procedure: Procedure, role: str) -> str:
+    """Return a role as the file writes it: without its agency when it is that of the procedure."""
+    return role.removeprefix(f"{procedure.identity.agency}/")
+
+
+def issuing(procedure: Procedure, output: Output) -> Iterator[Transition | None]:
+    """Yield the transitions that issue a document, None for the submission that enters a first state which does."""
+    start = procedure.states.get(procedure.start)
+    if start is not None and output.id in start.effects.issues:
+        yield None
+    yield from (one for one in edges(procedure) if _issues(procedure, one, {output.id}))
+
+
+def _issues(procedure: Procedure, transition: Transition, outputs: set[str] | frozenset[str]) -> bool:
+    state = procedure.states.get(transition.target)
+    issued = (*transition.effects.issues, *(state.effects.issues if state is not None else ()))
+    return bool(outputs & set(issued))
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+@rule("C564")
+def refused_without_a_letter(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C564 for each refused end that a path reaches without any letter or decision."""
+    deciding = frozenset(one.id for one in procedure.outputs.values() if one.kind in DECIDING)
+    start = procedure.states.get(procedure.start)
+    if start is not None and deciding & set(start.effects.issues):
+        return
+    silent = [one for one in edges(procedure) if not _issues(procedure, one, deciding)]
+    for state in procedure.states.values():
+        path = _path(procedure, silent, [one for one in silent if one.target == state.id])
+        if state.outcome == "refused" and path is not None:
+            yield problem("C564", state.where, at=state.id, state=state.id, path=_states(path))
+
+
+@rule("C565")
+def refusal_without_a_reason(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C565 for each letter or decision of refusal that an act issues without any reason on the path.
+
+    A reason asked with a request for corrections is another one. A letter may instead state what a register or an
+    agent's form found. Where a rule of the file refuses, its text says why.
+    """
+    for output in procedure.outputs.values():
+        if output.kind not in DECIDING or _states_what_was_found(procedure, output):
+            continue
+        silent = [one for one in edges(procedure) if not _gives_reason(output, one)]
+        refusing = [one for one in silent if one.event is None and _refuses(procedure, one, output)]
+        path = _path(procedure, silent, refusing)
+        if path is not None:
+            yield problem("C565", output.where, at=output.id, name=output.id, act=path[-1].id, path=_states(path))
+
+
+def _refuses(procedure: Procedure, act: Transition, output: Output) -> bool:
+    state = procedure.states.get(act.target)
+    return state is not None and state.outcome == "refused" and _issues(procedure, act, {output.id})
+
+
+def _gives_reason(output: Output, act: Transition) -> bool:
+    named = output.paper.reason_of if output.paper is not None else ()
+    if named and act.id not in named:
+        return False
+    return bool(act.asks & {"reason", "grounds"}) and "correction" not in act.asks
+
+
+def _states_what_was_found(procedure: Procedure, output: Output) -> bool:
+    """Return whether the text prints, or is chosen by, what a register or an agent's form says."""
+    clauses = tuple(output.paper.clauses()) if output.paper is not None else ()
+    names = {one for clause in clauses for one in (*answers_in(clause.text), *clause.when.names)}
+    leaves = (leaf for name in sorted(names) for leaf in source_of(procedure, name).leaves())
+    return any(leaf.kind in ("register", "form") for leaf in leaves)
+
+
+def _path(procedure: Procedure, among: Iterable[Transition], last: Iterable[Transition]) -> _Way | None:
+    """The shortest path of these transitions from the start that ends with one of `last`, None without one."""
+    among, ends = tuple(among), frozenset((one.id, one.source, one.target, one.rank) for one in last)
+    left: deque[tuple[str, _Way]] = deque([(procedure.start, ())])
+    seen = {procedure.start}
+    while left:
+        state, way = left.popleft()
+        for one in (transition for transition in among if transition.source == state):
+            if (one.id, one.source, one.target, one.rank) in ends:
+                return (*way, one)
+            if one.target not in seen:
+                seen.add(one.target)
+                left.append((one.target, (*way, one)))
+    return None
+
+
+def _states(way: _Way) -> tuple[str, ...]:
+    return (*(one.source for one in way), way[-1].target)
+
+
+# -- validity ----------------------------------------------------------------------------------------------------------
+
+
+@rule("C566")
+def valid_longer_than_its_state(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C566 for each document valid for longer than the state that issues it, which then lapses."""
+    for output in procedure.outputs.values():
+        length = _span(output.valid)
+        for state in procedure.states.values():
+            lapse = _span(state.due)
+            if length is None or lapse is None or not _is_issued_in(procedure, output, state.id):
+                continue
+            if _lapses(procedure, output, state.id) and _longer(length, lapse):
+                yield problem(
+                    "C566",
+                    output.where,
+                    at=output.id,
+                    name=output.id,
+                    span=str(length),
+                    state=state.id,
+                    lasts=str(lapse),
+                )
+
+
+def _is_issued_in(procedure: Procedure, output: Output, state: str) -> bool:
+    return output.id in procedure.states[state].effects.issues or any(
+        act.target == state and output.id in act.effects.issues for act in edges(procedure)
+    )
+
+
+def _lapses(procedure: Procedure, output: Output, state: str) -> bool:
+    """Return whether the end of the time of a state ends the dossier as expired or revoked, or revokes the document."""
+    late = [one for one in procedure.leaving.get(state, ()) if one.event == "due"]
+    ends = (procedure.states[one.target] for one in late if one.target in procedure.states)
+    return any(end.outcome in _LAPSES or output.id in end.effects.revokes for end in ends) or any(
+        output.id in one.effects.revokes for one in late
+    )
+
+
+def _span(length: Expression | None) -> Span | None:
+    node = tree(length) if length is not None else None
+    return node.value if isinstance(node, Constant) and isinstance(node.value, Span) else None
+
+
+def _longer(one: Span, other: Span) -> bool:
+    """Return whether a length is longer than another whatever the months. Working days are not compared."""
+    if one.working or other.working or one.unit not in _DAYS or other.unit not in _DAYS:
+        return False
+    if one.unit == other.unit:
+        return one.count > other.count
+    if {one.unit, other.unit} == {"month", "year"}:
+        months = {"month": 1, "year": 12}
+        return one.count * months[one.unit] > other.count * months[other.unit]
+    return one.count * _DAYS[one.unit][0] > other.count * _DAYS[other.unit][1]
+
+
+def _once(transitions: Iterable[Transition]) -> Iterator[Transition]:
+    """One transition for each act: one that is open in several states is reported once."""
+    yield from {one.id: one for one in reversed(tuple(transitions))}.values()

@@ -1,0 +1,250 @@
+"""Where each value printed on a document comes from (`docs/language.md` §14, proof P13).
+
+A value is *checked* when a register or an agent gives it, or when the system knows it. What the applicant typed or
+chose is only declared, until an act, a later form or a look-up confirms it. What is computed from a declared value is
+declared too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from engine.model.base import APPLICANT, APPLICATION
+from engine.model.form import Field
+from engine.model.graph import edges
+from engine.model.paper import OutputPaper, PaperClause, PaperText, placeholders_of
+from engine.model.procedure import Output, Procedure
+from engine.model.tasks import Fee, Form, Link
+from engine.model.types import Expression
+
+SourceKind: TypeAlias = Literal["register", "form", "computed", "system", "declared"]
+Zone: TypeAlias = Literal[
+    "subtitle", "issuer", "preamble", "particulars", "operative", "table", "articles", "lines", "mentions", "declared"
+]
+STATED: Final = ("subtitle", "issuer", "preamble", "particulars", "operative", "table", "articles", "lines")
+_PRINTS_ANSWERS: Final = ("value", "words", "agree", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How an answer may be confirmed: by an act, a later form or a look-up (`by_kind`), with a piece of evidence.
+
+    `at` is the id of the act or task. `against` is a piece of evidence, or the answer of the register. `by` are the
+    roles of the agents, empty for a register.
+    """
+
+    by_kind: Literal["act", "form", "look_up"]
+    at: str
+    against: str
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source of one printed value.
+
+    `at` is the look-up or the later form that gives it. `computed_from` are the answers that a computed value reads,
+    each with its own source in turn. `confirmed` are all places that may confirm it, on whatever path: proof P13 says
+    whether each path to the document has one. `zones` are the parts of the document that print it, and
+    `only_declared` means that none of them states it as a fact.
+    """
+
+    name: str
+    kind: SourceKind
+    at: str = ""
+    by: tuple[str, ...] = ()
+    computed_from: tuple[Source, ...] = ()
+    confirmed: tuple[Confirmation, ...] = ()
+    zones: tuple[Zone, ...] = ()
+
+    @property
+    def only_declared(self) -> bool:
+        """Whether the document prints it as declared by the applicant, or beside what it states."""
+        return not any(zone in STATED for zone in self.zones)
+
+    def leaves(self) -> Iterator[Source]:
+        """Yield the sources that are not computed: itself, or those it is computed from."""
+        if self.kind != "computed":
+            yield self
+        for one in self.computed_from:
+            yield from one.leaves()
+
+
+def sources_of(procedure: Procedure, output: Output) -> Mapping[str, Source]:
+    """Return the source of each value that a document prints, in the order of its zones. Empty without a paper."""
+    zones: dict[str, dict[Zone, None]] = {}
+    if output.paper is not None:
+        for zone, name in _printed(procedure, output.paper):
+            zones.setdefault(name, {})[zone] = None
+    return MappingProxyType({
+        name: replace(source_of(procedure, name), zones=tuple(found)) for name, found in zones.items()
+    })  # fmt: skip
+
+
+# -- names printed -----------------------------------------------------------------------------------------------------
+
+
+def _printed(procedure: Procedure, paper: OutputPaper) -> Iterator[tuple[Zone, str]]:
+    """Yield each value with its zone."""
+    yield from _in_texts("subtitle", paper.subtitle)
+    yield from _in_texts("issuer", paper.issuer)
+    for zone, clauses in _zones_of_clauses(paper):
+        for clause in clauses:
+            yield from _in_texts(zone, clause.text)
+            if clause.table is not None:
+                yield from (("table", name) for name in table_names(procedure, clause.table.of, clause.table.columns))
+        if zone == "preamble":
+            yield from (("particulars", name) for name in paper.particulars)
+    if paper.lines_of is not None:
+        yield "lines", paper.lines_of
+    yield from (("declared", name) for name in paper.declared)
+    said = (*paper.mentions.holder, paper.mentions.receiver, *paper.mentions.copies_to)
+    yield from _in_texts("mentions", *said)
+
+
+def _zones_of_clauses(paper: OutputPaper) -> Iterator[tuple[Zone, tuple[PaperClause, ...]]]:
+    yield "preamble", paper.preamble
+    yield "operative", paper.operative
+    yield "articles", paper.articles
+
+
+def _in_texts(zone: Zone, *texts: PaperText | None) -> Iterator[tuple[Zone, str]]:
+    yield from ((zone, name) for text in texts if text is not None for name in answers_in(text))
+
+
+def answers_in(text: PaperText) -> tuple[str, ...]:
+    """Return the answers, fees, named values and words of the system that a text prints, in its order.
+
+    The days, hours, actors and numbers of what happened are left out: they have names of acts and documents.
+    """
+    found = (one for _, words in text.text.versions for one in placeholders_of(words))
+    return tuple(dict.fromkeys(one.name for one in found if one.kind in _PRINTS_ANSWERS and one.name in text.names))
+
+
+def table_names(procedure: Procedure, rows: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that a printed table shows: its rows, and the columns of forms filled once per row.
+
+    Columns of the rows themselves have the source of the rows. `columns` are those printed, empty for all.
+    """
+    added = {field.id for form in procedure.forms() if form.each == rows for field in form.fields}
+    own = (rows,) if not columns or set(columns) - added else ()
+    return (*own, *(one for one in (columns or sorted(added)) if one in added))
+
+
+# -- the source of a name ----------------------------------------------------------------------------------------------
+
+
+def source_of(
+    procedure: Procedure, name: str, confirmed: Mapping[str, tuple[Confirmation, ...]] | None = None
+) -> Source:
+    """Return the source of one name: an answer, a column, a fee, a named value or a word of the system."""
+    every = procedure.once(confirmations) if confirmed is None else confirmed
+    return _source(procedure, name, every, frozenset())
+
+
+def _source(
+    procedure: Procedure, name: str, every: Mapping[str, tuple[Confirmation, ...]], met: frozenset[str]
+) -> Source:
+    owned = procedure.once(_owners).get(name) or procedure.once(_owners).get(name.removesuffix("_other"))
+    read = _expressions_of(procedure, name, owned.field if owned else None)
+    if read is not None:
+        names = dict.fromkeys(one for expression in read for one in sorted(expression.names))
+        parts = tuple(_source(procedure, one, every, met | {name}) for one in names if one not in met | {name})
+        return Source(name, "computed" if parts else "system", computed_from=parts)
+    if owned is None or isinstance(owned.form, Link):
+        task = procedure.tasks.get(name)
+        asked = isinstance(task, Form) and task.register is not None
+        return Source(name, "register" if asked else "system", name if asked else "")
+    if owned.form.register is not None:
+        return Source(name, "register", owned.form.id)
+    roles = filled_by(procedure, owned.form)
+    if owned.form.id != APPLICATION and roles and APPLICANT not in roles:
+        return Source(name, "form", owned.form.id, roles)
+    own = tuple(dict.fromkeys((*every.get(name, ()), *every.get(owned.rows, ()))))
+    return Source(name, "declared", owned.form.id, confirmed=own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """A question, the form that asks it, and the rows it is a column of."""
+
+    field: Field
+    form: Form
+    rows: str = ""
+
+
+def _owners(procedure: Procedure) -> Mapping[str, _Owned]:
+    """The form of each question. Columns have the form of their rows, or that which is filled once per row."""
+    found: dict[str, _Owned] = {}
+    columns: dict[str, _Owned] = {}
+    for criterion in procedure.eligibility:
+        found.setdefault(criterion.id, _Owned(criterion.field, procedure.form))
+    for form in (procedure.form, *procedure.forms()):
+        for field in form.fields:
+            found.setdefault(field.id, _Owned(field, form, form.each or ""))
+            for column in _columns(field):
+                columns.setdefault(column.id, _Owned(column, form, field.id))
+    return {**columns, **found}
+
+
+def _columns(field: Field) -> Iterator[Field]:
+    for column in field.rows:
+        yield column
+        yield from _columns(column)
+
+
+def _expressions_of(procedure: Procedure, name: str, field: Field | None) -> tuple[Expression, ...] | None:
+    """The expressions that a value is computed from, None when it is not computed."""
+    if name in procedure.definitions:
+        return (procedure.definitions[name],)
+    task = procedure.tasks.get(name)
+    if isinstance(task, Fee):
+        return tuple(_expressions_of_fee(task))
+    return (field.value,) if field is not None and field.value is not None else None
+
+
+def _expressions_of_fee(fee: Fee) -> Iterator[Expression]:
+    for line in fee.lines:
+        yield from (one for one in (line.when, line.amount, line.times) if one is not None)
+    yield from (one for one in (fee.when, fee.exempt, fee.at_least, fee.at_most) if one is not None)
+    for cut in fee.reductions:
+        yield from (one for one in (cut.when, cut.percent, cut.amount) if one is not None)
+
+
+def filled_by(procedure: Procedure, form: Form) -> tuple[str, ...]:
+    """Return the roles that fill a later form: its own, those of its services, those of the acts that fill it."""
+    acts = (act for act in procedure.transitions if act.fills == form.id and not form.by)
+    every = (*form.by, *(one for asked in form.services for one in asked.by), *(one for act in acts for one in act.by))
+    return tuple(dict.fromkeys(every))
+
+
+# -- confirmations -----------------------------------------------------------------------------------------------------
+
+
+def confirmations(procedure: Procedure) -> Mapping[str, tuple[Confirmation, ...]]:
+    """Return, by answer, all acts, later forms and look-ups that may confirm it.
+
+    An act or a form of the applicant confirms nothing.
+    """
+    found: dict[str, dict[Confirmation, None]] = {}
+    for act in edges(procedure):
+        if confirms(act.by):
+            for piece, names in act.confirms.items():
+                for name in names:
+                    found.setdefault(name, {})[Confirmation("act", act.id, piece, act.by)] = None
+    for form in procedure.forms():
+        roles = filled_by(procedure, form)
+        for piece, names in form.confirms.items() if confirms(roles) else ():
+            for name in names:
+                found.setdefault(name, {})[Confirmation("form", form.id, piece, roles)] = None
+        for name, answer in form.matches.items():
+            found.setdefault(name, {})[Confirmation("look_up", form.id, answer)] = None
+    return MappingProxyType({name: tuple(every) for name, every in found.items()})
+
+
+def confirms(roles: tuple[str, ...]) -> bool:
+    """Return whether what these roles confirm counts: agents only, never the applicant."""
+    return bool(roles) and APPLICANT not in roles

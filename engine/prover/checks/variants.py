@@ -1,0 +1,94 @@
+"""Proof P17: of the variants of an operative text, exactly one holds on each path that issues the document.
+
+The whole of all paths is tried first. Where it fails, each path is tried alone: what is done on it may decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+from typing import Final, Literal, TypeAlias
+
+from engine.core.problems import Fact, Problem, problem
+from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Node
+from engine.model import Output
+from engine.model.types import TRUE
+from engine.prover.checks.conditions import not_proved
+from engine.prover.checks.established_facts import ProofContext
+from engine.prover.checks.paths import Path, TooManyPaths, paths
+from engine.prover.solver.solver import Query, Verdict
+from engine.prover.solver.witness_facts import facts_of
+
+_MOST_TRIED: Final = 60
+_Fault: TypeAlias = Literal["lack", "overlap"]
+
+
+def operative_variants(places: ProofContext) -> Iterator[Problem]:
+    """Yield P17 for each document whose operative text lacks a case, or has two texts for one case."""
+    for output in places.procedure.outputs.values():
+        clauses = output.paper.operative if output.paper is not None else ()
+        nodes = tuple(tree(one.when) for one in clauses)
+        if len(clauses) > 1 or any(one.when != TRUE for one in clauses):
+            yield from _judged(places, output, nodes)
+
+
+def _judged(places: ProofContext, output: Output, variants: tuple[Node, ...]) -> Iterator[Problem]:
+    """The first fault found: two variants that hold together, then a case without any."""
+    rows = (output.per,) if output.per else ()
+    granted = (tree(output.when),) if output.when != TRUE else ()
+    asked: list[tuple[_Fault, tuple[int, ...], Query]] = [
+        ("overlap", pair, Query((*granted, *(variants[at] for at in pair)), rows=rows))
+        for pair in combinations(range(len(variants)), 2)
+    ]
+    asked.append(("lack", (), Query(granted, variants, rows)))
+    unknown = False
+    for fault, pair, query in asked:
+        verdict, facts = _tried(places, output, query)
+        if verdict == "yes":
+            numbers = " + ".join(str(at + 1) for at in pair)
+            more: dict[str, Fact] = {"pair": numbers} if numbers else {}
+            yield problem("P17", output.where, at=output.id, name=output.id, fault=fault, **more, **facts)
+            return
+        unknown = unknown or verdict == "unknown"
+    if unknown:
+        yield not_proved("P17", output)
+
+
+def _tried(places: ProofContext, output: Output, query: Query) -> tuple[Verdict, dict[str, Fact]]:
+    """Return whether answers fulfil the query where the document is issued, with them and the path."""
+    whole = replace(query, sure=places.for_output(output.id))
+    verdict = places.prover.possible(whole)
+    if verdict != "yes":
+        return verdict, {}
+    found: Verdict = "no"
+    try:
+        for tried, path in enumerate(_paths_to(places, output)):
+            alone = path.query()
+            answer = places.prover.example(
+                replace(alone, holds=(*query.holds, *alone.holds), fails=query.fails, rows=query.rows)
+            )
+            if answer.verdict == "yes":
+                facts = facts_of(
+                    places.definition, answer.witness, [*query.holds, *query.fails, *path.guards], query.rows
+                )
+                states = path.states or (places.procedure.start,)
+                return "yes", {**facts, "path": states}
+            if answer.verdict == "unknown" or tried >= _MOST_TRIED:
+                found = "unknown"
+            if tried >= _MOST_TRIED:
+                break
+    except TooManyPaths:
+        found = "unknown"
+    return found, {}
+
+
+def _paths_to(places: ProofContext, output: Output) -> Iterator[Path]:
+    """The paths to each issue of the document, that of the first state included."""
+    procedure = places.procedure
+    issuing = {state.id for state in procedure.states.values() if output.id in state.effects.issues}
+    if procedure.start in issuing:
+        first = frozenset({procedure.form.id})
+        yield Path((), first, first)
+    yield from paths(procedure, lambda one: one.target in issuing or output.id in one.effects.issues)
