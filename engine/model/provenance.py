@@ -43,7 +43,7 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ValueSource:
     """The source of one printed value.
 
     `at` is the look-up or the later form that gives it. `computed_from` are the answers that a computed value reads,
@@ -56,7 +56,7 @@ class Source:
     kind: SourceKind
     at: str = ""
     by: tuple[str, ...] = ()
-    computed_from: tuple[Source, ...] = ()
+    computed_from: tuple[ValueSource, ...] = ()
     confirmed: tuple[Confirmation, ...] = ()
     zones: tuple[Zone, ...] = ()
 
@@ -65,7 +65,7 @@ class Source:
         """Whether the document prints it as declared by the applicant, or beside what it states."""
         return not any(zone in STATED for zone in self.zones)
 
-    def leaves(self) -> Iterator[Source]:
+    def leaves(self) -> Iterator[ValueSource]:
         """Yield the sources that are not computed: itself, or those it is computed from."""
         if self.kind != "computed":
             yield self
@@ -73,7 +73,7 @@ class Source:
             yield from one.leaves()
 
 
-def sources_of(procedure: Procedure, output: Output) -> Mapping[str, Source]:
+def sources_of(procedure: Procedure, output: Output) -> Mapping[str, ValueSource]:
     """Return the source of each value that a document prints, in the order of its zones. Empty without a paper."""
     zones: dict[str, dict[Zone, None]] = {}
     if output.paper is not None:
@@ -139,7 +139,7 @@ def table_names(procedure: Procedure, rows: str, columns: tuple[str, ...]) -> tu
 
 def source_of(
     procedure: Procedure, name: str, confirmed: Mapping[str, tuple[Confirmation, ...]] | None = None
-) -> Source:
+) -> ValueSource:
     """Return the source of one name: an answer, a column, a fee, a named value or a word of the system."""
     every = procedure.once(confirmations) if confirmed is None else confirmed
     return _source(procedure, name, every, frozenset())
@@ -147,24 +147,24 @@ def source_of(
 
 def _source(
     procedure: Procedure, name: str, every: Mapping[str, tuple[Confirmation, ...]], met: frozenset[str]
-) -> Source:
+) -> ValueSource:
     owned = procedure.once(_owners).get(name) or procedure.once(_owners).get(name.removesuffix("_other"))
     read = _expressions_of(procedure, name, owned.field if owned else None)
     if read is not None:
         names = dict.fromkeys(one for expression in read for one in sorted(expression.names))
         parts = tuple(_source(procedure, one, every, met | {name}) for one in names if one not in met | {name})
-        return Source(name, "computed" if parts else "system", computed_from=parts)
+        return ValueSource(name, "computed" if parts else "system", computed_from=parts)
     if owned is None or isinstance(owned.form, Link):
         task = procedure.tasks.get(name)
         asked = isinstance(task, Form) and task.register is not None
-        return Source(name, "register" if asked else "system", name if asked else "")
+        return ValueSource(name, "register" if asked else "system", name if asked else "")
     if owned.form.register is not None:
-        return Source(name, "register", owned.form.id)
+        return ValueSource(name, "register", owned.form.id)
     roles = filled_by(procedure, owned.form)
     if owned.form.id != APPLICATION and roles and APPLICANT not in roles:
-        return Source(name, "form", owned.form.id, roles)
+        return ValueSource(name, "form", owned.form.id, roles)
     own = tuple(dict.fromkeys((*every.get(name, ()), *every.get(owned.rows, ()))))
-    return Source(name, "declared", owned.form.id, confirmed=own)
+    return ValueSource(name, "declared", owned.form.id, confirmed=own)
 
 
 @dataclass(frozen=True, slots=True)

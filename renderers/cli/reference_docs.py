@@ -1,4 +1,4 @@
-"""Generates `docs/reference/`: all keys of the language, problem codes and commands.
+"""Generates `docs/reference/`: all keys of the language, problem codes, commands and documents.
 
 `python -m renderers.cli.reference_docs` writes the pages. A test fails if a page differs from the code.
 """
@@ -20,6 +20,7 @@ from engine.language.source.loader import Source, Tree, read_source
 from engine.language.source.schema import META_SCHEMA_PATH
 from renderers.cli.language import SpokenGroup
 from renderers.cli.main import console
+from renderers.cli.reference_papers import documents_page
 from renderers.i18n.problem_messages import codes
 from renderers.reports.problems import explain
 
@@ -118,7 +119,12 @@ _SECTIONS: Final = (
 
 def pages() -> Mapping[str, str]:
     """Return the text of each generated page, by file name."""
-    return {"keys.md": keys_page(), "problems.md": problems_page(), "commands.md": commands_page()}
+    return {
+        "keys.md": keys_page(),
+        "problems.md": problems_page(),
+        "commands.md": commands_page(),
+        "documents.md": documents_page(ROOT / "procedures"),
+    }
 
 
 def keys_page() -> str:

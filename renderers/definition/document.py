@@ -14,8 +14,9 @@ from engine.model.directory import Directory
 from engine.model.types import Constant
 from renderers.definition.expressions import ExpressionWriter
 from renderers.definition.fees import MoneyReader
+from renderers.definition.papers import PaperReader
 from renderers.definition.parts import Clause, DefinitionText, LawText, capital
-from renderers.definition.reader import ProcedureReader, TitleOf, spelled
+from renderers.definition.reader import TitleOf, spelled
 from renderers.definition.tasks import WaitReader, spelled_name
 from renderers.definition.workflow import CircuitReader
 from renderers.i18n.problem_messages import explanation
@@ -73,7 +74,7 @@ def definition_text(
     )
 
 
-class _Reader(ProcedureReader):
+class _Reader(PaperReader):
     """Reads identity, laws, outputs, personal data, appeals and editions of a procedure."""
 
     # -- identity and law ----------------------------------------------------------------------------------------------
@@ -152,8 +153,11 @@ class _Reader(ProcedureReader):
             self.say("source", source=law.source) if law.source else "",
             self.say("article", article=law.article) if law.article else "",
             self.say("checked", day=day) if day else "",
+            self.say("cite", text=self.t(law.cite)) if law.cite else "",
             self.t(law.note),
-            *self.rest(law, "law", "title", "status", "official", "source", "article", "url", "checked", "note"),
+            *self.rest(
+                law, "law", "title", "status", "official", "source", "article", "url", "checked", "cite", "note"
+            ),
         ]
         kind = {"sourced": "ok", "to_confirm": "act", "plausible": "act"}[law.status]
         return LawText(
@@ -173,10 +177,11 @@ class _Reader(ProcedureReader):
             self.say("document_shows", fields=", ".join(self.label(name) for name in one.shows)) if one.shows else "",
             self.say("document_body", text=self.template(one.body)) if one.body else "",
             self.say("document_signed", role=self.role(one.signed_by)) if one.signed_by else self.say("document_sealed"),
+            *self.paper(one),
             capital(self.say(f"document_verify_{one.verify}")),
             self.say("document_register", fields=", ".join(self.label(name) for name in one.register)) if one.register else "",
             *self.rest(one, "outputs", "title", "kind", "grants", "per", "when", "number", "serial_per", "gapless", "valid",
-                       "signed_by", "shows", "body", "verify", "register"),
+                       "signed_by", "shows", "body", "verify", "register", "paper"),
         )  # fmt: skip
         kind = self.say(f"kind_{one.kind}") + (f", {self.say('document_grants')}" if one.grants else "")
         return Clause(

@@ -22,6 +22,7 @@ _ENDLESS = re.compile(r"[*+]|,\}")
 _OWN_WORDS = (
     "type", "value_type", "label", "help", "unit", "when", "required", "value", "default", "prefill", "reuse", "example", "bounds",
     "options", "under", "other", "list_id", "scheme", "level", "evidence", "rows", "checks", "row_label", "unique", "total",
+    "noun",
 )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ class FormReader(ProcedureReader):
         """Return all properties of a question, with its columns and their rules inside."""
         lines = filter(None, (
             self.when("asked_when", one.when), self._required(one), *self._source(one), self.help(one.help),
-            *self._values(one), *self._bounds(one), *self._rows(one), *self._kind(one),
+            self.say("noun", noun=self.t(one.noun)) if one.noun else "", *self._values(one), *self._bounds(one), *self._rows(one), *self._kind(one),
             *self.rest(one, "questions", *_OWN_WORDS),
         ))  # fmt: skip
         parts = (*map(self.question, one.rows), *map(self.rule, one.checks))

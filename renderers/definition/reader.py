@@ -4,7 +4,7 @@ record."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, Final
 
@@ -50,6 +50,10 @@ class ProcedureReader(DefinitionReader):
     def names(self, names: Iterable[str]) -> str:
         """Return the labels of elements of the procedure, quoted and joined."""
         return ", ".join(quoted(self.label(name), self.language) for name in names)
+
+    def confirmed(self, pieces: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+        """Yield the answers compared with each piece of evidence."""
+        yield from (self.say("confirms", piece=self.label(one), fields=self.names(of)) for one, of in pieces.items())
 
     # -- law -----------------------------------------------------------------------------------------------------------
 

@@ -10,19 +10,8 @@ from renderers.definition.form import FormReader
 from renderers.definition.parts import Clause
 
 _OF_TASKS = ("label", "by", "when", "after")
-_OF_FORMS = (
-    *_OF_TASKS,
-    "pages",
-    "each",
-    "services",
-    "asked",
-    "quorum",
-    "due",
-    "seen_by",
-    "register",
-    "sends",
-    "matches",
-)
+_OF_FORMS = (*_OF_TASKS, "pages", "each", "services", "asked", "quorum", "due", "seen_by", "register", "sends",
+             "confirms", "matches")  # fmt: skip
 _OF_THE_ENGINE = ("opinion",)  # asked in every round, with sentences of this project
 
 
@@ -82,7 +71,8 @@ class WaitReader(FormReader):
             self.say("later_by", acts=", ".join(acts)) if acts else "",
             self.say("done_by", roles=self.roles_text(one.by)) if one.by else "",
             self.when("asked_when", one.when), self._after(one), self._each(one),
-            self.say("form_due", span=self.span(one.due)) if one.due else "", *self._helps(one.pages),
+            self.say("form_due", span=self.span(one.due)) if one.due else "", *self.confirmed(one.confirms),
+            *self._helps(one.pages),
             *self.rest(one, "later_forms", *_OF_FORMS),
         ]  # fmt: skip
         questions = tuple(self.question(asked) for asked in one.fields)

@@ -159,6 +159,9 @@ class CircuitReader(ProcedureReader):
         yield from (self.say(f"asks_{what}") for what in sorted(first.asks))
         if first.correctable:
             yield self.say("correctable", fields=self.names(first.correctable))
+        yield from self.confirmed(first.confirms)
+        if first.grounds:
+            yield self.say("grounds", laws=", ".join(self.law_title(one) for one in first.grounds))
         if first.fills:
             yield self.say("fills", form=self.label(first.fills))
         if first.other_than:
@@ -173,7 +176,8 @@ class CircuitReader(ProcedureReader):
             yield self.say("bulk")
         yield from self._effects(first.effects)
         yield from self.rest(first, "acts", "source", "target", "label", "by", "event", "when", "rank", "asks", "correctable",
-                             "fills", "reopens", "other_than", "same_as", "without", "within", "confirm", "bulk", "effects")  # fmt: skip
+                             "fills", "reopens", "other_than", "same_as", "without", "within", "confirm", "bulk", "effects",
+                             "confirms", "grounds")  # fmt: skip
 
     def _target(self, transition: Transition) -> str:
         notes = " ; ".join(filter(None, (self.branch(transition), *self._aside(transition))))

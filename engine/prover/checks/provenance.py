@@ -15,9 +15,9 @@ from typing import Final, TypeAlias
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, names_of
-from engine.model import APPLICATION, Form, Output, Transition
+from engine.model import APPLICATION, Form, Output, Procedure, Transition
 from engine.model.graph import edges
-from engine.model.provenance import Source, answers_in, confirms, filled_by, source_of, table_names
+from engine.model.provenance import ValueSource, answers_in, confirms, filled_by, source_of, table_names
 from engine.model.types import TRUE, YES_NO, Constant, Expression
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -39,7 +39,7 @@ class _Statement:
     """
 
     printed: str
-    answer: Source
+    answer: ValueSource
     fault: str
     around: tuple[Node, ...]
     fee: str | None = None
@@ -130,7 +130,7 @@ def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
     paper, procedure = output.paper, places.procedure
     if paper is None:
         return
-    granted = _conditions(output.when)
+    granted, seen = _conditions(output.when), _seen_by_agents(procedure)
     heads = [text for text in (paper.subtitle, paper.issuer) if text is not None]
     for name in (*(one for text in heads for one in answers_in(text)), *paper.particulars):
         yield from _behind(places, name, granted)
@@ -143,8 +143,23 @@ def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
         if clause.table is not None:
             for name in table_names(procedure, clause.table.of, clause.table.columns):
                 yield from _behind(places, name, around)
-        for name in sorted(clause.when.names):
+        for name in sorted(clause.when.names - seen):
             yield from (replace(one, fault="chosen") for one in _behind(places, name, around))
+
+
+def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
+    """The answers that may choose a text although nobody confirms them: what an agent does depends on them.
+
+    They decide which document is requested, what a form of agents asks, or which piece answers are compared with.
+    """
+    conditions = [one.when for one in procedure.outputs.values()]
+    compared = {piece for act in procedure.transitions for piece in act.confirms}
+    for form in procedure.forms():
+        if confirms(filled_by(procedure, form)):
+            compared |= set(form.confirms)
+            conditions += [form.when, *(one.when for one in form.fields), *(page.when for page in form.pages)]
+    conditions += [one.when for one in procedure.form.fields if one.id in compared]
+    return frozenset(name for one in conditions for name in one.names)
 
 
 def _conditions(*conditions: Expression) -> tuple[Node, ...]:
@@ -169,6 +184,7 @@ class _Search:
     def __init__(self, places: ProofContext, output: Output, statement: _Statement) -> None:
         self.places, self.output, self.statement = places, output, statement
         self.procedure = places.procedure
+        self.rows = (output.per,) if output.per else ()
         self.names = frozenset({statement.answer.name, _rows_of(places, statement.answer.name)})
         self.steps: dict[str, list[_Step]] = {}
         for transition in edges(self.procedure):
@@ -191,14 +207,13 @@ class _Search:
         return verdict, None, None
 
     def _query(self, way: _Way) -> Query:
-        rows = (self.output.per,) if self.output.per else ()
         answer = self.statement.answer.name
         asked = self.places.definition.fields.get(answer)
         given = asked is not None and asked.type not in ("rows", "evidence") and self.statement.fault != "chosen"
-        there = (FunctionCall("answered", (self.places.name(answer, rows),), YES_NO),) if given else ()
+        there = (FunctionCall("answered", (self.places.name(answer, self.rows),), YES_NO),) if given else ()
         filling = frozenset(one.fills for one in way.taken if one.fills is not None)
         return Query(
-            (*self.statement.around, *there, *way.guards), way.unless, rows, sure=way.done, filling=filling,
+            (*self.statement.around, *there, *way.guards), way.unless, self.rows, sure=way.done, filling=filling,
             at_most=way.ever,
         )  # fmt: skip
 
@@ -225,30 +240,33 @@ class _Search:
         if not found:
             return None
         query = Query(
-            (*self.statement.around, *_conditions(transition.when)), tuple(found),
+            (*self.statement.around, *_conditions(transition.when)), tuple(found), self.rows,
             sure=self.places.after(transition), filling=frozenset({transition.fills} if transition.fills else ()),
         )  # fmt: skip
         return () if self.places.prover.possible(query) == "no" else tuple(found)
 
-    def _with_pieces(self, pieces: Mapping[str, tuple[str, ...]]) -> list[Node]:
+    def _with_pieces(self, pieces: Mapping[str, tuple[str, ...]], each: str | None = None) -> list[Node]:
         """One condition for each piece with which the answer is compared: that the piece is given."""
-        return [self._is_given(piece) for piece, names in pieces.items() if self.names & set(names)]
+        return [self._is_given(piece, each) for piece, names in pieces.items() if self.names & set(names)]
 
     def _by_form(self, form: Form, filled: bool) -> list[Node]:
         asked = () if filled else _conditions(form.when)
         found: list[Node] = []
         if confirms(filled_by(self.procedure, form)):
-            found += self._with_pieces(form.confirms)
+            found += self._with_pieces(form.confirms, form.each)
         if self.names & set(form.matches):
             name = Name(form.id, self.places.definition.type_of(form.id))
             found.append(Compare(name, "==", Constant("found", name.type)))
-        return [_all(one, asked) for one in found]
+        return [And((*asked, one)) if asked else one for one in found]
 
-    def _is_given(self, piece: str) -> Node:
+    def _is_given(self, piece: str, each: str | None) -> Node:
+        """The condition that a piece is given. A piece of other rows than those of the document is not followed."""
+        if each is not None and each != self.output.per:
+            return tree(TRUE)
         asked = self.places.definition.fields.get(piece)
-        name = self.places.name(piece)
+        name = self.places.name(piece, self.rows)
         plain = asked is not None and asked.evidence is not None and not asked.evidence.any_of
-        return name if plain else FunctionCall("answered", (name,), YES_NO)
+        return name if plain and not name.in_row else FunctionCall("answered", (name,), YES_NO)
 
     def _taken_back(self, transition: Transition) -> bool:
         """Return whether the answer may change after this transition: by a correction, or a form filled again."""
@@ -338,7 +356,3 @@ def _rows_of(places: ProofContext, name: str) -> str:
     return next(
         (field.id for field in places.procedure.fields.values() if any(one.id == name for one in field.rows)), ""
     )
-
-
-def _all(node: Node, others: tuple[Node, ...]) -> Node:
-    return And((*others, node)) if others else node
