@@ -28,6 +28,7 @@ from engine.prover.solver.witness_facts import facts_of
 
 _MOST_TRIED: Final = 60
 _MOST_STEPS: Final = 20_000
+_PRICES: Final = ("quote", "receipt")
 _Place: TypeAlias = tuple[str, bool]  # a state, and whether the answer is confirmed there
 
 
@@ -133,18 +134,18 @@ def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
     granted, seen = _conditions(output.when), _seen_by_agents(procedure)
     heads = [text for text in (paper.subtitle, paper.issuer) if text is not None]
     for name in (*(one for text in heads for one in answers_in(text)), *paper.particulars):
-        yield from _behind(places, name, granted)
+        yield from _behind(places, output, name, granted)
     if paper.lines_of is not None:
-        yield from _behind(places, paper.lines_of, granted)
+        yield from _behind(places, output, paper.lines_of, granted)
     for clause in paper.clauses():
         around = (*granted, *_conditions(clause.when))
         for name in answers_in(clause.text):
-            yield from _behind(places, name, around)
+            yield from _behind(places, output, name, around)
         if clause.table is not None:
             for name in table_names(procedure, clause.table.of, clause.table.columns):
-                yield from _behind(places, name, around)
+                yield from _behind(places, output, name, around)
         for name in sorted(clause.when.names - seen):
-            yield from (replace(one, fault="chosen") for one in _behind(places, name, around))
+            yield from (replace(one, fault="chosen") for one in _behind(places, output, name, around))
 
 
 def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
@@ -166,10 +167,12 @@ def _conditions(*conditions: Expression) -> tuple[Node, ...]:
     return tuple(tree(one) for one in conditions if one != TRUE)
 
 
-def _behind(places: ProofContext, name: str, around: tuple[Node, ...]) -> Iterator[_Statement]:
-    """The answers of the applicant behind one printed name."""
-    source = source_of(places.procedure, name)
+def _behind(places: ProofContext, output: Output, name: str, around: tuple[Node, ...]) -> Iterator[_Statement]:
+    """The answers of the applicant behind one printed name. A quote prices what is requested, so its fees are exempt."""
     fee = name if name in {one.id for one in places.procedure.fees()} else None
+    if fee is not None and output.kind in _PRICES:
+        return
+    source = source_of(places.procedure, name)
     for answer in source.leaves():
         if answer.kind == "declared":
             yield _Statement(name, answer, "printed" if answer.name == name else "computed", around, fee)
