@@ -74,9 +74,7 @@ class _Starter:
             **self.fees(),
             **self.visits(),
             "workflow": self.circuit(),
-            "outputs": {
-                "document": {"title": wishes.title, "kind": "certificate", "shows": ["nom", "prenoms"], "basis": _LAW}
-            },
+            "outputs": self.outputs(),
             "personal_data": {
                 "purpose": self.say("purpose", title=wishes.title),
                 "keep": {"granted": "20 years", "refused": "2 years", "abandoned": "1 year"},
@@ -134,10 +132,12 @@ class _Starter:
                 "late": "abandonne", "missed": "abandonne", "basis": _LAW,
             }  # fmt: skip
         acts: Mapping[str, Tree] = {
-            "accorder": {"label": self.say("accept"), "to": "accorde"},
+            "accorder": {
+                "label": self.say("accept"), "to": "accorde", "confirms": {"piece_identite": ["nom", "prenoms"]},
+            },
             "faire_corriger": {"label": self.say("ask_again"), "to": "a_corriger", "asks": ["correction", "reason"]},
-            "refuser": {"label": self.say("refuse"), "to": "refuse", "asks": ["reason"]},
-        }
+            "refuser": {"label": self.say("refuse"), "to": "refuse", "asks": ["reason"], "issues": "lettre_refus"},
+        }  # fmt: skip
         states["instruction"] = {
             "label": self.say("review"), "by": wishes.decider, "due": _days(wishes.delay), "basis": _LAW,
             "transitions": dict(acts),
@@ -152,6 +152,21 @@ class _Starter:
         usual = wishes.office in (None, *self.directory.offices_of(wishes.agency.id)[:1])
         office: dict[str, Tree] = {} if usual or wishes.office is None else {"office": f"'{wishes.office.id}'"}
         return {"start": next(iter(states)), **office, "states": states}
+
+    def outputs(self) -> dict[str, Tree]:
+        """Return the document granted, whose values an agent has compared with a piece, and the letter of refusal."""
+        signed: dict[str, Tree] = {"signed_by": self.wishes.decider}
+        refusal = {name: f"{{{name}}}" for name in ("dossier", "sent")}
+        return {
+            "document": {
+                "title": self.wishes.title, "kind": "certificate", **signed,
+                "operative": self.say("states", holder="{prenoms} {nom}"), "declared": ["motif"], "basis": _LAW,
+            },
+            "lettre_refus": {
+                "title": self.say("letter"), "kind": "letter", **signed,
+                "preamble": self.say("because", reason="{reason}"), "operative": self.say("refuses", **refusal),
+            },
+        }  # fmt: skip
 
     # -- the stories ---------------------------------------------------------------------------------------------------
 

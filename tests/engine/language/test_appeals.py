@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.language.catalogue.catalogue import check_definition, load_catalogue
+from engine.language.compiler.compile import build_procedure
+from engine.language.lint.linter import lint
 from engine.language.lint.workflow_rules import _judging, _refusals
+from engine.language.source.loader import read_source
 from engine.model.graph import edges
 from tests.makers import the_shared
 
@@ -25,12 +28,12 @@ CASES = {
     "heard by several": (APART, [("label: Recours\n      by: instructeur", "label: Recours\n      by: [directeur, instructeur]")],
                          {"confirmer"}),
     "refused by a signature": (APART, [
-        ("to: refuse, asks: [reason]}", "to: a_signer, asks: [reason]}"),
+        ("to: refuse, asks: [reason], issues: lettre}", "to: a_signer, asks: [reason]}"),
         ("    recours:\n", "    a_signer: {label: À signer, by: directeur, due: 1 day, basis: loi, transitions: "
                            "{signer: {label: Signer, to: refuse}}}\n    recours:\n"),
     ], set()),
     "refused by who signs, and hears": (APART, [
-        ("to: refuse, asks: [reason]}", "to: a_signer, asks: [reason]}"),
+        ("to: refuse, asks: [reason], issues: lettre}", "to: a_signer, asks: [reason]}"),
         ("    recours:\n", "    a_signer: {label: À signer, by: directeur, due: 1 day, basis: loi, transitions: "
                            "{signer: {label: Signer, to: refuse}}}\n    recours:\n"),
         ("label: Recours\n      by: instructeur", "label: Recours\n      by: directeur"),
@@ -47,9 +50,9 @@ def test_who_refused_does_not_judge(case: tuple[str, list[tuple[str, str]], set[
         assert before in text
         text = text.replace(before, after)
     name = text.partition("procedure: ")[2].partition("\n")[0]
-    checked = check_definition(text.encode(), f"{name}.yaml", SHARED)
-    assert checked.procedure is not None
-    assert {str(one.facts["name"]) for one in checked.report if one.code == "V770"} == advised
+    procedure, _ = build_procedure(read_source(text, f"{name}.yaml"), SHARED)
+    assert procedure is not None
+    assert {str(one.facts["name"]) for one in lint(procedure, SHARED.directory) if one.code == "V770"} == advised
 
 
 SAME_ROLE = {  # shipped procedures whose appeals come back to the role that refuses
