@@ -29,8 +29,7 @@ class Position:
 
 
 NOWHERE: Final = Position("", 0, 0)
-NOT_YET_ERRORS: Final = frozenset({"C560", "C561", "C562", "C563", "C564", "C565", "C566", "C567", "P13", "P17"})
-ADVICE: Final = frozenset({"Y115", "C511"}) | NOT_YET_ERRORS  # advice whose codes belong to a family of errors
+ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a family of errors
 _UNREADABLE: Final = frozenset("YSNE")  # families of what the compiler cannot read
 _OF_FILE: Final = "N309"  # the name of the file, which is no part of its text
 
