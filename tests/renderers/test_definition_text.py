@@ -327,6 +327,23 @@ def test_the_entries_of_a_list_read_in_their_order() -> None:
     assert "« Impôts à payer d'abord » (sinon, si « Situation fiscale » est « trouvé » et « Reste à payer »" in leads[2]
 
 
+def test_a_document_says_what_it_states_and_where_each_value_comes_from() -> None:
+    path = GOOD / "paper-in-full.yaml"
+    book = check_definition(path.read_bytes(), str(path), the_shared(), lint=False).procedure
+    assert book is not None
+    lines = [re.sub(r"\s", " ", line) for line in text_of(book).documents[0].lines]
+    for line in (
+        "Affirme : « {Nom}, né/née au Togo, reçoit la concession. » (suivi des lignes de « Bornes », « Aucune borne » s’il n’y en a aucune)",
+        "Article 2 : « Une clôture est obligatoire. » (si « Surface » dépasse 500)",
+        "Source de « Nom », « Sexe » : comparé avec « Acte de naissance » à l’action « Signer » (Maire)",
+        "Source de « Surface », « Bornes » : formulaire « Visite », rempli par Inspecteur des constructions",
+        "Source de « Usage prévu » : déclaré par la personne, non vérifié",
+    ):
+        assert line in lines
+    asked = "States: “{Nom}, né/née au Togo, reçoit la concession.”"
+    assert any(line.startswith(asked) for line in text_of(book, "en").documents[0].lines)
+
+
 def test_where_people_decide_the_steps_they_may_lead_to_are_said() -> None:
     [step] = [one for one in text_of(the_procedure("branchement-eau")).states if one.title == "Devis en préparation"]
     assert [re.sub(r"\s", " ", lead) for lead in step.exits] == ["Selon l’action choisie : vers « Devis à payer »"]

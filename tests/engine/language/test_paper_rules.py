@@ -1,0 +1,78 @@
+"""The rules of official documents: which words name a law, which lengths are longer, who signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.language.compiler.compile import build_procedure
+from engine.language.lint.linter import lint
+from engine.language.source.loader import read_source
+from tests.makers import the_shared
+
+TESTS = Path(__file__).resolve().parents[2]
+SAID = "Le directeur atteste le dépôt du dossier n° {dossier}, le {sent}."
+
+
+def codes(file: str, *changes: tuple[str, str]) -> list[str]:
+    text = (TESTS / file).read_text("utf-8")
+    for before, after in changes:
+        assert before in text, before
+        text = text.replace(before, after)
+    procedure, problems = build_procedure(read_source(text, "exemple.yaml"), the_shared())
+    assert procedure is not None, problems
+    return [one.code for one in lint(procedure, the_shared().directory) if one.code.startswith("C56")]
+
+
+@pytest.mark.parametrize("words", [
+    "en application de la loi n° 2020-04", "Vu le décret n°2016-043/PR", "l’ordonnance n° 78-34 du 7 septembre 1978",
+    "conformément à la loi du 7 septembre 1978", "en application de l’article 12 du code civil",
+    "les articles 5 et 6 de la loi", "l’arrêté municipal n° 12", "under Act No. 12", "section 4 of the Act",
+    "Article 7 of the Constitution",
+])  # fmt: skip
+def test_a_law_named_in_a_text_is_found(words: str) -> None:
+    assert codes("good/paper-declared.yaml", (SAID, f"Le directeur atteste ceci, {words}.")) == ["C561"]
+
+
+@pytest.mark.parametrize("words", [
+    "conformément à la loi", "l’arrêté n° {number of attestation}", "l’article de presse du 3 mars", "le décret attendu",
+    "la demande n° 12", "trois articles de papeterie", "he may act on 3 March", "in order of arrival, number 12",
+])  # fmt: skip
+def test_other_words_are_left_alone(words: str) -> None:
+    assert codes("good/paper-declared.yaml", (SAID, f"Le directeur atteste ceci, {words}.")) == []
+
+
+@pytest.mark.parametrize(("valid", "longer"), [
+    ("2 years", False), ("24 months", False), ("25 months", True), ("104 weeks", False), ("732 days", False),
+    ("733 days", True), ("3 years", True),
+])  # fmt: skip
+def test_a_validity_is_compared_with_the_lapse(valid: str, longer: bool) -> None:
+    assert codes("bad/C566_valid_after_the_permit_lapses.yaml", ("3 years", valid)) == ["C566"] * longer
+
+
+def test_who_issues_is_said_once() -> None:
+    file = "bad/C563_signed_by_another.yaml"
+    assert codes(file) == ["C563"]
+    assert codes(file, ("signed_by: directeur", "signed_by: instructeur")) == []
+    assert codes(file, (", signed_by: directeur", "")) == ["C563"]
+    assert codes(file, ("signed_by: directeur", "signed_by: instructeur, sealed_by: agency")) == ["C563"]
+
+
+def test_a_rule_that_refuses_needs_no_reason_of_a_person() -> None:
+    file = "bad/C565_refused_without_a_reason.yaml"
+    found = (
+        "refuser: {label: Refuser, to: refuse}",
+        "refuser: {label: Refuser, to: refuse, asks: [grounds], grounds: [loi]}",
+    )
+    assert codes(file) == ["C565"]
+    assert "C565" not in codes(file, found)
+
+
+def test_the_reason_of_a_correction_is_no_reason_of_a_refusal() -> None:
+    file = "bad/C565_refused_without_a_reason.yaml"
+    corrected = (
+        "        refuser:",
+        "        corriger: {label: Corriger, to: examen, asks: [reason, correction]}\n        refuser:",
+    )
+    assert codes(file, corrected) == ["C565"]

@@ -1,0 +1,93 @@
+"""Proof P13 beyond the seeded files: what is exempt, what a correction undoes, which case is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("z3")
+
+from engine.core.problems import Problem
+from engine.language.compiler.compile import build_procedure
+from engine.language.source.loader import read_source
+from engine.prover.checks.runner import prove
+from renderers.i18n.problem_messages import advice, message
+from tests.makers import TODAY, the_directory, the_shared
+
+TESTS = Path(__file__).resolve().parents[2]
+
+
+def found(file: str, *changes: tuple[str, str]) -> list[Problem]:
+    text = (TESTS / file).read_text("utf-8")
+    for before, after in changes:
+        assert before in text, before
+        text = text.replace(before, after)
+    procedure, problems = build_procedure(read_source(text, "exemple.yaml"), the_shared())
+    assert procedure is not None, problems
+    return [one for one in prove(procedure, the_directory(), TODAY) if one.code in ("P13", "P17", "V790")]
+
+
+def test_the_case_is_said_in_words_and_the_cures_are_named() -> None:
+    [one] = found("bad/P13_piece_that_is_not_asked_of_all.yaml")
+    assert message(one) == (
+        "avec majeur = false, « attestation » affirme « nom », que la personne a seulement déclaré, par : "
+        "examen → signature → delivre"
+    )
+    for language, cures in (("fr", ("confirms", "registre", "declared")), ("en", ("confirms", "register", "declared"))):
+        assert all(cure in advice(one, language) for cure in cures)
+
+
+def test_a_quote_prices_what_is_requested() -> None:
+    """A contract that states the same sum does so as a fact."""
+    asked = ("fields: {longueur: {", "fields: {autre: {"), ("      nom: {", "      longueur: {label: L, type: integer, "
+             "minimum: 1, maximum: 9, example: 1}\n      nom: {")  # fmt: skip
+    assert found("good/paper-computed.yaml", *asked) == []
+    contract = ("kind: quote, signed_by: chef_agence, lines_of: raccordement", "kind: contract, signed_by: chef_agence, "
+                "articles: ['Le prix est de {words: raccordement} francs.']")  # fmt: skip
+    assert [one.facts["fault"] for one in found("good/paper-computed.yaml", *asked, contract)] == ["computed"]
+
+
+def test_a_fee_that_is_paid_is_a_fact_of_the_system() -> None:
+    paid = ("kind: receipt, sealed_by", "kind: certificate, sealed_by")
+    asked = ("fields: {longueur: {", "fields: {autre: {"), ("      nom: {", "      longueur: {label: L, type: integer, "
+             "minimum: 1, maximum: 9, example: 1}\n      nom: {")  # fmt: skip
+    assert found("good/paper-computed.yaml", *asked, paid) == []
+
+
+def test_a_correction_undoes_only_what_it_may_change() -> None:
+    other = ("correctable: [telephone]", "correctable: [telephone, ne_le]")
+    assert found("good/paper-confirmed-by-a-form.yaml") == []
+    assert [one.facts["names"] for one in found("good/paper-confirmed-by-a-form.yaml", other)] == [("ne_le",)]
+
+
+def test_a_second_piece_confirms_where_the_first_is_not_asked() -> None:
+    one = ("  acte: {label: Acte de naissance, when: majeur}\n", "  acte: {label: Acte de naissance, when: majeur}\n"
+           "  carte: {label: Carte du tuteur, when: not majeur}\n")  # fmt: skip
+    two = ("confirms: {acte: [nom]}", "confirms: {acte: [nom], carte: [nom]}")
+    assert found("bad/P13_piece_that_is_not_asked_of_all.yaml", one, two) == []
+
+
+def test_an_answer_that_agents_see_at_work_may_choose_the_text() -> None:
+    seen = ("workflow:\n", "evidence:\n  livret: {label: Livret, when: marie}\nworkflow:\n")
+    compared = ("preparer: {label: Préparer, to: signature}", "preparer: {label: Préparer, to: signature, "
+                "confirms: {livret: [marie]}}")  # fmt: skip
+    assert len(found("bad/P13_text_chosen_by_what_is_declared.yaml")) == 1
+    assert found("bad/P13_text_chosen_by_what_is_declared.yaml", seen, compared) == []
+
+
+def test_a_traveller_is_checked_row_by_row() -> None:
+    shipped = "../procedures/e-visa.yaml"
+    assert found(shipped) == []
+    text = "confirms: {copie_passeport: [nom, prenoms, date_naissance, nationalite, passeport]}"
+    bare = found(shipped, (text, text.replace("nom, ", "")))
+    assert {one.facts["names"] for one in bare} == {("nom",)}
+
+
+def test_a_proof_that_was_not_made_says_so() -> None:
+    text = (TESTS / "bad/P13_one_way_without_the_check.yaml").read_text("utf-8")
+    procedure, _ = build_procedure(read_source(text, "exemple.yaml"), the_shared())
+    assert procedure is not None
+    late = prove(replace(procedure), the_directory(), TODAY, 0.0)
+    assert {one.code for one in late if one.facts.get("proof") == "P13" or one.code == "P13"} == {"V790"}
