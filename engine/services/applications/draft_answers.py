@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
+from engine.domain.editions.draft_migration import Redrafted, redraft
+from engine.domain.editions.renaming import Translation
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.pages import check_answers, dossier_label, view_form, view_page
 from engine.domain.workflow.confirmations import still_confirmed
-from engine.domain.workflow.transition_context import codes
+from engine.domain.workflow.transition_context import Moment, codes
 from engine.model import Procedure
-from engine.records.dossier import Actor, Dossier, files_named
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, files_named
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
-from engine.services.core.commit import check_open_draft, keep
+from engine.services.core.commit import carry_out, check_open_draft, keep
 from engine.services.core.idempotency import Memory
+from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused"})  # entries that a submitted dossier never gets
-
-
 SAVED: Final = 300  # saved changes by one person in a quarter of an hour: one every three seconds
 SAVED_A_DAY: Final = 3_000
 
@@ -220,3 +222,77 @@ def saved_from(ctx: AppContext, written: SavedAnswers) -> Saved:
         found = check_answers(written.procedure, written.dossier, ctx.day(), ctx.directory)
         problems = tuple(one for one in found if one.at in written.wrong)
     return Saved(written.dossier, problems, written.following)
+
+
+# -- migration to the edition in force ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A draft under a later edition, in force since `since`.
+
+    `new`: number of additional questions. `again`: those whose answer must be given again or checked.
+    `prices`: in francs, before and now, where they differ.
+    """
+
+    dossier: Dossier
+    definition: Procedure
+    since: date | None
+    new: int
+    again: tuple[str, ...]
+    prices: tuple[int, int] | None = None
+
+
+def renew(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
+    """Migrate a draft for the person who fills it in.
+
+    None where nothing changes, or while the store is locked. No procedure is loaded for that.
+    """
+    if not is_outdated(ctx, dossier) or not is_owner(dossier, actor):
+        return None
+    try:
+        return _brought_over(ctx, actor, dossier)
+    except Busy:  # it is shown unchanged; the next visit migrates it
+        return None
+
+
+def _brought_over(ctx: AppContext, actor: Actor, dossier: Dossier) -> Renewed | None:
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:
+        draft = own_draft(unit, ctx, actor, dossier.id, filling=True)
+        found = _judged(ctx, unit, draft)
+        if found is None:
+            return None
+        procedure, reported = found
+        after = without_orphans(reported.decision.dossier)
+        label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
+        decision = replace(reported.decision, dossier=replace(after, label=label))
+        kept = carry_out(ctx, unit, reported.before, decision, SYSTEM_ACTOR)
+    return Renewed(kept, procedure, procedure.identity.from_, len(reported.new), reported.again, reported.prices)
+
+
+def is_outdated(ctx: AppContext, dossier: Dossier) -> bool:
+    """Return whether a later edition than that of a draft is in force."""
+    if not dossier.is_draft or dossier.closed_at is not None:
+        return False
+    current = ctx.catalogue.current_entry(dossier.procedure, ctx.day())
+    return current is not None and current.edition > dossier.edition
+
+
+def would_come_over(ctx: AppContext, unit: Unit, draft: Dossier) -> bool:
+    """Return whether a draft about to be submitted must first migrate to a later edition."""
+    return is_outdated(ctx, draft) and _judged(ctx, unit, draft) is not None
+
+
+def _judged(ctx: AppContext, unit: Unit, draft: Dossier) -> tuple[Procedure, Redrafted] | None:
+    if not is_outdated(ctx, draft):  # another unit did it meanwhile
+        return None
+    try:
+        procedure = ctx.catalogue.current(draft.procedure, ctx.day())
+    except EditionMissing:
+        return None
+    if procedure is None:
+        return None
+    translation = Translation.between(pinned(ctx, unit, draft), procedure)
+    moment = Moment(procedure, SYSTEM_ACTOR, ctx.now(), ctx.directory, ctx.wording)
+    reported = redraft(translation, draft, unit.payments_of(draft.id), moment)
+    return (procedure, reported) if reported is not None else None

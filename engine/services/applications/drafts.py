@@ -35,8 +35,8 @@ from engine.services.applications.draft_answers import (
     shown_form,
     shown_page,
     without_orphans,
+    would_come_over,
 )
-from engine.services.applications.draft_migration import would_come_over
 from engine.services.applications.held_documents import look_for_held
 from engine.services.applications.unverified_files import let_go, remove_replaced
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen

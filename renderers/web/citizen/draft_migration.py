@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import session
 
-from engine.services.applications.draft_migration import Renewed, renew
+from engine.services.applications.draft_answers import Renewed, renew
 from renderers.i18n.translations import quoted
 from renderers.web.platform.dossier_context import DossierContext, case, label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say

@@ -11,7 +11,7 @@ from engine.domain.editions.draft_migration import redraft
 from engine.domain.editions.renaming import Translation
 from engine.domain.workflow.transition_context import Moment
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, LinkedDossier
-from engine.services.applications.draft_migration import Renewed, renew
+from engine.services.applications.draft_answers import Renewed, renew
 from engine.services.applications.drafts import check, submit
 from engine.services.audit.integrity import fsck
 from engine.storage.results import Conflict

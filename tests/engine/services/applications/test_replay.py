@@ -15,7 +15,7 @@ from engine.model import Procedure
 from engine.operations.migration import migrate
 from engine.operations.replay import Replay, replay
 from engine.records.dossier import Dossier
-from engine.services.applications.draft_migration import renew
+from engine.services.applications.draft_answers import renew
 from engine.services.applications.drafts import submit
 from engine.services.applications.opinions import fill_row, give_opinion
 from engine.services.worker.worker import run_pass
