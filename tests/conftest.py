@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 
 from engine.services.keys import secrets
 from tests.bucket import close_service
+from tests.faults.stand import close_stand
 from tests.postgres import drop_database
 from tests.tiers import COLLECTED, collected
 
@@ -38,10 +39,11 @@ def what_stays_is_not_looked_at_again() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def servers_of_this_run() -> Iterator[None]:
-    """The database and the bucket that a process made for its tests go away with it."""
+    """The database, the bucket and the servers that a process made for its tests go away with it."""
     yield
     drop_database()
     close_service()
+    close_stand()
 
 
 @pytest.fixture(autouse=True, scope="session")
