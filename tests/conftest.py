@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 
 from engine.services.keys import secrets
 from tests.bucket import close_service
+from tests.faults.stand import close_stand
 from tests.postgres import drop_database
 from tests.tiers import COLLECTED, collected
 
@@ -22,6 +23,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda one: one.get_closest_marker("slow") is None)  # at the end no worker waits for a long one
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """The modules and the eleven thousand tests are no garbage: the collector does not go over them, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -30,18 +42,12 @@ def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(autouse=True, scope="session")
-def what_stays_is_not_looked_at_again() -> None:
-    """Eleven thousand tests and the modules they are in are no garbage, and each collection would go over them."""
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture(autouse=True, scope="session")
 def servers_of_this_run() -> Iterator[None]:
-    """The database and the bucket that a process made for its tests go away with it."""
+    """The database, the bucket and the servers that a process made for its tests go away with it."""
     yield
     drop_database()
     close_service()
+    close_stand()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -145,19 +145,6 @@ def keys_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def without_example() -> tuple[str, ...]:
-    """Return the keys that no checked file uses. Sections of presets count as those of procedures."""
-    schema: dict[str, Any] = json.loads(META_SCHEMA_PATH.read_text("utf-8"))
-    shown = examples(schema)
-    sections = {"top": schema, **{name: schema["$defs"][name] for name in _SECTIONS}}
-    return tuple(
-        f"{name}.{key}"
-        for name, part in sections.items()
-        for key in part.get("properties", {})
-        if (name, key) not in shown and not (name == "preset" and key in schema["properties"])
-    )
-
-
 def _table(part: Mapping[str, Any], name: str, shown: Examples) -> Iterator[str]:
     properties: Mapping[str, Any] = part.get("properties", {})
     if not properties:

@@ -128,11 +128,6 @@ def control_id(path: str) -> str:
     return "f-" + path.replace(".", "-")
 
 
-def page_controls(page: PageView, drawing: DrawingContext) -> tuple[Control, ...]:
-    """Return the controls of a page, in the order of its questions."""
-    return tuple(field_control(view, drawing) for view in asked_views(page))
-
-
 def asked_views(page: PageView) -> Iterator[FieldView]:
     """Yield the questions of a page in order, with those that the browser reveals by a condition."""
     return (view for view in page.fields if view.shown or view.condition is not None)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +25,7 @@ from engine.services.sign_in.demo_accounts import AUDITOR
 from engine.services.sign_in.sessions import actor_of, open_session
 from engine.storage.postgres.store import PostgresStore
 from renderers.cli.admin.installation import open_office
+from tests.faults.stand import ask
 from tests.makers import whole
 from tests.ports import free_ports
 
@@ -132,7 +130,6 @@ class Installation:
     folder: Path
     office: AppContext
     log: Path
-    stand: subprocess.Popen[str]
     processes: list[Process] = field(default_factory=list)
 
     @property
@@ -141,22 +138,15 @@ class Installation:
 
     # -- processes ---------------------------------------------------------------------------------------------------
 
-    def ask(self, **order: Any) -> int:
-        assert self.stand.stdin is not None
-        assert self.stand.stdout is not None
-        self.stand.stdin.write(json.dumps(order) + "\n")
-        self.stand.stdin.flush()
-        return int(self.stand.stdout.readline())
-
     def start(self, process: Process) -> None:
-        process.pid = self.ask(**process.order)
+        process.pid = ask(process.order)
 
     def kill(self, *processes: Process) -> None:
         """Kills these at once; they are no more when this returns."""
         for one in processes:
             os.kill(one.pid, signal.SIGKILL)
         for one in processes:
-            self.ask(do="wait", pid=one.pid)
+            ask({"do": "wait", "pid": one.pid})
             one.pid = 0
 
     def begin(self, *processes: Process) -> float:
@@ -281,11 +271,7 @@ def installed(
             (procedures / f"{name}.yaml").write_text(whole(text, name), "utf-8")
     settings = Settings(procedures=procedures, data=folder / "data", database=store, demo=True)
     office, _ = open_office(settings)
-    stand = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.fork_server"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as docs/deploy starts it
-    )  # fmt: skip
-    held = Installation(folder, office, folder / "servers.log", stand)
+    held = Installation(folder, office, folder / "servers.log")
     said = {
         "GUICHET_DATA": str(settings.data), "GUICHET_PROCEDURES": str(procedures), "DATABASE_URL": store,
         "GUICHET_DEMO": "1", "GUICHET_LOG": "text", "PYTHONUNBUFFERED": "1", **environ,
@@ -300,9 +286,6 @@ def installed(
         yield held
     finally:
         held.kill(*(one for one in held.processes if one.pid))
-        assert stand.stdin is not None
-        stand.stdin.close()
-        stand.wait(10)
         office.store.close()
 
 
@@ -315,4 +298,10 @@ def begun(folder: Path, store: str = "", **how: Any) -> Iterator[Installation]:
 
 
 def _order(held: Installation, command: list[str], environ: Mapping[str, str], mutant: str) -> dict[str, Any]:
-    return {"do": "start", "command": command, "environ": dict(environ), "log": str(held.log), "mutant": mutant}
+    return {
+        "do": "start",
+        "command": command,
+        "environ": {**os.environ, **environ},
+        "log": str(held.log),
+        "mutant": mutant,
+    }

@@ -26,7 +26,7 @@ from engine.integrations.payment_provider import CURRENCY, PaymentProvider, Prov
 from engine.integrations.simulated_operator import SIGNATURE, SandboxOperator, SandboxProvider
 from engine.records.dossier import Payment
 from engine.services.audit.integrity import fsck
-from engine.services.core.journalling import to_give_back
+from engine.services.core.journalling import surplus
 from engine.services.payments import settlement
 from engine.storage.unit_of_work import Store
 from server import Settings, create_app
@@ -330,8 +330,7 @@ def _faults_of_one(site: PaymentSite, before: Payment, line: Line, ending: str) 
     if credited and not line.asked(before.reference):
         yield f"{name}: the operator was never asked"
     back = {payment.id: DUE} if ending == "twice" else {}
-    owner = next(one for one in site.world.people.values() if one.owns == dossier.owner)
-    if to_give_back(office, owner, dossier.id) != back:
-        yield f"{name}: {to_give_back(office, owner, dossier.id)} to give back"
+    if surplus(entries) != back:
+        yield f"{name}: {surplus(entries)} to give back"
     if [one.kind for one in entries].count("overpaid") != (ending == "twice"):
         yield f"{name}: what was taken twice is noted otherwise than once"

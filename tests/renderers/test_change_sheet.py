@@ -20,9 +20,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.language.diff import compare as diff
+from engine.language.diff import rules
 from engine.language.diff.compare import read_snapshot
 from engine.language.diff.elements import flatten
-from engine.language.diff.rules import facets_weighed
 from engine.language.source.loader import read_source
 from engine.model import Procedure
 from renderers.cli.main import console
@@ -204,7 +204,8 @@ def test_every_value_of_a_procedure_can_be_said(path: Path) -> None:
 
 def test_every_facet_that_is_weighed_has_its_name() -> None:
     writer = ChangeWriter(the_comparison(), the_words(), "fr")
-    unnamed = [(noun, facet) for noun, facet in facets_weighed() if writer.now.facet(noun, facet).startswith("«")]
+    weighed = [(noun, facet) for noun, own in rules._FACETS.items() for facet in (*own, *rules._ANYWHERE)]
+    unnamed = [(noun, facet) for noun, facet in weighed if writer.now.facet(noun, facet).startswith("«")]
     assert unnamed == []
 
 

@@ -14,7 +14,7 @@ from engine.core.values import Text
 from engine.domain.fields.field_type import KINDS
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html import field_cache as drawn_questions
-from renderers.html.controls import DrawingContext, field_control, page_controls
+from renderers.html.controls import DrawingContext, asked_views, field_control
 from renderers.html.field_cache import FieldCache
 from renderers.html.templates import Pages
 from renderers.i18n.translations import load_words
@@ -100,7 +100,7 @@ def test_a_page_is_its_questions_in_order() -> None:
         FieldView(f"q{n}", f"q{n}", type_, LABELS[n % 3], shown=n != 1) for n, type_ in enumerate(sorted(KINDS))
     )
     page = PageView("p", LABELS[0], None, fields, 1, 1, True, True)
-    plain = "".join(macro("fr")(one) for one in page_controls(page, DRAW["fr"]))
+    plain = "".join(macro("fr")(field_control(view, DRAW["fr"])) for view in asked_views(page))
     assert str(PAGES["fr"].questions(page, DRAW["fr"])) == plain
 
 

@@ -16,8 +16,30 @@ from renderers.i18n.translations import load_words
 
 RULES: Final[Mapping[str, Any]] = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 _AXE: Final = Axe().axe_script
-_FAULTS: Final = """(rules) => axe.run(document, rules).then((found) => found.violations.map(
-  (one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]))"""
+CONTRAST: Final = "color-contrast"
+# each element with words of its own, by what its colours depend on: itself, the element before it and all around it
+_LOOKS: Final = """() => {
+  const own = (one) => one && [one.localName, one.className, one.type, one.disabled, one.checked, one.open,
+    ...["role", "aria-current", "aria-disabled"].map((name) => one.getAttribute(name))].join();
+  const around = new Map([[document.body.parentElement, [...document.styleSheets].map(
+    (one) => one.href ? new URL(one.href).pathname : one.ownerNode.textContent).join()]]);
+  const found = [];
+  [...document.querySelectorAll("body, body *")].forEach((one, at) => {
+    around.set(one, `${around.get(one.parentElement)} > ${own(one.previousElementSibling)} + ${own(one)}`);
+    const words = [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if ((words || one.matches("input, select, textarea")) && one.getClientRects().length) found.push([at, around.get(one)]);
+  });
+  return found;
+}"""
+_FAULTS: Final = """async ({rules, fresh, contrast}) => {
+  const all = document.querySelectorAll("body, body *"), include = fresh.map((at) => all[at]);
+  const others = {...rules, rules: {...rules.rules, [contrast]: {enabled: false}}};
+  const told = [await axe.run(document, others)];
+  if (include.length) told.push(await axe.run({include}, {...rules, rules: {}, runOnly: {type: "rule", values: [contrast]}}));
+  return told.flatMap((one) => one.violations).map(
+    (one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]);
+}"""
+_CONTRASTED: Final = set[tuple[int, str]]()  # widths and looks
 _KEYS: Final = load_words().texts("fr").keys()
 _SIGNS: Final = re.compile(r"[{}]|\b(?:null|undefined|NaN)\b|&\w+;|</?[A-Za-z]\w*")
 _PYTHON: Final = re.compile(r"\b(?:None|True|False)\b")  # "None" is a word of English
@@ -76,11 +98,18 @@ def bring_axe(page: Page) -> None:
 
 
 def axe_faults(page: Page) -> list[str]:
+    """What axe finds. Contrast takes more than half of its time: words that look alike are measured once for each width."""
     for left in (2, 1, 0):
         try:
             if not page.evaluate("'axe' in window"):
                 page.evaluate(_AXE)
-            return [f"axe {ident} {nodes}" for ident, nodes in page.evaluate(_FAULTS, dict(RULES))]
+            size = page.viewport_size
+            width = size["width"] if size else 0
+            looks = {(width, look): at for at, look in page.evaluate(_LOOKS) if (width, look) not in _CONTRASTED}
+            asked = {"rules": RULES, "fresh": sorted(looks.values()), "contrast": CONTRAST}
+            found = page.evaluate(_FAULTS, asked)
+            _CONTRASTED.update(looks if CONTRAST not in [ident for ident, _ in found] else ())
+            return [f"axe {ident} {nodes}" for ident, nodes in found]
         except PlaywrightError:  # a page that follows a payment goes on by itself: the next one is looked at
             if not left:
                 raise

@@ -238,11 +238,6 @@ def weigh(pair: FacetPair) -> ImpactDetail:
     return judge(pair) if judge else REVIEW
 
 
-def facets_weighed() -> tuple[tuple[str, str], ...]:
-    """Return each kind of element and facet that has a rule."""
-    return tuple((noun, facet) for noun, facets in _FACETS.items() for facet in (*facets, *_ANYWHERE))
-
-
 # -- elements that appear or disappear----------------------------------------------------------------------------------
 
 

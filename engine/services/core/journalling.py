@@ -12,7 +12,6 @@ from engine.domain.common.decision import EntryDraft
 from engine.journal.chain import JournalEntry, seal, with_commitments
 from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Actor, Dossier
 from engine.records.refunds import Refund
-from engine.services.context.app_context import AppContext, seen
 from engine.storage.unit_of_work import Unit
 
 OWING: Final = frozenset({"credited", "overpaid", "refund_owed"})
@@ -30,15 +29,6 @@ class Debt:
     amount: int
     payment: str | None = None
     fee: str | None = None
-
-
-def to_give_back(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, int]:
-    """Return the francs received above the price, by payment.
-
-    Payments without excess are absent. Raises `NotFound`.
-    """
-    with ctx.store.unit() as unit:
-        return surplus(unit.entries(seen(unit, ctx, actor, dossier_id).id))
 
 
 def surplus(entries: Iterable[JournalEntry]) -> dict[str, int]:

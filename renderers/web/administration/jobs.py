@@ -128,8 +128,8 @@ def one(n: int) -> Response:
     here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)
     return staff_page(
         "agent/job.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
-        ended=found.ended, reason=str(asked(found.order).get("reason") or ""), done=found.done, others=found.others,
-        left=found.left, poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
+        ended=found.ended, reason=str(asked(found.order).get("reason") or ""), others=found.others,
+        poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
         again=f"/agent/ordres/{n}",
     )  # fmt: skip
 

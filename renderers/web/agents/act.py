@@ -242,7 +242,7 @@ def _form(
         else 0
     )
     return staff_page(
-        "agent/act.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
+        "agent/act.html", 422 if errors else 200, dossier=one.dossier, base=one.at(),
         act=label(transition.label), action=one.at(f"/acte/{transition.id}"), asks=transition.asks, chosen=chosen, others=others,
         reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
         multipart="attachment" in transition.asks or any(has_files(page) for page in pages), token=new_token(),
@@ -312,7 +312,7 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
     except Refused as closed:
         return _form(one, offer, typed, [_refused_at(transition, typed, closed.reason)])
     return staff_page(
-        "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
+        "agent/preview.html", dossier=one.dossier, base=one.at(), errors=[],
         title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
         carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm), tracking_lines=_reported(one, transition, typed),
         given=[(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files]
@@ -416,7 +416,7 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
         (_asked(one, name), _posted(procedure, name, values)) for name, values in typed.raw.items() if any(values)
     ]
     return staff_page(
-        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=request.method == "POST",
+        "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=request.method == "POST",
         happened=last_event(one), act=act_label(procedure, transition), closed=closed, written=written,
         carried=list(typed.carried()), resume=still_open, action=one.at(f"/acte/{transition}"),
         revision=one.dossier.revision,

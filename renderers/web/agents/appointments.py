@@ -53,7 +53,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
     here = one.at(f"/creneau/{task.id}")
     query = {"bureau": sheet.office_id or "", "jour": sheet.next_from.isoformat() if sheet.next_from else ""}
     return staff_page(
-        "agent/slots.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), errors=[], note=note,
+        "agent/slots.html", status, dossier=one.dossier, base=one.at(), errors=[], note=note,
         title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
         current=moment_of(booking.start) if booking is not None and held else "",
         places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],
@@ -67,7 +67,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:
     moment = moment_of(start)
     return staff_page(
-        "agent/slot.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
+        "agent/slot.html", dossier=one.dossier, base=one.at(), errors=[],
         title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
         details=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
         office_id=office_id, start=start.isoformat(timespec="minutes"),

@@ -48,7 +48,7 @@ def attachment(number: str, attachment_id: str) -> Response:
     asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
     name = attachment.name if attachment.by is None else act_label(one.procedure, field)
     return staff_page(
-        "agent/attachment.html", dossier=one.dossier, procedure=one.title, base=one.at(), attachment=attachment,
+        "agent/attachment.html", dossier=one.dossier, base=one.at(), attachment=attachment,
         label=label(asked.label) if asked else name, place=place + 1, count=len(order), correct=correct,
         file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
         before=one.at(f"/pieces/{order[place - 1].id}") if place else "",

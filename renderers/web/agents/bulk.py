@@ -117,7 +117,7 @@ def _preview(numbers: list[str]) -> Response:
         "agent/bulk_preview.html", act=label(shown.act.label), procedure=label(shown.definition.identity.title),
         value=request.form.get("acte", "")[:200], reason=reason or "", count=len(shown.can), sms=shown.sms,
         targets=_targets(shown), can=[_line(one) for one in shown.can], cannot=[_line(one) for one in shown.cannot],
-        picked=[f"{one.dossier.number}:{one.dossier.revision}" for one in shown.can], numbers=numbers,
+        picked=[f"{one.dossier.number}:{one.dossier.revision}" for one in shown.can],
         confirm=label(shown.act.confirm), token=new_token(),
     )  # fmt: skip
 

@@ -126,7 +126,7 @@ def _rows(one: AgentCase, form: Form) -> Response:
         raise NotFound
     left = sum(1 for line in lines if line.action_label == say("waits.fill"))
     return staff_page(
-        "agent/rows.html", dossier=one.dossier, procedure=one.title, base=one.at(),
+        "agent/rows.html", dossier=one.dossier, base=one.at(),
         title=say("errand.rows", task=label(form.label)), lines=lines, errors=[],
         left=say("errand.rows_left", count=left) if left else say("errand.rows_none"),
         note=session.pop("desk_note", ""),
@@ -246,7 +246,7 @@ def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait
     named = wait.thing.label if wait else form.label
     reason = wait.closed if wait and wait.closed else refusal("not_now")
     return staff_page(
-        "agent/stale.html", 409, dossier=one.dossier, procedure=one.title, base=one.at(), sent=True, happened=last_event(one),
+        "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=True, happened=last_event(one),
         act=label(named), closed=say("stale.closed", why=refusal_text(one.procedure, reason)), carried=[], resume=False,
         written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
         revision=None,
@@ -289,7 +289,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     shown = preview_context(one, preview)
     confirm = say("act.confirm", state=str(shown["state"])) if shown["changes_state"] else say("errand.confirm")
     return staff_page(
-        "agent/preview.html", dossier=one.dossier, procedure=one.title, base=one.at(), errors=[],
+        "agent/preview.html", dossier=one.dossier, base=one.at(), errors=[],
         title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
         tracking_lines=[], given=_said(answered.page) + differing(one, preview.decision.dossier), token=new_token(), revision=None, **shown,

@@ -174,7 +174,7 @@ class Counter:
         if until is None and (elsewhere := self._gone(start, office_id)):
             return go(elsewhere)
         return page(
-            "citizen/slot_confirm.html", dossier=self.one.dossier, procedure=self.one.title,
+            "citizen/slot_confirm.html", procedure=self.one.title,
             details=_details(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
             revision=self.one.dossier.revision, office_id=office_id, start=iso_of(start), action=self.here,
             quoi=self.task.id,

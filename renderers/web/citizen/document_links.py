@@ -80,7 +80,7 @@ def _page(one: DossierContext, document_id: str, error: str = "", status: int = 
     found = shares_of(app_ctx(), actor(), one.id, document_id)
     document = read_document(app_ctx(), actor(), one.id, document_id)
     return page(
-        "citizen/share.html", status, dossier=one.dossier, procedure=one.title, title=document.title, error=error,
+        "citizen/share.html", status, dossier=one.dossier, title=document.title, error=error,
         here=one.at(f"/documents/{document_id}/partager"), lines=[_line(share) for share in found], days=LASTS.days,
         note=session.pop("note", ""), link=session.pop("lent", ""), token=new_token(),
     )  # fmt: skip

@@ -231,7 +231,7 @@ def check_link_code(one: DossierContext, link_id: str) -> Response:
 def _code_page(one: DossierContext, link: Link, error: str = "") -> Response:
     errors = [("#code", error)] if error else []
     return page(
-        "citizen/link_code.html", 422 if error else 200, procedure=one.title, title=label(link.label), errors=errors,
+        "citizen/link_code.html", 422 if error else 200, procedure=one.title, errors=errors,
         wanted=whole_number(session["proving"]), back=one.at(f"/lien/{link.id}"),
     )  # fmt: skip
 

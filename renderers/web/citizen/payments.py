@@ -269,7 +269,7 @@ def payment_state(one: DossierContext, payment_id: str) -> Response:
 def _following_page(one: DossierContext, payment: Payment) -> Response:
     paused = "pause" in request.args
     return page(
-        "citizen/paying.html", dossier=one.dossier, base=one.at(), procedure=one.title, payment=payment,
+        "citizen/paying.html", base=one.at(), procedure=one.title, payment=payment,
         payer=_number(payment.payer), provider=provider_label(payment.provider),
         now=following(payment, app_ctx().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
     )  # fmt: skip
@@ -280,7 +280,7 @@ def _ended_page(one: DossierContext, payment: Payment) -> Response:
     kind = {"paid": "ok", "unknown": "act", "overpaid": "act"}.get(payment.status, "bad")
     lines, strong = _why(one, payment)
     return page(
-        "citizen/payment_end.html", dossier=one.dossier, base=one.at(), procedure=one.title, end=payment.status,
+        "citizen/payment_end.html", base=one.at(), procedure=one.title, end=payment.status,
         title=say("refund.citizen_title" if repaid else f"payment.{payment.status}"), kind="ok" if repaid else kind,
         tag="" if repaid else say(f"payment.tag.{payment.status}"), reference=payment.receipt or "",
         details=_details(one, payment) if received else [], lines=lines, strong=strong,

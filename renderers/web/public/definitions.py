@@ -115,7 +115,6 @@ def definition(slug: str) -> Response:
         "auditor/definition.html", slug=slug, procedure=label(procedure.identity.title), edition=procedure.edition, text=text,
         chapters=[one for one in CHAPTERS if one not in OPTIONAL or getattr(text, one)],
         fingerprint=procedure.fingerprint, yaml=f"/demarches/{slug}/definition.yaml?fingerprint={procedure.fingerprint}",
-        circuit=f"/demarches/{slug}/circuit?fingerprint={procedure.fingerprint}",
     )  # fmt: skip
 
 

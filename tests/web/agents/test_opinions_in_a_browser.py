@@ -1,5 +1,6 @@
 """A building permit from its sending to its signature, at the desks of five services, in a real browser: opinions asked side
-by side, one against, one silent, the visit and its report, a refusal, an appeal that reopens, the permit signed."""
+by side, one against, one silent, the visit and its report, a refusal, an appeal that reopens, the permit signed.
+By day it ends with the refusal: the appeal asks the opinions anew on the same pages."""
 
 from __future__ import annotations
 
@@ -133,7 +134,8 @@ class Case:
         )  # fmt: skip
 
 
-def test_a_permit_refused_then_signed(enter: Enter, portal: Portal) -> None:
+@pytest.mark.parametrize("appealed", [False, pytest.param(True, marks=pytest.mark.nightly("journey"))])
+def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, appealed: bool) -> None:
     case = Case(portal, enter, DESK)
     case.act(PLANNER, "recevoir")
     case.paid()
@@ -166,8 +168,14 @@ def test_a_permit_refused_then_signed(enter: Enter, portal: Portal) -> None:
     case.act(PLANNER, "proposer_refus", "Titre foncier contesté")
     case.act(MAYOR, "signer_refus")
     assert case.dossier.state == "refuse"
+    if appealed:
+        signed_on_appeal(case)
+    for person in case.people.values():
+        person.check()
 
-    # the appeal, heard by another than who signed the refusal, asks everyone anew, and the permit is signed
+
+def signed_on_appeal(case: Case) -> None:
+    """The appeal, heard by another than who signed the refusal, asks everyone anew, and the permit is signed."""
     case.appeal()
     case.act(DEPUTY, "rouvrir", "Titre foncier produit")
     for login, service in ((ROADS, "avis_voirie"), (LAND, "avis_foncier"), (FIRE, "avis_feu")):
@@ -178,5 +186,3 @@ def test_a_permit_refused_then_signed(enter: Enter, portal: Portal) -> None:
     mayor = case.act(MAYOR, "signer")
     assert case.dossier.state == "permis"
     assert mayor.sees("Arrêté de permis de construire")
-    for person in case.people.values():
-        person.check()

@@ -1,6 +1,6 @@
 """The two procedures from the home page to the verified document, by a citizen, agents and an auditor, in a real browser.
 
-Each runs with and without JavaScript, one of the two by day, the passport with. axe looks at every page reached; every page is weighed; screens are counted.
+Each runs with and without JavaScript. By day the criminal record runs without; `test_scenario_journeys` walks a passport by day. axe looks at every page reached; every page is weighed; screens are counted.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def audit(enter: Enter, portal: Portal, number: str, tmp_path: Path) -> None:
     auditor.check()
 
 
-@pytest.mark.parametrize("scripts", [True, pytest.param(False, marks=AT_NIGHT)], ids=["js", "no-js"])
+@AT_NIGHT
+@pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
 def test_passport(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -> None:
     me = enter("citizen", PHONE, scripts, looks=scripts)
     number = apply_for_passport(me, portal, scripts)

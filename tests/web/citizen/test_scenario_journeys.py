@@ -1,7 +1,7 @@
 """Every shipped procedure walked on a small phone, from the search to the verified document, as its own stories tell it.
 
-All of them without scripts at 320 pixels, the five longest with nothing but a keyboard; the two on which the most people work with
-scripts at 1280, by keyboard too, on PostgreSQL. `make test` walks one or two in each of these ways, `make nightly` the others;
+All of them without scripts at 320 pixels, the five longest with nothing but a keyboard; the two on which the most people work, and a
+short one, with scripts at 1280, by keyboard too, on PostgreSQL. `make test` walks one or two in each of these ways, `make nightly` the others;
 `make fuzz` walks the five longest in every other way as well. `-s` prints what each asked of people,
 until it was sent and in all: screens, presses, taps, fields, files, octets; then agents, their screens, and the seconds.
 """
@@ -36,7 +36,7 @@ from tests.web.scenario_journey import ScenarioJourney
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SLUGS = sorted(path.stem for path in (ROOT / "procedures").glob("*.yaml"))
-ON_A_DESK = ("e-visa", "permis-de-construire")
+ON_A_DESK = ("copie-acte-etat-civil", "e-visa", "permis-de-construire")
 WITH_SCRIPTS = ("carte-de-sejour", "creation-entreprise", "permis-de-conduire")
 SMALL, LARGE = {"width": 320, "height": 640}, DESK
 
@@ -70,7 +70,7 @@ BY_DAY = [
     Way("copie-acte-etat-civil", False, SMALL),
     Way(PASSPORT, False, SMALL, keys=True),
     Way("permis-de-conduire", True, PHONE),
-    Way("e-visa", True, LARGE, keys=True, store="postgresql"),
+    Way("copie-acte-etat-civil", True, LARGE, keys=True, store="postgresql"),
 ]
 LONG_RUN = [
     *(Way(slug, True, LARGE, keys=True, store="postgresql") for slug in LONGEST if slug not in ON_A_DESK),

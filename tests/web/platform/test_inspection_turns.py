@@ -8,6 +8,7 @@ import threading
 import zlib
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,7 +30,11 @@ from tests.web.socket_server import fronting
 
 pytestmark = pytest.mark.slow
 
-SLOW = a_pdf(stream(zlib.compress(clears(100_000_000), 9), b"/Filter[/FlateDecode/LZWDecode]"))  # two processor seconds
+
+@cache
+def slow() -> bytes:
+    """A file that takes two processor seconds."""
+    return a_pdf(stream(zlib.compress(clears(100_000_000), 9), b"/Filter[/FlateDecode/LZWDecode]"))
 
 
 class Sender:
@@ -81,10 +86,11 @@ def test_several_addresses_together_keep_no_other_visitor_out(tmp_path: Path, mo
         def repeats(one: Sender, first: threading.Event) -> None:
             while not over.is_set():
                 with suppress(OSError):
-                    one.sends(SLOW, "a.pdf")
+                    one.sends(slow(), "a.pdf")
                 first.set()
                 over.wait(0.2)
 
+        slow()
         threads = [threading.Thread(target=repeats, args=row) for row in zip(crowd, answered, strict=True)]
         try:
             visitors = [drafting(world, port, f"203.0.113.{number}") for number in range(2)]

@@ -71,14 +71,15 @@ class Reader:
 
 
 def pages(site: AccessWorld, *only: str) -> Iterator[tuple[str, str]]:
-    """Who reads which address, once for each address and kind of person."""
+    """Who reads which address, once for each address and kind of person, where the answer holds a hostile text."""
     for row in table():
         values = values_of(site, row, site.owner)
         if row.method == "GET" and (not only or row.endpoint in only):
             for who in WHO:
                 for path in addresses(site, row, values) if row.cells[who] in ("open", "own") else ():
                     asked = filled(ASKED.get(row.endpoint, {}), values)
-                    if is_page(site.ask(who, "GET", path, query_string=asked)):
+                    answer = site.ask(who, "GET", path, query_string=asked)
+                    if is_page(answer) and MARK in answer.get_data(as_text=True).lower():
                         yield who, f"{path}?{urlencode(asked)}"
 
 

@@ -1,12 +1,14 @@
 """A page on the edge of the network, on a slow phone: the first words come within three seconds, the next pages sooner.
 
 Chromium plays EDGE (240 kbit/s down, 200 kbit/s up, 840 ms) and a processor four times slower, with nothing kept from before.
-The best of some tries: it says what a page needs, not how busy the machine of the tests is. Printed with `-s`.
+One of some tries is enough: it says what a page needs, not how busy the machine of the tests is. Printed with `-s`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -88,12 +90,21 @@ def pages(phone: Phone) -> dict[str, str]:
 
 def test_the_first_words_come_within_three_seconds(phone: Phone, pages: dict[str, str]) -> None:
     for name, path in pages.items():
-        best = min(first_view(phone, path) for _ in range(TRIES))
-        painted, received = best
+        best = painted, received = best_of(MOST_FIRST, partial(first_view, phone, path))
         print(f"{name:10} first words after {painted:>5.0f} ms, {sum(received):>6} octets in {len(received)} answers")
         assert painted <= MOST_FIRST, (name, best)
         assert sum(received) <= MOST_BYTES, (name, best)
         assert len(received) <= MOST_REQUESTS, (name, best)
+
+
+def best_of(most: int, view: Callable[[], tuple[float, list[int]]]) -> tuple[float, list[int]]:
+    """The first view whose words come in time, else the soonest of all tries: a slow processor takes much of ours."""
+    tried = []
+    for _ in range(TRIES):
+        tried.append(view())
+        if tried[-1][0] <= most:
+            break
+    return min(tried)
 
 
 def first_view(phone: Phone, path: str) -> tuple[float, list[int]]:
@@ -109,8 +120,7 @@ def test_the_next_pages_come_sooner(phone: Phone, pages: dict[str, str]) -> None
     context, page = phone.fresh()
     phone.open(page, "/aide")
     for name, path in pages.items():
-        best = min(phone.open(page, path) for _ in range(TRIES))
-        painted, received = best
+        best = painted, received = best_of(MOST_NEXT, partial(phone.open, page, path))
         print(
             f"{name:10} next: first words after {painted:>5.0f} ms, {sum(received):>6} octets in {len(received)} answers"
         )

@@ -25,7 +25,7 @@ from engine.records.dossier import Actor, Dossier, Payment, PaymentEvent
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.context.edition_cache import EditionMissing
-from engine.services.core.journalling import to_give_back
+from engine.services.core.journalling import surplus
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
 from engine.services.worker.worker import run_pass, run_timers
@@ -128,7 +128,7 @@ class TestEndings:
         assert world.kept(dossier).owed["bulletin_b3"].paid == 1000
         entry = next(one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "credited")
         assert entry.body["extra"] == 500
-        assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
+        assert surplus(world.read(lambda unit: unit.entries(dossier.id))) == {payment.id: 500}
 
     def test_an_operator_that_was_down_knows_no_order_in_the_end(self, world: World) -> None:
         dossier = world.sent()
@@ -502,7 +502,7 @@ class TestTooMuch:
         assert again.payment.status == "overpaid"
         assert "overpaid" not in world.kinds(dossier)
         assert sorted(amount for _, amount in credits(world)) == [500, 500]
-        assert to_give_back(world.office, world.applicant(), dossier.id) == {first.id: 500}
+        assert surplus(world.read(lambda unit: unit.entries(dossier.id))) == {first.id: 500}
         told_of = [
             key for body in world.letters() for key in ("notice.paid.sms", "notice.paid_over.sms") if key in body
         ]
@@ -534,7 +534,7 @@ class TestTooMuch:
         told.says = {"kind": "paid"}
         assert settlement.check_payment(world.office, payment.id).status == "overpaid"
         assert world.kept(dossier).state == "abandonne"
-        assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
+        assert surplus(world.read(lambda unit: unit.entries(dossier.id))) == {payment.id: 500}
         assert len([body for body in world.letters() if "notice.paid_closed.sms" in body and "500" in body]) == 1
         assert not [body for body in world.letters() if "notice.paid.sms" in body], (
             "« Payé » alone would say that all goes on"
@@ -555,7 +555,7 @@ class TestTooMuch:
         assert credits(world) == [(payment.id, 500)]
         assert "overpaid" in world.kinds(dossier)
         assert len([body for body in world.letters() if "notice.paid_over.sms" in body and "500" in body]) == 1
-        assert to_give_back(world.office, world.applicant(), dossier.id) == {payment.id: 500}
+        assert surplus(world.read(lambda unit: unit.entries(dossier.id))) == {payment.id: 500}
         assert fsck(world.office) == ()
 
 

@@ -16,7 +16,7 @@ from engine.services.applications.casework import preview_transition
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext
 from engine.services.core.fee_accounts import fee_accounts
-from engine.services.core.journalling import to_give_back
+from engine.services.core.journalling import surplus
 from engine.services.payments.payments import see_payment
 from engine.services.payments.refunds import owed_back, pay_back, refunds_to_pay
 from engine.services.payments.settlement import check_payment
@@ -77,7 +77,7 @@ def test_what_came_in_over_the_price_goes_back_once(tmp_path: Path, monkeypatch:
     """The operator took the whole twice: the surplus is told with the payment, the deposit with its price."""
     book = HALL.replace("returns: caution}", "returns: [caution, taxe]}")
     world, dossier = paid(tmp_path, monkeypatch, book, TWICE_DEBITED)
-    over = sum(to_give_back(world.office, world.owner(dossier), dossier.id).values())
+    over = sum(surplus(world.read(lambda unit: unit.entries(dossier.id))).values())
     assert over == 30_000
     after = world.take(dossier, world.agent("i", "obac/instructeur"), "rendre")
     assert sum(returned for _, returned in back(world, after).values()) == 30_000, "60 000 came in, 60 000 go back"
@@ -128,7 +128,7 @@ def test_each_payer_is_owed_what_they_paid(
     for one in lines:
         pay_back(world.office, agent, dossier.id, one.entry, f"OM {one.entry} 4471")
     assert fsck(world.office) == ()
-    assert to_give_back(world.office, world.owner(dossier), dossier.id) == {}
+    assert surplus(world.read(lambda unit: unit.entries(dossier.id))) == {}
 
 
 REOPENED = HALL.replace(

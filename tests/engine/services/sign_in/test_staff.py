@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 from engine.core.problems import Refusal, Refused
 from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Person
-from engine.services.keys.secrets import hash_secret
 from engine.services.sign_in import agent_sign_in as staff
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.agent_sign_in import Halfway
@@ -26,10 +26,9 @@ from engine.storage.unit_of_work import Store
 from tests.engine.services.world import World, a_world
 from tests.postgres import an_empty_store
 
-pytestmark = pytest.mark.slow  # passwords digested as slowly as they must be
-
 PASSWORD = "un mot de passe"
-ADMINISTRATOR = Account("a1", "agent", "A. Mensah", "mensah", hash_secret(PASSWORD), ("dgdn/controleur",))
+DIGEST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # cheap, as all in tests
+ADMINISTRATOR = Account("a1", "agent", "A. Mensah", "mensah", DIGEST, ("dgdn/controleur",))
 AUDITOR = replace(ADMINISTRATOR, id="c1", kind="auditor", login="cour", roles=())
 
 
