@@ -121,14 +121,20 @@ class ScenarioEnvironment:
         return self.people[name]
 
     def compared(
-        self, procedure: Procedure, dossier: Dossier, person: Actor, confirms: Confirms, step: Step
+        self, procedure: Procedure, dossier: Dossier, person: Actor, confirms: Confirms, step: Step,
+        rows: str | None = None, row: int | None = None,
     ) -> PieceComparison:  # fmt: skip
-        """Return the comparison of a step: every answer is equal to its piece, except those of `differs`."""
+        """Return the comparison of a step: every answer is equal to its piece, except those of `differs`.
+
+        With `rows` they are columns, and the row of that number differs from its piece.
+        """
         office, said = self.office, step.options.get("differs")
         moment = Moment(procedure, person, office.now(), office.directory, office.wording)
         evaluated = evaluate_answers(procedure, dossier, office.day(), office.directory)
-        asked = to_compare(moment, dossier, confirms)
-        return adopt_comparison(evaluated, asked, said if isinstance(said, dict) else {})
+        asked = to_compare(moment, dossier, confirms, rows, row)
+        place = f"{rows}.{row}." if rows is not None else ""
+        differs = {f"{place}{name}": value for name, value in said.items()} if isinstance(said, dict) else {}
+        return adopt_comparison(evaluated, asked, differs)
 
     def dossier(self, dossier_id: str) -> Dossier:
         """Return a dossier by id. Raises `LookupError`."""

@@ -259,10 +259,12 @@ class ScenarioRun:
         if len(said) > len(left):
             self._fail("T902", what=form.id, why="rows", found=len(left))
         for part, row in zip(left, said, strict=False):  # those not filled yet, in order
+            kept, number = self._dossier(), int(part)
             filling = self._part(form, part, row if isinstance(row, dict) else {})
+            found = self.stage.compared(self.procedure, kept, person, form.confirms, step, form.each, number)
             self.dossier = fill_row(
-                office, person, self._dossier().id, form.id, int(part), filling, token=fresh_token()
-            )
+                office, person, kept.id, form.id, number, filling, token=fresh_token(), compared=found
+            )  # fmt: skip
 
     def _give(self, step: Step) -> None:
         """Give opinions, each as its service."""

@@ -197,13 +197,27 @@ class Translation:
 
     def _confirmed(self, kept: Dossier) -> dict[str, ConfirmedAnswer]:
         """Return the confirmed answers under their new names, with the new codes of their options."""
-        found = {}
+        found: dict[str, ConfirmedAnswer] = {}
         for old, one in kept.confirmed.items():
+            rows, _, column = old.partition(".")
+            if column:
+                found.update(self._confirmed_in_row(rows, column.partition(".")[2], old, one))
+                continue
             piece, asked = self.name(one.piece) or one.piece, self._asked.get(old)
             value = one.value if asked is None or asked.type == "evidence" else self.value(asked, one.value, old)
             for new, _ in self._answer(old, None, {}):
                 found[new] = replace(one, value=value, piece=piece)
         return found
+
+    def _confirmed_in_row(
+        self, rows: str, column: str, old: str, one: ConfirmedAnswer
+    ) -> Iterator[tuple[str, ConfirmedAnswer]]:  # fmt: skip
+        """Yield the confirmed answer of a column under its new name."""
+        new, asked = self.spot(old), self._asked.get(rows)
+        inner = next((field for field in asked.rows if field.id == column), None) if asked else None
+        if new is not None:
+            value = one.value if inner is None else self.value(inner, one.value, f"{rows}.{column}")
+            yield new, replace(one, value=value, piece=self._last(f"{rows}.{one.piece}") or one.piece)
 
     def _correction(self, asked: CorrectionRequest) -> CorrectionRequest:
         places = {place: new for place in {*asked.fields, *asked.made} if (new := self.spot(place)) is not None}

@@ -221,10 +221,12 @@ class _Life:
             given = replace(given, compared=compared, grounds=self.grounds(transitions[0], body))
         return workflow.take(self.definition, self.dossier, given, actor, entry.at, self.directory, self.wording)
 
-    def compared(self, actor: Actor, entry: JournalEntry, confirms: Confirms) -> PieceComparison:
+    def compared(
+        self, actor: Actor, entry: JournalEntry, confirms: Confirms, rows: str | None = None, row: int | None = None
+    ) -> PieceComparison:
         """Return the comparison in which every answer is equal: a difference decides nothing."""
         moment = Moment(self.definition, actor, entry.at, self.directory, self.wording)
-        return all_same(to_compare(moment, self.dossier, confirms), {})
+        return all_same(to_compare(moment, self.dossier, confirms, rows, row), {})
 
     def grounds(self, transition: Transition, body: Mapping[str, Plain]) -> tuple[str, ...]:
         """Return the recorded grounds that the act knows, else its first."""
@@ -265,7 +267,8 @@ class _Life:
         if isinstance(form, Form) and form.each:
             number = int(part) if part.isdigit() else 0
             filling = filling_at(task_id, self.later, number) or {}
-            return gathering.fill_row(self.definition, self.dossier, task_id, number, filling, *common)
+            compared = self.compared(actor, entry, form.confirms, form.each, number)
+            return gathering.fill_row(self.definition, self.dossier, task_id, number, filling, *common, compared)
         service, besides = self.name(part), self.later.get(task_id)
         said = besides.get(service) if isinstance(besides, dict) else None
         answers: dict[str, Plain] = {**(said if isinstance(said, dict) else {}), OPINION: self.later.get(service)}

@@ -50,7 +50,7 @@ def read_comparison(evaluated: EvaluatedAnswers, asked: Iterable[ToCompare], raw
     ticked, same, differs = set(raw.get(SAME, ())), [], dict[str, Plain]()
     for one in asked:
         typed = _typed(evaluated, one, raw) if one.is_typed else None
-        equal = not is_blank(typed) and typed == evaluated.answers.get(one.name)
+        equal = not is_blank(typed) and typed == one.kept
         if one.name in ticked or equal:
             same.append(one.name)
         if not is_blank(typed) and not equal:
@@ -106,6 +106,8 @@ def compared_answers(
 def _text(showing: Showing, one: ToCompare) -> str:
     """Return the answer in words, of rows every row."""
     evaluated, speech = showing.evaluated, showing.speech
+    if one.rows:
+        return column_words(evaluated, one.rows, one.row, one.field, speech)
     if one.field.type != "rows":
         return answer_words(evaluated, one.name, speech)
     rows = range(len(evaluated.values.rows(one.name)))
@@ -120,6 +122,8 @@ def _question(one: ToCompare) -> Field:
 
 
 def _context(evaluated: EvaluatedAnswers, one: ToCompare) -> FieldContext:
+    if one.rows:
+        return evaluated.asking_in(evaluated.values.rows(one.rows)[one.row].scope)
     return evaluated.asking(one.field.id)
 
 

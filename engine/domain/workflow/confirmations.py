@@ -36,12 +36,18 @@ _NOT_CONDITIONS: Final = frozenset({  # parts of a procedure whose expressions d
 
 @dataclass(frozen=True, slots=True)
 class ToCompare:
-    """One answer to compare with a piece: its id, the piece, and its question. `detail` is the text of « Autre »."""
+    """One answer to compare with a piece: its name, the piece, its question and what is stored.
+
+    `detail` is the text of « Autre ». Of a column of `rows`, the name is `voyageurs.0.nom`.
+    """
 
     name: str
     piece: str
     field: Field
+    kept: Plain = None
     detail: bool = False
+    rows: str = ""
+    row: int = 0
 
     @property
     def is_typed(self) -> bool:
@@ -58,32 +64,42 @@ def confirms_of(procedure: Procedure, transition: Transition) -> Confirms:
     return found
 
 
-def to_compare(moment: Moment, dossier: Dossier, confirms: Confirms) -> tuple[ToCompare, ...]:
+def to_compare(
+    moment: Moment, dossier: Dossier, confirms: Confirms, rows: str | None = None, row: int | None = None
+) -> tuple[ToCompare, ...]:  # fmt: skip
     """Return the answers that the moment's actor compares, each once, piece by piece.
 
-    Only agents compare. Hidden answers, and those that the agent may not read, are left out. An answer with
+    With `rows` they are columns of that row, none without its number. Only agents compare. Hidden answers, and those that the agent may not read, are left out. An answer with
     several pieces is compared with the first that is asked for.
     """
-    if moment.actor.kind != "agent" or not confirms:
+    if moment.actor.kind != "agent" or not confirms or (rows is not None and row is None):
         return ()
-    values = moment.scope(dossier).values
+    procedure, values, fields = moment.procedure, moment.scope(dossier).values, moment.procedure.fields
     assert isinstance(values, Values)
+    if rows is not None and row is not None:
+        known = values.rows(rows)
+        if row >= len(known) or not may_read(procedure, dossier, rows, moment.actor):
+            return ()
+        values, fields = known[row], {column.id: column for column in fields[rows].rows}
     found: dict[str, ToCompare] = {}
     for piece, names in confirms.items():
-        for one in _shown(moment.procedure, values, piece, names):
-            if one.name not in found and may_read(moment.procedure, dossier, one.field.id, moment.actor):
+        for one in _shown(fields, values, piece, names):
+            if one.name not in found and may_read(procedure, dossier, one.field.id, moment.actor):
                 found[one.name] = one
-    return tuple(found.values())
+    if rows is None or row is None:
+        return tuple(found.values())
+    return tuple(replace(one, name=f"{rows}.{row}.{name}", rows=rows, row=row) for name, one in found.items())
 
 
-def _shown(procedure: Procedure, values: Values, piece: str, names: Iterable[str]) -> Iterator[ToCompare]:
+def _shown(fields: Mapping[str, Field], values: Values, piece: str, names: Iterable[str]) -> Iterator[ToCompare]:
     if not values.shows(piece):
         return
     for name in names:
-        detail = name not in procedure.fields
-        field = procedure.fields.get(name.removesuffix(_DETAIL) if detail else name)
+        detail = name not in fields
+        field = fields.get(name.removesuffix(_DETAIL) if detail else name)
         if field is not None and values.shows(field.id) and not (detail and values[name] is None):
-            yield ToCompare(name, piece, field, detail)
+            kept = values.answers.get(name) if is_asked(field) else kind_of(field).plain(values.get(name))
+            yield ToCompare(name, piece, field, kept, detail)
 
 
 def all_same(asked: Iterable[ToCompare], differs: Mapping[str, Plain]) -> PieceComparison:
@@ -112,20 +128,16 @@ def confirm(
     refused = comparison_refused(asked, compared)
     if refused is not None:
         raise Refused(refused)
-    found = {one.name: _confirmed(moment, passage.dossier, one, compared) for one in asked}
-    changed = {name: one.value for name, one in found.items() if one.differs}
-    if changed and matters(moment, passage.dossier, changed):
-        raise Refused(refusal("difference_matters", fields=tuple(changed)))
+    found = {one.name: _confirmed(moment, one, compared) for one in asked}
+    changed = [one for one in asked if found[one.name].differs]
+    if changed and matters(moment, passage.dossier, {one.name: found[one.name].value for one in changed}, changed[0]):
+        raise Refused(refusal("difference_matters", fields=tuple(one.name for one in changed)))
     return note_confirmed(passage, found, role)
 
 
-def _confirmed(moment: Moment, dossier: Dossier, one: ToCompare, compared: PieceComparison) -> ConfirmedAnswer:
-    values = moment.scope(dossier).values
-    kept = dossier.answers.get(one.name)
-    if not is_asked(one.field):
-        kept = kind_of(one.field).plain(values.get(one.name))
-    value = compared.differs.get(one.name, kept)
-    return ConfirmedAnswer(value, one.piece, moment.actor.id, moment.now, value != kept)
+def _confirmed(moment: Moment, one: ToCompare, compared: PieceComparison) -> ConfirmedAnswer:
+    value = compared.differs.get(one.name, one.kept)
+    return ConfirmedAnswer(value, one.piece, moment.actor.id, moment.now, value != one.kept)
 
 
 def note_confirmed(
@@ -158,15 +170,33 @@ def still_confirmed(
 ) -> Mapping[str, ConfirmedAnswer]:  # fmt: skip
     """Return the confirmations that changed answers leave: neither the answer nor its piece changed.
 
-    A computed value may depend on any answer, so every change clears it.
+    A computed value may depend on any answer, so every change clears it. Those of a row follow it to its new place.
     """
     if not confirmed or before == after:
         return confirmed
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     computed = {name for name, field in procedure.fields.items() if field.value is not None}
-    return {
-        name: one for name, one in confirmed.items() if not {name, one.piece} & changed and name not in computed
-    }  # fmt: skip
+    found = {}
+    for name, one in confirmed.items():
+        rows, _, column = name.partition(".")
+        if not column and not {name, one.piece} & changed and name not in computed:
+            found[name] = one
+        elif (
+            column and (place := _place_of_row(before.get(rows), after.get(rows), column.partition(".")[0])) is not None
+        ):
+            found[f"{rows}.{place}.{column.partition('.')[2]}"] = one
+    return found
+
+
+def _place_of_row(before: Plain, after: Plain, number: str) -> int | None:
+    """Return where the row of that number is now, None where it changed or is gone."""
+    old, new = (one if isinstance(one, list) else [] for one in (before, after))
+    at = int(number)
+    if at >= len(old):
+        return None
+    same = [place for place, row in enumerate(new) if row == old[at]]
+    stays = at in same
+    return at if stays else next((place for place in same if place >= len(old) or new[place] != old[place]), None)
 
 
 def with_answers(passage: TransitionContext, moment: Moment, answers: Mapping[str, Plain]) -> TransitionContext:
@@ -203,13 +233,34 @@ def folded(plain: Plain) -> str:
 # -- values that differ ------------------------------------------------------------------------------------------------
 
 
-def matters(moment: Moment, dossier: Dossier, changed: Mapping[str, Plain]) -> bool:
-    """Return True when these values would change a condition or a price if they replaced the answers."""
-    procedure, day = moment.procedure, local_day(moment.now)
-    other = replace(dossier, answers={**dossier.answers, **changed})
-    scopes = [evaluate_answers(procedure, one, day, moment.directory).scope for one in (dossier, other)]
-    before, after = ([one.value(scope) for one in procedure.once(_conditions)] for scope in scopes)
-    return before != after or _prices(moment, dossier, scopes[0]) != _prices(moment, dossier, scopes[1])
+def matters(moment: Moment, dossier: Dossier, changed: Mapping[str, Plain], place: ToCompare) -> bool:
+    """Return True when these values would change a condition or a price if they replaced the answers.
+
+    All are of the row of `place`, or of no row.
+    """
+    other = replace(dossier, answers=_with_values(dossier.answers, changed, place))
+    before, after = (_judged(moment, one, place) for one in (dossier, other))
+    return before != after
+
+
+def _with_values(
+    answers: Mapping[str, Plain], changed: Mapping[str, Plain], place: ToCompare
+) -> dict[str, Plain]:  # fmt: skip
+    rows = answers.get(place.rows)
+    if not place.rows or not isinstance(rows, list):
+        return {**answers, **changed}
+    mine = {name.rpartition(".")[2]: value for name, value in changed.items()}
+    kept = [{**row, **mine} if at == place.row and isinstance(row, dict) else row for at, row in enumerate(rows)]
+    return {**answers, place.rows: kept}
+
+
+def _judged(moment: Moment, dossier: Dossier, place: ToCompare) -> list[object]:
+    """Return the value of every condition and every price, and of the conditions inside the row."""
+    procedure = moment.procedure
+    evaluated = evaluate_answers(procedure, dossier, local_day(moment.now), moment.directory)
+    scopes = [evaluated.scope, *([evaluated.values.rows(place.rows)[place.row].scope] if place.rows else [])]
+    values: list[object] = [one.value(scope) for scope in scopes for one in procedure.once(_conditions)]
+    return [*values, *_prices(moment, dossier, evaluated.scope)]
 
 
 def _prices(moment: Moment, dossier: Dossier, scope: Scope) -> list[tuple[str, int, bool]]:

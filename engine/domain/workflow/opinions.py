@@ -12,10 +12,11 @@ from datetime import datetime
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import acting_role
-from engine.domain.common.decision import Decision
+from engine.domain.common.decision import NOT_COMPARED, Decision, PieceComparison
 from engine.domain.common.task_parts import consulted, with_filling
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.raw_answers import OTHER
+from engine.domain.workflow.confirmations import confirm, to_compare
 from engine.domain.workflow.elapsed import closed_by_time, time_past
 from engine.domain.workflow.tacit_outcomes import done_in_part, end_of, form_closed, given
 from engine.domain.workflow.transition_context import Moment, TransitionContext, instant_text
@@ -83,9 +84,12 @@ def _asked(procedure: Procedure, service: str) -> tuple[Form, Consulted]:
 
 def fill_row(
     procedure: Procedure, dossier: Dossier, form_id: str, number: int, filling: Mapping[str, Plain], actor: Actor,
-    now: datetime, directory: Directory, wording: Wording,
+    now: datetime, directory: Directory, wording: Wording, compared: PieceComparison = NOT_COMPARED,
 ) -> Decision:  # fmt: skip
-    """Record a later form for one row (from 0). A row may be filled again until the form is done. Raises `Refused`."""
+    """Record a later form for one row (from 0), with the answers it confirms. Raises `Refused`.
+
+    A row may be filled again until the form is done.
+    """
     moment = Moment(procedure, actor, now, directory, wording)
     form = procedure.tasks.get(form_id)
     if not isinstance(form, Form) or form.each is None:
@@ -99,7 +103,10 @@ def fill_row(
     answers = with_filling(form, dossier.answers, number, filling, actor.id)
     role = acting_role(procedure, dossier, actor, form.by) or actor.kind
     commits: dict[str, Plain] = {f"answers.{form_id}.{number}": dict(filling)}
-    return done_in_part(moment, TransitionContext.of(dossier).with_(answers=answers), form, str(number), role, commits)
+    passage = TransitionContext.of(dossier).with_(answers=answers)
+    asked = to_compare(moment, dossier, form.confirms, form.each, number)
+    passage = confirm(passage, moment, asked, compared, role)
+    return done_in_part(moment, passage, form, str(number), role, commits)
 
 
 def filling_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | None:

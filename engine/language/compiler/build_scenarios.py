@@ -132,7 +132,8 @@ def _check_verb(symbols: SymbolContext, verb: str, path: Path) -> None:
             ):  # an unknown answer is T905, reported when the scenario is played
                 symbols.names.check(build, name, (*here, name), *_NAMED[verb], key=True)
     for name in build.entries((*path, "differs")):
-        symbols.names.check(build, name, (*path, "differs", name), "question", "detail", key=True)
+        if name not in symbols.names.column_ids():  # of a form filled once per row
+            symbols.names.check(build, name, (*path, "differs", name), "question", "detail", key=True)
     for name, there in build.named((*path, "grounds")):
         if name not in build.laws:
             build.unknown("N306", there, name, build.laws)

@@ -76,7 +76,7 @@ def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
         "answers": {name: said for name, said in one.answers.items() if may_read(procedure, one, name, actor)},
         "confirmed": [
             {"answer": name, "value": kept.value, "piece": kept.piece, "differs": kept.differs, "at": instant_text(kept.at)}
-            for name, kept in one.confirmed.items() if may_read(procedure, one, name, actor)
+            for name, kept in one.confirmed.items() if may_read(procedure, one, name.partition(".")[0], actor)
         ],
         "files": [{"name": file.name, "kind": file.kind, "size": file.size} for file in one.attachments if file.by is None],
         "payments": [

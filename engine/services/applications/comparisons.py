@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from engine.core.values import Plain
 from engine.domain.common.decision import NOT_COMPARED, PieceComparison
 from engine.domain.fields.files import files_of
 from engine.domain.fields.scope import evaluate_answers
@@ -43,16 +44,18 @@ NOTHING_COMPARED: Final = Compared(NOT_COMPARED, (), ())
 
 
 def read_comparison_of(
-    ctx: AppContext, actor: Actor, dossier_id: str, name: str, raw: Mapping[str, Sequence[str]] | None = None
-) -> Compared:
-    """Return what an act or a later form asks this person to compare, with what they posted.
+    ctx: AppContext, actor: Actor, dossier_id: str, name: str, raw: Mapping[str, Sequence[str]] | None = None,
+    row: int | None = None,
+) -> Compared:  # fmt: skip
+    """Return what an act, a later form or its `row` asks this person to compare, with what they posted.
 
     Saves nothing. Raises `NotFound`.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-    asked = to_compare(_moment(ctx, procedure, actor), dossier, _confirms(procedure, dossier, name))
+    confirms, rows = _confirms(procedure, dossier, name)
+    asked = to_compare(_moment(ctx, procedure, actor), dossier, confirms, rows, row)
     if not asked:
         return NOTHING_COMPARED
     evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
@@ -60,35 +63,40 @@ def read_comparison_of(
     problems = tuple(comparison_problems(evaluated, asked, comparison)) if raw is not None else ()
     showing = Showing(evaluated, speech_for(actor, dossier, ctx.wording), dossier, None, actor)
     lines = tuple(compared_answers(showing, asked, comparison, problems))
+    values, fields = evaluated.values, procedure.fields
+    if rows is not None and row is not None:
+        values, fields = values.rows(rows)[row], {column.id: column for column in fields[rows].rows}
     pieces = dict.fromkeys(one.piece for one in asked)
-    return Compared(
-        comparison, problems, tuple(_piece(procedure, dossier, piece, lines) for piece in pieces)
-    )  # fmt: skip
+    drawn = (_piece(fields[piece], values.answers.get(piece), dossier, lines) for piece in pieces)
+    return Compared(comparison, problems, tuple(drawn))
 
 
-def _piece(procedure: Procedure, dossier: Dossier, piece: str, lines: tuple[ComparedAnswer, ...]) -> ComparedPiece:
-    field, answer = procedure.fields[piece], dossier.answers.get(piece)
+def _piece(field: Field, answer: Plain, dossier: Dossier, lines: tuple[ComparedAnswer, ...]) -> ComparedPiece:
     files = (dossier.attachment(one) for one in files_of(answer))
     return ComparedPiece(
-        piece, field, field.evidence.how if field.evidence else (), tuple(one for one in files if one is not None),
-        tuple(one for one in lines if one.asked.piece == piece),
+        field.id, field, field.evidence.how if field.evidence else (), tuple(one for one in files if one is not None),
+        tuple(one for one in lines if one.asked.piece == field.id),
     )  # fmt: skip
 
 
-def _confirms(procedure: Procedure, dossier: Dossier, name: str) -> Confirms:
-    """Return what an act of the present state, or a later form, confirms. Nothing for another name."""
+def _confirms(procedure: Procedure, dossier: Dossier, name: str) -> tuple[Confirms, str | None]:
+    """Return what an act of the present state, or a later form, confirms, and the rows of that form.
+
+    Nothing for another name.
+    """
     transition = next((one for one in procedure.leaving.get(dossier.state, ()) if one.id == name), None)
     if transition is not None:
-        return confirms_of(procedure, transition)
+        return confirms_of(procedure, transition), None
     form = procedure.tasks.get(name)
-    return form.confirms if isinstance(form, Form) else {}
+    return (form.confirms, form.each) if isinstance(form, Form) else ({}, None)
 
 
 def check_comparison(
-    ctx: AppContext, procedure: Procedure, dossier: Dossier, actor: Actor, confirms: Confirms, compared: PieceComparison
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, actor: Actor, confirms: Confirms, compared: PieceComparison,
+    rows: str | None = None, row: int | None = None,
 ) -> None:  # fmt: skip
     """Raise `WrongAnswers` with a problem at each answer that was left, or typed wrongly."""
-    asked = to_compare(_moment(ctx, procedure, actor), dossier, confirms)
+    asked = to_compare(_moment(ctx, procedure, actor), dossier, confirms, rows, row)
     if not asked:
         return
     evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)

@@ -16,7 +16,7 @@ from engine.domain.editions.renaming import Translation
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.pages import check_answers, dossier_label, view_form, view_page
-from engine.domain.workflow.confirmations import still_confirmed
+from engine.domain.workflow.confirmations import commitments_of, still_confirmed
 from engine.domain.workflow.transition_context import Moment, codes
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, files_named
@@ -98,7 +98,8 @@ def keep_answers(
     changed = changed_answers(before, after)
     after = _still_reused(before, after, changed)
     after = replace(after, confirmed=still_confirmed(procedure, before.answers, after.answers, after.confirmed))
-    commits = {f"answers.{name}": answer for name, answer in changed.items()}
+    moved = {name: one for name, one in after.confirmed.items() if before.confirmed.get(name) != one}
+    commits = {**{f"answers.{name}": answer for name, answer in changed.items()}, **commitments_of(moved)}
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)

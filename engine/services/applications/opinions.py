@@ -174,15 +174,15 @@ def fill_form(
 
 def fill_row(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None,
+    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
-    """Fill a later form for one row (from 0). Raises as `give_opinion`."""
+    """Fill a later form for one row (from 0), with the answers it confirms. Raises as `give_opinion`."""
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
-        return _done(ctx, unit, dossier, form_id, str(number), filling, actor)
+        return _done(ctx, unit, dossier, form_id, str(number), filling, actor, compared)
 
-    arguments = (dossier_id, form_id, number, filling, revision)
+    arguments = (dossier_id, form_id, number, filling, revision, *((compared,) if compared != NOT_COMPARED else ()))
     return once(ctx, actor, "fill_row", token, arguments, work, DOSSIER)
 
 
@@ -197,7 +197,9 @@ def do_part(
         )  # fmt: skip
     if not part.isdecimal():
         return give_opinion(ctx, actor, dossier_id, part, answers, revision=revision, token=token)
-    return fill_row(ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token)
+    return fill_row(
+        ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token, compared=compared
+    )  # fmt: skip
 
 
 def preview_part(
@@ -241,8 +243,9 @@ def _decided(
         return gathering.give_opinion(
             procedure, dossier, part, answers, actor, now, ctx.directory, ctx.wording
         )  # fmt: skip
+    check_comparison(ctx, procedure, dossier, actor, form.confirms, compared, form.each, int(part))
     return gathering.fill_row(
-        procedure, dossier, form_id, int(part), answers, actor, now, ctx.directory, ctx.wording
+        procedure, dossier, form_id, int(part), answers, actor, now, ctx.directory, ctx.wording, compared
     )  # fmt: skip
 
 

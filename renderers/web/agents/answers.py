@@ -11,7 +11,7 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import text as answer_text
 from engine.domain.fields.views import FieldView, FormView, PageView, RowView
 from engine.domain.forms.pages import view_filling
-from engine.model import APPLICANT, APPLICATION, SYSTEM, Form
+from engine.model import APPLICANT, APPLICATION, SYSTEM, Field, Form
 from engine.records.dossier import Attachment, ConfirmedAnswer, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
 from engine.services.applications.drafts import see_form
@@ -186,16 +186,16 @@ def _answer(
 
 def _confirmed(one: AgentCase, view: FieldView) -> tuple[str, str]:
     """Return what the piece says where it differs, then by whom, when and on which piece the answer is confirmed."""
-    kept = one.dossier.confirmed.get(view.id) if view.path == view.id and not view.masked else None
+    kept = one.dossier.confirmed.get(view.path) if not view.masked else None
     if kept is None:
         return "", ""
     piece, at = act_label(one.procedure, kept.piece), moment_of(kept.at)
-    if kept.piece in one.procedure.fields:
-        piece = label(one.procedure.fields[kept.piece].label)
+    proof = field_named(one, f"{view.path.rpartition('.')[0]}.{kept.piece}".lstrip("."))
+    piece = label(proof.label) if proof else piece
     if kept.by == SYSTEM:
         return "", say("compare.confirmed_register", piece=piece, at=at)
     name = one.confirmers.get(kept.by) or say("desk.unknown_person")
-    return _instead(one, view.id, kept), say("compare.confirmed", piece=piece, name=name, at=at)
+    return _instead(one, view.path, kept), say("compare.confirmed", piece=piece, name=name, at=at)
 
 
 def _instead(one: AgentCase, name: str, kept: ConfirmedAnswer) -> str:
@@ -204,10 +204,20 @@ def _instead(one: AgentCase, name: str, kept: ConfirmedAnswer) -> str:
 
 def piece_value(one: AgentCase, name: str, kept: ConfirmedAnswer) -> str:
     """Return what the piece says for an answer, as text."""
-    field = one.procedure.fields.get(name)
+    field = field_named(one, name)
     if field is None:
         return str(kept.value or "")
-    return answer_text(field, kept.value, one.evaluated().asking(name), Speech(app_ctx().wording, language()))
+    asking = one.evaluated().asking(name.partition(".")[0])
+    return answer_text(field, kept.value, asking, Speech(app_ctx().wording, language()))
+
+
+def field_named(one: AgentCase, name: str) -> Field | None:
+    """Return a question by its name, or the column of `voyageurs.0.nom`. None for another name."""
+    rows, _, column = name.partition(".")
+    field = one.procedure.fields.get(rows)
+    if field is None or not column:
+        return field
+    return next((inner for inner in field.rows if inner.id == column.partition(".")[2]), None)
 
 
 def _said(view: FieldView) -> str:

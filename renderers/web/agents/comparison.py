@@ -12,7 +12,7 @@ from engine.domain.forms.comparisons import SAME, TYPED, ComparedAnswer
 from engine.records.dossier import Attachment, Dossier
 from engine.services.applications.comparisons import Compared, ComparedPiece, read_comparison_of
 from renderers.html.controls import DrawingContext, error_summary, problem_sentence
-from renderers.web.agents.answers import Paper, paper, piece_value
+from renderers.web.agents.answers import Paper, field_named, paper, piece_value
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, language, say, site
 from renderers.web.shared.agent_dossier import AgentCase
@@ -51,14 +51,18 @@ class DrawnComparison:
     errors: tuple[tuple[str, str], ...]
 
 
-def compared_of(one: AgentCase, name: str, raw: Mapping[str, Sequence[str]] | None) -> Compared:
-    """Return what an act or a later form asks this agent to compare, with what was posted."""
-    return read_comparison_of(app_ctx(), actor(), one.id, name, raw)
+def compared_of(
+    one: AgentCase, name: str, raw: Mapping[str, Sequence[str]] | None, row: int | None = None
+) -> Compared:  # fmt: skip
+    """Return what an act, a later form or its row asks this agent to compare, with what was posted."""
+    return read_comparison_of(app_ctx(), actor(), one.id, name, raw, row)
 
 
-def drawn_comparison(one: AgentCase, name: str, raw: Mapping[str, Sequence[str]], judged: bool) -> DrawnComparison:
+def drawn_comparison(
+    one: AgentCase, name: str, raw: Mapping[str, Sequence[str]], judged: bool, row: int | None = None
+) -> DrawnComparison:  # fmt: skip
     """Return the comparison as the page shows it. Errors are shown only if `judged`."""
-    found = compared_of(one, name, raw if judged or raw else None)
+    found = compared_of(one, name, raw if judged or raw else None, row)
     draw = drawing(one)
     pieces = tuple(_piece(one, piece, draw, judged) for piece in found.pieces)
     errors = (error for piece in found.pieces for answer in piece.answers for error in _errors(answer, draw))
@@ -68,11 +72,11 @@ def drawn_comparison(one: AgentCase, name: str, raw: Mapping[str, Sequence[str]]
 def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:
     """Return what the pieces say otherwise in an act or a form that is previewed, by the labels of the questions."""
     new = {name: kept for name, kept in after.confirmed.items() if one.dossier.confirmed.get(name) != kept}
-    fields = one.procedure.fields
+    named = ((field_named(one, name), name, kept) for name, kept in new.items() if kept.differs)
     return [
-        (say("compare.typed", label=label(fields[name].printed_label)), piece_value(one, name, kept))
-        for name, kept in new.items()
-        if kept.differs and name in fields
+        (say("compare.typed", label=label(field.printed_label)), piece_value(one, name, kept))
+        for field, name, kept in named
+        if field is not None
     ]
 
 
@@ -80,7 +84,7 @@ def written_in_comparison(one: AgentCase, name: str) -> str:
     """Return the label of a posted control of the comparison, empty for another control."""
     if name == SAME:
         return say("compare.same")
-    field = one.procedure.fields.get(name.removeprefix(TYPED)) if name.startswith(TYPED) else None
+    field = field_named(one, name.removeprefix(TYPED)) if name.startswith(TYPED) else None
     return say("compare.typed", label=label(field.printed_label)) if field is not None else ""
 
 

@@ -120,7 +120,8 @@ def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) ->
     if entry.kind in ("number_asked", "number_refused", "contact_changed"):
         return say(f"journal.{entry.kind}")
     if entry.kind == "confirmed":
-        piece = one.procedure.fields.get(str(body.get("piece")))
+        columns = {column.id: column for field in one.procedure.fields.values() for column in field.rows}
+        piece = one.procedure.fields.get(str(body.get("piece"))) or columns.get(str(body.get("piece")))
         return say(
             "compare.history", piece=label(piece.label) if piece else act_label(procedure, str(body.get("piece")))
         )

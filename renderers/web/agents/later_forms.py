@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refusal, Refused, refusal
-from engine.domain.common.decision import NOT_COMPARED, PieceComparison
+from engine.domain.common.decision import PieceComparison
 from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
@@ -148,8 +148,7 @@ def _form(
     wrong = [problem for problem in answered.problems if judged and not problem.warns]
     reported = [*problems, *put_already(wrong), *(problem for problem in answered.problems if judged and problem.warns)]
     page, draw = page_with(answered.page, reported), drawing(one)
-    compares = part.part is None
-    comparison = drawn_comparison(one, form.id if compares else "", raw or {}, judged and raw is not None)
+    comparison = drawn_comparison(one, form.id, raw or {}, judged and raw is not None, part.number)
     errors = (*comparison.errors, *error_summary(page, draw))
     if refused is not None:
         errors = (("#compare", refusal_text(one.procedure, refused)), *errors)
@@ -226,10 +225,10 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     answered = read_part(app_ctx(), actor(), one.id, form_id, part, raw)
     if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
         return _form(part_in_progress, answered, received.problems, judged=False, raw=raw)
-    left = compared_of(one, form.id, raw).problems if part is None else ()
+    left = compared_of(one, form.id, raw, part_in_progress.number).problems
     if any(not problem.warns for problem in (*answered.problems, *left)):
         return _form(part_in_progress, answered, raw=raw)
-    if request.form.get("go") == "confirm" or _is_quiet(part_in_progress, answered):
+    if request.form.get("go") == "confirm" or _is_quiet(part_in_progress, answered, raw):
         return _done(part_in_progress, answered, raw)
     return _previewed(part_in_progress, answered, raw)
 
@@ -262,15 +261,19 @@ def _raw(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _compared(part: PartInProgress, raw: Raw) -> PieceComparison:
-    """Return the posted comparison of a whole form."""
-    return compared_of(part.one, part.form.id, raw).comparison if part.part is None else NOT_COMPARED
+    """Return the posted comparison of a whole form or of a row."""
+    return compared_of(part.one, part.form.id, raw, part.number).comparison
 
 
-def _is_quiet(part: PartInProgress, answered: Answered) -> bool:
+def _is_quiet(part: PartInProgress, answered: Answered, raw: Raw) -> bool:
     """Return whether the answers send no message, move nothing and can still be changed, as a row does."""
     if part.number is None:
         return False
-    preview = preview_part(app_ctx(), actor(), part.one.id, part.form.id, part.part, answered.answers)
+    compared = _compared(part, raw)
+    try:
+        preview = preview_part(app_ctx(), actor(), part.one.id, part.form.id, part.part, answered.answers, compared)
+    except Refused:
+        return False  # the preview says why
     return preview.decision.dossier.state == part.one.dossier.state and not preview.letters
 
 

@@ -187,3 +187,26 @@ def test_the_author_of_a_refusal_ticks_the_texts(staff_site: StaffSite) -> None:
     assert kept.taken[-1].grounds == ("decret",)
     assert "Textes : Décret d'application." in director.see(at(dossier)).replace("’", "'")
     assert not fsck(staff_site.world.office)
+
+
+def test_a_traveller_is_compared_with_their_own_passport(tmp_path: Path) -> None:
+    """The shipped electronic visa: its form is filled once per traveller."""
+    site = open_staff_site(tmp_path)
+    dossier = site.world.sent("e-visa")
+    dossier = site.world.paid(dossier) if dossier.owed else dossier
+    officer, form = site.agent("dgdn.immigration"), at(dossier, "/a-faire/decision_visa/0")
+    page = officer.get(form).get_data(as_text=True)
+    names = [f"voyageurs.0.{name}" for name in ("nom", "prenoms", "date_naissance", "nationalite", "passeport")]
+    assert page.count('name="act-same"') == len(names)
+    answers = {"accorde": "true", "premier_jour_day": "1", "premier_jour_month": "12", "premier_jour_year": "2026"}
+    answers |= {"jours_accordes": "30", "entrees_accordees": "une"}
+    left = officer.post(form, go="preview", **answers, **{"act-same": names[1:]})
+    assert left.status_code == 422
+    assert "#s-voyageurs.0.nom" in left.get_data(as_text=True)
+    typed = {"act-same": names[1:], "act-piece-voyageurs.0.nom": "SMITHE"}
+    shown = officer.post(form, go="preview", **answers, **typed)
+    assert shown.status_code == 303 or confirmed(officer, form, shown) == 303, read(shown)
+    kept = site.kept(dossier).confirmed
+    assert (kept[names[0]].value, kept[names[0]].differs) == ("SMITHE", True)
+    assert "Sur la pièce : SMITHE" in officer.see(at(dossier))
+    assert not fsck(site.world.office)

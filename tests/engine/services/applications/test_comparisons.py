@@ -13,6 +13,7 @@ import pytest
 from engine.core.problems import Refused
 from engine.core.values import new_id
 from engine.domain.common.decision import Act, PieceComparison
+from engine.domain.forms.part_forms import example_part
 from engine.model import Procedure
 from engine.operations.migration import migrate
 from engine.operations.replay import replay
@@ -25,7 +26,7 @@ from engine.services.audit.pseudonymised_export import write_for_controllers
 from engine.services.context.app_context import WrongAnswers
 from engine.services.worker.worker import run_pass
 from tests.engine.services.editions import publish
-from tests.engine.services.world import ROOT, World, a_world
+from tests.engine.services.world import ROOT, World, a_world, shipped
 from tests.makers import compiled, the_directory
 
 SLUG = "confirmed-answers"
@@ -241,3 +242,58 @@ def test_fsck_finds_grounds_that_were_altered(world: World) -> None:
     with world.office.store.unit(write=True) as unit:
         unit.put_dossier(replace(dossier, taken=taken, revision=dossier.revision + 1), dossier.revision)
     assert "projection" in {one.code for one in fsck(world.office)}
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+COLUMNS = ("nom", "prenoms", "date_naissance", "nationalite", "passeport")
+
+
+def travellers(world: World) -> Dossier:
+    world.office = replace(world.office, catalogue=shipped())
+    dossier = world.sent("e-visa")
+    return world.paid(dossier) if dossier.owed else dossier
+
+
+def row_compared(row: int, **differs: Any) -> PieceComparison:
+    same = tuple(f"voyageurs.{row}.{name}" for name in COLUMNS if name not in differs)
+    return PieceComparison(same, {f"voyageurs.{row}.{name}": value for name, value in differs.items()})
+
+
+def officer(world: World) -> Any:
+    return world.agent("officer", "dgdn/immigration")
+
+
+def decided(world: World, dossier: Dossier, row: int, found: PieceComparison) -> Dossier:
+    book = world.office.catalogue.procedures["e-visa"]
+    form: Any = book.tasks["decision_visa"]
+    filling = example_part(book, form, str(row), dossier, {}, world.office.day(), world.office.directory)
+    gathering.fill_row(
+        world.office, officer(world), dossier.id, "decision_visa", row, filling, token=new_id(), compared=found
+    )
+    return world.kept(dossier)
+
+
+def test_each_row_is_compared_with_its_own_piece(world: World) -> None:
+    dossier = travellers(world)
+    with pytest.raises(WrongAnswers):
+        decided(world, dossier, 0, PieceComparison())
+    after = decided(world, dossier, 0, row_compared(0, nom="SMITHE"))
+    found = {name: (one.value, one.piece, one.differs) for name, one in after.confirmed.items()}
+    assert found["voyageurs.0.nom"] == ("SMITHE", "copie_passeport", True)
+    assert set(found) == {f"voyageurs.0.{name}" for name in COLUMNS}
+    assert fsck(world.office) == ()
+
+
+def test_a_row_keeps_its_confirmations_at_its_new_place(world: World) -> None:
+    dossier = travellers(world)
+    rows: Any = dossier.answers["voyageurs"]
+    alone = world.force(dossier, answers={**dossier.answers, "voyageurs": rows[:1]})
+    dossier = decided(world, alone, 0, row_compared(0, nom="SMITHE"))
+    first = {**rows[0], "nom": "MENSAH"}
+    moved = world.force(dossier, answers={**dossier.answers, "voyageurs": [first, rows[0]]})
+    assert moved.confirmed["voyageurs.1.nom"].value == "SMITHE"
+    assert "voyageurs.0.nom" not in moved.confirmed
+    changed = world.force(moved, answers={**moved.answers, "voyageurs": [first, {**rows[0], "prenoms": "Ann"}]})
+    assert changed.confirmed == {}
+    assert fsck(world.office) == ()
