@@ -15,19 +15,22 @@ from pypdf import PdfWriter
 
 from engine.core.clock import FixedClock
 from engine.core.values import Plain, new_id
-from engine.domain.common.decision import Act
+from engine.domain.common.decision import Act, PieceComparison
 from engine.domain.fields.files import evidence_parts
 from engine.domain.forms.sample_answers import example_answers
+from engine.domain.workflow.confirmations import all_same, confirms_of, to_compare
+from engine.domain.workflow.transition_context import Moment
 from engine.integrations.gateways import InboxSender
 from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
+from engine.model import Form
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.applications.draft_answers import keep_answers
 from engine.services.appointments import bookings
-from engine.services.context.app_context import AppContext, AppSettings, publish_editions
+from engine.services.context.app_context import AppContext, AppSettings, pinned, publish_editions
 from engine.services.keys.signing_keys import SigningKeys
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
@@ -42,6 +45,20 @@ MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)  # the country's clocks show UTC
 PHONE = "+22890112233"
 B3 = "casier-judiciaire-b3"
 PASSPORT = "passeport-ordinaire"
+
+
+def every_piece_agrees(
+    office: AppContext, dossier: Dossier, agent: Actor, name: str, row: int | None = None
+) -> PieceComparison:
+    """The comparison with every answer equal to its piece, for an act, a later form or its row."""
+    with office.store.unit() as unit:
+        procedure = pinned(office, unit, dossier)
+    form = procedure.tasks.get(name)
+    confirms, rows = (form.confirms, form.each) if isinstance(form, Form) else ({}, None)
+    for transition in procedure.leaving.get(dossier.state, ()):
+        confirms = confirms_of(procedure, transition) if transition.id == name else confirms
+    moment = Moment(procedure, agent, office.now(), office.directory, office.wording)
+    return all_same(to_compare(moment, dossier, confirms, rows, row), {})
 
 
 class BareWords(PlainWords):
@@ -130,7 +147,12 @@ class World:
         worker.start_payment(self.office, owner, dossier.id, provider="sandbox", payer=payer, token=new_id())
         return self.worked_off(dossier)
 
+    def all_equal(self, dossier: Dossier, agent: Actor, name: str, row: int | None = None) -> PieceComparison:
+        """What an agent finds who sees every answer as its piece says it: for an act, a later form or its row."""
+        return every_piece_agrees(self.office, dossier, agent, name, row)
+
     def take(self, dossier: Dossier, agent: Actor, act: str, **more: Any) -> Dossier:
+        more.setdefault("compared", self.all_equal(self.kept(dossier), agent, act))
         return self.worked_off(
             casework.take_transition(self.office, agent, dossier.id, Act(act, **more), token=new_id())
         )
