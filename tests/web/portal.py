@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,19 +14,33 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.core.values import Plain
+from engine.domain.forms.part_forms import example_part
 from engine.integrations.simulated_operator import SandboxOperator
-from engine.records.dossier import Dossier
+from engine.model import Form
+from engine.records.dossier import Actor, Dossier
+from engine.services.applications.opinions import fill_row
 from engine.services.context.app_context import AppContext
 from engine.services.core.call_queue import beat
 from engine.services.worker.dispatcher import Dispatcher
 from engine.services.worker.worker import run_pass
 from renderers.cli.admin import installation
 from server import DEMO_PASSWORD, Settings, create_app
-from tests.engine.services.world import shipped
+from tests.engine.services.world import every_piece_agrees, shipped
 from tests.web.live_site import listening
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = DEMO_PASSWORD
+
+
+def decide_visa(office: AppContext, officer: Actor, dossier: Dossier, row: int, answers: Mapping[str, Plain]) -> None:
+    """Fills the decision on one traveller, whose passport says what they typed. Other answers are examples."""
+    procedure = office.catalogue.procedures[dossier.procedure]
+    form = procedure.tasks["decision_visa"]
+    assert isinstance(form, Form)
+    filling = example_part(procedure, form, str(row), dossier, answers, office.day(), office.directory)
+    found = every_piece_agrees(office, dossier, officer, form.id, row)
+    fill_row(office, officer, dossier.id, form.id, row, filling, compared=found)
 
 
 class MovableClock:

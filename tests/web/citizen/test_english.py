@@ -9,13 +9,12 @@ import pytest
 
 from engine.domain.common.decision import Act
 from engine.services.applications.casework import take_transition
-from engine.services.applications.opinions import fill_row
 from tests.web.browser_person import DESK, Person
 from tests.web.citizen.test_group_journeys import agent_of, soon
 from tests.web.citizen.test_journeys import LOCAL, MOBILE, paper, pdf_text
 from tests.web.conftest import Enter
 from tests.web.page_language import FRENCH, french_in
-from tests.web.portal import PASSWORD, Portal
+from tests.web.portal import PASSWORD, Portal, decide_visa
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -64,7 +63,7 @@ def test_visas_for_a_family_in_english(enter: Enter, portal: Portal) -> None:
     correct(reader, number)
     refused = {"accorde": False, "raison_refus": "Passport reported stolen"}
     for row, answers in enumerate(({"accorde": True}, refused, {"accorde": True}, {"accorde": True})):
-        fill_row(portal.office, officer, dossier.id, "decision_visa", row, answers)
+        decide_visa(portal.office, officer, portal.dossier(number), row, answers)
     take_transition(portal.office, chief, dossier.id, Act("signer"))
     portal.tour()
     collect(reader, portal, number)

@@ -13,12 +13,12 @@ from playwright.sync_api import expect
 from engine.domain.common.decision import Act
 from engine.records.dossier import Actor
 from engine.services.applications.casework import take_transition
-from engine.services.applications.opinions import fill_form, fill_row
+from engine.services.applications.opinions import fill_form
 from engine.services.appointments.bookings import mark
 from tests.web.browser_person import Person
 from tests.web.citizen.test_journeys import attach, paper, pdf_text, sign_in
 from tests.web.conftest import Enter
-from tests.web.portal import Portal, wait_until
+from tests.web.portal import Portal, decide_visa, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -58,7 +58,7 @@ def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
     officer, chief = agent_of(portal, "dgdn/immigration"), agent_of(portal, "dgdn/chef_visas")
     refused = {"accorde": False, "raison_refus": "Passeport signalé volé"}
     for row, answers in enumerate(({"accorde": True}, refused, {"accorde": True}, {"accorde": True})):
-        fill_row(portal.office, officer, portal.dossier(number).id, "decision_visa", row, answers)
+        decide_visa(portal.office, officer, portal.dossier(number), row, answers)
     me.go(f"/dossiers/{number}")
     assert not me.sees("Passeport signalé volé"), "it may still be gone over"
     take_transition(portal.office, chief, portal.dossier(number).id, Act("signer"))
