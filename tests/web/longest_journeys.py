@@ -58,7 +58,8 @@ LONGEST: Final = {
       - {take: declarer_phase, with: {phase: achevement}, then: inspection}
       - {book: {controle: 2026-12-24 07:30}}
       - {visit: attended}
-      - {do: constat, then: conforme}
+      - {do: constat, then: conformite}
+      - {take: signer_conformite, then: conforme}
 """,
     # a quote paid in two parts, works, a check failed once
     "raccordement-electricite": """
@@ -74,7 +75,8 @@ LONGEST: Final = {
       - {take: poser, then: essai}
       - {take: controler, with: {installation_conforme: false}, then: reprise}
       - {take: reparer, then: essai}
-      - {take: controler, then: en_service}
+      - {take: controler, then: mise_en_service}
+      - {take: mettre_en_service, then: en_service}
 """,
     # a family of four, one refused
     "e-visa": """
@@ -95,7 +97,8 @@ LONGEST: Final = {
     like: societe
     steps:
       - {pay: 500, then: interrogation}
-      - {look_up: {recherche: not_found}, then: signature}
+      - {look_up: {recherche: not_found}, then: piece}
+      - {take: comparer, then: signature}
       - {take: signer, then: a_retirer}
       - {take: remettre, then: remis}
 """,
