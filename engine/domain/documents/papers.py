@@ -15,6 +15,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, Text, group_number
 from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import ContentLine, answers_of, to_bring
+from engine.domain.documents.paper_tokens import token_address
 from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, typographic
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers
@@ -38,7 +39,7 @@ class PaperSite:
     """What an installation prints on all its papers. `url` is its verification page, without a scheme."""
 
     url: str = ""
-    address: str = ""  # of the page of one document, completed by its token
+    address: str = ""  # of the site, as the square of a paper holds it before the token
     specimen: bool = False
     typst: str = ""
 
@@ -389,7 +390,7 @@ class _Composer:
             "words": self.say("verify.words"),
             "code": " ".join(code[at : at + 4] for at in range(0, len(code), 4)),
             "url": order.site.url,
-            "address": f"{order.site.address}/{order.token}",
+            "address": token_address(order.site.address, order.token),
             "alt": self.say("verify.alt"),
             "shows": self.labelled({one: self.written.particulars.get(one) for one in named}),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from engine.domain.documents.documents import (
     prepare_document,
     series_of,
 )
+from engine.domain.documents.paper_tokens import TOKEN_BYTES, paper_token
 from engine.domain.documents.papers import PaperSite
 from engine.domain.fields.scope import scope_of
 from engine.domain.messages.notifications import notifications_for
@@ -27,7 +29,7 @@ from engine.domain.messages.preferences import NotificationPreferences, is_wishe
 from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
 from engine.domain.workflow.linked_dossiers import succeeded
-from engine.model import Procedure
+from engine.model import Output, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, OutboundMessage
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.appointment_links import visit_link
@@ -183,7 +185,7 @@ def _issue(
         serial = unit.next_serial(series)
         number = document_number(output, procedure, dossier, now, serial)
         document = prepare_document(
-            procedure, dossier, order, scope, number, _new_code(), new_id(), now, ctx.directory, ctx.wording,
+            procedure, dossier, order, scope, number, _new_code(), _new_token(output), now, ctx.directory, ctx.wording,
             actor, name_of, site,
         )  # fmt: skip
         claims = document_claims(document, procedure, procedure.identity.agency)
@@ -199,9 +201,12 @@ def _issue(
 def _site(ctx: AppContext) -> PaperSite:
     """Return what this installation prints on its papers. A demonstration prints SPÉCIMEN."""
     page = ctx.settings.short_url.partition("://")[2] or ctx.settings.short_url
-    return PaperSite(
-        f"{page}/v", f"{ctx.settings.short_url}/v", ctx.settings.demo or ctx.settings.specimen, version("typst")
-    )
+    return PaperSite(f"{page}/v", ctx.settings.short_url, ctx.settings.demo or ctx.settings.specimen, version("typst"))
+
+
+def _new_token(output: Output) -> str:
+    """Return 128 random bits: the token of a paper in capitals, that of other documents as an identifier."""
+    return paper_token(secrets.token_bytes(TOKEN_BYTES)) if output.paper is not None else new_id()
 
 
 def _new_code() -> str:
