@@ -52,21 +52,29 @@ def document_pdf(
         "signed_intro": _say(wording, "pdf.signed", language),
         "signed_by": document.signed_by or "",
         **_verification(document.code, verify_url, wording, language),
+        "stamp": stamp_of(document, day or local_day(document.issued_at), wording, language),
     }
     return render_pdf("certificate", data, {"qr": qr_svg(f"{verify_url}/{document.token}").encode()})
 
 
 def _issued(document: IssuedDocument, paper: Mapping[str, Plain], day: date, wording: Wording) -> bytes:
     """Return the frozen paper with its signature. Its attachment is what was frozen, without what is drawn beside."""
-    worth, spoken = status_of(document, day), str(paper.get("lang", "fr"))
-    until = document.valid_until if worth == "expired" else document.changed_at and local_day(document.changed_at)
-    facts = {"day": wording.plain_day(until or day, spoken)}
     return paper_pdf(
         {"holder": document.holder, "issued": document.issued_at.isoformat(), **paper},
-        worth=worth,
-        stamp="" if worth == VALID else wording.say(f"paper.stamp.{worth}", spoken, facts).upper(),
+        worth=status_of(document, day),
+        stamp=stamp_of(document, day, wording, str(paper.get("lang", "fr"))),
         attachments={CONTENT: canonical_json(dict(paper)), "acte.jws": document.jws.encode()},
     )
+
+
+def stamp_of(document: IssuedDocument, day: date, wording: Wording, language: str) -> str:
+    """Return what is drawn across a document that is not valid on a day, such as RETIRÉ LE 3 MAI 2026. Else empty."""
+    worth = status_of(document, day)
+    if worth == VALID:
+        return ""
+    since = document.valid_until if worth == "expired" else document.changed_at and local_day(document.changed_at)
+    facts = {"day": wording.plain_day(since or day, language)}
+    return wording.say(f"paper.stamp.{worth}", language, facts).upper()
 
 
 def receipt_pdf(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from io import BytesIO
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -56,3 +59,24 @@ def test_a_receipt_says_the_payer_and_the_amount_as_people_do() -> None:
     assert "+228" not in text
     assert "Trente mille francs CFA" in text
     assert "Prix en tout" not in text, "the price was asked again since: it is not zero"
+
+
+@pytest.mark.parametrize(
+    ("changes", "mark"),
+    [
+        ({"status": "revoked"}, "RETIRÉ LE 3 MAI 2027"),
+        ({"status": "suspended"}, "SUSPENDU LE 3 MAI 2027"),
+        ({"status": "replaced"}, "REMPLACÉ LE 3 MAI 2027"),
+        ({"valid_until": date(2027, 5, 3)}, "EXPIRÉ LE 3 MAI 2027"),
+    ],
+    ids=["revoked", "suspended", "replaced", "expired"],
+)
+def test_a_paper_that_is_worth_nothing_says_so_across_the_page(changes: dict[str, Any], mark: str) -> None:
+    given = {"output": "passeport", "content": (), "code": "123456789012", "holder": "AMEGAN Afi", **changes}
+    document = a_document(**given, changed_at=datetime(2027, 5, 3, 9, tzinfo=UTC))
+    words = (passport(), NUMBER, "La Ville", "https://exemple.tg/v", load_words(), "fr")
+    pdf = document_pdf(document, *words, date(2027, 5, 4))
+    assert mark in " ".join(read(pdf).replace("\u00a0", " ").split())
+    assert b"pdfuaid:part" in pdf
+    sound = document_pdf(replace(document, status="valid", valid_until=None), *words, date(2027, 5, 4))
+    assert mark not in " ".join(read(sound).replace("\u00a0", " ").split())
