@@ -1,12 +1,12 @@
 """Verification of issued documents by third parties, and reading by the owner.
 
-A document is found by its QR code or by twelve digits.
+A document is found by its QR code or by twelve digits. The code is on the paper: who scans it sees what a paper says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal, TypeAlias
 
@@ -14,12 +14,14 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.core.values import Plain, Text, digits_only, has_check_digit
 from engine.domain.documents.documents import check_claims, is_erased, masked, status_of
+from engine.domain.documents.paper_tokens import read_token
 from engine.model import Procedure
-from engine.records.dossier import Actor, IssuedDocument
+from engine.records.dossier import Actor, Dossier, IssuedDocument
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import too_many
 from engine.services.limits.code_limits import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.results import GLANCE
+from engine.storage.unit_of_work import Unit
 
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
 
@@ -30,7 +32,8 @@ CODE_DIGITS: Final = 12
 class Verdict:
     """What a third party may know of a document.
 
-    `holder` shows initials only. `unknown` reveals nothing else.
+    `holder` shows initials only. `paper` is all that was frozen, for who has its token; None for the twelve digits and
+    where the definition says so. `unknown` reveals nothing else.
     """
 
     kind: Kind
@@ -41,7 +44,8 @@ class Verdict:
     issued_on: date | None = None
     valid_until: date | None = None
     changed_on: date | None = None
-    document: IssuedDocument | None = None  # for a page that draws it to its holder; never shown to a third party
+    paper: Mapping[str, Plain] | None = None
+    erased_on: date | None = None  # of a document with a paper
 
 
 UNKNOWN: Final = Verdict("unknown")
@@ -67,12 +71,17 @@ def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) ->
     if by_code and not has_check_digit(digits):
         return UNKNOWN
     with ctx.store.unit() as unit:
-        found = unit.document_by_code(digits) if by_code else unit.document_by_token(token_or_code.strip())
+        found = unit.document_by_code(digits) if by_code else unit.document_by_token(read_token(token_or_code))
         dossier = unit.dossier(found[0]) if found else None
         if found is None or dossier is None:
             return UNKNOWN
         procedure = pinned(ctx, unit, dossier)
-    return _verdict(ctx, procedure, found[1])
+        verdict = _verdict(ctx, procedure, found[1])
+        if verdict is UNKNOWN or procedure.outputs[found[1].output].verify != "token":
+            return verdict
+        if is_erased(found[1]):
+            return replace(verdict, erased_on=_erased_on(unit, dossier, found[1]))
+    return verdict if by_code else replace(verdict, paper=found[1].paper)
 
 
 def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> Verdict:
@@ -83,8 +92,19 @@ def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) ->
     changed = local_day(document.changed_at) if document.changed_at else None
     return Verdict(
         status_of(document, local_day(ctx.now())), document.title, document.number, agency.label if agency else None,
-        masked(document.holder), local_day(document.issued_at), document.valid_until, changed, document,
+        masked(document.holder), local_day(document.issued_at), document.valid_until, changed,
     )  # fmt: skip
+
+
+def _erased_on(unit: Unit, dossier: Dossier, document: IssuedDocument) -> date | None:
+    """Return when the content of a document was erased: on its own, after its dossier, or with it."""
+    own = (one.at for one in unit.entries(dossier.id) if one.kind == "erased" and _names(one.body, document))
+    at = next(own, dossier.erased_at)
+    return local_day(at) if at is not None else None
+
+
+def _names(body: Plain, document: IssuedDocument) -> bool:
+    return isinstance(body, Mapping) and body.get("number") == document.number
 
 
 def is_intact(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 
-from engine.core.clock import local_day
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import AnswerProblem
 from engine.services.applications.agent_files import enclose, take_back
@@ -17,12 +16,12 @@ from engine.services.applications.casework import offers
 from engine.services.applications.document_verification import read_document
 from engine.services.applications.drafts import read_attachment
 from engine.services.context.app_context import NotFound
-from renderers.pdf.documents import document_pdf
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, app_ctx, file_response, form_token, language
+from renderers.web.platform.request_context import actor, app_ctx, file_response, form_token
 from renderers.web.platform.security import FILE_POLICY
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
+from renderers.web.shared.issued_documents import drawn_document
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_attachments", __name__)
@@ -72,15 +71,13 @@ def file(number: str, attachment_id: str) -> Response:
 @blueprint.get("/agent/dossiers/<number>/documents/<document_id>.pdf")
 @agent()
 def document(number: str, document_id: str) -> Response:
-    """Serve an issued document as PDF. Raises `NotFound`."""
+    """Serve an issued document as PDF, as its holder gets it: in the same language, marked if it is not valid.
+
+    Raises `NotFound`.
+    """
     one = agent_case(number)
     issued = read_document(app_ctx(), actor(), one.id, document_id)
-    agency = app_ctx().directory.agencies.get(one.procedure.identity.agency)
-    body = document_pdf(
-        issued, one.procedure, one.dossier.number, label(agency.label) if agency else "", f"{app_ctx().settings.short_url}/v",
-        app_ctx().wording, language(), local_day(app_ctx().now()),
-    )  # fmt: skip
-    return file_response(body, "application/pdf", f"{issued.number}.pdf")
+    return file_response(drawn_document(issued, one.dossier, one.procedure), "application/pdf", f"{issued.number}.pdf")
 
 
 _FILE = "file:"

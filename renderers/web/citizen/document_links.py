@@ -14,9 +14,8 @@ from engine.services.applications.document_links import LASTS, Lent, lend, lent,
 from engine.services.applications.document_verification import read_document
 from engine.services.context.app_context import NotFound
 from renderers.i18n.translations import in_language
-from renderers.pdf.documents import document_pdf
 from renderers.web.platform.access import public, signed_in
-from renderers.web.platform.dossier_context import DossierContext, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -30,6 +29,8 @@ from renderers.web.platform.request_context import (
     page,
     say,
 )
+from renderers.web.platform.security import unlisted
+from renderers.web.shared.issued_documents import drawn_document, paper_view
 
 blueprint = Blueprint("document_links", __name__)
 
@@ -107,11 +108,12 @@ def shown(token: str) -> Response:
         *document.content,
     ]  # fmt: skip
     state = status_of(document, local_day(app_ctx().now()))
-    return page(
+    view = paper_view(document.paper, app_ctx().wording) if document.paper is not None else None
+    return unlisted(page(
         "citizen/shared.html", title=document.title, details=details, kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
-        until=moment_of(found.until), code=document.code,
-    )  # fmt: skip
+        until=moment_of(found.until), code=document.code, view=view,
+    ))  # fmt: skip
 
 
 @blueprint.get("/p/<token>.pdf")
@@ -122,12 +124,7 @@ def shown_pdf(token: str) -> Response:
     found = _lent(token)
     if found is None:
         return link_over("share.over", "share.over_text")
-    one = DossierContext(found.dossier, found.procedure)
-    spoken, address = found.dossier.language, f"{app_ctx().settings.short_url}/v"
-    body = document_pdf(
-        found.document, found.procedure, found.dossier.number, agency_of(one, spoken), address, app_ctx().wording, spoken,
-        local_day(app_ctx().now()),
-    )  # fmt: skip
+    body = drawn_document(found.document, found.dossier, found.procedure)
     return file_response(body, "application/pdf", f"{found.document.number}.pdf")
 
 

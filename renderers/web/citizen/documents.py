@@ -19,7 +19,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from engine.services.payments.receipts import NUMBER as RECEIPT_NUMBER
 from engine.services.payments.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
 from renderers.i18n.translations import in_language
-from renderers.pdf.documents import document_pdf, summary_pdf
+from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.tracking import received_files
 from renderers.web.platform.access import public, signed_in
@@ -37,6 +37,8 @@ from renderers.web.platform.request_context import (
     page,
     say,
 )
+from renderers.web.platform.security import unlisted
+from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view
 from renderers.web.shared.money import francs, money_lines
 
 blueprint = Blueprint("documents", __name__)
@@ -56,13 +58,11 @@ def document_file(one: DossierContext, document_id: str) -> Response:
     Raises `NotFound` if it is revoked or suspended.
     """
     document = read_document(app_ctx(), actor(), one.id, document_id)
-    day = local_day(app_ctx().now())
-    if status_of(document, day) in ("revoked", "suspended"):
+    if status_of(document, local_day(app_ctx().now())) in ("revoked", "suspended"):
         raise NotFound
-    address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language  # language of the content
-    agency = agency_of(one, spoken)
-    body = document_pdf(document, one.procedure, one.dossier.number, agency, address, app_ctx().wording, spoken, day)
-    return file_response(body, "application/pdf", f"{document.number}.pdf")
+    return file_response(
+        drawn_document(document, one.dossier, one.procedure), "application/pdf", f"{document.number}.pdf"
+    )
 
 
 @blueprint.get("/dossiers/<number>/recapitulatif.pdf")
@@ -134,16 +134,44 @@ def _receipt_by_number(typed: Mapping[str, str]) -> Response:
 
 
 @blueprint.get("/v/<token>")
+@blueprint.get("/V/<token>")
 @public
 def verify(token: str) -> Response:
-    """Show the verdict on the code of a document or of a receipt. Requests are counted to limit guessing."""
+    """Show the verdict on the code of a document or of a receipt. Requests are counted to limit guessing.
+
+    The square of a paper holds the address in capitals. Older documents and receipts hold the other one.
+    """
     if is_receipt_code(token):
         return _receipt_page(verify_receipt(app_ctx(), token))
     found = verdict_on(app_ctx(), token[:60], asker())
     if is_code(token[:60]):
         note_served()
+    if found.paper is not None:
+        return _paper_page(found, paper_view(found.paper, app_ctx().wording))
+    if found.erased_on is not None:
+        lines = [say("verdict.erased", day=day_of(found.erased_on)), *_worth_lines(found)]
+        return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found))
     details = _details(found) if found.kind != "unknown" else []
     return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), details)
+
+
+def _paper_page(found: Verdict, view: PaperView) -> Response:
+    """Show what a paper says and what it is worth today: an altered paper differs from it."""
+    lines = [*_worth_lines(found), say("verdict.paper.compare")]
+    return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found), view)
+
+
+def _state(found: Verdict) -> str:
+    """Return the state of a document in a few words, with its day."""
+    on = found.valid_until if found.kind == "expired" else found.changed_on
+    if on is None and found.kind != "valid":
+        return say(f"verdict.{found.kind}")
+    return say(f"verdict.state.{found.kind}", day=day_of(on) if on else "")
+
+
+def _worth_lines(found: Verdict) -> list[str]:
+    lines = [say("verdict.paper.genuine")]
+    return lines if found.kind == "valid" else [*lines, say(f"verdict.paper.{found.kind}")]
 
 
 def _receipt_page(found: ReceiptVerdict) -> Response:
@@ -166,13 +194,13 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
     return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said)
 
 
-def _verdict_page(kind: str, title: str, lines: list[str], details: list[tuple[str, str]]) -> Response:
-    answer = page(
+def _verdict_page(
+    kind: str, title: str, lines: list[str], details: list[tuple[str, str]], view: PaperView | None = None
+) -> Response:
+    return unlisted(page(
         "citizen/verification.html", 200 if details else 404, verdict={"kind": kind, "title": title, "lines": lines}, details=details,
-        host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
-    )  # fmt: skip
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+        view=view, host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
+    ))  # fmt: skip
 
 
 def _lines(found: Verdict) -> list[str]:

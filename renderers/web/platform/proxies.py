@@ -42,7 +42,7 @@ class Proxies:
                 raise ValueError(scheme)
             environ["wsgi.url_scheme"] = scheme.lower()
         if host := self._trusted(environ, "HTTP_X_FORWARDED_HOST"):
-            environ["HTTP_HOST"] = host
+            environ["HTTP_HOST"] = host.lower()
 
     def _trusted(self, environ: WSGIEnvironment, name: str) -> str:
         """Return the entry of the farthest trusted proxy, empty without the header."""

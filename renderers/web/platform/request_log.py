@@ -42,6 +42,8 @@ class RequestLog:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         begun, status = time.monotonic(), "500"
         name = self._named(environ)
+        if "HTTP_HOST" in environ:
+            environ["HTTP_HOST"] = environ["HTTP_HOST"].lower()  # the square of a paper holds it in capitals
         if self._host and environ.get("PATH_INFO") in PROBES:
             environ["HTTP_HOST"] = self._host
             environ.pop("HTTP_X_FORWARDED_HOST", None)

@@ -92,6 +92,14 @@ def harden(app: Flask, https: bool) -> None:
     app.after_request(finish)
 
 
+def unlisted(response: Response) -> Response:
+    """Close a page whose address is a secret: not stored, not indexed, its address told to no other page."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
 def _head_as_get(within: WSGIApplication) -> WSGIApplication:
     """Answer HEAD as GET without a body. A view that acts on other methods never takes it for a post."""
 

@@ -234,18 +234,20 @@ def book_first(me: Person, number: str) -> str:
 
 
 def verify_document(me: Person, portal: Portal, number: str, output: str, holder: str) -> None:
-    """The document opens; its printed code and its QR address both say authentic; another code is unknown."""
+    """The document opens; its QR address says what it says, its printed code that it is authentic; another is unknown."""
     document = next(one for one in portal.dossier(number).documents if one.output == output)
     text = pdf_text(me, f"/dossiers/{number}/documents/{document.id}.pdf")
     assert document.number in text
     assert holder in text
-    me.go(f"/v/{document.token}")
-    assert me.sees("Document authentique")
-    assert not me.sees(holder), "the public page masks the holder"
+    assert document.paper is not None
+    me.go(f"/V/{document.token}")
+    assert me.sees("En cours de validité")
+    assert me.sees(holder), "who scans the paper has it in hand"
     me.go("/v")
     me.fill(code=document.code)
     me.press("Vérifier")
     assert me.sees("Document authentique")
+    assert not me.sees(holder), "the page of the digits masks the holder"
     me.go("/v/000000000000")
     assert me.sees("Document inconnu")
 
