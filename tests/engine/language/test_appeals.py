@@ -57,7 +57,7 @@ def test_who_refused_does_not_judge(case: tuple[str, list[tuple[str, str]], set[
 
 SAME_ROLE = {  # shipped procedures whose appeals come back to the role that refuses
     "passeport-ordinaire", "carte-nationale-identite", "certificat-nationalite", "permis-de-conduire",
-    "copie-acte-etat-civil", "duplicata-certificat-nationalite", "permis-de-construire",
+    "branchement-eau", "copie-acte-etat-civil", "duplicata-certificat-nationalite", "permis-de-construire",
 }  # fmt: skip
 
 

@@ -16,10 +16,11 @@ from tests.engine.services.world import B3, World, a_world
 
 
 def to_sign(world: World, count: int) -> list[Dossier]:
-    """Extracts paid for, for which the register knows nothing: they wait for a signature."""
+    """Extracts paid for, for which the register knows nothing, with their piece compared: they wait for a signature."""
     made = [world.paid(world.sent(B3, world.applicant(f"+2289011{place:04}"))) for place in range(count)]
     run_pass(world.office)
-    return [world.kept(one) for one in made]
+    officer = world.agent("traitement", "sncja/agent_traitement")
+    return [world.take(world.kept(one), officer, "comparer") for one in made]
 
 
 def carry_and_die(folder: str, address: str, nth: str) -> None:

@@ -101,6 +101,7 @@ class TestActs:
         dossier = world.paid(world.sent(owner=owner, **given))
         assert dossier.state == "controle"
         dossier = world.take(dossier, chief, "verifier", filling={"meme_personne": False})
+        dossier = world.take(dossier, world.agent("traitement", "sncja/agent_traitement"), "comparer")
         with pytest.raises(Refused, match="four_eyes"):
             world.take(dossier, chief, "signer")
         other = world.agent("other", "sncja/greffier_en_chef")
@@ -108,15 +109,16 @@ class TestActs:
 
     def test_the_form_an_act_fills_is_judged(self, world: World) -> None:
         maker, dossier = world.agent("maker", "dgdn/production"), _in_production(world)
+        until = {f"livret_expire_{part}": [said] for part, said in (("day", "1"), ("month", "12"), ("year", "2031"))}
         empty = casework.read_filling(world.office, maker, dossier.id, "fabriquer")
-        assert [view.id for view in empty.view.pages[0].fields] == ["numero_livret"]
+        assert [view.id for view in empty.view.pages[0].fields] == ["numero_livret", "livret_expire"]
         with pytest.raises(WrongAnswers):
             world.take(dossier, maker, "fabriquer")
-        wrong = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["?"]})
+        wrong = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["?"], **until})
         assert [one.at for one in wrong.problems] == ["numero_livret"]
         with pytest.raises(WrongAnswers):
             world.take(dossier, maker, "fabriquer", filling=wrong.answers)
-        right = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["EB123456"]})
+        right = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["EB123456"], **until})
         with pytest.raises(Refused, match="unknown_answer"):
             world.take(dossier, maker, "fabriquer", filling={**right.answers, "nom": "HACKER"})
         made = world.take(dossier, maker, "fabriquer", filling=right.answers)
