@@ -28,6 +28,8 @@ from tests.engine.services.world import B3, PASSPORT, World, a_world
 
 def issued(world: World, owner: Any = None) -> Dossier:
     dossier = world.paid(world.sent(owner=owner))
+    if dossier.state == "piece":
+        dossier = world.take(dossier, world.agent("reader", "sncja/agent_traitement"), "comparer")
     return world.take(dossier, world.agent("chief", "sncja/greffier_en_chef"), "signer")
 
 
@@ -181,8 +183,9 @@ class TestEditions:
         newer = replace(book, fingerprint="f" * 64, states={**book.states, "signature": book.states["remis"]})
         catalogue = replace(world.office.catalogue, procedures={**world.office.catalogue.procedures, B3: newer})
         world.office = replace(world.office, catalogue=catalogue, editions=type(world.office.editions)())
-        assert world.paid(dossier).state == "signature"
+        assert world.paid(dossier).state == "piece"
         assert world.kept(dossier).fingerprint == book.fingerprint
+        world.take(world.kept(dossier), world.agent("reader", "sncja/agent_traitement"), "comparer")
         signed = world.take(world.kept(dossier), world.agent("chief", "sncja/greffier_en_chef"), "signer")
         assert signed.state == "a_retirer"
 
