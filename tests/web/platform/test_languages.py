@@ -135,6 +135,9 @@ def test_every_question_act_and_message_of_it_is_in_english(name: str) -> None:
     texts = [text.in_("en") for _, text in every_text(procedure)]
     assert len(texts) > 60
     assert [text for text in texts if FRENCH.search(re.sub(r"{\w+}", "x", text))] == []
+    agency = the_shared().directory.agencies[procedure.identity.agency]
+    heading = [*agency.under, agency.label]
+    assert [str(text) for text in heading if "en" not in text.languages] == [], "its papers begin with these"
 
 
 def test_what_is_said_in_the_language_of_the_page_comes_first(shipped: FlaskClient) -> None:
