@@ -14,6 +14,7 @@ from tests.web.page_checks import axe_faults, pieces_of
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 MOST_BYTES, MOST_REQUESTS = 30_000, 4
+SAME: Final = "act-same"  # the boxes of the answers that an agent compares with their piece
 _LOOKED_AT: Final = set[tuple[str, str, frozenset[tuple[str, str]]]]()
 
 
@@ -122,6 +123,11 @@ class Person:
             control.first.set_input_files(value)  # type: ignore[arg-type]
         else:
             control.first.fill(str(value))
+
+    def agree(self) -> None:
+        """Ticks every answer that an act compares: its piece says the same."""
+        for box in self.page.locator(f'main [name="{SAME}"]').all():
+            box.check(force=True)
 
     def names(self) -> list[str]:
         """Names of the controls of this page, for messages of tests."""

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator
 
 from engine.core.values import Plain
 from renderers.html.controls import control_id, national
-from tests.web.browser_person import Person
+from tests.web.browser_person import SAME, Person
 from tests.web.input_methods import Finger, InputMethod
 from tests.web.page_checks import Looker, faults_of, read
 
@@ -214,7 +214,7 @@ class FormFiller(Person):
         if one.kind == "radio":
             self._choose(name, group, answers.of(name))
         elif one.kind == "checkbox":
-            wanted = _texts(answers.of(name))
+            wanted = [box.value for box in group] if name == SAME else _texts(answers.of(name))
             for box in group:
                 if box.value in wanted and not box.checked:
                     self._check(name, box.value)

@@ -62,6 +62,7 @@ def decide(person: Person, number: str, act: str, label: str, **answers: object)
     person.press("Continuer")
     if person.page.locator('button[value="preview"]').count():
         person.fill(**answers)
+        person.agree()
         person.press("Voir avant d’envoyer")
     person.press("Confirmer")
     assert not person.page.locator(".error").count(), person.text()
@@ -116,8 +117,10 @@ def test_passport(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -
     counter.press("Reçu")
     decide(counter, number, "originaux_conformes", "Originaux conformes")
     maker = agent(enter, "dgdn.production")
-    decide(maker, number, "fabriquer", "Passeport fabriqué", numero_livret="EB123456")
-    decide(counter, number, "remettre", "Remettre en main propre")
+    expires = f"{portal.clock.now() + timedelta(days=1_800):%Y-%m-%d}"
+    decide(maker, number, "fabriquer", "Passeport fabriqué", numero_livret="EB123456", livret_expire=expires)
+    shown = {"remis_a": "titulaire", "piece_presentee": "Récépissé de la demande"}
+    decide(counter, number, "remettre", "Remettre en main propre", **shown)
     me.go(f"/dossiers/{number}")
     verify_document(me, portal, number, "passeport", "AMEGAN")
     audit(enter, portal, number, tmp_path)
@@ -260,6 +263,8 @@ def test_criminal_record(enter: Enter, portal: Portal, scripts: bool, tmp_path: 
     wait_until(lambda: portal.dossier(number).state == "controle")
     first = agent(enter, "sncja.greffier_en_chef")
     decide(first, number, "verifier", "Rendre la vérification", meme_personne="false")
+    reader = agent(enter, "sncja.agent_traitement")
+    decide(reader, number, "comparer", "La pièce est comparée")
     first.go(f"/agent/dossiers/{number}")
     assert not first.page.locator('[name="acte"][value="signer"]').count(), "four eyes"
     second = agent(enter, "sncja.greffier_en_chef.2")
@@ -273,7 +278,7 @@ def test_criminal_record(enter: Enter, portal: Portal, scripts: bool, tmp_path: 
     me.go(f"/v/{document.token}")
     assert me.sees("n’est plus valable"), me.text()
     audit(enter, portal, number, tmp_path)
-    for person in (me, first, second):
+    for person in (me, first, reader, second):
         person.check()
 
 
