@@ -100,7 +100,7 @@ class _Composer:
         self._system_words = self._system()
         self.filled = PaperWords(evaluated, dossier, order.output, order.row, speech, self._system_words, order.name_of)
 
-    def say(self, key: str, **facts: str) -> str:
+    def phrase(self, key: str, **facts: str) -> str:
         """Return a sentence of the catalogue."""
         return self.wording.say(f"paper.{key}", self.language, facts)
 
@@ -152,19 +152,19 @@ class _Composer:
             "kind": kind,
             "specimen": self.order.site.specimen,
             "heading": self.heading(),
-            "state": [self.say("state"), self.say("motto")],
+            "state": [self.phrase("state"), self.phrase("motto")],
             "number": self.order.number,
-            "number_label": self.say("number"),
-            "dossier": [self.say("dossier"), group_number(self.dossier.number)],
+            "number_label": self.phrase("number"),
+            "dossier": [self.phrase("dossier"), group_number(self.dossier.number)],
             "day": self.place_day(),
             "title": self.text(self.output.title),
             "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",
             "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
             "addressee": [self.dossier.label] if kind == "letter" and self.dossier.label else [],
-            "object": [self.say("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
+            "object": [self.phrase("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
             "basis": list(self.basis()),
             "considering": list(self.considering()),
-            "decides": self.say(f"decides.{kind}") if kind in ("letter", "decision") and self.written.articles else "",
+            "decides": self.phrase(f"decides.{kind}") if kind in ("letter", "decision") and self.written.articles else "",
             "particulars": self.titled(f"particulars.{kind}", self.particulars()),
             "operative": [self.filled.fill(table.text)] if table and not self.is_first_article(kind) else [],
             "table": self.table(table.table) if table and table.table else {},
@@ -172,13 +172,13 @@ class _Composer:
             "lines": self.lines(),
             "sections": self.sections(kind),
             "declared": self.titled("declared", self.labelled(self.written.declared)),
-            "validity": [self.say("valid_until", day=self.day(self.order.until))] if self.order.until else [],
+            "validity": [self.phrase("valid_until", day=self.day(self.order.until))] if self.order.until else [],
             "mentions": self.mentions(),
             "signatures": list(self.signatures(kind)),
             "seal": self.seal(),
             "remedies": self.remedies(kind),
             "verify": self.verify(),
-            "labels": {"page": self.say("page"), "of": "/"},
+            "labels": {"page": self.phrase("page"), "of": "/"},
         }
 
     def heading(self) -> dict[str, Plain]:
@@ -195,11 +195,11 @@ class _Composer:
     def place_day(self) -> str:
         """Return the place and the day of issue."""
         day = self.day(local_day(self.order.now))
-        return self.say("place_day", town=self.town(), day=day) if self.town() else self.say("on_day", day=day)
+        return self.phrase("place_day", town=self.town(), day=day) if self.town() else self.phrase("on_day", day=day)
 
     def titled(self, key: str, rows: list[Plain]) -> dict[str, Plain]:
         """Return rows under the title of their zone, nothing without rows."""
-        return {"title": self.say(key), "rows": rows} if rows else {}
+        return {"title": self.phrase(key), "rows": rows} if rows else {}
 
     # -- what it states ------------------------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class _Composer:
         for law in dict.fromkeys((*self.written.cites, *chosen)):
             cite = self.procedure.laws[law].cite if law in self.procedure.laws else None
             if cite is not None:
-                yield self.say("in_view_of", text=self.text(cite))
+                yield self.phrase("in_view_of", text=self.text(cite))
         yield from (self.filled.fill(one.text) for one in self.written.preamble if self.holds(one))
 
     def holds(self, clause: PaperClause) -> bool:
@@ -233,7 +233,7 @@ class _Composer:
         """Yield the reason of a letter or a decision, unless a text of its own prints it."""
         own = any("reason" in one.names for one in self.written.texts())
         if not own and self.output.kind in _REFUSING and self.refusing() and self.reason():
-            yield self.say("considering", reason=self.reason().replace("*", ""))
+            yield self.phrase("considering", reason=self.reason().replace("*", ""))
 
     def refusing(self) -> bool:
         """Return whether a reason explains this document: it names an act, or the dossier ends refused."""
@@ -283,7 +283,7 @@ class _Composer:
         clauses = (first, *self.written.articles) if first is not None else self.written.articles
         held = [self.filled.fill(one.text) for one in clauses if self.holds(one)]
         for number, words in enumerate(held, 1):
-            yield [self.say("article_first" if number == 1 else "article", n=str(number)), words]
+            yield [self.phrase("article_first" if number == 1 else "article", n=str(number)), words]
 
     def lines(self) -> dict[str, Plain]:
         """Return the lines of a fee, its total and the total in words."""
@@ -293,10 +293,10 @@ class _Composer:
         money = self.wording.money
         rows: Plain = [[one.label, money(one.amount, self.language)] for one in owed.lines]
         return {
-            "head": [self.say("lines.label"), self.say("lines.amount")],
+            "head": [self.phrase("lines.label"), self.phrase("lines.amount")],
             "rows": rows,
-            "total": [self.say("lines.total"), money(owed.amount, self.language)],
-            "words": self.say(f"lines.words.{'quote' if self.output.kind == 'quote' else 'other'}",
+            "total": [self.phrase("lines.total"), money(owed.amount, self.language)],
+            "words": self.phrase(f"lines.words.{'quote' if self.output.kind == 'quote' else 'other'}",
                               amount=self.wording.numeral(owed.amount, self.language)),
         }  # fmt: skip
 
@@ -305,7 +305,7 @@ class _Composer:
         if kind != "form":
             return []
         lines = [*to_bring(self.evaluated, self.speech), *answers_of(self.evaluated, self.speech)]
-        return _sections(lines, self.say("answers"))
+        return _sections(lines, self.phrase("answers"))
 
     # -- around --------------------------------------------------------------------------------------------------------
 
@@ -316,28 +316,28 @@ class _Composer:
         found: dict[str, Plain] = {
             "holder": [self.filled.fill(one) for one in said.holder],
             "receiver": self.filled.fill(said.receiver) if said.receiver else "",
-            "copies": [self.say("copies"), *copies] if copies else [],
+            "copies": [self.phrase("copies"), *copies] if copies else [],
         }
         return {key: value for key, value in found.items() if value}
 
     def signatures(self, kind: str) -> Iterator[dict[str, Plain]]:
         """Yield who signed: the person who acted, from the journal, or the seal of a rule. Then the applicant."""
         if kind == "form":
-            yield {"place_day": "", "quality": self.say("sign.applicant"), "name": "", "text": "", "blank": True}
+            yield {"place_day": "", "quality": self.phrase("sign.applicant"), "name": "", "text": "", "blank": True}
             return
         facts = {"day": self.day(local_day(self.order.now)), "hour": hour_of(self.order.now, self.speech)}
-        place = self.say("made_at", town=self.town(), **facts) if self.town() else self.say("made_on", **facts)
+        place = self.phrase("made_at", town=self.town(), **facts) if self.town() else self.phrase("made_on", **facts)
         made: dict[str, Plain] = {"place_day": place}
         actor, agency = self.order.actor, self._system_words["issuer"]
         if actor.kind == "agent" and not self.written.sealed:
-            yield {**made, "quality": self.quality(), "name": actor.name, "text": self.say("sign.signed", **facts)}
+            yield {**made, "quality": self.quality(), "name": actor.name, "text": self.phrase("sign.signed", **facts)}
         else:
             edition = str(self.procedure.edition)
             yield {
-                **made, "quality": agency, "name": "", "text": self.say("sign.sealed", edition=edition, **facts),
+                **made, "quality": agency, "name": "", "text": self.phrase("sign.sealed", edition=edition, **facts),
             }  # fmt: skip
         if self.written.accepted_by is not None:
-            yield {"quality": self.say("sign.accepted"), "name": self.dossier.label, "text": "", "blank": True}
+            yield {"quality": self.phrase("sign.accepted"), "name": self.dossier.label, "text": "", "blank": True}
 
     def quality(self) -> str:
         """Return the function in which the actor signs: the signing role, else a role of theirs in this agency."""
@@ -376,7 +376,7 @@ class _Composer:
             return label
         until = add_span(self.order.now, within, self.evaluated.directory.calendar)
         span = self.wording.span(within.count, within.unit, within.working, self.language)
-        return self.say("remedy", appeal=label, span=span, until=self.day(local_day(until)))
+        return self.phrase("remedy", appeal=label, span=span, until=self.day(local_day(until)))
 
     def verify(self) -> dict[str, Plain]:
         """Return how the document is verified and what its page shows."""
@@ -385,13 +385,13 @@ class _Composer:
         sensitive = self.procedure.personal_data.sensitive
         named = shows if shows is not None else tuple(one for one in self.written.particulars if one not in sensitive)
         return {
-            "title": self.say("verify.title"),
-            "steps": self.say("verify.steps"),
-            "words": self.say("verify.words"),
+            "title": self.phrase("verify.title"),
+            "steps": self.phrase("verify.steps"),
+            "words": self.phrase("verify.words"),
             "code": " ".join(code[at : at + 4] for at in range(0, len(code), 4)),
             "url": order.site.url,
             "address": token_address(order.site.address, order.token),
-            "alt": self.say("verify.alt"),
+            "alt": self.phrase("verify.alt"),
             "shows": self.labelled({one: self.written.particulars.get(one) for one in named}),
         }
 
