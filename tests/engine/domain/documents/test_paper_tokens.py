@@ -6,7 +6,6 @@ import secrets
 
 import pytest
 
-from engine.core.values import new_id
 from engine.domain.documents.paper_tokens import paper_token, read_token, token_address
 
 QR_CAPITALS = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")  # the signs of the compact mode of a square
@@ -31,7 +30,7 @@ def test_a_token_is_read_back_however_it_was_typed() -> None:
         assert read_token(typed) == token
 
 
-@pytest.mark.parametrize("typed", [new_id(), "aB-_" + "x" * 18, "8" * 26, "U" * 26, "é" * 26, "", "123456789012"])
+@pytest.mark.parametrize("typed", ["PH4_kC5g3x0dpl_nDfrsoA", "aB-_" + "x" * 18, "8" * 26, "U" * 26, "é" * 26, "", "123456789012"])
 def test_any_other_text_stays_as_it_is(typed: str) -> None:
     assert read_token(f" {typed} ") == typed
 
