@@ -30,7 +30,7 @@ TEMPLATE_OF: Final[Mapping[str, str]] = {
     "certificate": "attest", "extract": "attest", "decision": "act", "permit": "act", "contract": "act",
     "letter": "letter", "card": "slip", "receipt": "money", "quote": "money", "form": "form",
 }  # fmt: skip
-_UNTOUCHED: Final = frozenset({"template", "lang", "kind", "typst", "number", "code", "url", "address", "emblem"})
+_UNTOUCHED: Final = frozenset({"template", "lang", "kind", "typst", "number", "issued", "code", "url", "address", "emblem"})
 _REFUSING: Final = ("letter", "decision", "permit")
 
 
@@ -157,6 +157,8 @@ class _Composer:
             "number_label": self.phrase("number"),
             "dossier": [self.phrase("dossier"), group_number(self.dossier.number)],
             "day": self.place_day(),
+            "holder": self.dossier.label,
+            "issued": self.order.now.isoformat(timespec="seconds"),
             "title": self.text(self.output.title),
             "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",
             "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
@@ -386,8 +388,8 @@ class _Composer:
         named = shows if shows is not None else tuple(one for one in self.written.particulars if one not in sensitive)
         return {
             "title": self.phrase("verify.title"),
-            "steps": self.phrase("verify.steps"),
-            "words": self.phrase("verify.words"),
+            "steps": self.phrase(f"verify.steps_{self.output.verify}"),
+            "words": self.phrase("verify.words") if self.output.verify == "token" else "",
             "code": " ".join(code[at : at + 4] for at in range(0, len(code), 4)),
             "url": order.site.url,
             "address": token_address(order.site.address, order.token),
