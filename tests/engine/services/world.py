@@ -152,6 +152,9 @@ class World:
         return every_piece_agrees(self.office, dossier, agent, name, row)
 
     def take(self, dossier: Dossier, agent: Actor, act: str, **more: Any) -> Dossier:
+        """The dossier after an act. The piece of a criminal record is compared first, when the act is the signature."""
+        if (dossier.procedure, self.kept(dossier).state, act) == (B3, "piece", "signer"):
+            self.take(dossier, self.agent("compare", "sncja/agent_traitement"), "comparer")
         more.setdefault("compared", self.all_equal(self.kept(dossier), agent, act))
         return self.worked_off(
             casework.take_transition(self.office, agent, dossier.id, Act(act, **more), token=new_id())
