@@ -71,6 +71,12 @@ def hidden(answer: TestResponse) -> dict[str, str | list[str]]:
     return found
 
 
+def all_same(answer: TestResponse) -> dict[str, list[str]]:
+    """What ticks each answer that the page of an act compares: its piece says the same."""
+    boxes = re.findall(r'name="act-same" value="([^"]+)"', answer.get_data(as_text=True))
+    return {"act-same": boxes} if boxes else {}
+
+
 @dataclass
 class StaffSite:
     """The portal and its world."""

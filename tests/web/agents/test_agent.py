@@ -27,6 +27,7 @@ from tests.web.staff_site import (
     OTHER_CLERK,
     Seat,
     StaffSite,
+    all_same,
     hidden,
     open_staff_site,
     read,
@@ -50,8 +51,9 @@ def at(dossier: Dossier, rest: str = "") -> str:
 
 
 def confirm(seat: Seat, dossier: Dossier, act: str, **typed: object) -> tuple[int, str]:
-    """Fills, previews and confirms an act; the status and where it leads."""
+    """Fills, compares, previews and confirms an act; the status and where it leads."""
     path = at(dossier, f"/acte/{act}")
+    typed = {**all_same(seat.get(path)), **typed}
     preview = seat.post(path, go="preview", **typed) if typed else seat.get(path)
     assert preview.status_code == 200, read(preview)
     done = seat.client.post(path, data={**hidden(preview), "go": "confirm"})
@@ -446,7 +448,8 @@ def test_a_later_form_is_drawn_judged_and_kept(staff_site: StaffSite, passport: 
     assert wrong.status_code == 422
     assert 'value="BOF"' in wrong.get_data(as_text=True) or 'value="bof"' in wrong.get_data(as_text=True)
     scheme = staff_site.world.office.catalogue.procedures[PASSPORT].schemes["passport"]
-    preview = maker.post(path, go="preview", numero_livret=scheme.example)
+    until = {"livret_expire_day": "1", "livret_expire_month": "12", "livret_expire_year": "2031"}
+    preview = maker.post(path, go="preview", numero_livret=scheme.example, **until)
     carried = {**hidden(preview), "go": "confirm"}
     assert [maker.client.post(path, data=carried).status_code for _ in range(2)] == [303, 303]
     kept = staff_site.kept(dossier)
@@ -460,6 +463,7 @@ def test_four_eyes_are_two_people(staff_site: StaffSite) -> None:
     assert staff_site.kept(dossier).state == "controle"
     first, second = staff_site.agent(CLERK), staff_site.agent(OTHER_CLERK)
     assert confirm(first, dossier, "verifier", meme_personne="false")[0] == 303
+    assert confirm(staff_site.agent("sncja.agent_traitement"), dossier, "comparer")[0] == 303
     text = first.see(at(dossier))
     assert "Une autre personne doit le faire : vous avez déjà fait « Rendre la vérification »." in text
     closed = first.get(at(dossier, "/acte/signer"))

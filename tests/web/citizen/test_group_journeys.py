@@ -10,11 +10,13 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from engine.core.values import Plain
 from engine.domain.common.decision import Act
 from engine.records.dossier import Actor
 from engine.services.applications.casework import take_transition
 from engine.services.applications.opinions import fill_form
 from engine.services.appointments.bookings import mark
+from tests.engine.services.world import every_piece_agrees
 from tests.web.browser_person import Person
 from tests.web.citizen.test_journeys import attach, paper, pdf_text, sign_in
 from tests.web.conftest import Enter
@@ -223,6 +225,12 @@ def quote(me: Person, portal: Portal, number: str) -> None:
     portal.move_to(dossier.bookings["visite"].start)
     technician = agent_of(portal, "ceet/technicien")
     mark(portal.office, technician, dossier.id, "visite", "attended")
-    fill_form(portal.office, technician, dossier.id, "releve", {"faisable": True, "extension": True})
-    act = Act("chiffrer", filling={"montant_extension": 42_000})
+    seen: dict[str, Plain] = {
+        "lieu_visite": "Kodjoviakopé, Golfe 1",
+        "branchement_pose": "deux_fils",
+        "puissance_kva": 3,
+    }
+    fill_form(portal.office, technician, dossier.id, "releve", {**seen, "faisable": True, "extension": True})
+    same = every_piece_agrees(portal.office, portal.dossier(number), technician, "chiffrer")
+    act = Act("chiffrer", filling={"montant_extension": 42_000}, compared=same)
     take_transition(portal.office, technician, dossier.id, act)
