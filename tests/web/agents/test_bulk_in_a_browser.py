@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from engine.domain.common.decision import Act
 from engine.records.dossier import Dossier
+from engine.services.applications.casework import take_transition
 from tests import worker
-from tests.engine.services.world import B3
+from tests.engine.services.world import B3, every_piece_agrees
 from tests.web.agents.test_staff_pages_in_a_browser import SMALL, as_agent, sent
 from tests.web.browser_person import Person
+from tests.web.citizen.test_group_journeys import agent_of
 from tests.web.conftest import Enter
 from tests.web.portal import Portal
 
@@ -30,7 +33,14 @@ def to_sign(portal: Portal, count: int) -> list[Dossier]:
         made.append(dossier)
     for _ in range(3):
         portal.tour()
-    return [portal.dossier(one.number) for one in made]
+    return [compared(portal, portal.dossier(one.number)) for one in made]
+
+
+def compared(portal: Portal, dossier: Dossier) -> Dossier:
+    """An agent of the centre finds that the piece says what was typed."""
+    reader = agent_of(portal, "sncja/agent_traitement")
+    same = every_piece_agrees(portal.office, dossier, reader, "comparer")
+    return take_transition(portal.office, reader, dossier.id, Act("comparer", compared=same))
 
 
 def signs_two(person: Person) -> None:

@@ -23,6 +23,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PERMIT = "permis-de-construire"
 PLANNER, MAYOR, DEPUTY, INSPECTOR = "mairie.urbaniste", "mairie.maire", "mairie.maire.2", "mairie.inspecteur"
 ROADS, LAND, FIRE = "mairie.voirie", "gfu.conservateur", "sapeurs_pompiers.prevention"
+READ_ON_THE_PLANS = {
+    "beneficiaire": "Mᵐᵉ AMEGAN Afi", "projet_analyse": "la construction neuve d'une école", "surface_autorisee": "150",
+    "terrain_analyse": "le terrain de 600 m² sis à Kodjoviakopé", "architecte_analyse": "LAWSON Têvi, n° 412",
+}  # fmt: skip
 
 
 class Case:
@@ -65,13 +69,15 @@ class Case:
         person.press(text)
         return self.looks_at(person)
 
-    def act(self, login: str, act: str, reason: str = "") -> Person:
-        """Reads what the act will do, and confirms it."""
+    def act(self, login: str, act: str, reason: str = "", **answers: str) -> Person:
+        """Fills what the act asks, reads what it will do, and confirms it."""
         person = self.at(login)
         person.go(f"{self.base}/acte/{act}")
         self.looks_at(person)
         if reason:
-            person.page.locator("[name=act-reason]").fill(reason)
+            answers["act-reason"] = reason
+        if answers:
+            person.fill(**answers)
             self.press(person, "Voir avant d’envoyer")
         self.press(person, "Confirmer")
         return person
@@ -154,7 +160,7 @@ def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, appealed: bo
     planner = case.at(PLANNER)
     assert planner.sees("Défavorable")
     assert planner.sees("Services techniques, avant le")
-    assert planner.sees("le dossier passe de lui-même à « Permis tacite »")
+    assert planner.sees("le dossier passe de lui-même à « Avis obligatoires avant l'accord »"), "the public will enter"
 
     # the visit, its report, then time says what the roads did not
     case.visited()
@@ -182,7 +188,7 @@ def signed_on_appeal(case: Case) -> None:
         case.opinion(login, service, "favourable")
     inspector = case.report()
     assert inspector.sees("Le dossier passe à « Commission d'urbanisme »") or inspector.sees("Commission d’urbanisme")
-    case.act(PLANNER, "proposer_accord")
+    case.act(PLANNER, "proposer_accord", **READ_ON_THE_PLANS)
     mayor = case.act(MAYOR, "signer")
     assert case.dossier.state == "permis"
-    assert mayor.sees("Arrêté de permis de construire")
+    assert mayor.sees("Arrêté portant permis de construire")

@@ -25,9 +25,10 @@ def staff_site(tmp_path: Path) -> StaffSite:
 
 def test_an_erased_dossier_says_so_and_shows_nobody(staff_site: StaffSite) -> None:
     world = staff_site.world
-    dossier = world.paid(world.sent(B3))
+    desk = world.agent("guichet", "sncja/agent_traitement")
+    dossier = world.take(world.paid(world.sent(B3)), desk, "comparer")
     dossier = world.take(dossier, world.agent("chef", "sncja/greffier_en_chef"), "signer")
-    dossier = world.take(dossier, world.agent("guichet", "sncja/agent_traitement"), "remettre")
+    dossier = world.take(dossier, desk, "remettre")
     world.wait(days=30 * 366)
     run_pass(world.office)
     kept = world.kept(dossier)
