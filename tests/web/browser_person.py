@@ -15,6 +15,7 @@ from tests.web.page_checks import axe_faults, pieces_of
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 MOST_BYTES, MOST_REQUESTS = 30_000, 4
 SAME: Final = "act-same"  # the boxes of the answers that an agent compares with their piece
+_A_PIECE: Final = re.compile(r"/agent/dossiers/\d+/pieces/[^/]+/fichier$")
 _LOOKED_AT: Final = set[tuple[str, str, frozenset[tuple[str, str]]]]()
 
 
@@ -80,14 +81,17 @@ class Person:
             self.faults.append(f"{path}: {wide} px too wide")
 
     def _weigh(self, path: str) -> None:
-        """What the page that came is made of; not the files that a script sent from the one before."""
+        """What the page that came is made of; not the files that a script sent from the one before.
+
+        A piece that an agent compares counts as one request. Its octets are those that the applicant gave.
+        """
         total, kinds = 0, {"document", "stylesheet", "script", "image", "font", "other"}
         made_of = [response for response in self._requests if response.request.resource_type in kinds]
         count = 0
         for response in made_of:
             sizes = response.request.sizes()
             size = sizes["responseBodySize"] + sizes["responseHeadersSize"]
-            total += size
+            total += 0 if _A_PIECE.search(response.url) else size
             count += (
                 1 if size and (response.status < 300 or response.status >= 400) else 0
             )  # none of the browser's memory
