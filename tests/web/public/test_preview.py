@@ -26,10 +26,18 @@ from tests.web.live_site import listening
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
+# what a checked file says of its documents, and STALL does not
+STATING = STALL.replace("to: refuse, asks: [reason]}", "to: refuse, asks: [reason], issues: lettre}").replace(
+    "  permis: {title: Permis d'étal, kind: permit, valid: 1 year, shows: [nom]}\n",
+    "  permis:\n    title: Permis d'étal\n    kind: certificate\n    valid: 1 year\n    sealed_by: agency\n"
+    "    operative: La mairie atteste qu'un étal est loué au marché.\n    declared: [nom]\n"
+    "  lettre:\n    title: Refus d'étal\n    kind: letter\n    signed_by: maire\n    reason_of: refuser\n"
+    "    operative: La demande n° {dossier} **est refusée**.\n",
+)
 TEXT = (
     "procedure: etal\nedition: 1\nagency: mairie\ndelay: 5 working days\n"
     "legal_basis: {usage: {title: Usage, status: plausible}}\n"
-    + STALL.strip("\n")
+    + STATING.strip("\n")
     + "\n"
     + "personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years, refused: 2 years, withdrawn: 2 years}}\n"
     + "scenarios:\n  simple: {story: Un étal accordé, steps: [{take: accorder, then: a_payer}]}\n"
