@@ -30,7 +30,9 @@ TEMPLATE_OF: Final[Mapping[str, str]] = {
     "certificate": "attest", "extract": "attest", "decision": "act", "permit": "act", "contract": "act",
     "letter": "letter", "card": "slip", "receipt": "money", "quote": "money", "form": "form",
 }  # fmt: skip
-_UNTOUCHED: Final = frozenset({"template", "lang", "kind", "typst", "number", "issued", "code", "url", "address", "emblem"})
+_UNTOUCHED: Final = frozenset(
+    {"template", "lang", "kind", "typst", "number", "issued", "code", "url", "address", "emblem"}
+)
 _REFUSING: Final = ("letter", "decision", "permit")
 
 
@@ -166,7 +168,9 @@ class _Composer:
             "object": [self.phrase("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
             "basis": list(self.basis()),
             "considering": list(self.considering()),
-            "decides": self.phrase(f"decides.{kind}") if kind in ("letter", "decision") and self.written.articles else "",
+            "decides": self.phrase(f"decides.{kind}")
+            if kind in ("letter", "decision") and self.written.articles
+            else "",
             "particulars": self.titled(f"particulars.{kind}", self.particulars()),
             "operative": [self.filled.fill(table.text)] if table and not self.is_first_article(kind) else [],
             "table": self.table(table.table) if table and table.table else {},

@@ -30,7 +30,9 @@ def test_a_token_is_read_back_however_it_was_typed() -> None:
         assert read_token(typed) == token
 
 
-@pytest.mark.parametrize("typed", ["PH4_kC5g3x0dpl_nDfrsoA", "aB-_" + "x" * 18, "8" * 26, "U" * 26, "é" * 26, "", "123456789012"])
+@pytest.mark.parametrize(
+    "typed", ["PH4_kC5g3x0dpl_nDfrsoA", "aB-_" + "x" * 18, "8" * 26, "U" * 26, "é" * 26, "", "123456789012"]
+)
 def test_any_other_text_stays_as_it_is(typed: str) -> None:
     assert read_token(f" {typed} ") == typed
 

@@ -118,7 +118,9 @@ class TestActs:
         assert [one.at for one in wrong.problems] == ["numero_livret"]
         with pytest.raises(WrongAnswers):
             world.take(dossier, maker, "fabriquer", filling=wrong.answers)
-        right = casework.read_filling(world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["EB123456"], **until})
+        right = casework.read_filling(
+            world.office, maker, dossier.id, "fabriquer", {"numero_livret": ["EB123456"], **until}
+        )
         with pytest.raises(Refused, match="unknown_answer"):
             world.take(dossier, maker, "fabriquer", filling={**right.answers, "nom": "HACKER"})
         made = world.take(dossier, maker, "fabriquer", filling=right.answers)
