@@ -14,6 +14,7 @@ from engine.core.values import Span, Text
 from engine.language.diff.elements import TransitionTarget
 from engine.model import Contact, Cut, Delay, Hours, Instalments, Procedure, Template, Total
 from engine.model.directory import Directory
+from engine.model.paper import OutputPaper
 from engine.model.types import FALSE, TRUE, Constant, Expression
 from renderers.definition.parts import DefinitionReader
 from renderers.i18n.formats import weekday
@@ -95,6 +96,8 @@ class ChangeValues:
                 return quoted(self.reader.t(value), self.language)
             case Template():
                 return quoted(self.reader.t(value.text), self.language)
+            case OutputPaper():
+                return "; ".join(quoted(self.reader.t(one.text), self.language) for one in value.texts())
             case TransitionTarget():
                 return self._transition(value)
             case Cut():

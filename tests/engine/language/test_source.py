@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+import re
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,8 @@ def test_the_corrected_line_is_proposed_and_reads(line: str, corrected: str) -> 
 
 
 def test_a_sound_line_needs_no_repair() -> None:
-    lines = [line for path in SHIPPED for line in path.read_text("utf-8").split("\n")]
+    whole = (re.sub(r"(?m)^( *)([^\n]*: |- )[|>]-?\n(?:\1 +[^\n]*\n)+", "", path.read_text("utf-8")) for path in SHIPPED)
+    lines = [line for text in whole for line in text.split("\n")]  # the lines of a folded text are no YAML
     assert [line for line in lines if repair(line)] == []
 
 

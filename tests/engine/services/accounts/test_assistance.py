@@ -267,6 +267,7 @@ def test_who_helped_is_not_the_second_pair_of_eyes(world: World) -> None:
     dossier = world.paid(world.sent(**given))
     other = world.agent("other", "sncja/greffier_en_chef")
     dossier = world.take(dossier, other, "verifier", filling={"meme_personne": False})
+    dossier = world.take(dossier, world.agent("officer", "sncja/agent_traitement"), "comparer")
     dossier = world.force(dossier, assisted=(chief.id,))
     closed = {one.transition.id: one.closed for one in casework.offers(world.office, chief, dossier.id)}
     assert closed["signer"]

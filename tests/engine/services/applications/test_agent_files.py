@@ -62,7 +62,7 @@ class TestAnAct:
         paper = joined(world, mayor, dossier, "refuser")
         after = world.take(dossier, mayor, "refuser", reason="Inondable", attachments=(paper,))
         assert after.taken[-1].attachments == (paper,)
-        assert world.kinds(after)[-2:] == ["attached", "transition"]
+        assert world.kinds(after)[-3:] == ["attached", "transition", "issued"]
         bodies = [entry.body for entry in world.read(lambda unit: unit.entries(after.id))]
         assert bodies[-2]["transition"] == "refuser"
         assert "note.pdf" not in str(bodies)

@@ -214,8 +214,10 @@ class TestRows:
         gathering.fill_row(world.office, agent, dossier.id, "decision", 0, {"accorde": True})
         gathering.fill_row(world.office, agent, dossier.id, "decision", 1, {"accorde": False, "raison": "Signalé"})
         kept = casework.take_transition(world.office, chief, dossier.id, Act("signer"), token=new_id())
-        shown = {(one.output, one.row): dict(one.content) for one in kept.documents}
-        assert shown == {("visa", 0): {"Nom": "LEE"}, ("refus", 1): {"Nom": "DOSSOU", "Raison": "Signalé"}}
+        shown = {(one.output, one.row): str(one.paper) for one in kept.documents}
+        assert sorted(shown) == [("refus", 1), ("visa", 0)]
+        assert "La demande est accordée." in shown["visa", 0]
+        assert "La demande est refusée\\xa0: Signalé." in shown["refus", 1]
 
 
 class TestForms:

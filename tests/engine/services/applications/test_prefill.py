@@ -96,7 +96,7 @@ def test_the_journal_says_where_answers_came_from_and_holds(world: World) -> Non
     entry = world.read(lambda unit: unit.entries(after.id))[-1]
     assert (entry.kind, entry.actor) == ("reused", world.applicant().id)
     assert {name: entry.body[name] for name in ("earlier", "edition", "files", "revision")} == {
-        "earlier": before.number, "edition": 1, "files": 4, "revision": 1,
+        "earlier": before.number, "edition": before.edition, "files": 4, "revision": 1,
     }  # fmt: skip
     assert {"nom", "cni"} <= set(entry.body["fields"])
     assert {f"files.{one.id}" for one in after.attachments} <= entry.body["commits"].keys()

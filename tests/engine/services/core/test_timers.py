@@ -63,7 +63,7 @@ class TestTime:
         assert fsck(world.office) == ()
 
     @pytest.mark.parametrize(
-        ("payer", "ends", "state"), [("90000005", "paid", "signature"), ("91223344", "expired", "abandonne")]
+        ("payer", "ends", "state"), [("90000005", "paid", "piece"), ("91223344", "expired", "abandonne")]
     )
     def test_time_closes_nothing_while_money_may_be_on_its_way(
         self, world: World, payer: str, ends: str, state: str
@@ -286,7 +286,8 @@ class TestRegisters:
         world = a_world(tmp_path, registers={"casier_national": register})
         world.paid(world.sent())
         assert register.asked[0] == {
-            "nom": "AMEGAN", "prenoms": "Afi", "date_naissance": "1994-03-12", "raison_sociale": None,
+            "nom": "AMEGAN", "prenoms": "Afi", "date_naissance": "1994-03-12", "pere": "AMEGAN Kodjo",
+            "mere": "LAWSON Akouvi", "raison_sociale": None,
         }  # fmt: skip
 
     def test_silent_it_is_asked_again_once_a_minute(self, tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ class TestRegisters:
         register.answer = RegisterAnswer("not_found")
         world.wait(minutes=1)
         assert timers.run_pass(world.office).registers == 1
-        assert world.kept(dossier).state == "signature"
+        assert world.kept(dossier).state == "piece"
 
     def test_those_that_stay_silent_keep_nobody_waiting(self, tmp_path: Path) -> None:
         register = Silent()
@@ -337,7 +338,7 @@ class TestRegisters:
             queue_call(unit, QueuedCall("register", "casier_national", first), world.office.now())
         register.answer = RegisterAnswer("not_found")
         timers.ask_registers(world.office)
-        assert {world.kept(one).state for one in dossiers if one.id != first} == {"signature"}
+        assert {world.kept(one).state for one in dossiers if one.id != first} == {"piece"}
 
     def test_silent_for_too_long_a_person_looks(self, tmp_path: Path) -> None:
         world = a_world(tmp_path, registers={})
@@ -384,7 +385,7 @@ class TestRegisters:
         assert (len(register.asked), world.kept(dossier).state) == (1, "interrogation")
         world.wait(minutes=1)
         assert timers.ask_registers(answering) == 1
-        assert world.kept(dossier).state == "signature"
+        assert world.kept(dossier).state == "piece"
 
     def test_an_answer_about_what_the_dossier_was_is_asked_again(self, tmp_path: Path) -> None:
         """Something changed meanwhile: perhaps the very answers that were sent."""

@@ -154,7 +154,7 @@ class TestEachPartner:
             soon(lambda: "code" in sms.left)
             world.wait(seconds=5)
             soon(lambda: now(world, paid).status == "paid")
-            soon(lambda: world.read(lambda unit: unit.dossier(paid.dossier)).state == "signature")
+            soon(lambda: world.read(lambda unit: unit.dossier(paid.dossier)).state == "piece")
             assert hung.most == dispatcher.ORDERS, "never more threads for one operator"
             assert [now(world, one).reason for one in stuck].count(None) == 3, "the others wait their turn"
             hung.opened.set()

@@ -56,7 +56,7 @@ class Told(Wallet):
     def read_callback(self, headers: Any, body: bytes) -> PaymentNotice:
         reference, _, event = body.decode().partition(" ")
         if not event:
-            raise BadCallback("signature")
+            raise BadCallback("piece")
         order = self.orders[reference]
         return PaymentNotice(event, reference, None, "paid", order.amount, "XOF", order.placed_at)
 
@@ -84,12 +84,12 @@ class TestEndings:
     @pytest.mark.parametrize(
         ("payer", "status", "reason", "state"),
         [
-            ("90000001", "paid", None, "signature"),
+            ("90000001", "paid", None, "piece"),
             ("90000002", "failed", "balance", "a_payer"),
             ("90000003", "failed", "cancelled", "a_payer"),
             ("90000004", "expired", None, "a_payer"),
             ("90000005", "unknown", None, "a_payer"),
-            ("90000006", "overpaid", None, "signature"),
+            ("90000006", "overpaid", None, "piece"),
             ("90000007", "failed", "limit", "a_payer"),
             ("90000008", "unknown", "operator_down", "a_payer"),
             ("90112233", "pending", None, "a_payer"),
@@ -118,7 +118,7 @@ class TestEndings:
         assert world.kept(dossier).state == "a_payer"
         world.wait(seconds=11)
         assert settlement.reconcile(world.office) == 1
-        assert world.worked_off(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "piece"
         assert settlement.reconcile(world.office) == 0
 
     def test_twice_debited_is_all_credited_and_said(self, world: World) -> None:
@@ -175,7 +175,7 @@ class TestStarting:
         worker.work_off(world.office)
         with pytest.raises(Refused, match="nothing_owed"):
             pay(world, dossier)
-        assert world.worked_off(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "piece"
 
     def test_who_comes_back_after_a_try_that_nobody_confirmed_pays_again(self, world: World) -> None:
         dossier = world.sent()
@@ -336,7 +336,7 @@ class TestCallbacks:
         assert outcome.code == "noted"
         assert outcome.payment
         assert outcome.payment.status == "paid"
-        assert world.worked_off(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "piece"
 
     def test_a_hundred_times_is_once(self, world: World) -> None:
         dossier = world.sent()
@@ -453,7 +453,7 @@ class TestCallbacks:
         assert worker.record_callback(world.office, "told", {}, body).code == "noted"
         told.down, told.says = False, {"kind": "paid"}
         assert worker.record_callback(world.office, "told", {}, body).code == "repeated"
-        assert world.worked_off(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "piece"
 
 
 class TestOnlyToTheFranc:
@@ -507,7 +507,7 @@ class TestTooMuch:
             key for body in world.letters() for key in ("notice.paid.sms", "notice.paid_over.sms") if key in body
         ]
         assert sorted(told_of) == ["notice.paid.sms", "notice.paid_over.sms"]
-        assert world.worked_off(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "piece"
         assert fsck(world.office) == ()
 
     def test_a_success_after_the_operator_said_failed(self, tmp_path: Path) -> None:
@@ -521,7 +521,7 @@ class TestTooMuch:
         outcome = worker.record_callback(world.office, "told", {}, f"{payment.reference} late".encode())
         assert outcome.payment
         assert outcome.payment.status == "paid"
-        assert world.worked_off(dossier).state == "signature"
+        assert world.worked_off(dossier).state == "piece"
 
     def test_a_success_after_the_dossier_was_closed_is_to_give_back(self, tmp_path: Path) -> None:
         told = Told()
@@ -635,7 +635,7 @@ def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.Lo
     told.says = {"kind": "paid"}
     world.wait(seconds=10)
     assert settlement.reconcile(world.office) == 2
-    assert world.worked_off(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "piece"
     with world.office.store.unit() as unit:
         [kept] = unit.payments_of(first.dossier)
     assert kept.status == "pending"
@@ -662,7 +662,7 @@ def test_money_of_a_dossier_that_cannot_be_read_holds_up_no_other(
     monkeypatch.setattr(settlement, "credit", lost)
     world.wait(seconds=10)
     run_pass(world.office)
-    assert world.worked_off(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "piece"
     assert f"payment {first.id}" in caplog.text
     assert settlement.reconcile(world.office) == 0, "asked a moment ago"
     monkeypatch.undo()
@@ -686,7 +686,7 @@ def test_many_old_silent_payments_starve_no_new_one(tmp_path: Path) -> None:
     told.says = {"kind": "paid"}
     world.wait(seconds=10)
     assert settlement.reconcile(world.office) == 1, "those asked about this minute wait, those of over 30 days are left"
-    assert world.worked_off(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "piece"
 
 
 def test_the_old_that_are_due_share_the_tour_with_the_new(tmp_path: Path) -> None:
@@ -722,7 +722,7 @@ def test_money_that_comes_after_the_operator_said_no_is_credited_without_a_call(
     told.down, told.says = False, {"kind": "paid"}
     world.wait(minutes=10)
     assert settlement.reconcile(world.office) == 1
-    assert world.worked_off(dossier).state == "signature"
+    assert world.worked_off(dossier).state == "piece"
     assert credits(world) == [(payment.id, 500)]
     assert fsck(world.office) == ()
 
