@@ -16,11 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
 from typing import Any, Final
+from unittest.mock import patch
 
 import psycopg
 import pytest
 from sqlite_utils import Database
 
+from engine.domain.documents.documents import prepare_document
+from engine.records.dossier import IssuedDocument
 from engine.services.audit.integrity import fsck, inspect
 from engine.services.worker.worker import run_pass
 from engine.storage.postgres import migrations as postgres_schema
@@ -50,6 +53,12 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> World:
     return whole_lives(tmp_path_factory.mktemp("lived"))
 
 
+def without_paper(*given: Any) -> IssuedDocument:
+    """A document as every release before papers issued it."""
+    return replace(prepare_document(*given), content=(("Nom", "AMEGAN"),), paper=None)
+
+
+@patch("engine.services.core.commit.prepare_document", without_paper)
 def whole_lives(folder: Path) -> World:
     """Through money, a seat, a decision, a document."""
     world = a_world(folder, SqliteStore(folder / "guichet.db"))
