@@ -34,9 +34,9 @@ OUTPUT = """outputs:
   permis:
     title: Permis d'essai
     kind: permit
-    shows: [nom]
-    body: 'Il est permis à {nom} d’essayer.'
-    verify: public
+    signed_by: maire
+    operative: 'Il est permis à la personne qui a déposé la demande n° {dossier} d’essayer.'
+    declared: [nom]
 """
 
 
