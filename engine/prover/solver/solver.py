@@ -6,6 +6,7 @@ that the real evaluator confirms. When they disagree, the verdict is unknown, ne
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import z3
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
+from engine.model import Field
 from engine.model.types import Constant, History, Type, Value
 from engine.prover.solver.calendar import FIRST, LAST
 from engine.prover.solver.domains import Domain
@@ -362,13 +364,23 @@ class _Reading:
                 found[column] = self._value(term, column_type, column)
         return found
 
+    def _asked(self, name: str) -> Field | None:
+        """Return a question, or a column of rows, by its name."""
+        fields = self.domain.definition.fields
+        columns = (column for rows in fields.values() for column in rows.rows if column.id == name)
+        return fields.get(name) or next(columns, None)
+
     def _text(self, term: Term, name: str) -> str:
         """The text of a number, or one of the right length when no text of the file has it."""
         number = self._number(term.value)
         known = self.domain.codes.text(number)
+        asked = self._asked(name)
+        scheme = self.domain.definition.procedure.schemes.get(asked.scheme or "") if asked is not None else None
+        if scheme is not None and (known is None or re.fullmatch(scheme.pattern, known) is None):
+            digits = str(abs(number))[-3:]
+            return scheme.example[: -len(digits)] + digits  # numbers that differ stay different
         if known is not None:
             return known
-        asked = self.domain.definition.fields.get(name)
         example = asked.example.node if asked is not None and asked.example is not None else None
         text = str(example.value) if isinstance(example, Constant) else "texte"
         text = f"{text}{abs(number)}"
