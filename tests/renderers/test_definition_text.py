@@ -57,6 +57,7 @@ UNSAID: Final[Mapping[str, str]] = {
     "Scenario.channel": "how a story is played; the file says it",
     "Scenario.given": "how a story is played; the file says it",
     "Scenario.without": "how a story is played; the file says it",
+    "Scenario.holds": "how a story is played; the file says it",
     "Scenario.stops": "how a story is played; the file says it",
     "Scenario.refuses": "how a story is played; the file says it",
     "Scenario.steps": "how a story is played; the file says it",
