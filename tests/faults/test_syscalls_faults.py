@@ -66,7 +66,8 @@ def prepare(folder: Path) -> None:
     world.filled(owner=people["submit"])
     world.draft(owner=people["upload"])
     world.sent(owner=people["pay"])
-    world.paid(world.sent(owner=people["decide"]))
+    paid = world.paid(world.sent(owner=people["decide"]))
+    world.take(paid, world.agent("officer", "sncja/agent_traitement"), "comparer")
     world.agent("chief", "sncja/greffier_en_chef")
     to_book(world, 7)  # of the applicant whose number ends so
     world.office.store.close()
