@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from decimal import Decimal
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -129,7 +129,9 @@ def test_the_corrected_line_is_proposed_and_reads(line: str, corrected: str) -> 
 
 
 def test_a_sound_line_needs_no_repair() -> None:
-    whole = (re.sub(r"(?m)^( *)([^\n]*: |- )[|>]-?\n(?:\1 +[^\n]*\n)+", "", path.read_text("utf-8")) for path in SHIPPED)
+    whole = (
+        re.sub(r"(?m)^( *)([^\n]*: |- )[|>]-?\n(?:\1 +[^\n]*\n)+", "", path.read_text("utf-8")) for path in SHIPPED
+    )
     lines = [line for text in whole for line in text.split("\n")]  # the lines of a folded text are no YAML
     assert [line for line in lines if repair(line)] == []
 
