@@ -30,7 +30,7 @@ _SETS: Final = frozenset({
 _UNFELT: Final = frozenset({  # the values alone are clear
     "wording", "layout", "fewer_readers", "mandatory", "mandatory_if", "optional", "more_copies", "fewer_copies",
 })  # fmt: skip
-_DEARER: Final = frozenset({"pays_more", "pays_otherwise", "one_more_fee"})  # somebody may pay more
+_DEARER: Final = frozenset({"pays_more", "pays_otherwise", "one_more_fee"})  # a person may pay more
 _COUNTED: Final = ("answered", "standing", "priced", "booked", "drafts")
 _NAMED: Final[Mapping[str, str]] = {
     "pages": "page", "states": "state", "acts": "act", "checks": "check", "law": "law", "lists": "list",

@@ -149,7 +149,7 @@ def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
 
 
 def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
-    """The answers that may choose a text although nobody confirms them: what an agent does depends on them.
+    """The answers that may choose a text although no person confirms them: what an agent does depends on them.
 
     They decide which document is requested, what a form of agents asks, or which piece answers are compared with.
     """

@@ -49,7 +49,7 @@ class PaperView:
 
 
 def drawn_document(document: IssuedDocument, dossier: Dossier, procedure: Procedure) -> bytes:
-    """Return a document in the language of its dossier, whoever reads it, marked with what it is worth today.
+    """Return a document in the language of its dossier, for any reader, marked with what it is worth today.
 
     A document that is revoked, suspended, replaced or expired says so across the page.
     """
