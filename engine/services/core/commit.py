@@ -43,6 +43,7 @@ from engine.services.limits.code_limits import refuse_sms
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
+_TYPST_RELEASE: Final = version("typst")  # read once: an unreadable file of a package may not stop a decision
 _MOST_SERIALS: Final = 100  # a number already given by another series is skipped
 
 
@@ -201,7 +202,7 @@ def _issue(
 def _site(ctx: AppContext) -> PaperSite:
     """Return what this installation prints on its papers. A demonstration prints SPÉCIMEN."""
     page = ctx.settings.short_url.partition("://")[2] or ctx.settings.short_url
-    return PaperSite(f"{page}/v", ctx.settings.short_url, ctx.settings.demo or ctx.settings.specimen, version("typst"))
+    return PaperSite(f"{page}/v", ctx.settings.short_url, ctx.settings.demo or ctx.settings.specimen, _TYPST_RELEASE)
 
 
 def _new_token(output: Output) -> str:
