@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-pytestmark = pytest.mark.slow  # reads all the code
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("all the code")]  # read once
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CODE: Final = [
@@ -42,13 +42,15 @@ def text_of(path: Path) -> str:
     return "\n".join(line.split("#")[0] for line in path.read_text("utf-8").splitlines())
 
 
-def imported() -> Iterator[tuple[str, str]]:
-    for path in CODE:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                yield from ((named(path), alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield named(path), node.module or ""
+@cache
+def imported() -> frozenset[tuple[str, str]]:
+    nodes = ((named(path), node) for path in CODE for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    return frozenset(
+        (path, name)
+        for path, node in nodes
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
+    )
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,15 @@ def text_in(store: Store) -> KeptOf:
     return text
 
 
+def with_past(catalogue: Catalogue, known: Decided) -> Catalogue:
+    """Return the catalogue that contains every published edition. Those that it already contains are not built again."""
+    whole = with_kept(catalogue, known.fingerprints)
+    return whole.with_editions((one for editions in known.kept.values() for one in editions), known.text)
+
+
 def arranged(catalogue: Catalogue, known: Decided, refused: Mapping[str, Report], now: datetime) -> Catalogue:
     """Return the catalogue that serves the published editions and contains every earlier one."""
-    whole = with_kept(catalogue, known.fingerprints)
-    whole = whole.with_editions((one for editions in known.kept.values() for one in editions), known.text)
+    whole = with_past(catalogue, known)
     return whole.standing_as({name: line.standing for name, line in known.lines.items()}, refused, local_day(now))
 
 
@@ -140,6 +145,7 @@ def publish(
     names = {*catalogue.procedures, *catalogue.warnings}
     for _ in range(_TRIES):
         known = decided(store, names)
+        catalogue = with_past(catalogue, known)
         refused: dict[str, Report] = {}
         placed: list[Procedure] = []
         found = candidates(catalogue, known, now)

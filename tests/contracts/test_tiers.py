@@ -56,3 +56,12 @@ def test_each_file_with_something_for_the_night_is_a_part_of_it() -> None:
     }
     assert {*REASONS} == {"mutant", "journey", "screen", "store", "fuzz"}
     assert {*RUNS} == {"nightly", "faults"}
+
+
+@pytest.mark.xdist_group("one worker")
+def test_a_group_is_run_by_one_worker(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist writes the group into the node id. With pytest 9.2 it does not, and each worker builds all anew."""
+    grouped = request.config.getoption("dist", "no") == "loadgroup" or getattr(
+        request.config.option, "loadgroup", False
+    )
+    assert request.node.nodeid.endswith("@one worker") == grouped

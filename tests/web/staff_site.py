@@ -6,22 +6,14 @@ import html
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from engine.language.catalogue import catalogue as books
 from engine.language.catalogue.catalogue import Catalogue
-from engine.language.catalogue.loader import StoredEdition, rebuilt
-from engine.model import Procedure
-from engine.model.directory import Directory
 from engine.records.dossier import Actor, Dossier
-from engine.services.context.app_context import publish_editions
 from engine.services.sign_in.demo_accounts import PASSWORD, open_demo
-from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
@@ -108,25 +100,10 @@ class StaffSite:
         return self.world.kept(dossier)
 
 
-_REBUILT: Final = dict[tuple[str, str, int], tuple[Procedure, Directory]]()
-
-
-def _rebuilt_once(kept: StoredEdition, directory: Directory) -> Procedure:
-    """The shipped procedures are of the past as soon as a desk has other ones, the same for each test."""
-    key = (kept.source, kept.expanded, id(directory))
-    if key not in _REBUILT:
-        _REBUILT[key] = (rebuilt(kept, directory), directory)
-    return _REBUILT[key][0]
-
-
 def open_staff_site(folder: Path, store: Store | None = None, catalogue: Catalogue | None = None) -> StaffSite:
     """Over the shipped procedures, or those of another catalogue."""
-    world = a_world(folder, store or SqliteStore(":memory:"))
+    world = a_world(folder, store, catalogue=catalogue)
     world.office = replace(world.office, wording=load_words())
-    if catalogue is not None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(books, "rebuilt", _rebuilt_once)
-            world.office = publish_editions(replace(world.office, catalogue=catalogue))
     open_demo(world.office)
     app = create_app(Settings(data=folder, demo=False), world.office, world.operator)
     app.config["WTF_CSRF_ENABLED"] = False

@@ -204,7 +204,11 @@ class World:
         self.clock.advance(timedelta(**span))
 
 
-def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None, **gateways: Any) -> World:
+def a_world(
+    folder: Path, store: Store | None = None, ledger: Path | None = None, catalogue: Catalogue | None = None,
+    **gateways: Any,
+) -> World:  # fmt: skip
+    """A world over a catalogue, by default that of the shipped procedures."""
     clock = FixedClock(MONDAY)
     operator = SandboxOperator(ledger, clock, b"shared")
     kept = store or SqliteStore(":memory:")
@@ -217,7 +221,7 @@ def a_world(folder: Path, store: Store | None = None, ledger: Path | None = None
         **gateways,
     }
     office = AppContext(
-        catalogue=shipped(), store=kept, attachments=AttachmentStore(folder / "files", file_keys(folder)), clock=clock,
+        catalogue=catalogue or shipped(), store=kept, attachments=AttachmentStore(folder / "files", file_keys(folder)), clock=clock,
         wording=BareWords(), keys=keys(), settings=AppSettings(), **parts,
     )  # fmt: skip
     return World(publish_editions(office), clock, operator)

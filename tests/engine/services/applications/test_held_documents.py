@@ -17,7 +17,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.services.applications import drafts as intake
 from engine.services.applications.held_documents import worth_of_held
 from engine.services.audit.integrity import fsck
-from engine.services.context.app_context import WrongAnswers, publish_editions
+from engine.services.context.app_context import WrongAnswers
 from renderers.i18n.translations import load_words
 from tests.engine.services.world import World, a_world, pdf
 from tests.makers import compiled, the_shared, whole
@@ -75,10 +75,9 @@ def procedure(text: str, name: str) -> Procedure:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = a_world(tmp_path)
     books = [procedure(CARD, "carte"), procedure(NEEDS, "permis"), procedure(BY_NUMBER, "numero")]
-    office = replace(made.office, catalogue=Catalogue.of(books, the_shared()), wording=load_words(), published=0)
-    made.office = publish_editions(office)
+    made = a_world(tmp_path, catalogue=Catalogue.of(books, the_shared()))
+    made.office = replace(made.office, wording=load_words())
     return made
 
 

@@ -82,10 +82,13 @@ def test_who_passes_through_another_state_keeps_their_place_and_is_told_once_bac
     assert told(world, dossier) == 1
 
 
-def test_fifty_left_on_the_list_by_an_earlier_release_hide_nobody(world: World) -> None:
+def test_a_page_left_on_the_list_by_an_earlier_release_hides_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_list, "PAGE", 4)
     listed = WaitingListEntry("", "depot", "passeport-ordinaire/depot", LOME, world.office.now())
     first = world.booked(to_book(world), "depot")
-    lapsed = [to_book(world, number) for number in range(1, 52)]
+    lapsed = [to_book(world, number) for number in range(1, 6)]
     world.clock.instant = first.bookings["depot"].start
     came = bookings.mark(world.office, world.agent("clerk", "dgdn/guichet"), first.id, "depot", "attended")
     world.wait(days=62)
@@ -100,13 +103,14 @@ def test_fifty_left_on_the_list_by_an_earlier_release_hide_nobody(world: World) 
     assert fsck(world.office) == ()
 
 
-def test_fifty_told_a_moment_ago_hide_nobody(world: World) -> None:
-    waiting = [wait(world, to_book(world, number)) for number in range(52)]
+def test_a_page_told_a_moment_ago_hides_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_list, "PAGE", 4)
+    waiting = [wait(world, to_book(world, number)) for number in range(6)]
     with world.office.store.unit(write=True) as unit:
-        for one in waiting[:50]:
+        for one in waiting[:4]:
             unit.put_waiting(replace(unit.waiting_of(one.id)[0], told_at=world.office.now()))
     free(world, to_book(world, 60))
-    assert [told(world, one) for one in waiting[48:]] == [0, 0, 1, 1]
+    assert [told(world, one) for one in waiting[2:]] == [0, 0, 1, 1]
 
 
 def test_those_who_are_passed_over_hide_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
