@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SLUGS = sorted(path.stem for path in (ROOT / "procedures").glob("*.yaml"))
 ON_A_DESK = ("copie-acte-etat-civil", "e-visa", "permis-de-construire")
-WITH_SCRIPTS = ("carte-de-sejour", "creation-entreprise", "permis-de-conduire")
+WITH_SCRIPTS = ("carte-de-sejour", "creation-entreprise", "duplicata-bac", "permis-de-conduire")
 SMALL, LARGE = {"width": 320, "height": 640}, DESK
 
 
@@ -68,8 +68,7 @@ WAYS = [
 ]
 BY_DAY = [
     Way("copie-acte-etat-civil", False, SMALL),
-    Way(PASSPORT, False, SMALL, keys=True),
-    Way("permis-de-conduire", True, PHONE),
+    Way("duplicata-bac", True, PHONE),
     Way("copie-acte-etat-civil", True, LARGE, keys=True, store="postgresql"),
 ]
 LONG_RUN = [

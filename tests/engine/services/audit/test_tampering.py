@@ -105,6 +105,9 @@ def told_of(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[t
     return [row for row in rows if not (table == "pay_event" and _is_untold(table, names, row))]
 
 
+@pytest.mark.parametrize(
+    "owned", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))], indirect=True, scope="module"
+)
 @pytest.mark.parametrize("cell", ["[", "[]", "1"])
 @pytest.mark.parametrize("table", TRIED)
 def test_a_cell_that_cannot_be_read_hides_nothing_else(owned: tuple[World, Tamperer], table: str, cell: str) -> None:
