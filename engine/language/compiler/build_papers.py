@@ -139,9 +139,10 @@ class _Papers:
         )
 
     def texts(self, path: Path) -> Iterator[PaperText]:
-        """Yield one text, or each text of a list."""
+        """Yield one text, or each text of a list, as it stands or as `{text: …}`."""
         places = [(*path, at) for at, _ in enumerate(self.build.items(path))] or [path]
-        yield from (found for one in places if (found := self.text(one)) is not None)
+        inner = ((*one, "text") if "text" in self.build.entries(one) else one for one in places)
+        yield from (found for one in inner if (found := self.text(one)) is not None)
 
     def clauses(self, path: Path) -> Iterator[PaperClause]:
         """Yield the clauses of a zone: a text, or a list of texts and of `{when, text, table}`."""

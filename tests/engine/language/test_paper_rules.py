@@ -51,6 +51,17 @@ def test_a_validity_is_compared_with_the_lapse(valid: str, longer: bool) -> None
     assert codes("bad/C566_valid_after_the_permit_lapses.yaml", ("3 years", valid)) == ["C566"] * longer
 
 
+def test_a_mention_is_printed_as_it_stands_or_by_language() -> None:
+    file = "good/paper-in-full.yaml"
+    for written in ("[Gardez ce document.]", "[{text: Gardez ce document.}]", "[{text: {fr: Gardez ce document.}}]"):
+        text = (TESTS / file).read_text("utf-8").replace("[Gardez ce document.]", written)
+        procedure, _ = build_procedure(read_source(text, "exemple.yaml"), the_shared())
+        assert procedure is not None
+        paper = procedure.outputs["decision"].paper
+        assert paper is not None
+        assert [str(one.text) for one in paper.mentions.holder] == ["Gardez ce document."], written
+
+
 def test_who_issues_is_said_once() -> None:
     file = "bad/C563_signed_by_another.yaml"
     assert codes(file) == ["C563"]
