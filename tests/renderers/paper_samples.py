@@ -350,6 +350,51 @@ ENGLISH = _paper(
     seal={"around": "Togo", "middle": ""},
 )  # fmt: skip
 
+ENGLISH_TOO = {
+    "lang": "en",
+    "prevails": [
+        "Courtesy translation; the French text prevails.",
+        "Traduction de courtoisie\u00a0; le texte français fait foi.",
+    ],
+}
+
+VISA = _paper(
+    "certificate", "attest", "documentation", number="DGDN-2026-00078", day="Lomé, le 23~novembre 2026", title="Visa électronique",
+    holder="LEE Anna", specimen=True,
+    particulars={"title": "Titulaire", "rows": [["Nom", "LEE"], ["Prénoms", "Anna"], ["Date de naissance", "1ᵉʳ~mai 1990"], ["Passeport", "EB100001"]]},
+    operative=["**Autorise Anna LEE**, passeport n°~EB100001, **à entrer au Togo une fois, du 10~décembre 2026 au 9~janvier 2027**."],
+    validity=["Valable jusqu’au 9~janvier 2027"],
+    mentions={"holder": ["Ce visa ne dispense pas du contrôle à la frontière."]},
+    signatures=[_signature("Le chef des visas", "Kossi ATTIOGBÉ")],
+    seal={"around": "Documentation nationale", "middle": "DGDN"},
+    courtesy=[{
+        **ENGLISH_TOO, "title": "Electronic visa",
+        "particulars": {"title": "Holder", "rows": [["Surname", "LEE"], ["Given names", "Anna"], ["Date of birth", "1~May 1990"], ["Passport", "EB100001"]]},
+        "operative": ["**Authorises Anna LEE**, passport no. EB100001, **to enter Togo once, from 10~December 2026 to 9~January 2027**."],
+        "validity": ["Valid until 9~January 2027"],
+        "mentions": {"holder": ["This visa does not replace the border check."]},
+    }],
+)  # fmt: skip
+
+# The table has four columns, so its translation stands below it.
+RECORD = {
+    **BULLETIN,
+    "courtesy": [{
+        **ENGLISH_TOO, "title": "Criminal record certificate", "table": {"head": ["Date", "Court", "Offence", "Sentence"], "empty": "NONE"},
+        "operative": ["The chief registrar, having searched the national register, certifies that the entries are as follows:"],
+        "remedies": {"title": "Remedies", "rows": ["Appeal to the registrar, within two months."]},
+    }],
+}  # fmt: skip
+
+# The act fills its page, so its translation stands on the next one.
+ACT = {
+    **PERMIT,
+    "courtesy": [{
+        **ENGLISH_TOO, "title": "Order", "subtitle": "on a building permit", "decides": "ORDERS:",
+        "articles": [[f"Article {number}", f"Translation of article {number}."] for number in range(1, 8)],
+    }],
+}  # fmt: skip
+
 BARE = {
     **_paper("certificate", "attest", "commune", title="Attestation"),
     "heading": {},
@@ -361,6 +406,6 @@ BARE = {
 SAMPLES: dict[str, Paper] = {
     "bulletin": BULLETIN, "nationality": NATIONALITY, "extract": EXTRACT, "permit": PERMIT, "contract": CONTRACT,
     "letter": LETTER, "card": CARD, "residence": RESIDENCE, "receipt": RECEIPT, "quote": QUOTE, "form": FORM,
-    "english": ENGLISH, "bare": BARE, "twelve": TWELVE,
+    "english": ENGLISH, "visa": VISA, "record": RECORD, "bare": BARE, "twelve": TWELVE,
 }  # fmt: skip
-LONG: dict[str, Paper] = {"twenty": TWENTY, "long_form": LONG_FORM}
+LONG: dict[str, Paper] = {"twenty": TWENTY, "long_form": LONG_FORM, "translated": ACT}
