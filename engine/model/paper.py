@@ -86,6 +86,7 @@ class OutputPaper:
 
     Exactly one entry of `operative` holds on each path. `reason_of` are acts whose reason is printed, empty for
     the act that led to the present state. `remedies` are ids of appeals, None for the default of the kind.
+    `courtesy` are the languages of its translations: the paper is then in the first language of the procedure.
     """
 
     subtitle: PaperText | None = None
@@ -103,6 +104,7 @@ class OutputPaper:
     sealed: bool = False  # issued by no person: a rule of the procedure issues it
     accepted_by: str | None = None
     place: Text | None = None
+    courtesy: tuple[str, ...] = ()
     verify_shows: tuple[str, ...] | None = None
 
     def clauses(self) -> Iterator[PaperClause]:

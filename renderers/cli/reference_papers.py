@@ -46,4 +46,6 @@ def _row(reader: PaperReader, one: Output) -> str:
     signed = reader.role(one.signed_by) if one.signed_by else "the seal"
     sources = "<br>".join(said.replace("|", "\\|") for said in reader.sources(one)) or "none"
     title = reader.t(one.title).replace("|", "\\|")
-    return f"| `{one.id}` {title} | {reader.say(f'kind_{one.kind}').lower()} | {signed} | {sources} |"
+    said = reader.courtesy(one.paper) if one.paper is not None else ()
+    kind = ", ".join(words[0].lower() + words[1:] for words in (reader.say(f"kind_{one.kind}"), *said))
+    return f"| `{one.id}` {title} | {kind} | {signed} | {sources} |"

@@ -14,7 +14,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_days, counts_days
 from engine.domain.documents.content import content_of
 from engine.domain.documents.paper_words import NameOf
-from engine.domain.documents.papers import NO_SITE, PaperOrder, PaperSite, paper_of
+from engine.domain.documents.papers import NO_SITE, PaperOrder, PaperSite, languages_of, paper_of
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import evaluate_answers
@@ -86,17 +86,16 @@ def prepare_document(
     output = procedure.outputs[order.output]
     evaluated = evaluate_answers(procedure, dossier, local_day(now), directory)
     if output.paper is not None:
-        until, speech = (
-            _valid_until(output, _inside(scope, output, order.row), now, directory),
-            Speech(wording, dossier.language),
-        )
+        until = _valid_until(output, _inside(scope, output, order.row), now, directory)
+        spoken = languages_of(procedure, output, dossier)
+        reader = dossier.language if dossier.language in spoken else spoken[0]
         ordered = PaperOrder(output, order.row, number, code, token, now, until, actor, name_of, site)
         signed = actor.kind == "agent" and not output.paper.sealed
         return IssuedDocument(
-            id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,
+            id=code, output=output.id, title=output.title.in_(reader), number=number, issued_at=now,
             valid_until=until, code=code, token=token, content=(), holder=dossier.label,
             signed_by=actor.name if signed else None, jws="", row=order.row,
-            paper=paper_of(evaluated, dossier, output.paper, ordered, speech),
+            paper=paper_of(evaluated, dossier, output.paper, ordered, wording),
         )  # fmt: skip
     return IssuedDocument(
         id=code, output=output.id, title=output.title.in_(dossier.language), number=number, issued_at=now,

@@ -13,13 +13,14 @@ from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.values import Plain, Text, group_number
+from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import ContentLine, answers_of, to_bring
 from engine.domain.documents.paper_tokens import token_address
 from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, typographic
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers
-from engine.model import Appeal, Output
+from engine.model import Appeal, Output, Procedure
 from engine.model.directory import Agency, Office
 from engine.model.paper import OutputPaper, PaperClause, PaperTable
 from engine.model.roles import role_key
@@ -34,6 +35,10 @@ _UNTOUCHED: Final = frozenset(
     {"template", "lang", "kind", "typst", "number", "issued", "code", "url", "address", "emblem"}
 )
 _REFUSING: Final = ("letter", "decision", "permit")
+_TRANSLATED: Final = (
+    "title", "subtitle", "object", "issuer", "basis", "considering", "decides", "particulars", "operative", "table",
+    "articles", "lines", "declared", "validity", "mentions", "remedies",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,37 @@ class PaperOrder:
     site: PaperSite
 
 
+def languages_of(procedure: Procedure, output: Output, dossier: Dossier) -> tuple[str, ...]:
+    """Return the language of a document, then those of its courtesy translations.
+
+    A translated document is in the first language of its procedure, others in that of the applicant. A letter has
+    only the translation that its applicant reads.
+    """
+    others = output.paper.courtesy if output.paper is not None else ()
+    if not others:
+        return (dossier.language,)
+    read = (dossier.language,) if output.kind == "letter" else others
+    return (procedure.identity.languages[0], *(one for one in others if one in read))
+
+
 def paper_of(
-    evaluated: EvaluatedAnswers, dossier: Dossier, written: OutputPaper, order: PaperOrder, speech: Speech
+    evaluated: EvaluatedAnswers, dossier: Dossier, written: OutputPaper, order: PaperOrder, wording: Wording
 ) -> dict[str, Plain]:
     """Return the paper of an ordered document as plain data, without empty zones."""
-    made = _Composer(evaluated, dossier, written, order, speech).zones()
-    return {
-        name: _printed(name, zone, speech.language) for name, zone in made.items() if zone not in ("", [], {}, None)
-    }
+    first, *others = languages_of(evaluated.procedure, order.output, dossier)
+
+    def in_language(language: str) -> dict[str, Plain]:
+        zones = _Composer(evaluated, dossier, written, order, Speech(wording, language)).zones()
+        filled = {name: zone for name, zone in zones.items() if zone not in ("", [], {}, None)}
+        return {name: _printed(name, zone, language) for name, zone in filled.items()}
+
+    def translation(language: str) -> dict[str, Plain]:
+        whole, key = in_language(language), f"paper.courtesy.{first}"
+        prevails: list[Plain] = [typographic(wording.say(key, one, {}), one) for one in (language, first)]
+        return {"lang": language, "prevails": prevails, **{name: whole[name] for name in _TRANSLATED if name in whole}}
+
+    courtesy: list[Plain] = [translation(one) for one in others]
+    return {**in_language(first), "courtesy": courtesy} if courtesy else in_language(first)
 
 
 def _printed(name: str, zone: Plain, language: str) -> Plain:

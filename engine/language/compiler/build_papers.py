@@ -16,7 +16,7 @@ from engine.model.types import TRUE, YES_NO
 
 PAPER_KEYS: Final = (
     "subtitle", "cites", "issuer", "preamble", "particulars", "operative", "articles", "lines_of", "declared",
-    "mentions", "reason_of", "remedies", "sealed_by", "accepted_by", "place",
+    "mentions", "reason_of", "remedies", "sealed_by", "accepted_by", "place", "courtesy",
 )  # fmt: skip
 SYSTEM_WORDS: Final = frozenset(
     {
@@ -75,6 +75,7 @@ class _Papers:
             sealed=build.at((*path, "sealed_by")) is not None,
             accepted_by=build.role((*path, "accepted_by")),
             place=build.text((*path, "place")),
+            courtesy=build.ids((*path, "courtesy")),
             verify_shows=self.shown((*path, "verify")),
         )
 

@@ -1,4 +1,4 @@
-"""The rules of official documents (`docs/language.md` §17, C560 to C567): laws cited, words, signatures, refusals.
+"""The rules of official documents (`docs/language.md` §17, C560 to C568): laws cited, words, signatures, refusals.
 
 Proof P13 looks at where the printed values come from, and P17 at the variants of an operative text.
 """
@@ -131,6 +131,18 @@ def document_that_states_nothing(procedure: Procedure, directory: Directory) -> 
         )
         if output.kind != "form" and not stated:
             yield problem("C567", output.where, at=output.id, name=output.id)
+
+
+@rule("C568")
+def courtesy_in_a_wrong_language(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C568 for each courtesy translation of a form, into the language of the document, or into an unknown one."""
+    first, *others = procedure.identity.languages
+    for output in procedure.outputs.values():
+        for language in output.paper.courtesy if output.paper is not None else ():
+            fault = "first" if language == first else "" if language in others else "unknown"
+            if fault or output.kind == "form":
+                facts = {"fault": "form" if output.kind == "form" else fault, "language": language}
+                yield problem("C568", output.where, at=output.id, name=output.id, others=tuple(others), **facts)
 
 
 # -- signatures --------------------------------------------------------------------------------------------------------

@@ -51,6 +51,24 @@ def test_a_validity_is_compared_with_the_lapse(valid: str, longer: bool) -> None
     assert codes("bad/C566_valid_after_the_permit_lapses.yaml", ("3 years", valid)) == ["C566"] * longer
 
 
+@pytest.mark.parametrize(("languages", "courtesy", "faults"), [
+    ("fr, en", "[en]", []), ("fr, en, ee", "[en, ee]", []), ("fr, en", "[]", []), ("en, fr", "[fr]", []),
+    ("fr, en", "[fr]", ["first"]), ("en, fr", "[en]", ["first"]), ("fr, en", "[ee]", ["unknown"]), ("fr, en", "[en, ee]", ["unknown"]),
+])  # fmt: skip
+def test_a_translation_is_into_another_language_of_the_procedure(
+    languages: str, courtesy: str, faults: list[str]
+) -> None:
+    text = (TESTS / "good/paper-courtesy.yaml").read_text("utf-8")
+    text = text.replace("languages: [fr, en]", f"languages: [{languages}]").replace(
+        "courtesy: [en]", f"courtesy: {courtesy}"
+    )
+    procedure, problems = build_procedure(read_source(text, "exemple.yaml"), the_shared())
+    assert procedure is not None, problems
+    found = [one for one in lint(procedure, the_shared().directory) if one.code == "C568"]
+    assert [one.facts["fault"] for one in found] == faults
+    assert all(one.facts["others"] == tuple(languages.split(", "))[1:] for one in found)
+
+
 def test_a_mention_is_printed_as_it_stands_or_by_language() -> None:
     file = "good/paper-in-full.yaml"
     for written in ("[Gardez ce document.]", "[{text: Gardez ce document.}]", "[{text: {fr: Gardez ce document.}}]"):
