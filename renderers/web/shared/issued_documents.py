@@ -39,13 +39,19 @@ class PaperZone:
 
 @dataclass(frozen=True, slots=True)
 class PaperView:
-    """A paper on a page, in its own language."""
+    """A paper or one of its translations on a page, in its own language. `note`: what a translation says of itself."""
 
     language: str
     title: str
     subtitle: str
     specimen: bool
     zones: tuple[PaperZone, ...]
+    note: str = ""
+    translations: tuple[PaperView, ...] = ()
+
+    def first_in(self, language: str) -> tuple[PaperView, ...]:
+        """Return the paper and its translations, first those in the language of a reader."""
+        return tuple(sorted((self, *self.translations), key=lambda one: one.language != language))
 
 
 def drawn_document(document: IssuedDocument, dossier: Dossier, procedure: Procedure) -> bytes:
@@ -69,6 +75,7 @@ def paper_view(paper: Mapping[str, Plain], wording: Wording) -> PaperView:
     return PaperView(
         _text(paper.get("lang")) or REFERENCE, _text(paper.get("title")), _text(paper.get("subtitle")),
         bool(paper.get("specimen")), tuple(one for one in _zones(paper, wording) if one != PaperZone(one.title)),
+        next(iter(_words(paper.get("prevails"))), ""), tuple(paper_view(_zone(one), wording) for one in _list(paper.get("courtesy"))),
     )  # fmt: skip
 
 

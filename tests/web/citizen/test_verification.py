@@ -233,6 +233,40 @@ def all_of(view: PaperView) -> Iterator[str]:
         yield from (cell for row in zone.rows for cell in row)
 
 
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_page_shows_each_translation_of_the_paper_first_what_its_reader_speaks(
+    site: StaffSite, language: str
+) -> None:
+    dossier, document = issued(site)
+    courtesy: Plain = {
+        "lang": "en",
+        "title": "Record",
+        "prevails": ["The French text prevails."],
+        "operative": ["No **entry**."],
+    }
+    paper = {**(document.paper or {}), "courtesy": [courtesy]}
+    translated = replace(document, id="000000000042", code="000000000042", number="N-2", token="A" * 26, paper=paper)
+    procedure = site.world.office.catalogue.procedures[B3]
+    claims = document_claims(translated, procedure, procedure.identity.agency)
+    with site.world.office.store.unit(write=True) as unit:
+        unit.add_document(dossier.id, replace(translated, jws=site.world.office.keys.sign(claims)))
+    page = site.stranger().get(f"/V/{translated.token}?lang={language}").get_data(as_text=True)
+    words = plain(page)
+    own, other = words.index("certifie que"), words.index("The French text prevails. No entry.")
+    assert (own < other) is (language == "fr")
+    assert [page.count(f'<section lang="{one}">') for one in ("fr", "en")] == [1, 1]
+
+
+def test_a_translation_shows_no_particular_that_the_paper_hides() -> None:
+    paper: dict[str, Plain] = {
+        "lang": "fr", "particulars": {"rows": [["Nom", "AMEGAN"]]},
+        "courtesy": [{"lang": "en", "particulars": {"rows": [["Surname", "AMEGAN"]]}, "declared": {"rows": [["Use", "AMEGAN"]]}}],
+    }  # fmt: skip
+    view = paper_view(paper, the_words())
+    assert [one.language for one in view.translations] == ["en"]
+    assert "AMEGAN" not in " ".join(text for one in view.first_in("fr") for text in all_of(one))
+
+
 class TestWhatItIsWorth:
     @pytest.mark.parametrize(
         ("status", "state"),
