@@ -44,6 +44,12 @@ class Reader:
         where = self.me.page.url.removeprefix(self.me.url)
         self.french += [f"{where}: {words}" for words in french_in(self.me.page.content())]
 
+    def issued(self, path: str) -> str:
+        """A document issued to them: in French, with its translation."""
+        said = pdf_text(self.me, path)
+        assert "Courtesy translation; the French text prevails." in said
+        return said
+
     def pdf(self, path: str) -> str:
         said = pdf_text(self.me, path)
         self.french += [f"{path}: {line}" for line in said.splitlines() if FRENCH.search(line)]
@@ -215,9 +221,10 @@ def collect(reader: Reader, portal: Portal, number: str) -> None:
     reader.go(f"/dossiers/{number}")
     assert me.sees("Granted: 3 of 4.")
     for link in me.page.locator('main a[href$=".pdf"]').all():
-        reader.pdf(link.get_attribute("href") or "")
+        path = link.get_attribute("href") or ""
+        (reader.issued if "/documents/" in path else reader.pdf)(path)
     visa = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
-    assert "Valid until" in reader.pdf(visa)
+    assert "Valid until" in reader.issued(visa)
     dossier = portal.dossier(number)
     assert portal.clock.now() - dossier.created_at < timedelta(days=1)
     code = next(iter(dossier.documents)).code
