@@ -82,12 +82,6 @@ class PaperReader(ProcedureReader):
         if paper.verify_shows is not None:
             yield self.say("paper_verify_shows", fields=self._joined(map(self.printed, paper.verify_shows)))
 
-    def courtesy(self, paper: OutputPaper) -> Iterator[str]:
-        """Yield one sentence that names the languages of the courtesy translations, if any."""
-        if paper.courtesy:
-            spoken = ", ".join(self.say(f"language_{one}") for one in paper.courtesy)
-            yield self.say("paper_courtesy", languages=spoken)
-
     def _appeal_label(self, name: str) -> str:
         agency = self.directory.agencies.get(self.definition.identity.agency)
         appeal = self.definition.identity.appeals.get(name) or (agency.appeals.get(name) if agency else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.core.values import Span, Text
@@ -10,6 +10,7 @@ from engine.language.expressions.compiler import either, negate, own_part, tree
 from engine.language.expressions.nodes import Lookup, walk
 from engine.model import APPLICANT, SYSTEM, Procedure, Transition
 from engine.model.directory import Directory
+from engine.model.paper import OutputPaper
 from engine.model.roles import role_key
 from engine.model.types import FALSE, Expression
 from renderers.definition.expressions import ExpressionWriter
@@ -185,6 +186,12 @@ class DefinitionReader:
     def span(self, span: Span) -> str:
         """Return a length of time in words, `20 jours ouvrés`."""
         return span_text(self.words, span, self.language)
+
+    def courtesy(self, paper: OutputPaper) -> Iterator[str]:
+        """Yield one sentence that names the languages of the courtesy translations, if any."""
+        if paper.courtesy:
+            spoken = ", ".join(self.say(f"language_{one}") for one in paper.courtesy)
+            yield self.say("paper_courtesy", languages=spoken)
 
     def when(self, key: str, expression: Expression) -> str:
         """Return a sentence with a condition, empty if the condition is always true."""

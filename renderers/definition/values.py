@@ -97,7 +97,8 @@ class ChangeValues:
             case Template():
                 return quoted(self.reader.t(value.text), self.language)
             case OutputPaper():
-                return "; ".join(quoted(self.reader.t(one.text), self.language) for one in value.texts())
+                texts = (quoted(self.reader.t(one.text), self.language) for one in value.texts())
+                return "; ".join((*texts, *self.reader.courtesy(value)))
             case TransitionTarget():
                 return self._transition(value)
             case Cut():

@@ -90,6 +90,14 @@ def test_a_rise_is_never_safe_and_says_who_pays_it() -> None:
         assert any(note.startswith(who) and ("18" in note) for note in line.notes), line.notes
 
 
+def test_a_courtesy_translation_is_named_where_it_is_added() -> None:
+    text = (PROCEDURES.parent / "tests" / "good" / "paper-courtesy.yaml").read_text("utf-8")
+    added = "    courtesy: [en]\n"
+    before, after = (compiled(one, "essai.yaml") for one in (text.replace(added, ""), text))
+    said = render_changes(Comparison.of(before, after, the_directory()), the_words(), language="en", sides=SIDES)
+    assert said.count("With a courtesy translation: English") == 1
+
+
 def test_the_decimals_of_a_table_are_in_the_notation_of_the_language() -> None:
     table = "tables:\n  taux: {gives: decimal, by: [{from: integer}], rows: {0: 12.5, 100: RATE}}\n"
     before, after = (
