@@ -75,9 +75,15 @@ class PaperClause:
 class Mentions:
     """What the document says to its holder, to the person who receives it, and who gets a copy."""
 
-    holder: tuple[PaperText, ...] = ()
+    holder: tuple[PaperClause, ...] = ()
     receiver: PaperText | None = None
-    copies_to: tuple[PaperText, ...] = ()
+    copies_to: tuple[PaperClause, ...] = ()
+
+    def texts(self) -> Iterator[PaperText]:
+        """Yield every text, whether its condition holds or not."""
+        yield from (one.text for one in self.holder)
+        yield from (one for one in (self.receiver,) if one is not None)
+        yield from (one.text for one in self.copies_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,7 @@ class OutputPaper:
         """Yield every text with placeholders, in the order of the zones."""
         yield from (one for one in (self.subtitle, self.issuer) if one is not None)
         yield from (clause.text for clause in self.clauses())
-        yield from self.mentions.holder
-        yield from (one for one in (self.mentions.receiver,) if one is not None)
-        yield from self.mentions.copies_to
+        yield from self.mentions.texts()
 
     def every_text(self) -> Iterator[Text]:
         """Yield all that is printed in the words of the file: the texts, labels of particulars, empty tables, place."""

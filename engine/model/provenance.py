@@ -101,8 +101,7 @@ def _printed(procedure: Procedure, paper: OutputPaper) -> Iterator[tuple[Zone, s
     if paper.lines_of is not None:
         yield "lines", paper.lines_of
     yield from (("declared", name) for name in paper.declared)
-    said = (*paper.mentions.holder, paper.mentions.receiver, *paper.mentions.copies_to)
-    yield from _in_texts("mentions", *said)
+    yield from _in_texts("mentions", *paper.mentions.texts())
 
 
 def _zones_of_clauses(paper: OutputPaper) -> Iterator[tuple[Zone, tuple[PaperClause, ...]]]:

@@ -65,10 +65,10 @@ class PaperReader(ProcedureReader):
 
     def _foot(self, paper: OutputPaper) -> Iterator[str]:
         mentions = paper.mentions
-        yield from (self.say("paper_holder", text=self.paper_text(one)) for one in mentions.holder)
+        yield from self._clauses("paper_holder", mentions.holder)
         if mentions.receiver is not None:
             yield self.say("paper_receiver", text=self.paper_text(mentions.receiver))
-        yield from (self.say("paper_copies", text=self.paper_text(one)) for one in mentions.copies_to)
+        yield from self._clauses("paper_copies", mentions.copies_to)
         if paper.reason_of:
             yield self.say("paper_reason", acts=self._joined(map(self._act, paper.reason_of)))
         if paper.remedies is not None:

@@ -346,9 +346,9 @@ class _Composer:
     def mentions(self) -> dict[str, Plain]:
         """Return what the document says to its holder and its receiver, and who gets a copy."""
         said = self.written.mentions
-        copies = [self.filled.fill(one) for one in said.copies_to]
+        copies = [self.filled.fill(one.text) for one in said.copies_to if self.holds(one)]
         found: dict[str, Plain] = {
-            "holder": [self.filled.fill(one) for one in said.holder],
+            "holder": [self.filled.fill(one.text) for one in said.holder if self.holds(one)],
             "receiver": self.filled.fill(said.receiver) if said.receiver else "",
             "copies": [self.phrase("copies"), *copies] if copies else [],
         }

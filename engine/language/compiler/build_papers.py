@@ -134,16 +134,10 @@ class _Papers:
     def mentions(self, path: Path) -> Mentions:
         """Return what the document says to its holder and to the person who receives it."""
         return Mentions(
-            tuple(self.texts((*path, "holder"))),
+            tuple(self.clauses((*path, "holder"))),
             self.text((*path, "receiver")),
-            tuple(self.texts((*path, "copies_to"))),
+            tuple(self.clauses((*path, "copies_to"))),
         )
-
-    def texts(self, path: Path) -> Iterator[PaperText]:
-        """Yield one text, or each text of a list, as it stands or as `{text: …}`."""
-        places = [(*path, at) for at, _ in enumerate(self.build.items(path))] or [path]
-        inner = ((*one, "text") if "text" in self.build.entries(one) else one for one in places)
-        yield from (found for one in inner if (found := self.text(one)) is not None)
 
     def clauses(self, path: Path) -> Iterator[PaperClause]:
         """Yield the clauses of a zone: a text, or a list of texts and of `{when, text, table}`."""

@@ -81,9 +81,7 @@ def law_in_free_text(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 def _said(paper: OutputPaper) -> Iterator[PaperText]:
     yield from (clause.text for clause in paper.clauses())
-    yield from paper.mentions.holder
-    yield from (one for one in (paper.mentions.receiver,) if one is not None)
-    yield from paper.mentions.copies_to
+    yield from paper.mentions.texts()
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -69,17 +69,6 @@ def test_a_translation_is_into_another_language_of_the_procedure(
     assert all(one.facts["others"] == tuple(languages.split(", "))[1:] for one in found)
 
 
-def test_a_mention_is_printed_as_it_stands_or_by_language() -> None:
-    file = "good/paper-in-full.yaml"
-    for written in ("[Gardez ce document.]", "[{text: Gardez ce document.}]", "[{text: {fr: Gardez ce document.}}]"):
-        text = (TESTS / file).read_text("utf-8").replace("[Gardez ce document.]", written)
-        procedure, _ = build_procedure(read_source(text, "exemple.yaml"), the_shared())
-        assert procedure is not None
-        paper = procedure.outputs["decision"].paper
-        assert paper is not None
-        assert [str(one.text) for one in paper.mentions.holder] == ["Gardez ce document."], written
-
-
 def test_who_issues_is_said_once() -> None:
     file = "bad/C563_signed_by_another.yaml"
     assert codes(file) == ["C563"]

@@ -6,16 +6,18 @@ import re
 from collections import defaultdict
 from functools import cache
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
 from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.fields.scope import evaluate_answers
+from engine.language.catalogue.check import check_definition
 from engine.model import Output
 from engine.model.paper import placeholders_of
 from tests.engine.domain.documents.story_papers import StoryPaper, papers_of, shipped
-from tests.makers import the_words
+from tests.makers import the_shared, the_words
 
 CERTIFYING = ("certificate", "decision", "extract", "card", "quote", "contract", "receipt")
 PROCEDURES = sorted(shipped().procedures)
@@ -123,3 +125,16 @@ def test_the_criminal_record_says_nothing_or_lists_every_conviction() -> None:
         [words.replace("\u00a0", " ") for words in row]
         for row in said["condamnations"]["table"]["rows"]  # type: ignore[index,call-overload]
     ]
+
+
+@pytest.mark.parametrize(("written", "printed"), [
+    ("[Gardez ce document.]", True), ("[{text: Gardez ce document.}]", True), ("[{text: {fr: Gardez ce document.}}]", True),
+    ("[{when: surface == 40, text: Gardez ce document.}]", True), ("[{when: surface > 500, text: Gardez ce document.}]", False),
+])  # fmt: skip
+def test_a_mention_is_printed_where_its_condition_holds(written: str, printed: bool) -> None:
+    text = (Path(__file__).resolve().parents[3] / "good" / "paper-in-full.yaml").read_text("utf-8")
+    text = text.replace("[Gardez ce document.]", written)
+    procedure = check_definition(text.encode(), "paper-in-full.yaml", the_shared()).procedure
+    assert procedure is not None
+    made = {one.document.output: one.document.paper or {} for one in papers_of(procedure, shipped(), the_words())}
+    assert ("Gardez ce document." in texts(made["decision"]["mentions"])) is printed
