@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Route
 from werkzeug.test import TestResponse
 
+from engine.storage.files.resumable_uploads import Arrivals
 from tests.web.client import ANSWERS, PortalClient, a_portal_client, another, picture
 from tests.web.live_site import listening
 from tests.web.portal import photograph
@@ -46,6 +47,17 @@ def test_a_file_in_pieces_is_the_file(known: PortalClient) -> None:
     once = known.page.text.count("Document reçu à")
     known.send(papers, **{"arrived:carte": f"{key}/carte.jpg", "send": "carte"})
     assert known.follow().text.count("Document reçu à") == once
+
+
+def test_a_file_that_many_questions_name_is_read_once(known: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five hundred names of one upload would be five hundred times its bytes in memory."""
+    number, papers = at_the_papers(known)
+    key, read = hashlib.sha256(b"x" * 900).hexdigest(), list[str]()
+    post(known, papers, f"/dossiers/{number}/envois/{key}.json?at=0", b"x" * 900)
+    whole = Arrivals.whole
+    monkeypatch.setattr(Arrivals, "whole", lambda own, *named: read.append(named[1]) or whole(own, *named))
+    known.send(papers, **{f"arrived:a{at}": f"{key}/a.jpg" for at in range(450)}, send="carte")
+    assert read == [key]
 
 
 def test_what_never_arrived_is_no_file(known: PortalClient) -> None:
