@@ -347,16 +347,16 @@ def receive_piece(
     dossier = _of(ctx, actor, dossier_id)
     ctx.attachments.reserve.check(len(data), unproven=actor.unproven)
     if actor.kind == "applicant" and not actor.unproven:
-        count_piece(ctx, actor.owns, len(data), client, browser)
+        count_piece(ctx, dossier, len(data), client, browser)
     arriving = ctx.attachments.arriving
-    if actor.unproven and at <= (there := arriving.received(dossier, key)):
-        count_pieces_in(ctx, dossier, key, max(there, min(at + len(data), LARGEST)), client)
-    return arriving.add(dossier, key, at, data)
+    if actor.unproven and at <= (there := arriving.received(dossier.id, key)):
+        count_pieces_in(ctx, dossier.id, key, max(there, min(at + len(data), LARGEST)), client)
+    return arriving.add(dossier.id, key, at, data)
 
 
 def received(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> int:
     """Return how many bytes of a file were received. Raises `NotFound`, Refused."""
-    return ctx.attachments.arriving.received(_of(ctx, actor, dossier_id), key)
+    return ctx.attachments.arriving.received(_of(ctx, actor, dossier_id).id, key)
 
 
 def arrived(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> bytes | None:
@@ -364,9 +364,9 @@ def arrived(ctx: AppContext, actor: Actor, dossier_id: str, key: str) -> bytes |
 
     It stays for a while, in case the answer was lost and is asked for again.
     """
-    return ctx.attachments.arriving.whole(_of(ctx, actor, dossier_id), key)
+    return ctx.attachments.arriving.whole(_of(ctx, actor, dossier_id).id, key)
 
 
-def _of(ctx: AppContext, actor: Actor, dossier_id: str) -> str:
+def _of(ctx: AppContext, actor: Actor, dossier_id: str) -> Dossier:
     with ctx.store.unit() as unit:
-        return own(unit, ctx, actor, dossier_id, filling=True).id
+        return own(unit, ctx, actor, dossier_id, filling=True)

@@ -219,7 +219,10 @@ def book_slot(
             raise Refused(refusal("slot_closed", why="office", office=office_id))
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
         _check_share(unit, moment, dossier, appointment_id)
-        if actor.kind == "applicant" and (closed := too_many(unit, now, *_limits(unit, dossier, client))) is not None:
+        if (
+            actor.kind == "applicant"
+            and (closed := too_many(unit, now, *_limits(unit, dossier, appointment_id, client))) is not None
+        ):
             raise Refused(closed)
         return carry_out(ctx, unit, dossier, decision, actor)
 
@@ -242,19 +245,24 @@ def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str)
         raise Refused(refusal("seats_many", maximum=SEATS_AHEAD))
 
 
-def _limits(unit: Unit, dossier: Dossier, client: str) -> tuple[Limit, ...]:
+def _limits(unit: Unit, dossier: Dossier, appointment: str, client: str) -> tuple[Limit, ...]:
     """Return the limits on bookings by applicants. An account without a telephone costs nothing, so those of one
     address share a limit: they could take all the seats of an office before a fee is due."""
-    own = Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1))
+    own, booking = Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1)), dossier.bookings.get(appointment)
+    if booking is not None and (booking.status == "booked" or booking.lost):  # moved, or replaced: its seat was counted
+        return (own,)
     return own, *_of_address(unit, dossier, client, "booked", BOOKED_PER_ADDRESS)
 
 
 def _of_address(unit: Unit, dossier: Dossier, client: str, what: str, most: int) -> tuple[Limit, ...]:
-    """Return the limit that accounts without a telephone behind one address share, none for the others."""
+    """Return the limit that accounts without a telephone behind one address share, none for the others.
+
+    Who acts by telephone for a child or a company has this limit alone: nobody at the same address uses it up.
+    """
     account = unit.account(dossier.owner)
     if not client or account is None or has_telephone(account):
         return ()
-    return (Limit(f"{what}@{client}", most, timedelta(hours=1)),)
+    return (Limit(f"{what}@{dossier.contact_phone or client}", most, timedelta(hours=1)),)
 
 
 def _placed(

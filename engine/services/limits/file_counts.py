@@ -41,30 +41,33 @@ def count_file(ctx: AppContext, dossier: Dossier, size: int, client: str = "", b
     """
     with ctx.store.unit(write=True) as unit:
         closed = too_many(unit, ctx.now(), _files(dossier))
-        closed = closed or _too_many_bytes(ctx, unit, "bytes", dossier.owner, size, client, browser)
+        closed = closed or _too_many_bytes(ctx, unit, "bytes", dossier, size, client, browser)
     if closed is not None:
         raise Refused(closed)
 
 
-def count_piece(ctx: AppContext, owner: str, size: int, client: str = "", browser: str = "") -> None:
+def count_piece(ctx: AppContext, dossier: Dossier, size: int, client: str = "", browser: str = "") -> None:
     """Count a piece of a file of an applicant, whether the file is ever complete or not.
 
     Raises Refused("too_many_tries").
     """
     with ctx.store.unit(write=True) as unit:
-        closed = _too_many_bytes(ctx, unit, "pieces", owner, size, client, browser)
+        closed = _too_many_bytes(ctx, unit, "pieces", dossier, size, client, browser)
     if closed is not None:
         raise Refused(closed)
 
 
 def _too_many_bytes(
-    ctx: AppContext, unit: Unit, what: str, owner: str, size: int, client: str, browser: str
+    ctx: AppContext, unit: Unit, what: str, dossier: Dossier, size: int, client: str, browser: str
 ) -> Refusal | None:
-    limits = [Limit(f"{what}:{owner}", BYTES_A_DAY // _KILO, DAY)]
-    account = unit.account(owner)
+    limits = [Limit(f"{what}:{dossier.owner}", BYTES_A_DAY // _KILO, DAY)]
+    account = unit.account(dossier.owner)
     if account is not None and not account.is_claimed and not has_telephone(account):
-        limits.append(Limit(f"{what}-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
-        limits.append(Limit(f"{what}@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
+        if dossier.contact_phone:  # who acts for the owner: nobody at the same address uses up their share
+            limits.append(Limit(f"{what}-for@{dossier.contact_phone}", BYTES_PER_BROWSER // _KILO, DAY))
+        else:
+            limits.append(Limit(f"{what}-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
+            limits.append(Limit(f"{what}@{client}", BYTES_PER_ADDRESS // _KILO, DAY))
     return too_many(unit, ctx.now(), *limits, weight=-(-size // _KILO))
 
 

@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 
 from engine.core.problems import Refused
-from engine.records.dossier import Account, Actor, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier
 from engine.services.applications import drafts as intake
 from engine.services.applications import unverified_files as unproven_files
 from engine.services.applications.attachments import receive_piece, received
 from engine.services.applications.drafts import Upload
 from engine.services.applications.unverified_files import LEAST_COUNTED, end_removals, remove_idle
 from engine.services.audit.integrity import fsck
+from engine.services.core.commit import keep
 from engine.services.limits import file_counts
 from engine.services.limits.file_counts import count_file, sender_of
 from engine.services.sign_in.sessions import actor_of
@@ -240,7 +241,7 @@ def test_accounts_without_a_telephone_share_the_bytes_of_their_place(
     world: World, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     monkeypatch.setattr(file_counts, bound, 1_000)
-    drafts = [world.draft(B3, world.applicant()) for _ in range(2)]
+    drafts = [replace(world.draft(B3, world.applicant()), contact_phone=None) for _ in range(2)]
     for login, refused in (("a@example.org", True), ("+22890112233", False)):
         with world.office.store.unit(write=True) as unit:
             for number, draft in enumerate(drafts):
@@ -256,6 +257,26 @@ def test_accounts_without_a_telephone_share_the_bytes_of_their_place(
         assert bool(refusals) is refused
 
 
+@pytest.mark.parametrize("bound", ["BYTES_PER_ADDRESS", "BYTES_PER_BROWSER"])
+def test_who_acts_by_telephone_for_a_child_has_bytes_of_their_own(
+    world: World, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(file_counts, bound, 1_000)
+    draft, owners = world.draft(B3, world.applicant()), list[str]()
+    for number in range(4):
+        child = Account(f"child-{number}", "applicant", "", f"child:{number}")
+        with world.office.store.unit(write=True) as unit:
+            unit.put_account(child)
+        owners.append(child.id)
+    by_mail, of_parent, again, of_another = (replace(draft, owner=one) for one in owners)
+    count_file(world.office, replace(by_mail, contact_phone=None), 900, HERE, "browser")
+    count_file(world.office, replace(of_parent, contact_phone="+22890112299"), 900, HERE, "browser")
+    if bound == "BYTES_PER_BROWSER":
+        with pytest.raises(Refused, match="too_many_tries"):
+            count_file(world.office, replace(again, contact_phone="+22890112299"), 900, HERE, "browser")
+    count_file(world.office, replace(of_another, contact_phone="+22890112298"), 900, HERE, "browser")
+
+
 @pytest.mark.parametrize("bound", ["BYTES_A_DAY", "BYTES_PER_ADDRESS", "BYTES_PER_BROWSER"])
 def test_pieces_of_files_that_are_never_handed_in_are_counted(
     world: World, monkeypatch: pytest.MonkeyPatch, bound: str
@@ -267,6 +288,7 @@ def test_pieces_of_files_that_are_never_handed_in_are_counted(
         account = unit.account(owner.id)
         assert account is not None
         unit.put_account(replace(account, login="email:a@example.org"))
+        keep(world.office, unit, draft, replace(draft, contact_phone=None), [], SYSTEM_ACTOR)
     for file in range(2):
         assert receive_piece(world.office, owner, draft.id, f"{file:064x}", 0, b"x" * 900, HERE, "browser") == 900
     with pytest.raises(Refused, match="too_many_tries"):
