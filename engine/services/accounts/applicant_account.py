@@ -13,7 +13,15 @@ from engine.domain.common.names import person_name
 from engine.domain.messages.preferences import WISHES, NotificationPreferences, wishes_of
 from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
-from engine.services.accounts.contact_change import change_phone, drop_address, is_bare, leave, notify, write_to
+from engine.services.accounts.contact_change import (
+    change_phone,
+    drop_address,
+    is_bare,
+    leave,
+    notify,
+    release_contact,
+    write_to,
+)
 from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
@@ -218,14 +226,16 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         drafts = [one for one in held if one.is_open_draft]
         for draft in drafts:
             forget_draft(ctx, unit, draft, actor)
-        for identifier in unit.identifiers_of(account.id):
-            unit.drop_identifier(identifier.kind, identifier.value)
         theirs = (*unit.mandates_held(account.id), *unit.mandates_given(account.id))
         for mandate in filter(None, map(unit.mandate, dict.fromkeys(one.id for one in theirs))):
             over = mandate.status in ("ended", "refused")
             ended = mandate if over else replace(mandate, status="ended", changed_at=ctx.now())
             declared = ended.declared if ended.kind == "company" else ""  # for a person it is the applicant's own name
             unit.put_mandate(replace(ended, invited="", declared=declared))
+        for mandate in unit.mandates_held(account.id):
+            release_contact(ctx, unit, mandate, actor, always=True)
+        for identifier in unit.identifiers_of(account.id):
+            unit.drop_identifier(identifier.kind, identifier.value)
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}

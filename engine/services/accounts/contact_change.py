@@ -13,9 +13,11 @@ from typing import Final, Literal
 from engine.core.clock import local, local_day
 from engine.core.gsm7 import to_gsm
 from engine.core.values import Plain, new_id
+from engine.domain.common.access import is_active
 from engine.domain.common.decision import EntryDraft
 from engine.domain.messages.preferences import wishes_of
 from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
+from engine.records.people import Mandate
 from engine.services.context.app_context import AppContext
 from engine.services.core.commit import keep
 from engine.storage.results import AlreadyExists
@@ -106,6 +108,50 @@ def drop_address(
         if before.contact_email == email:
             _write_there(ctx, unit, before, replace(before, contact_email=instead), actor, instead)
     notify(ctx, unit, account, "email_changed", email, ctx.now())
+
+
+def release_contact(ctx: AppContext, unit: Unit, mandate: Mandate, actor: Actor, *, always: bool) -> None:
+    """Stop the messages of the principal's dossiers to the holder of a mandate that is over.
+
+    The principal receives them, else another person who acts for them. Without either, no one does, or the
+    holder still where not `always`. Closed dossiers are included: a message holds a link to an appointment, and
+    a code sent to the contact allows to name the dossier.
+    """
+    holder, day = unit.account(mandate.holder) if mandate.holder else None, ctx.day()
+    if holder is None or mandate.role == "reader":
+        return
+    former = _reached(unit, holder)
+    left = [one for one in unit.mandates_given(mandate.principal) if one.id != mandate.id and is_active(one, day)]
+    for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS):
+        before = unit.dossier(line.id)
+        if before is None or not _writes_to(before, former):
+            continue
+        acting = [one for one in left if one.holder and one.role != "reader" and _covers(one, before)]
+        if any(one.holder == holder.id for one in acting):
+            continue
+        found = (unit.account(one) for one in (mandate.principal, *(one.holder for one in acting)))
+        phone, email = next((at for one in found if one and any(at := _reached(unit, one))), (None, None))
+        if always or phone or email:
+            after = replace(before, contact_phone=phone, contact_email=email)
+            _write_there(ctx, unit, before, after, actor, phone or email)
+
+
+def _reached(unit: Unit, account: Account) -> tuple[str | None, str | None]:
+    """Return the number and the e-mail address of an account that is open, as a new dossier takes them."""
+    if account.disabled:
+        return None, None
+    emails = (one.value for one in unit.identifiers_of(account.id) if one.kind == "email")
+    return account.login if account.login.startswith("+") else None, next(emails, None)
+
+
+def _writes_to(dossier: Dossier, at: tuple[str | None, str | None]) -> bool:
+    own = (dossier.contact_phone, dossier.contact_email)
+    return any(one is not None and one == theirs for one, theirs in zip(own, at, strict=True))
+
+
+def _covers(mandate: Mandate, dossier: Dossier) -> bool:
+    within = not mandate.procedures or dossier.procedure in mandate.procedures
+    return within and (not mandate.dossiers or dossier.id in mandate.dossiers)
 
 
 def _running(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier]:

@@ -21,6 +21,7 @@ from engine.domain.common.names import company_name, person_name
 from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, COMPANY, Mandate, MandateKind, MandateRole, MandateStatus
+from engine.services.accounts.contact_change import release_contact
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
 from engine.services.accounts.mandates import PAPER, MandateView, called
 from engine.services.applications.attachments import Upload
@@ -342,7 +343,7 @@ def answer(ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: st
     Raises `NotFound` for others and for an answered request.
     """
     return _changed(
-        ctx, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes),
+        ctx, actor, mandate_id, lambda one: one.principal == actor.id and one.status == "asked", _said(yes),
         "" if yes else _because(reason),
     )  # fmt: skip
 
@@ -350,11 +351,11 @@ def answer(ctx: AppContext, actor: Actor, mandate_id: str, yes: bool, reason: st
 def end(ctx: AppContext, actor: Actor, mandate_id: str) -> Mandate:
     """End a mandate: its principal, a manager of the principal, or its holder may.
 
-    Raises `NotFound` for others: an employee cannot end the mandate of their manager.
+    Dossiers no longer write to the holder. Raises `NotFound` for others, as an employee for their manager's.
     """
     manages = _manages(ctx, actor)
     return _changed(
-        ctx, mandate_id,
+        ctx, actor, mandate_id,
         lambda one: (one.holder == actor.id or (one.principal == actor.owns and manages))
         and one.status in ("asked", "to_check", "active"),
         "ended",
@@ -447,12 +448,13 @@ def _because(reason: str) -> str:
 
 
 def _changed(
-    ctx: AppContext, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
-) -> Mandate:
+    ctx: AppContext, actor: Actor, mandate_id: str, may: Callable[[Mandate], bool], status: MandateStatus, reason: str = ""
+) -> Mandate:  # fmt: skip
     with ctx.store.unit(write=True) as unit:
         mandate = unit.mandate(mandate_id)
         if mandate is None or not may(mandate):
             raise NotFound
-        mandate = replace(mandate, status=status, changed_at=ctx.now(), reason=reason)
-        unit.put_mandate(mandate)
+        unit.put_mandate(mandate := replace(mandate, status=status, changed_at=ctx.now(), reason=reason))
+        if status == "ended":
+            release_contact(ctx, unit, mandate, actor, always=True)
     return mandate

@@ -8,14 +8,16 @@ stays unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 from engine.core.values import national
-from engine.domain.common.access import over_since
+from engine.domain.common.access import is_active, over_since
 from engine.domain.common.names import readable_name
 from engine.domain.common.working_time import add_span
-from engine.records.dossier import Account
+from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.records.people import COMPANY, Mandate
+from engine.services.accounts.contact_change import release_contact
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
 
@@ -108,3 +110,19 @@ def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None
         return "kept"
     asked = mandate.made_by == mandate.holder and principal is not None and principal.login.startswith(_ON_PAPER)
     return "erased" if asked else None
+
+
+LATELY: Final = timedelta(days=31)  # the sweep sees a mandate this long after its last day
+
+
+def release_expired(ctx: AppContext) -> int:
+    """Stop the messages to holders of mandates whose last day is over. Return how many mandates were looked at."""
+    day = ctx.day()
+    with ctx.store.unit() as unit:
+        over = unit.mandates_expired(day - LATELY, day)
+    for one in over:
+        with ctx.store.unit(write=True) as unit:
+            mandate = unit.mandate(one.id)
+            if mandate is not None and mandate.status == "active" and not is_active(mandate, day):
+                release_contact(ctx, unit, mandate, SYSTEM_ACTOR, always=False)
+    return len(over)

@@ -27,7 +27,7 @@ from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
 from engine.services.accounts.access_log import note_owed
 from engine.services.accounts.lost_phones import make_moves
-from engine.services.accounts.mandates import forget_papers
+from engine.services.accounts.mandates import forget_papers, release_expired
 from engine.services.applications.linked_dossiers import follow_links
 from engine.services.applications.unverified_files import end_removals, remove_idle
 from engine.services.audit.sms_report import count_sms
@@ -341,7 +341,7 @@ def _again(letter: OutboundMessage, now: datetime, reason: str, for_good: bool) 
 
 def sweep(ctx: AppContext) -> int:
     """Delete once a day what is not needed any more: unnamed files, expired documents of mandates, abandoned
-    drafts, short-lived rows. Return how many."""
+    drafts, short-lived rows. Expired mandates lose the messages. Return how many."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         today, last = now.date().isoformat(), unit.taken_aside("swept")
@@ -350,6 +350,7 @@ def sweep(ctx: AppContext) -> int:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(ctx, unit)
     forgotten += _forget_overdue(ctx) + close_forsaken(ctx) + forget_papers(ctx)
+    release_expired(ctx)
     named = set(places(ctx.store))
     return forgotten + len(ctx.attachments.sweep(named, now - ORPHANS_KEPT))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from engine.journal.chain import JournalEntry
@@ -118,6 +118,11 @@ class PeopleQueries(RowQueries):
         """Return mandates with a stored document that are ended, refused, or limited by a last day."""
         where = "proof <> '' AND (status IN ('ended', 'refused') OR until IS NOT NULL)"
         return MANDATES.read_all(self._rows(f"{MANDATES.select} WHERE {where} ORDER BY created_at, id", ()))
+
+    def mandates_expired(self, first: date, end: date) -> tuple[Mandate, ...]:
+        """Return the active mandates whose last day is from `first` to before `end`."""
+        where, cells = "status = 'active' AND until >= ? AND until < ?", (first.isoformat(), end.isoformat())
+        return MANDATES.read_all(self._rows(f"{MANDATES.select} WHERE {where} ORDER BY until, id", cells))
 
     def handled_under(self, mandate: Mandate, until: datetime) -> bool:
         """Return whether a stored dossier of the principal was handled under the mandate by `until`. Actors are its

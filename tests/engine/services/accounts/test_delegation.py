@@ -22,6 +22,7 @@ from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import drafts as intake
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import NotFound
+from engine.services.core.commit import keep
 from engine.services.worker.worker import sweep
 from tests.engine.services.world import B3, PASSPORT, PHONE, World, pdf
 
@@ -218,6 +219,79 @@ class TestPeople:
         with pytest.raises(NotFound):
             representation.answer(world.office, old, mandate.id, True)
         assert refused(representation.ask_person, world.office, afi, PHONE, "Afi") == "own_mandate"
+
+
+class TestContact:
+    """A message holds a link to an appointment, and its number proves the right to name a dossier."""
+
+    def agreed(self, world: World, until: date | None = None) -> tuple[Actor, Actor, Mandate, Any]:
+        afi, old = world.applicant(), world.applicant(OTHER)
+        mandate = representation.ask_person(world.office, afi, OTHER, "AMEGAN Afi", until)
+        representation.answer(world.office, old, mandate.id, True)
+        dossier = opened(world, as_(world, afi, mandate))
+        assert dossier.contact_phone == PHONE
+        return afi, old, mandate, dossier
+
+    @pytest.mark.parametrize("by_holder", [True, False])
+    def test_once_it_is_over_dossiers_write_to_the_person(self, world: World, by_holder: bool) -> None:
+        afi, old, mandate, dossier = self.agreed(world)
+        own = opened(world, afi)
+        representation.end(world.office, afi if by_holder else old, mandate.id)
+        assert world.kept(dossier).contact_phone == OTHER
+        assert world.kept(own).contact_phone == PHONE
+        entry = world.read(lambda unit: unit.entries(dossier.id))[-1]
+        assert (entry.kind, entry.actor) == ("contact_changed", afi.id if by_holder else old.id)
+        assert list(world.office.store.findings()) == []
+
+    def test_closed_dossiers_too(self, world: World) -> None:
+        _, old, mandate, dossier = self.agreed(world)
+        with world.office.store.unit(write=True) as unit:
+            before = unit.dossier(dossier.id)
+            assert before is not None
+            closed = replace(before, submitted_at=world.office.now(), closed_at=world.office.now())
+            keep(world.office, unit, before, closed, [], SYSTEM_ACTOR)
+        representation.end(world.office, old, mandate.id)
+        assert world.kept(dossier).contact_phone == OTHER
+
+    def test_once_its_last_day_is_over(self, world: World) -> None:
+        *_, dossier = self.agreed(world, TODAY)
+        sweep(world.office)
+        assert world.kept(dossier).contact_phone == PHONE
+        world.wait(days=1)
+        sweep(world.office)
+        assert world.kept(dossier).contact_phone == OTHER
+
+    def test_a_parent_is_told_after_the_majority_since_no_other_is(self, world: World) -> None:
+        afi, child = world.applicant(), {"family_name": "AMEGAN", "given_names": "Kossi"}
+        mandate = representation.declare_child(world.office, afi, child, date(2008, 11, 24))
+        dossier = opened(world, as_(world, afi, mandate))
+        world.wait(days=1)
+        sweep(world.office)
+        assert world.kept(dossier).contact_phone == PHONE
+        representation.end(world.office, afi, mandate.id)
+        assert world.kept(dossier).contact_phone is None
+
+    def test_of_a_company_to_another_who_acts_for_it(self, world: World) -> None:
+        afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)
+        mandate = company(world, afi)
+        representation.check(world.office, chef, mandate.id, True, name="SOTOGO")
+        manager = as_(world, afi, mandate)
+        other = representation.give(world.office, manager, mandate.id, OTHER, "agent", procedures=(B3,))
+        first, second = opened(world, as_(world, koffi, other)), opened(world, as_(world, afi, mandate), PASSPORT)
+        representation.end(world.office, koffi, other.id)
+        assert world.kept(first).contact_phone == PHONE
+        assert world.kept(second).contact_phone == PHONE
+
+    def test_who_holds_another_mandate_on_it_is_still_told(self, world: World) -> None:
+        _, old, mandate, dossier = self.agreed(world)
+        representation.give(world.office, old, "", PHONE, "agent", dossier_id=dossier.id)
+        representation.end(world.office, old, mandate.id)
+        assert world.kept(dossier).contact_phone == PHONE
+
+    def test_who_erases_their_account_is_told_nothing_more(self, world: World) -> None:
+        afi, _, _, dossier = self.agreed(world)
+        erase_own(world.office, afi)
+        assert world.kept(dossier).contact_phone == OTHER
 
 
 class TestOneDossier:
