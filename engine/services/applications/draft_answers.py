@@ -25,6 +25,7 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out, check_open_draft, keep
 from engine.services.core.idempotency import Memory
+from engine.services.limits.file_counts import has_telephone
 from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
@@ -91,6 +92,8 @@ def keep_answers(
         check_open_draft(before)
     if after == before:
         return before
+    if kind in _OF_DRAFTS:
+        check_space(ctx, unit, actor)
     if actor.kind != "system":
         count_change(ctx, unit, actor)
     procedure = pinned(ctx, unit, before)
@@ -104,6 +107,14 @@ def keep_answers(
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
     return keep(ctx, unit, before, replace(after, label=label), [draft], actor)
+
+
+def check_space(ctx: AppContext, unit: Unit, actor: Actor) -> None:
+    """Check that a draft may grow. An account without a telephone costs nothing, and each of its drafts holds 300 KB
+    of text, so it never uses the last free space. Raises `NoSpace`."""
+    account = unit.account(actor.id) if actor.kind == "applicant" else None
+    if account is not None and not has_telephone(account):
+        ctx.attachments.reserve.check(0, unproven=True)
 
 
 def count_change(ctx: AppContext, unit: Unit, actor: Actor) -> None:

@@ -27,6 +27,7 @@ from engine.services.applications.corrections import save_corrections, see_corre
 from engine.services.applications.draft_answers import (
     Saved,
     SavedAnswers,
+    check_space,
     count_change,
     keep_answers,
     own_draft,
@@ -123,6 +124,7 @@ def open_dossier(
             return look_for_held(ctx, unit, keep_answers(ctx, unit, draft, after, "saved", actor), actor)
         if actor.unproven and _unproven_drafts(unit, actor) >= MOST_UNPROVEN:
             raise Refused(refusal("unproven"))
+        check_space(ctx, unit, actor)
         count_change(ctx, unit, actor)  # the journal of a deleted draft stays
         return look_for_held(ctx, unit, _new_draft(ctx, unit, procedure, actor, answers, channel, language), actor)
 

@@ -19,6 +19,7 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint
 from engine.records.dossier import Actor, Dossier
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers
+from engine.storage.files.reserve import NoSpace
 from engine.storage.results import AlreadyExists, Busy, Conflict, Reply
 from engine.storage.unit_of_work import Unit
 
@@ -57,6 +58,8 @@ def once(
     for attempt in range(TRIES):
         try:
             return _try(ctx, key, work, memory)
+        except NoSpace:  # a moment later there is no more space
+            raise
         except (Busy, _Twin):
             if attempt == TRIES - 1 or time.monotonic() > end:
                 raise Busy("still busy") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
 from engine.services.applications.drafts import Upload
 from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.core import idempotency
 from engine.services.limits import file_counts
+from engine.services.sign_in.unverified_drafts import go_on_unproven
+from engine.storage.files.reserve import NoSpace, Reserve
 from tests.engine.services.world import B3, PASSPORT, PHONE, World, left_salts, pdf
 
 LET_IN = {"etranger": False}
+NATIONAL = {"togolais": True, "en_mission": False}
 
 
 def opened(world: World, **more: Any) -> Dossier:
@@ -40,6 +45,26 @@ class TestOpening:
         intake.save_page(world.office, world.applicant(), first.id, "personne", {"qualite": ["morale"]})
         again = opened(world)
         assert (again.id, again.answers["qualite"]) == (first.id, "morale")
+
+    @pytest.mark.parametrize("telephone", [True, False])
+    def test_who_has_no_telephone_never_uses_the_last_space(
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, telephone: bool
+    ) -> None:
+        """Their accounts cost nothing, and each draft holds 300 KB of text: an hour of one address were gigabytes."""
+        owner = world.applicant() if telephone else go_on_unproven(world.office, PHONE).actor
+        world.people[owner.id] = owner
+        first, tries = intake.open_dossier(world.office, owner, B3, criteria=LET_IN), list[float]()
+        world.office.attachments.reserve = Reserve((tmp_path,), 2**62)
+        monkeypatch.setattr(idempotency.time, "sleep", tries.append)
+
+        def saves() -> None:
+            intake.save_page(world.office, owner, first.id, "personne", {"qualite": ["morale"]}, token="t")
+
+        for act in (saves, lambda: intake.open_dossier(world.office, owner, PASSPORT, criteria=NATIONAL)):
+            with nullcontext() if telephone else pytest.raises(NoSpace):
+                act()
+        assert tries == [], "a thread does not wait for space"
+        intake.drop_draft(world.office, owner, first.id)
 
     def test_eligibility_stops_with_why_and_where_to_go(self, world: World) -> None:
         with pytest.raises(Refused) as closed:
