@@ -223,8 +223,7 @@ def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], bor
     Raises Refused: name_missing, name_signs, name_long, not_a_child, too_many_tries.
     """
     known = _names(profile)
-    last = childhood_end(born)
-    if born > ctx.day() or last < ctx.day():
+    if born > ctx.day() or (last := childhood_end(born)) < ctx.day():  # the eighteenth birthday of 9990 has no date
         raise Refused(refusal("not_a_child"))
     child_id = new_id()
     child = Account(

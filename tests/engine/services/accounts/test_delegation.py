@@ -174,7 +174,7 @@ class TestPeople:
         answers = world.draft(B3, acting).answers
         assert acting.owns == mandate.principal
         assert answers
-        for born in (TODAY + timedelta(days=1), date(2008, 11, 23)):
+        for born in (TODAY + timedelta(days=1), date(2008, 11, 23), date.max):
             assert refused(representation.declare_child, world.office, afi, child, born) == "not_a_child"
 
     def test_somebody_without_a_telephone_by_the_proxy_they_signed(self, world: World) -> None:
