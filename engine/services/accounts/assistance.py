@@ -22,12 +22,14 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.common.names import person_name
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import COUNTER
+from engine.model.roles import roles_of
 from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
+from engine.records.people import Reading
 from engine.services.applications.draft_answers import own_draft
 from engine.services.applications.drafts import open_dossier
-from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound, pinned
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import keep
@@ -280,7 +282,7 @@ def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) ->
 
 
 def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
-    """Add the dossier to the assistance and record the help, except in a closed one.
+    """Add the dossier to the assistance and record the help; of a closed one, a reading in the access log.
 
     Raises `NotFound` when the assistance ended or changed meanwhile.
     """
@@ -296,6 +298,9 @@ def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Do
         after = replace(before, assisted=helped, channel=channel)
         acting = _acting(agent, replace(still, dossiers=named), ())
         kept = keep(ctx, unit, before, after, [EntryDraft("assisted", body)], acting)
+    else:
+        role = min(roles_of(pinned(ctx, unit, before)) & agent.roles, default="")
+        unit.note_reading(Reading(before.id, agent.id, ctx.day(), ctx.now(), role))
     if named != still.dossiers:
         _keep(unit, agent, replace(still, dossiers=named), ctx.now())
     return kept

@@ -14,6 +14,7 @@ from engine.core.values import new_id
 from engine.operations.replay import replay
 from engine.records.dossier import Actor, Dossier
 from engine.services.accounts import assistance
+from engine.services.accounts.access_log import readings_of_mine
 from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.appointments import bookings
@@ -226,6 +227,8 @@ def test_a_closed_request_is_read_and_nothing_is_written_to_it(world: World, age
     actor, found = resumed(world, agent, sent)
     assert intake.see(world.office, actor, sent.id) == found == world.kept(sent)
     assert (found.revision, world.kinds(sent)) == (sent.revision, told)
+    [read] = [one for one, _ in readings_of_mine(world.office, world.owner(sent)) if one.account == agent.id]
+    assert read.role == COUNTER, "its owner sees who opened it, as of any other"
 
 
 def test_who_helped_one_who_came_back_does_not_judge_what_is_for_another_hand(world: World) -> None:
