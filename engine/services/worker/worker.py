@@ -24,7 +24,7 @@ from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
 from engine.domain.workflow.timers import time_over
 from engine.integrations.gateways import NotSent
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
+from engine.records.dossier import SECRET_LETTERS, SYSTEM_ACTOR, Dossier, OutboundMessage, Timer
 from engine.services.accounts.access_log import note_owed
 from engine.services.accounts.lost_phones import make_moves
 from engine.services.accounts.mandates import forget_papers, release_expired
@@ -42,6 +42,7 @@ from engine.services.limits.code_limits import why_no_letter
 from engine.services.payments.order_placement import place_orders
 from engine.services.payments.payments import awaited_in
 from engine.services.payments.settlement import ask_all_reported, may_still_come, reconcile
+from engine.services.sign_in.mail_links import LASTS
 from engine.services.sign_in.sessions import ASIDE_LASTS
 from engine.services.sign_in.unverified_drafts import close_forsaken
 from engine.services.worker.agent_notifications import notify_agents
@@ -308,6 +309,8 @@ def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, wait_limit: 
     sender = ctx.senders.get(letter.channel)
     if sender is None:
         return replace(letter, failed="no_sender")
+    if letter.dedupe.startswith(SECRET_LETTERS) and now - letter.created_at >= max(ctx.settings.code_lasts, LASTS):
+        return replace(letter, failed="over")  # after an outage: what expired delays nothing that is still valid
     if letter.channel == "sms" and (closed := why_no_letter(ctx, letter.to)):
         return replace(letter, failed=closed)
     if wait_limit.is_over():

@@ -57,12 +57,24 @@ class OutboxQueries(Queries):
     def claim_letters(
         self, now: datetime, lease_until: datetime, limit: int = 50, without: Sequence[str] = ()
     ) -> tuple[OutboundMessage, ...]:
-        """Claim due messages for one worker until the lease ends, the oldest first. Each attempt is counted. Messages
-        of channels in `without` are left out."""
+        """Claim due messages for one worker until the lease ends. Each attempt is counted. Messages of channels in
+        `without` are left out.
+
+        Codes and links come first, the newest first: they are valid for minutes, and a flood of them or of reminders
+        delays no new one. A fifth is left to the others, the oldest first.
+        """
+        codes = self._claimed(_OF_SECRETS, "created_at DESC, rowid DESC", now, lease_until, -(-limit * 4 // 5), without)
+        others = self._claimed(f"NOT ({_OF_SECRETS})", "due_at, rowid", now, lease_until, limit - len(codes), without)
+        return (*sorted(codes, key=lambda one: one.created_at, reverse=True), *others)
+
+    def _claimed(
+        self, which: str, order: str, now: datetime, lease_until: datetime, limit: int, without: Sequence[str]
+    ) -> tuple[OutboundMessage, ...]:  # fmt: skip
+        """Claim the first messages of a kind, and return them the oldest first."""
         others = f" AND channel NOT IN ({', '.join('?' * len(without))})" if without else ""
         due_first = (
             "SELECT id FROM letter WHERE sent_at IS NULL AND failed IS NULL AND due_at <= ?"
-            f" AND (claimed_until IS NULL OR claimed_until <= ?){others} ORDER BY due_at, rowid LIMIT ?"
+            f" AND (claimed_until IS NULL OR claimed_until <= ?) AND ({which}){others} ORDER BY {order} LIMIT ?"
         )
         sql = (
             f"UPDATE letter SET claimed_until = ?, attempts = attempts + 1 WHERE id IN ({due_first}{self.claim})"

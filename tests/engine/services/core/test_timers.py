@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,20 @@ class Post:
         if self.fails:
             raise self.fails
         self.left.append(letter)
+
+
+class Slow(Post):
+    """A gateway that takes half a second for each message."""
+
+    world: World
+
+    def send(self, letter: OutboundMessage) -> None:
+        self.world.wait(seconds=0.5)
+        super().send(letter)
+
+
+def letter_of(dedupe: str, at: datetime) -> OutboundMessage:
+    return OutboundMessage(new_id(), None, "sms", OTHER, "", "b", at, dedupe, at)
 
 
 class TestTime:
@@ -227,6 +241,36 @@ class TestLetters:
             timers.deliver_letters(world.office)
             tries += 1
         assert (letter.failed, tries) == (kept, 7)
+
+    def test_a_flood_of_codes_and_reminders_delays_no_new_code(self, tmp_path: Path) -> None:
+        """One address asks for six hundred codes in ten minutes, and a gateway takes half a second for each message."""
+        post = Slow()
+        world = post.world = a_world(tmp_path, senders={"sms": post})
+        now = world.office.now()
+        with world.office.store.unit(write=True) as unit:
+            for number in range(300):
+                for kind in ("code", "reminder"):
+                    unit.add_letter(letter_of(f"{kind}/{number}", now))
+        assert timers.deliver_letters(world.office)
+        accounts.send_code(world.office, "+22890112233")
+        before = len(post.left)
+        timers.deliver_letters(world.office)
+        mine = next(at for at, one in enumerate(post.left) if one.to == "+22890112233")
+        assert mine - before < timers.BATCH
+        first = [one.dedupe.partition("/")[0] for one in post.left[: timers.BATCH]]
+        assert first.count("reminder") == timers.BATCH // 5, "and the others go on"
+
+    def test_a_code_that_expired_in_an_outage_is_given_up(self, tmp_path: Path) -> None:
+        post = Post()
+        world = a_world(tmp_path, senders={"sms": post})
+        accounts.send_code(world.office, "+22890112233")
+        post.fails = NotSent("network")
+        timers.deliver_letters(world.office)
+        post.fails = None
+        world.wait(minutes=10)
+        assert timers.deliver_letters(world.office) == 0
+        [letter] = world.read(lambda unit: unit.letters_to("+22890112233"))
+        assert (letter.failed, letter.body, post.left) == ("over", "", [])
 
     def test_after_a_cut_it_leaves_in_the_end(self, tmp_path: Path) -> None:
         post = Post()
