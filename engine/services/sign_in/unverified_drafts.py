@@ -26,7 +26,8 @@ from engine.storage.results import AlreadyExists, Busy
 from engine.storage.unit_of_work import Unit
 
 MOST_LINES: Final = 500
-CLOSED_AT_ONCE: Final = 500  # by one sweep
+CLOSED_AT_ONCE: Final = 500
+MOST_BATCHES: Final = 40  # of these in one sweep: one address may begin 40,000 accounts a day
 _PHONE: Final = "claimed"  # in the profile: the number that was given
 
 Choice: TypeAlias = Literal["this", "other"]  # store the draft of this browser, or erase it
@@ -158,14 +159,19 @@ def forsake(ctx: AppContext, token: str) -> None:
 
 def close_forsaken(ctx: AppContext) -> int:
     """Close the accounts of browsers whose session has ended, and erase their drafts. Return how many."""
-    with ctx.store.unit() as unit:
-        left = unit.accounts_left(CLAIMED, ctx.now(), CLOSED_AT_ONCE)
-    for one in left:
-        with ctx.store.unit(write=True) as unit:
-            account = unit.account_held(one.id)
-            if account is not None and account.is_claimed:
-                _forget(ctx, unit, account, SYSTEM_ACTOR)
-    return len(left)
+    closed = 0
+    for _ in range(MOST_BATCHES):
+        with ctx.store.unit() as unit:
+            left = unit.accounts_left(CLAIMED, ctx.now(), CLOSED_AT_ONCE)
+        for one in left:
+            with ctx.store.unit(write=True) as unit:
+                account = unit.account_held(one.id)
+                if account is not None and account.is_claimed:
+                    _forget(ctx, unit, account, SYSTEM_ACTOR)
+        closed += len(left)
+        if len(left) < CLOSED_AT_ONCE:
+            break
+    return closed
 
 
 def _forget(ctx: AppContext, unit: Unit, source: Account, actor: Actor) -> None:

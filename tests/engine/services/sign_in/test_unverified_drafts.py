@@ -200,3 +200,12 @@ def test_a_session_that_is_over_takes_its_drafts_along(world: World) -> None:
     sweep(world.office)
     assert world.kept(draft).closed_at is not None
     assert account(world, signed.actor.id).disabled
+
+
+def test_many_that_are_over_on_one_day_all_go_on_that_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One address begins thousands a day: their numbers do not wait for a place among five hundred."""
+    monkeypatch.setattr(claims, "CLOSED_AT_ONCE", 2)
+    begun_today = [go_on_unproven(world.office, PHONE).actor.id for _ in range(5)]
+    world.wait(days=31)
+    sweep(world.office)
+    assert [account(world, one).profile for one in begun_today] == [{}] * 5
