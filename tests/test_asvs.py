@@ -239,7 +239,7 @@ def said() -> Iterator[str]:
     yield f"waits {GLANCE} s for a store"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{cashier.TRIES_PER_DOSSIER} a dossier, {cashier.TRIES_PER_ACCOUNT} an account, {cashier.TRIES_AT_COUNTER} an agent at a counter"
-    yield f"{cashier.TRIES_PER_FOREIGN_NUMBER} an account, {cashier.TRIES_PER_NUMBER} from everybody"
+    yield f"{cashier.TRIES_PER_FOREIGN_NUMBER} an account, {cashier.TRIES_PER_NUMBER} from everybody, and {cashier.FOREIGN_A_DAY} an account a day"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"
     yield f"{exports.MOST_ROWS:,} rows"

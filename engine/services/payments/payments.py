@@ -38,6 +38,7 @@ TRIES_PER_DOSSIER: Final = 10
 TRIES_PER_ACCOUNT: Final = 20
 TRIES_AT_COUNTER: Final = 40  # of an agent who helps one person after another
 TRIES_PER_FOREIGN_NUMBER: Final = 3  # by one account, for a number that is not its own
+FOREIGN_A_DAY: Final = 30  # of these in a day: a tired holder may confirm what is not theirs
 TRIES_PER_NUMBER: Final = 10  # from all dossiers and accounts together
 
 
@@ -210,6 +211,7 @@ def _limits(unit: Unit, actor: Actor, dossier: Dossier, rung: str) -> Iterator[L
     if account is not None and account.login != rung:
         if actor.kind == "applicant":
             yield Limit(f"rung:{rung}/{actor.id}", TRIES_PER_FOREIGN_NUMBER)
+            yield Limit(f"rung:{rung}/{actor.id}", FOREIGN_A_DAY, timedelta(days=1))
         yield Limit(f"rung:{rung}", TRIES_PER_NUMBER)
 
 

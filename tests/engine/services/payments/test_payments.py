@@ -222,6 +222,27 @@ class TestStarting:
         for _ in range(2):  # the person whose number it is pays with it all the same
             order(one, PHONE[4:])
 
+    def test_one_account_rings_the_telephone_of_another_so_often_a_day(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Three in a quarter of an hour were 288 a day, and the holder of the wallet may confirm one of them."""
+        monkeypatch.setattr(cashier, "FOREIGN_A_DAY", 5)
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        told.says = {"kind": "failed"}
+        dossier = world.sent()
+
+        def order(payer: str) -> None:
+            pay(world, dossier, payer, provider="told")
+            world.wait(minutes=6)
+            settlement.reconcile(world.office)
+
+        for _ in range(5):
+            order("91223344")
+        with pytest.raises(Refused, match="too_many_tries"):
+            order("91223344")
+        order("91223345")
+
     def test_an_account_orders_so_often(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cashier, "TRIES_PER_ACCOUNT", 3)
         world = a_world(tmp_path, providers={"told": Told()})
