@@ -267,7 +267,7 @@ class _Composer:
         """Yield the reason of a letter or a decision, unless a text of its own prints it."""
         own = any("reason" in one.names for one in self.written.texts())
         if not own and self.output.kind in _REFUSING and self.refusing() and self.reason():
-            yield self.phrase("considering", reason=self.reason().replace("*", ""))
+            yield self.phrase("considering", reason=_ended(self.reason().replace("*", "")))
 
     def refusing(self) -> bool:
         """Return whether a reason explains this document: it names an act, or the dossier ends refused."""
@@ -387,11 +387,11 @@ class _Composer:
         return self.text(role.label) if role else ""
 
     def seal(self) -> dict[str, Plain]:
-        """Return the words around and in the middle of the seal."""
-        agency = self.agency
+        """Return the words around and in the middle of the seal: of a commune, its own name."""
+        agency, issuer = self.agency, self.office.issuer if self.office else None
         if agency is None or self.output.kind == "form":
             return {}
-        return {"around": self.text(agency.label), "middle": self.text(agency.short) or agency.id.upper()}
+        return {"around": self.text(issuer or agency.label), "middle": self.text(agency.short) or agency.id.upper()}
 
     def remedies(self, kind: str) -> dict[str, Plain]:
         """Return the appeals, each with its delay and last day."""
@@ -428,6 +428,11 @@ class _Composer:
             "alt": self.phrase("verify.alt"),
             "shows": self.labelled({one: self.written.particulars.get(one) for one in named}),
         }
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence that ends with a sign, as its author typed it or with a full stop."""
+    return sentence if sentence.rstrip().endswith((".", "!", "?", "…", ";")) else f"{sentence.rstrip()}."
 
 
 def _sections(lines: list[ContentLine], title: str) -> list[Plain]:

@@ -138,3 +138,24 @@ def test_a_mention_is_printed_where_its_condition_holds(written: str, printed: b
     assert procedure is not None
     made = {one.document.output: one.document.paper or {} for one in papers_of(procedure, shipped(), the_words())}
     assert ("Gardez ce document." in texts(made["decision"]["mentions"])) is printed
+
+
+def test_a_visa_says_what_it_does_not_replace() -> None:
+    visas = [one.document.paper or {} for one in issued("e-visa") if one.document.output == "visa"]
+    assert visas
+    for said in visas:
+        assert "ne dispense pas du contrôle" in " ".join(texts(said["mentions"]))
+
+
+def test_a_reason_ends_as_a_sentence_whatever_its_author_typed() -> None:
+    given = [words for name in PROCEDURES for one in issued(name)
+             for words in texts((one.document.paper or {}).get("considering") or [])]  # fmt: skip
+    assert given
+    assert not [words for words in given if not words.endswith((".", "!", "?", ";", "…"))]
+    assert not [words for words in given if words.startswith("Considérant que")]
+
+
+def test_the_seal_of_a_commune_bears_its_name() -> None:
+    seals = {texts((one.document.paper or {})["seal"])[0] for one in issued("copie-acte-etat-civil")}
+    assert "Commune Golfe 1" in seals
+    assert "Mairie de la commune" not in seals
