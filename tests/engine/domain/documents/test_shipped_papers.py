@@ -140,11 +140,36 @@ def test_a_mention_is_printed_where_its_condition_holds(written: str, printed: b
     assert ("Gardez ce document." in texts(made["decision"]["mentions"])) is printed
 
 
+def test_convictions_found_for_another_identity_are_not_printed() -> None:
+    """The name is corrected after the check, and the register then knows nobody of the corrected name."""
+    [said] = [one.document.paper or {} for one in issued("casier-judiciaire-b3") if one.story == "autre_identite"]
+    assert "NÉANT" in texts(said["operative"])[0]
+    assert "table" not in said
+
+
+@pytest.mark.parametrize(
+    ("procedure", "story", "said", "never"),
+    [
+        ("regularite-fiscale", "constat_perime", "MENSAH Kodjo", "d’après le constat"),
+        ("duplicata-certificat-nationalite", "autre_certificat", "AMEGAN Afi", "LAWSON"),
+    ],
+    ids=["taxes", "duplicate"],
+)
+def test_what_was_found_before_a_correction_is_not_printed(procedure: str, story: str, said: str, never: str) -> None:
+    """An agent found something, the key of the search is corrected, and the register then answers."""
+    [paper] = [
+        one for one in issued(procedure) if one.story == story and one.procedure.outputs[one.document.output].grants
+    ]
+    assert said in stated(paper)
+    assert never not in stated(paper)
+
+
 def test_a_visa_says_what_it_does_not_replace() -> None:
     visas = [one.document.paper or {} for one in issued("e-visa") if one.document.output == "visa"]
     assert visas
     for said in visas:
         assert "ne dispense pas du contrôle" in " ".join(texts(said["mentions"]))
+        assert texts(said["operative"])[0].startswith("La Direction générale")
 
 
 def test_a_reason_ends_as_a_sentence_whatever_its_author_typed() -> None:
