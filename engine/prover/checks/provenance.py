@@ -7,29 +7,25 @@ not: its nodes are a state, and whether the answer is confirmed there. The solve
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, names_of
 from engine.model import APPLICATION, Form, Output, Procedure, Transition
-from engine.model.graph import edges
 from engine.model.provenance import ValueSource, answers_in, confirms, filled_by, source_of, table_names
-from engine.model.types import TRUE, YES_NO, Constant, Expression
+from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
-from engine.prover.checks.paths import TooManyPaths, done_after
-from engine.prover.solver.solver import Query, Verdict
+from engine.prover.checks.issue_paths import IssueSearch, Way, conditions_of
+from engine.prover.checks.paths import done_after
+from engine.prover.solver.solver import Query
 from engine.prover.solver.witness import Witness
 from engine.prover.solver.witness_facts import facts_of
 
-_MOST_TRIED: Final = 60
-_MOST_STEPS: Final = 20_000
 _PRICES: Final = ("quote", "receipt")
-_Place: TypeAlias = tuple[str, bool]  # a state, and whether the answer is confirmed there
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +42,11 @@ class _Statement:
     fee: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A path to the issue of a document. `unless` are conditions that would confirm the answer."""
-
-    taken: tuple[Transition, ...] = ()
-    places: tuple[_Place, ...] = ()
-    guards: tuple[Node, ...] = ()  # since the answers last changed
-    unless: tuple[Node, ...] = ()
-    done: frozenset[str] = frozenset()
-    ever: frozenset[str] = frozenset()
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        return tuple(state for state, _ in self.places)
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One transition as it changes the confirmation of an answer.
-
-    `gives`: it is confirmed unless one of these conditions fails. None when the transition confirms nothing.
-    """
-
-    transition: Transition
-    gives: tuple[Node, ...] | None
-    takes: bool
-    issues: bool
-
-
 @dataclass(slots=True)
 class _Failure:
     """The first path without confirmation, and the statements that fail."""
 
-    way: _Way
+    way: Way
     statement: _Statement
     witness: Witness | None
     printed: dict[str, None] = field(default_factory=dict)
@@ -96,7 +63,7 @@ def _of_output(places: ProofContext, output: Output) -> Iterator[Problem]:
     failure: _Failure | None = None
     unknown = False
     for statement in dict.fromkeys(_statements(places, output)):
-        verdict, way, witness = _Search(places, output, statement).unconfirmed()
+        verdict, way, witness = _Search(places, output, statement).example()
         unknown = unknown or verdict == "unknown"
         if verdict == "yes" and way is not None:
             failure = failure or _Failure(way, statement, witness)
@@ -120,7 +87,7 @@ def _showing(places: ProofContext, nodes: tuple[Node, ...]) -> Iterator[Node]:
     for name in sorted(names_of(And(nodes))):
         asked = places.definition.fields.get(name)
         if asked is not None and asked.evidence is not None:
-            yield from _conditions(asked.when)
+            yield from conditions_of(asked.when)
 
 
 # -- what a document states --------------------------------------------------------------------------------------------
@@ -131,14 +98,14 @@ def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
     paper, procedure = output.paper, places.procedure
     if paper is None:
         return
-    granted, seen = _conditions(output.when), _seen_by_agents(procedure)
+    granted, seen = conditions_of(output.when), _seen_by_agents(procedure)
     heads = [text for text in (paper.subtitle, paper.issuer) if text is not None]
     for name in (*(one for text in heads for one in answers_in(text)), *paper.particulars):
         yield from _behind(places, output, name, granted)
     if paper.lines_of is not None:
         yield from _behind(places, output, paper.lines_of, granted)
     for clause in paper.clauses():
-        around = (*granted, *_conditions(clause.when))
+        around = (*granted, *conditions_of(clause.when))
         for name in answers_in(clause.text):
             yield from _behind(places, output, name, around)
         if clause.table is not None:
@@ -163,10 +130,6 @@ def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
     return frozenset(name for one in conditions for name in one.names)
 
 
-def _conditions(*conditions: Expression) -> tuple[Node, ...]:
-    return tuple(tree(one) for one in conditions if one != TRUE)
-
-
 def _behind(places: ProofContext, output: Output, name: str, around: tuple[Node, ...]) -> Iterator[_Statement]:
     """The answers of the applicant behind one printed name. A quote prices what is requested, so its fees are exempt."""
     fee = name if name in {one.id for one in places.procedure.fees()} else None
@@ -181,35 +144,16 @@ def _behind(places: ProofContext, output: Output, name: str, around: tuple[Node,
 # -- the search --------------------------------------------------------------------------------------------------------
 
 
-class _Search:
+class _Search(IssueSearch):
     """Looks for a path to the issue of a document on which an answer is not confirmed."""
 
     def __init__(self, places: ProofContext, output: Output, statement: _Statement) -> None:
-        self.places, self.output, self.statement = places, output, statement
-        self.procedure = places.procedure
-        self.rows = (output.per,) if output.per else ()
+        self.statement = statement
         self.names = frozenset({statement.answer.name, _rows_of(places, statement.answer.name)})
-        self.steps: dict[str, list[_Step]] = {}
-        for transition in edges(self.procedure):
-            self.steps.setdefault(transition.source, []).append(self._step(transition))
+        super().__init__(places, output)
 
-    def unconfirmed(self) -> tuple[Verdict, _Way | None, Witness | None]:
-        """Return yes with the shortest such path and its answers, no when every path confirms the answer."""
-        verdict: Verdict = "no"
-        try:
-            for tried, way in enumerate(self._ways()):
-                answer = self.places.prover.example(self._query(way))
-                if answer.verdict == "yes":
-                    return "yes", way, answer.witness
-                if answer.verdict == "unknown" or tried >= _MOST_TRIED:
-                    verdict = "unknown"
-                if tried >= _MOST_TRIED:
-                    break
-        except TooManyPaths:
-            verdict = "unknown"
-        return verdict, None, None
-
-    def _query(self, way: _Way) -> Query:
+    def query(self, way: Way) -> Query:
+        """Return the query of the answers with which a path leaves the answer unconfirmed."""
         answer = self.statement.answer.name
         asked = self.places.definition.fields.get(answer)
         given = asked is not None and asked.type not in ("rows", "evidence") and self.statement.fault != "chosen"
@@ -222,14 +166,8 @@ class _Search:
 
     # -- one transition ------------------------------------------------------------------------------------------------
 
-    def _step(self, transition: Transition) -> _Step:
-        state = self.procedure.states.get(transition.target)
-        issues = self.output.id in transition.effects.issues
-        issues = issues or (state is not None and self.output.id in state.effects.issues)
-        return _Step(transition, self._given(transition), self._taken_back(transition), issues)
-
-    def _given(self, transition: Transition) -> tuple[Node, ...] | None:
-        """The conditions of which one suffices to confirm. Empty when it is confirmed in any case, None when never."""
+    def gives(self, transition: Transition) -> tuple[Node, ...] | None:
+        """Return the conditions of which one suffices to confirm. Empty when it is confirmed in any case, None when never."""
         found: list[Node] = []
         if confirms(transition.by):
             found += self._with_pieces(transition.confirms)
@@ -243,7 +181,7 @@ class _Search:
         if not found:
             return None
         query = Query(
-            (*self.statement.around, *_conditions(transition.when)), tuple(found), self.rows,
+            (*self.statement.around, *conditions_of(transition.when)), tuple(found), self.rows,
             sure=self.places.after(transition), filling=frozenset({transition.fills} if transition.fills else ()),
         )  # fmt: skip
         return () if self.places.prover.possible(query) == "no" else tuple(found)
@@ -253,7 +191,7 @@ class _Search:
         return [self._is_given(piece, each) for piece, names in pieces.items() if self.names & set(names)]
 
     def _by_form(self, form: Form, filled: bool) -> list[Node]:
-        asked = () if filled else _conditions(form.when)
+        asked = () if filled else conditions_of(form.when)
         found: list[Node] = []
         if confirms(filled_by(self.procedure, form)):
             found += self._with_pieces(form.confirms, form.each)
@@ -271,7 +209,7 @@ class _Search:
         plain = asked is not None and asked.evidence is not None and not asked.evidence.any_of
         return name if plain and not name.in_row else FunctionCall("answered", (name,), YES_NO)
 
-    def _taken_back(self, transition: Transition) -> bool:
+    def takes(self, transition: Transition) -> bool:
         """Return whether the answer may change after this transition: by a correction, or a form filled again."""
         answer, target = self.statement.answer, self.procedure.states.get(transition.target)
         again = set(transition.reopens)
@@ -281,77 +219,6 @@ class _Search:
             return False
         asked = set(transition.correctable) if "correction" in transition.asks else set()
         return target.correct == "everything" or not asked or bool(asked & self.names)
-
-    # -- paths ---------------------------------------------------------------------------------------------------------
-
-    def _moves(self, place: _Place) -> Iterator[tuple[_Step, _Place, tuple[Node, ...]]]:
-        """The places that follow, each with the conditions that must fail for the answer to stay unconfirmed."""
-        state, confirmed = place
-        for step in self.steps.get(state, ()):
-            target = step.transition.target
-            if step.takes:
-                yield step, (target, False), ()
-            elif step.gives is None or confirmed:
-                yield step, (target, confirmed), ()
-            else:
-                yield step, (target, True), ()
-                if step.gives:
-                    yield step, (target, False), step.gives
-
-    def _ways(self) -> Iterator[_Way]:
-        """The paths that end with the issue while the answer is not confirmed, the shortest first."""
-        start: _Place = (self.procedure.start, False)
-        first = frozenset({self.procedure.form.id})
-        if self.output.id in self.procedure.states[start[0]].effects.issues:
-            yield _Way((), (start,), done=first, ever=first)
-        useful = self._useful(start)
-        left = deque([_Way((), (start,), done=first, ever=first)] if start in useful else [])
-        steps = 0
-        while left:
-            way = left.popleft()
-            for step, place, unless in self._moves(way.places[-1]):
-                steps += 1
-                if steps > _MOST_STEPS:
-                    raise TooManyPaths
-                longer = self._longer(way, step, place, unless)
-                if step.issues and not place[1]:
-                    yield longer
-                elif place in useful and place not in way.places:
-                    left.append(longer)
-
-    def _useful(self, start: _Place) -> frozenset[_Place]:
-        """The places from which the document may still be issued without confirmation."""
-        backward: dict[_Place, list[_Place]] = {}
-        last: list[_Place] = []
-        left, seen = [start], {start}
-        while left:
-            place = left.pop()
-            for step, following, _ in self._moves(place):
-                if step.issues and not following[1]:
-                    last.append(place)
-                backward.setdefault(following, []).append(place)
-                if following not in seen:
-                    seen.add(following)
-                    left.append(following)
-        found, left = set(last), list(last)
-        while left:
-            for place in backward.get(left.pop(), ()):
-                if place not in found:
-                    found.add(place)
-                    left.append(place)
-        return frozenset(found)
-
-    def _longer(self, way: _Way, step: _Step, place: _Place, unless: tuple[Node, ...]) -> _Way:
-        transition = step.transition
-        done = done_after(self.procedure, transition, way.done)
-        source = self.procedure.states.get(transition.source)
-        changed = source is not None and source.correct is not None
-        again = transition.source in way.states[:-1] or bool(transition.reopens) or changed
-        guards = (*(() if again else way.guards), *_conditions(transition.when))
-        kept = () if step.takes else (*way.unless, *unless)
-        return _Way(
-            (*way.taken, transition), (*way.places, place), tuple(dict.fromkeys(guards)), kept, done, way.ever | done
-        )
 
 
 def _rows_of(places: ProofContext, name: str) -> str:

@@ -27,6 +27,7 @@ from engine.prover.checks.deadlines import timers_never_over
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.fees import fees_that_are_no_amount
 from engine.prover.checks.missing_values import what_may_be_missing
+from engine.prover.checks.paper_holes import holes_in_papers
 from engine.prover.checks.paths import TooManyPaths, paths
 from engine.prover.checks.provenance import unchecked_statements
 from engine.prover.checks.variants import operative_variants
@@ -68,6 +69,7 @@ def _proofs(places: ProofContext, day: date) -> Iterator[Problem]:
     yield from unanswerable_questions(places)
     yield from fees_that_are_no_amount(places)
     yield from what_may_be_missing(places)
+    yield from holes_in_papers(places)
     yield from unreachable_visits(places, day)
     yield from roles_without_holder(places)
     yield from second_eyes_without_holder(places)
