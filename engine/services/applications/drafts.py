@@ -202,7 +202,7 @@ def blank_draft(
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
         contact_phone=phone, contact_email=_email_of(unit, by), answers=criteria,
     )  # fmt: skip
-    known = prefilled(procedure, _known(account, draft.contact_email), draft, ctx.day(), ctx.directory)
+    known = prefilled(procedure, _known(account, draft), draft, ctx.day(), ctx.directory)
     return replace(draft, answers={**known, **criteria})
 
 
@@ -220,12 +220,17 @@ def _free_number(unit: Unit, year: int) -> str:
     raise Busy("numbers")
 
 
-def _known(account: Account | None, email: str | None) -> dict[str, Plain]:
-    """Return the data that may be prefilled, by the names of `prefill`."""
+def _known(account: Account | None, draft: Dossier) -> dict[str, Plain]:
+    """Return the data that may be prefilled, by the names of `prefill`.
+
+    A child or a company without a telephone is called on that of the person who acts for them.
+    """
     if account is None:
         return {}
-    phone = account.login if account.login.startswith("+") else None
-    own: dict[str, Plain] = {"account.phone": phone, "account.email": email, "account.name": account.name or None}
+    phone = account.login if account.login.startswith("+") else draft.contact_phone
+    own: dict[str, Plain] = {
+        "account.phone": phone, "account.email": draft.contact_email, "account.name": account.name or None,
+    }  # fmt: skip
     return {**own, **{f"account.{name}": value for name, value in account.profile.items() if isinstance(value, str)}}
 
 

@@ -171,6 +171,8 @@ class TestPeople:
         mandate = representation.declare_child(world.office, afi, child, date(2015, 3, 27))
         assert mandate.until == date(2033, 3, 26)
         acting = as_(world, afi, mandate)
+        blank = intake.open_dossier(world.office, acting, B3, criteria={"etranger": False}, token="child")
+        assert blank.answers["telephone"] == PHONE, "that of the parent"
         answers = world.draft(B3, acting).answers
         assert acting.owns == mandate.principal
         assert answers
