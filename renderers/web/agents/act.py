@@ -27,7 +27,7 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files, problem_sentence
 from renderers.web.agents.act_preview import preview_context
-from renderers.web.agents.answers import paper
+from renderers.web.agents.answers import answer_lines, paper
 from renderers.web.agents.attachments import receive_files
 from renderers.web.agents.comparison import compared_of, differing, drawn_comparison, written_in_comparison
 from renderers.web.agents.dossier import dossier_page
@@ -315,7 +315,8 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
         "agent/preview.html", dossier=one.dossier, base=one.at(), errors=[],
         title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
         carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm), tracking_lines=_reported(one, transition, typed),
-        given=[(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files]
+        given=[line for page in _pages(one, transition, typed, False, ())[0] for line in answer_lines(one, page)]
+        + [(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files]
         + [(say("compare.grounds"), title) for _, title, chosen in _grounds(one, transition, typed) if chosen]
         + differing(one, preview.decision.dossier),
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),

@@ -81,6 +81,12 @@ def later_sections(one: AgentCase, form: FormView) -> list[AgentAnswerSection]:
     return [section for section in found if section.answers]
 
 
+def answer_lines(one: AgentCase, page: PageView) -> list[tuple[str, str]]:
+    """Return the answers of a page and their labels, rows included, as a preview shows them."""
+    said = _answers(one, page, frozenset())
+    return [(line.label, line.text or ", ".join(file.name for file in line.files) or "–") for line in said]
+
+
 def _title(task: Form) -> str:
     if APPLICANT in task.by:
         return say("waits.by_applicant", task=label(task.label))

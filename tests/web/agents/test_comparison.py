@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from engine.integrations.registers import RegisterAnswer
+from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
 from tests.engine.services.applications.test_agent_files import photograph
 from tests.engine.services.applications.test_opinions import good
 from tests.engine.services.world import pdf
+from tests.makers import a_procedure, the_shared
 from tests.web.staff_site import Seat, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -210,3 +212,36 @@ def test_a_traveller_is_compared_with_their_own_passport(tmp_path: Path) -> None
     assert (kept[names[0]].value, kept[names[0]].differs) == ("SMITHE", True)
     assert "Sur la pièce : SMITHE" in officer.see(at(dossier))
     assert not fsck(site.world.office)
+
+
+LISTED = """
+title: Un relevé
+form: {vous: {title: Vous, fields: {nom: {label: Nom, example: AMEGAN}}}}
+evidence: {acte: {label: Acte}}
+later_forms:
+  releve:
+    title: Relevé
+    fields:
+      present: {label: Mentions présentes, type: yes_no, example: true}
+      lignes: {label: Lignes, type: rows, row_label: '{objet}', fields: {objet: {label: Objet, example: Vol}}}
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions: {accorder: {label: Accorder, to: accorde, fills: releve}}
+    accorde: {label: Accordé, end: granted}
+"""
+
+
+def test_what_an_agent_wrote_is_read_before_the_act_is_confirmed(tmp_path: Path) -> None:
+    """A line of a record is final: its author reads it again, rows included."""
+    procedure = a_procedure(LISTED)
+    site = open_staff_site(tmp_path, catalogue=Catalogue.of([procedure], the_shared()))
+    dossier, clerk = sent(site, name=procedure.id), site.agent("mairie.maire")
+    written = {"present": "true", "lignes.0.objet": "Abus de confiance"}
+    shown = read(clerk.post(at(dossier, "/acte/accorder"), go="preview", **written))
+    assert "Mentions présentes Oui" in shown
+    assert "Objet Abus de confiance" in shown
