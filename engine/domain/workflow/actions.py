@@ -20,7 +20,7 @@ from engine.domain.common.task_parts import forms_in_parts, is_in_parts, realign
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.workflow.available_actions import People, guard_refusal, missing_from, offers_of
-from engine.domain.workflow.confirmations import confirm, confirms_of, matched, note_confirmed, to_compare, with_answers
+from engine.domain.workflow.confirmations import confirm, confirms_of, match_again, to_compare, with_answers
 from engine.domain.workflow.due_dates import absent_from, resume_due
 from engine.domain.workflow.elapsed import closed_by_time, goes_on, law_decides, time_past
 from engine.domain.workflow.fee_quotes import opens_transition, part_of
@@ -164,7 +164,7 @@ def task_done(
         passage = confirm(passage, moment, to_compare(moment, dossier, task.confirms), compared, str(body["by"]))
     passage = passage.note("task_done", body, commits)
     if isinstance(task, Form) and task.matches:
-        passage = note_confirmed(passage, matched(moment, passage.dossier, task), SYSTEM)
+        passage = match_again(passage, moment, task)
     return finished(goes_on(passage, moment, task_id), moment)
 
 

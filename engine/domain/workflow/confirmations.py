@@ -23,7 +23,7 @@ from engine.domain.workflow.fee_quotes import quotes
 from engine.domain.workflow.transition_context import Moment, TransitionContext, codes
 from engine.language.expressions.compiler import expression_of, tree
 from engine.language.expressions.nodes import And, Node, Not, Or
-from engine.model import Field, Form, Procedure, Transition
+from engine.model import SYSTEM, Field, Form, Procedure, Transition
 from engine.model.types import Expression, Scope
 from engine.records.dossier import ConfirmedAnswer, Dossier
 
@@ -222,6 +222,13 @@ def matched(moment: Moment, dossier: Dossier, task: Form) -> dict[str, Confirmed
         if values.get(mine) is not None and given not in (None, "") and folded(answer) == folded(given):
             found[mine] = ConfirmedAnswer(given, task.id, moment.actor.id, moment.now)
     return found
+
+
+def match_again(passage: TransitionContext, moment: Moment, task: Form) -> TransitionContext:
+    """Return the context with what a register confirms now. What it confirmed at an earlier look-up no longer counts."""
+    found = matched(moment, passage.dossier, task)
+    kept = {name: one for name, one in passage.dossier.confirmed.items() if one.piece != task.id}
+    return note_confirmed(passage.with_(confirmed=kept), found, SYSTEM)
 
 
 def folded(plain: Plain) -> str:

@@ -16,6 +16,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, names_of
 from engine.model import APPLICATION, Form, Output, Procedure, Transition
 from engine.model.provenance import ValueSource, answers_in, confirms, filled_by, source_of, table_names
+from engine.model.roles import role_key
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -150,6 +151,7 @@ class _Search(IssueSearch):
     def __init__(self, places: ProofContext, output: Output, statement: _Statement) -> None:
         self.statement = statement
         self.names = frozenset({statement.answer.name, _rows_of(places, statement.answer.name)})
+        self.undone_by = _undone_by(places, statement.answer, self.names)
         super().__init__(places, output)
 
     def query(self, way: Way) -> Query:
@@ -169,7 +171,7 @@ class _Search(IssueSearch):
     def gives(self, transition: Transition) -> tuple[Node, ...] | None:
         """Return the conditions of which one suffices to confirm. Empty when it is confirmed in any case, None when never."""
         found: list[Node] = []
-        if confirms(transition.by):
+        if confirms(transition.by) and self._is_read(transition.by, transition.source):
             found += self._with_pieces(transition.confirms)
         before = frozenset[str]()
         for task in sorted(done_after(self.procedure, transition, before)):
@@ -177,7 +179,7 @@ class _Search(IssueSearch):
                 return ()
             form = self.procedure.tasks.get(task)
             if isinstance(form, Form):
-                found += self._by_form(form, transition.fills == task)
+                found += self._by_form(form, transition.fills == task, transition.source)
         if not found:
             return None
         query = Query(
@@ -190,14 +192,27 @@ class _Search(IssueSearch):
         """One condition for each piece with which the answer is compared: that the piece is given."""
         return [self._is_given(piece, each) for piece, names in pieces.items() if self.names & set(names)]
 
-    def _by_form(self, form: Form, filled: bool) -> list[Node]:
+    def _is_read(self, roles: tuple[str, ...], state: str) -> bool:
+        """Return whether all of these roles may read the answer in a state. Who may not is not asked to compare it."""
+        every = {role_key(self.procedure, role) for role in roles}
+        limits = (self.procedure.personal_data.sensitive.get(name) for name in self.names)
+        return all(
+            every <= {role_key(self.procedure, role) for role in limit.seen_by}
+            and (not limit.states or state in limit.states)
+            for limit in limits
+            if limit is not None
+        )
+
+    def _by_form(self, form: Form, filled: bool, state: str) -> list[Node]:
         asked = () if filled else conditions_of(form.when)
         found: list[Node] = []
-        if confirms(filled_by(self.procedure, form)):
+        roles = filled_by(self.procedure, form)
+        if confirms(roles) and self._is_read(roles, state):
             found += self._with_pieces(form.confirms, form.each)
-        if self.names & set(form.matches):
+        for mine in sorted(self.names & set(form.matches)):
             name = Name(form.id, self.places.definition.type_of(form.id))
-            found.append(Compare(name, "==", Constant("found", name.type)))
+            equal = Compare(self.places.name(mine), "==", self.places.name(form.matches[mine]))
+            found.append(And((Compare(name, "==", Constant("found", name.type)), equal)))
         return [And((*asked, one)) if asked else one for one in found]
 
     def _is_given(self, piece: str, each: str | None) -> Node:
@@ -210,7 +225,7 @@ class _Search(IssueSearch):
         return name if plain and not name.in_row else FunctionCall("answered", (name,), YES_NO)
 
     def takes(self, transition: Transition) -> bool:
-        """Return whether the answer may change after this transition: by a correction, or a form filled again."""
+        """Return whether the confirmation may be lost after this transition: by a correction, or a form filled again."""
         answer, target = self.statement.answer, self.procedure.states.get(transition.target)
         again = set(transition.reopens)
         if answer.at in again or self.statement.fee in again or again & {one.at for one in answer.confirmed}:
@@ -218,7 +233,29 @@ class _Search(IssueSearch):
         if answer.at != APPLICATION or target is None or target.correct is None:
             return False
         asked = set(transition.correctable) if "correction" in transition.asks else set()
-        return target.correct == "everything" or not asked or bool(asked & self.names)
+        return target.correct == "everything" or not asked or bool(asked & self.undone_by)
+
+
+def _undone_by(places: ProofContext, answer: ValueSource, names: frozenset[str]) -> frozenset[str]:
+    """The answers whose correction loses a confirmation.
+
+    These are the answer, its pieces, what a look-up sends to its register, and what decides that any of them is asked.
+    """
+    procedure = places.procedure
+    asked = {one.id: one for one in procedure.form.fields}
+    pages = {one.id: page.when.names for page in procedure.form.pages for one in page.fields}
+    sent = {one.id: one.sends for one in procedure.forms()}
+    left = {*names, *(one.against for one in answer.confirmed if one.by_kind != "look_up")}
+    left |= {name for one in answer.confirmed if one.by_kind == "look_up" for name in sent.get(one.at, ())}
+    found = set[str]()
+    while left:
+        name = left.pop()
+        found.add(name)
+        field, defined = asked.get(name), procedure.definitions.get(name)
+        read = field.when.names | pages.get(name, frozenset()) if field is not None else frozenset[str]()
+        read |= field.value.names if field is not None and field.value is not None else frozenset()
+        left |= (read | (defined.names if defined is not None else frozenset())) - found
+    return frozenset(found)
 
 
 def _rows_of(places: ProofContext, name: str) -> str:
