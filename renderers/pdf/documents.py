@@ -9,6 +9,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, canonical_json, group_number
 from engine.domain.common.text_provider import Wording
 from engine.domain.documents.documents import status_of
+from engine.domain.documents.paper_words import literal
 from engine.domain.fields.views import FieldView, FormView
 from engine.model import Output, Procedure
 from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
@@ -110,7 +111,7 @@ def receipt_pdf(
         "title": _say(wording, "pdf.receipt", language),
         "holder": dossier.label,
         "dossier": [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
-        "particulars": {"rows": [[name, _literal(value)] for name, value in particulars if value]},
+        "particulars": {"rows": [[name, literal(value)] for name, value in particulars if value]},
         "lines": {
             "head": [_say(wording, f"paper.lines.{part}", language) for part in ("label", "amount")],
             "rows": [[line.label, wording.money(line.amount, language)] for line in lines],
@@ -142,7 +143,7 @@ def counter_pdf(
         **_head("form", grouped, sent_at, agency_label, wording, language),
         "title": _say(wording, "counter.receipt_title", language),
         "operative": [_say(wording, "counter.receipt_text", language)],
-        "particulars": {"rows": [[name, _literal(value)] for name, value in rows]},
+        "particulars": {"rows": [[name, literal(value)] for name, value in rows]},
         "sections": [
             {"title": heading, "rows": [[item] for item in items], "dots": True} for heading, items in lists if items
         ],
@@ -188,7 +189,7 @@ def summary_pdf(
 
 
 def _facts(facts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[Plain]:
-    return [{"title": name, "rows": [[label, _literal(text)] for label, text in rows]} for name, rows in facts if rows]
+    return [{"title": name, "rows": [[label, literal(text)] for label, text in rows]} for name, rows in facts if rows]
 
 
 def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
@@ -213,12 +214,7 @@ def _answer(field: FieldView, wording: Wording, language: str) -> str:
         return "•••"
     if field.type == "evidence" and "upload" not in field.how:
         return " ".join(_say(wording, f"piece.how.{how}", language) for how in field.how)
-    return _literal(field.text) or _say(wording, "pdf.unanswered", language)
-
-
-def _literal(text: str) -> str:
-    """Return a typed text whose stars are no marks of bold: a joiner without width stands between two."""
-    return text.replace("**", "*\u2060*")
+    return literal(field.text) or _say(wording, "pdf.unanswered", language)
 
 
 def _head(

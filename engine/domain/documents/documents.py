@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final, Literal, TypeAlias
 
@@ -13,11 +14,12 @@ from engine.domain.common.decision import IssueOrder
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_days, counts_days
 from engine.domain.documents.content import content_of
-from engine.domain.documents.paper_words import NameOf
+from engine.domain.documents.paper_words import NameOf, as_stated
 from engine.domain.documents.papers import NO_SITE, PaperOrder, PaperSite, languages_of, paper_of
+from engine.domain.fields.display import label_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
-from engine.domain.fields.scope import evaluate_answers
+from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.model import Output, Procedure
 from engine.model.directory import Directory
 from engine.model.roles import role_key
@@ -84,7 +86,7 @@ def prepare_document(
     `actor` takes the act that issues it. `name_of` returns the name of an account by its id.
     """
     output = procedure.outputs[order.output]
-    evaluated = evaluate_answers(procedure, dossier, local_day(now), directory)
+    dossier, evaluated = _stated(procedure, dossier, now, directory, wording)
     if output.paper is not None:
         until = _valid_until(output, _inside(scope, output, order.row), now, directory)
         spoken = languages_of(procedure, output, dossier)
@@ -103,6 +105,17 @@ def prepare_document(
         content=content_of(evaluated, dossier, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
         signed_by=_signatory(procedure, output, directory, dossier.language), jws="", row=order.row,
     )  # fmt: skip
+
+
+def _stated(
+    procedure: Procedure, dossier: Dossier, now: datetime, directory: Directory, wording: Wording
+) -> tuple[Dossier, EvaluatedAnswers]:
+    """Return the dossier as its documents state it, with its label: what a piece says replaces a different answer."""
+    stated = as_stated(dossier)
+    evaluated = evaluate_answers(procedure, stated, local_day(now), directory)
+    if stated is dossier:
+        return dossier, evaluated
+    return replace(stated, label=label_words(evaluated, Speech(wording, dossier.language))), evaluated
 
 
 def _signatory(procedure: Procedure, output: Output, directory: Directory, language: str) -> str | None:

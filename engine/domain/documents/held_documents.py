@@ -13,6 +13,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.common.working_time import add_days
 from engine.domain.documents.documents import status_of
+from engine.domain.documents.paper_words import as_stated
 from engine.domain.fields.files import evidence_parts, terms_of, with_held, without_held
 from engine.domain.fields.raw_answers import is_blank, is_wrong
 from engine.domain.fields.scope import EvaluatedAnswers
@@ -38,7 +39,7 @@ def held_document(
     `evaluated` are the answers of the present request. The caller has checked that both have the same owner.
     """
     terms, today = terms_of(field), evaluated.scope.today
-    if definition.id != terms.held_by or not _of_same_person(terms.held_of, evaluated, definition, earlier):
+    if definition.id != terms.held_by or not _of_same_person(terms.held_of, evaluated, definition, as_stated(earlier)):
         return None
     found: list[IssuedDocument] = []
     for one in earlier.documents:
@@ -52,7 +53,8 @@ def held_document(
 def _of_same_person(held_of: str | None, evaluated: EvaluatedAnswers, definition: Procedure, earlier: Dossier) -> bool:
     """Return True when both requests are about one person.
 
-    With `of`, the identifier is the same. Otherwise, surname, given names and day of birth are.
+    With `of`, the identifier is the same. Otherwise, surname, given names and day of birth are. The documents of the
+    earlier request state what pieces say (`as_stated`), not what was typed.
     """
     if held_of is not None:
         mine = evaluated.procedure.fields[held_of]

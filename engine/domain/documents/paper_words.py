@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -208,10 +208,38 @@ class PaperWords:
         return self.joined(said)
 
 
+def literal(words: str) -> str:
+    """Return a typed text whose stars are no marks of bold: a joiner without width stands between two."""
+    return words.replace("**", "*\u2060*")
+
+
 def hour_of(at: datetime, speech: Speech) -> str:
     """Return the local hour of an instant: `8 h 15`."""
     here = local(at)
     return speech.wording.hour(here.hour * 60 + here.minute, speech.language)
+
+
+# -- what the pieces say -----------------------------------------------------------------------------------------------
+
+
+def as_stated(dossier: Dossier) -> Dossier:
+    """Return the dossier with what pieces say in place of the answers that differ from them, in rows too.
+
+    A document is composed from it, so that words, tables and computed values agree with the particulars.
+    """
+    answers = dict(dossier.answers)
+    for name, one in dossier.confirmed.items():
+        rows, _, place = name.partition(".")
+        number, _, column = place.partition(".")
+        kept = answers.get(rows)
+        if one.differs and not place:
+            answers[name] = one.value
+        elif one.differs and isinstance(kept, list):
+            answers[rows] = [
+                {**row, column: one.value} if str(at) == number and isinstance(row, dict) else row
+                for at, row in enumerate(kept)
+            ]
+    return replace(dossier, answers=answers) if answers != dossier.answers else dossier
 
 
 # -- typography --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import ContentLine, answers_of, to_bring
 from engine.domain.documents.paper_tokens import token_address
-from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, typographic
+from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, literal, typographic
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import Appeal, Output, Procedure
@@ -192,7 +192,7 @@ class _Composer:
             "title": self.text(self.output.title),
             "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",
             "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
-            "addressee": [self.dossier.label] if kind == "letter" and self.dossier.label else [],
+            "addressee": [literal(self.dossier.label)] if kind == "letter" and self.dossier.label else [],
             "object": [self.phrase("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
             "basis": list(self.basis()),
             "considering": list(self.considering()),
@@ -291,7 +291,7 @@ class _Composer:
             words = self.filled.of_name(name)
             said = self.text(label) or (self.text(found[0].printed_label) if found else name)
             if words:
-                rows.append([said, words])
+                rows.append([said, literal(words)])
         return rows
 
     def table(self, table: PaperTable) -> dict[str, Plain]:
@@ -300,7 +300,9 @@ class _Composer:
         known = {one.id: one for one in field.rows} if field else {}
         columns = tuple(known[one] for one in table.columns or known if one in known)
         shown = field is not None and self.evaluated.scope.get(table.of) is not None
-        cells: Plain = [[*row] for row in self.filled.cells(table.of, columns)] if shown else []
+        cells: Plain = (
+            [[literal(cell) for cell in row] for row in self.filled.cells(table.of, columns)] if shown else []
+        )
         return {
             "head": [self.text(one.printed_label) for one in columns],
             "rows": cells,
@@ -440,7 +442,7 @@ def _sections(lines: list[ContentLine], title: str) -> list[Plain]:
     found: list[tuple[str, list[Plain]]] = [(title, [])]
     for label, words in lines:
         if label and words:
-            found[-1][1].append([label, words])
+            found[-1][1].append([label, literal(words)])
         elif label:
             found.append((label, []))
     return [{"title": head, "rows": rows} for head, rows in found if rows]

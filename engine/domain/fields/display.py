@@ -47,6 +47,13 @@ def name_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
     return f"{first} (+{len(rows) - 1})" if first and len(rows) > 1 else first
 
 
+def label_words(evaluated: EvaluatedAnswers, speech: Speech) -> str:
+    """Return the name of a dossier in lists, from the procedure's template. Unanswered names are left out."""
+    template = evaluated.procedure.identity.dossier_label
+    said = {name: name_words(evaluated, name, speech) for name in template.names}
+    return " ".join(fill_template(template.text.in_(speech.language), said).split())
+
+
 def column_words(evaluated: EvaluatedAnswers, rows: str, number: int, column: Field, speech: Speech) -> str:
     """Return the text of one column of one row, empty when the row does not exist."""
     values = evaluated.values.rows(rows)

@@ -13,10 +13,10 @@ from typing import Final
 
 from engine.core.values import Plain, Text
 from engine.domain.common.text_provider import Wording
-from engine.domain.fields.display import name_words
+from engine.domain.fields.display import label_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import adopt, is_asked
-from engine.domain.fields.raw_answers import Raw, fill_template, is_blank
+from engine.domain.fields.raw_answers import Raw, is_blank
 from engine.domain.fields.scope import EvaluatedAnswers, Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem, FieldView, FormView, PageView
 from engine.domain.forms.posted_values import change_rows, keys_of, read_answers, restore_hidden
@@ -373,9 +373,7 @@ def prefilled(
 
 def dossier_label(procedure: Procedure, dossier: Dossier, day: date, directory: Directory, wording: Wording) -> str:
     """Return the name of the dossier in lists, from the procedure's template. Unanswered names are left out."""
-    template = procedure.identity.dossier_label
-    if not template.text:
+    if not procedure.identity.dossier_label.text:
         return ""
-    evaluated, speech = evaluate_answers(procedure, dossier, day, directory), Speech(wording, dossier.language)
-    said = {name: name_words(evaluated, name, speech) for name in template.names}
-    return " ".join(fill_template(template.text.in_(dossier.language), said).split())
+    evaluated = evaluate_answers(procedure, dossier, day, directory)
+    return label_words(evaluated, Speech(wording, dossier.language))

@@ -244,6 +244,28 @@ def test_fsck_finds_grounds_that_were_altered(world: World) -> None:
     assert "projection" in {one.code for one in fsck(world.office)}
 
 
+def test_a_document_says_throughout_what_the_piece_says(tmp_path: Path) -> None:
+    """The label, words, gendered forms and computed values agree with the particulars."""
+    world = a_world(tmp_path)
+    publish(world, edition(
+        ("basis: {delay: loi}\nlegal", "basis: {delay: loi}\ndossier_label: '{nom} {prenoms}'\ndefinitions: {suivant: rang + 1}\nlegal"),
+        ("      marie:", "      rang: {label: Rang, type: integer, minimum: 1, maximum: 20, example: 2}\n"
+         "      jumeau: {label: Jumeau, type: yes_no, example: true}\n      marie:"),
+        ("acte: [nom, prenoms, ne_le, sexe]", "acte: [nom, prenoms, ne_le, sexe, rang, jumeau]"),
+        ("shows: [nom, prenoms, ne_le]", "particulars: [nom, rang]"),
+        ("operative: La demande est accordée.", "operative: 'Rang {words: rang}, {agree jumeau: avec|sans} jumeau, avant {suivant}.'"),
+    ))  # fmt: skip
+    differs = {"nom": "MENSAH", "rang": 7, "jumeau": False}
+    found = PieceComparison(("prenoms", "ne_le", "sexe"), differs)
+    dossier = world.take(world.sent(SLUG), clerk(world), "conforme", compared=found)
+    (document,) = world.take(world.paid(filled(world, dossier)), chief(world), "accorder").documents
+    assert document.paper is not None
+    assert document.paper["particulars"]["rows"] == [["Votre nom", "MENSAH"], ["Rang", "7"]]
+    assert document.paper["operative"] == ["Rang <7>, sans jumeau, avant 8."]
+    assert document.holder == document.paper["holder"] == "MENSAH Afi"
+    assert fsck(world.office) == ()
+
+
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 COLUMNS = ("nom", "prenoms", "date_naissance", "nationalite", "passeport")

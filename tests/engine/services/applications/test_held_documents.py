@@ -13,7 +13,7 @@ from engine.core.values import Plain, new_id
 from engine.domain.documents.documents import status_of
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Actor, ConfirmedAnswer, Dossier
 from engine.services.applications import drafts as intake
 from engine.services.applications.held_documents import worth_of_held
 from engine.services.audit.integrity import fsck
@@ -123,6 +123,15 @@ def test_a_document_issued_here_is_not_asked_again(world: World) -> None:
     assert held(sent)
     assert world.kinds(sent).count("held") == 1, "the journal says what was found"
     assert fsck(world.office) == ()
+
+
+def test_a_document_holds_for_whom_it_names_not_for_whom_was_typed(world: World) -> None:
+    earlier = card(world)
+    piece = ConfirmedAnswer("MENSAH", "acte", "maire", world.office.now(), True)
+    world.force(earlier, confirmed={"nom": piece})
+    assert held(opened(world)) == {}
+    assert held(opened(world, "numero", nom="MENSAH")) == {}
+    assert held(opened(world, owner=world.applicant(), nom="MENSAH"))
 
 
 NOT_HELD: dict[str, dict[str, Any]] = {
