@@ -14,6 +14,7 @@ from engine.language.lint.rule_registry import rule
 from engine.language.source.loader import read_source
 from engine.model import Fee, Field, Form, NamedElement, Procedure, Template
 from engine.model.directory import Directory
+from engine.model.provenance import sources_of
 
 MOST_QUESTIONS: Final = 7
 _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
@@ -200,9 +201,13 @@ def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterato
 
 @rule("V760")
 def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V760 for a document that shows an answer of limited readers: its holder will read it."""
+    """Yield V760 for a document that shows an answer of limited readers.
+
+    Its holder will read it, and so will every agent who sees the dossier.
+    """
     for output in procedure.outputs.values():
-        for name in output.shows:
+        printed = (leaf.name for one in sources_of(procedure, output).values() for leaf in (one, *one.leaves()))
+        for name in dict.fromkeys((*output.shows, *printed)):
             if name in procedure.personal_data.sensitive:
                 yield problem("V760", output.where, at=output.id, name=name)
 

@@ -95,7 +95,10 @@ def _showing(places: ProofContext, nodes: tuple[Node, ...]) -> Iterator[Node]:
 
 
 def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
-    """The values of all zones but `declared` and the mentions, with each answer of the applicant behind them."""
+    """The values of all zones but `declared` and the mentions, with each answer of the applicant behind them.
+
+    Its last day of validity is stated too.
+    """
     paper, procedure = output.paper, places.procedure
     if paper is None:
         return
@@ -105,6 +108,8 @@ def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
         yield from _behind(places, output, name, granted)
     if paper.lines_of is not None:
         yield from _behind(places, output, paper.lines_of, granted)
+    for name in sorted(output.valid.names) if output.valid is not None else ():
+        yield from _behind(places, output, name, granted)
     for clause in paper.clauses():
         around = (*granted, *conditions_of(clause.when))
         for name in answers_in(clause.text):
