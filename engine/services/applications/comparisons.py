@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from engine.core.values import Plain
+from engine.core.values import Plain, fingerprint
 from engine.domain.common.decision import NOT_COMPARED, PieceComparison
 from engine.domain.fields.files import files_of
 from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.comparisons import ComparedAnswer, compared_answers, comparison_problems, read_comparison
 from engine.domain.forms.views_of_fields import Showing, speech_for
-from engine.domain.workflow.confirmations import Confirms, confirms_of, to_compare
+from engine.domain.workflow.confirmations import Confirms, ToCompare, confirms_of, to_compare
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Field, Form, Procedure
 from engine.records.dossier import Actor, Attachment, Dossier
@@ -33,11 +33,15 @@ class ComparedPiece:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A comparison being made: what was posted, its problems, and the pieces to draw."""
+    """A comparison being made: what was posted, its problems, and the pieces to draw.
+
+    `mark` is a digest of the answers and files to compare. It differs once one of them changed.
+    """
 
     comparison: PieceComparison
     problems: tuple[AnswerProblem, ...]
     pieces: tuple[ComparedPiece, ...]
+    mark: str = ""
 
 
 NOTHING_COMPARED: Final = Compared(NOT_COMPARED, (), ())
@@ -67,8 +71,14 @@ def read_comparison_of(
     if rows is not None and row is not None:
         values, fields = values.rows(rows)[row], {column.id: column for column in fields[rows].rows}
     pieces = dict.fromkeys(one.piece for one in asked)
-    drawn = (_piece(fields[piece], values.answers.get(piece), dossier, lines) for piece in pieces)
-    return Compared(comparison, problems, tuple(drawn))
+    drawn = tuple(_piece(fields[piece], values.answers.get(piece), dossier, lines) for piece in pieces)
+    return Compared(comparison, problems, drawn, _mark(asked, drawn))
+
+
+def _mark(asked: tuple[ToCompare, ...], pieces: tuple[ComparedPiece, ...]) -> str:
+    answers: list[Plain] = [[one.name, one.kept] for one in asked]
+    files: list[Plain] = [[piece.piece, *(file.sha256 for file in piece.files)] for piece in pieces]
+    return fingerprint([answers, files])
 
 
 def _piece(field: Field, answer: Plain, dossier: Dossier, lines: tuple[ComparedAnswer, ...]) -> ComparedPiece:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from engine.core.values import Text
 from engine.domain.common.access import may_read_file
@@ -16,6 +17,8 @@ from renderers.web.agents.answers import Paper, field_named, paper, piece_value
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, language, say, site
 from renderers.web.shared.agent_dossier import AgentCase
+
+MARK: Final = "act-compared"  # a hidden control: the mark of what the page showed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,11 @@ class PieceToCompare:
 
 @dataclass(frozen=True, slots=True)
 class DrawnComparison:
-    """All pieces to compare, and the errors with the ids of their controls."""
+    """All pieces to compare, the errors with the ids of their controls, and the mark of what is compared."""
 
     pieces: tuple[PieceToCompare, ...]
     errors: tuple[tuple[str, str], ...]
+    mark: str = ""
 
 
 def compared_of(
@@ -66,7 +70,17 @@ def drawn_comparison(
     draw = drawing(one)
     pieces = tuple(_piece(one, piece, draw, judged) for piece in found.pieces)
     errors = (error for piece in found.pieces for answer in piece.answers for error in _errors(answer, draw))
-    return DrawnComparison(pieces, tuple(errors) if judged else ())
+    return DrawnComparison(pieces, tuple(errors) if judged else (), found.mark)
+
+
+def is_outdated(raw: Mapping[str, Sequence[str]], found: Compared) -> bool:
+    """Return whether the page of a post showed other answers or files than those to compare now."""
+    return bool(found.mark) and bool(raw.get(MARK)) and raw[MARK][-1] != found.mark
+
+
+def without_comparison(raw: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return what was posted without the boxes of a comparison and what pieces say."""
+    return {name: said for name, said in raw.items() if name not in (SAME, MARK) and not name.startswith(TYPED)}
 
 
 def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:

@@ -28,7 +28,14 @@ from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import application, given_already, row_answers, rows_of
 from renderers.web.agents.attachments import receive_files
 from renderers.web.agents.awaited import WaitLine, wait_lines
-from renderers.web.agents.comparison import compared_of, differing, drawn_comparison
+from renderers.web.agents.comparison import (
+    MARK,
+    compared_of,
+    differing,
+    drawn_comparison,
+    is_outdated,
+    without_comparison,
+)
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
 from renderers.web.citizen.later_forms import SEEN, put_already
@@ -157,7 +164,7 @@ def _form(
     return staff_page(
         "agent/later_form.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         title=part.title(view), action=part.action, errors=errors, help=label(page.help),
-        comparison=comparison.pieces, questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
+        comparison=comparison.pieces, mark=(MARK, comparison.mark), questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
         notes=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
@@ -225,8 +232,11 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     answered = read_part(app_ctx(), actor(), one.id, form_id, part, raw)
     if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
         return _form(part_in_progress, answered, received.problems, judged=False, raw=raw)
-    left = compared_of(one, form.id, raw, part_in_progress.number).problems
-    if any(not problem.warns for problem in (*answered.problems, *left)):
+    found = compared_of(one, form.id, raw, part_in_progress.number)
+    if is_outdated(raw, found):  # the applicant corrected an answer or a piece since the page was drawn
+        changed = refusal("compared_changed")
+        return _form(part_in_progress, answered, judged=False, raw=without_comparison(raw), refused=changed)
+    if any(not problem.warns for problem in (*answered.problems, *found.problems)):
         return _form(part_in_progress, answered, raw=raw)
     if request.form.get("go") == "confirm" or _is_quiet(part_in_progress, answered, raw):
         return _done(part_in_progress, answered, raw)
@@ -247,7 +257,7 @@ def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=True, happened=last_event(one),
         act=label(named), closed=say("stale.closed", why=refusal_text(one.procedure, reason)), carried=[], resume=False,
-        written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said)], action="",
+        written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said) and name != MARK], action="",
         revision=None,
     )  # fmt: skip
 

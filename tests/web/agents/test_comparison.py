@@ -245,3 +245,25 @@ def test_what_an_agent_wrote_is_read_before_the_act_is_confirmed(tmp_path: Path)
     shown = read(clerk.post(at(dossier, "/acte/accorder"), go="preview", **written))
     assert "Mentions présentes Oui" in shown
     assert "Objet Abus de confiance" in shown
+
+
+def test_a_page_that_showed_other_answers_confirms_nothing(tmp_path: Path) -> None:
+    """The travellers change places, or a number is corrected, between the page and its post."""
+    site = open_staff_site(tmp_path)
+    dossier = site.world.sent("e-visa")
+    dossier = site.world.paid(dossier) if dossier.owed else dossier
+    officer, form = site.agent("dgdn.immigration"), at(dossier, "/a-faire/decision_visa/0")
+    shown = officer.get(form)
+    names = [f"voyageurs.0.{name}" for name in ("nom", "prenoms", "date_naissance", "nationalite", "passeport")]
+    rows = dossier.answers["voyageurs"]
+    assert isinstance(rows, list)
+    other = [{**rows[0], "nom": "MENSAH"}, *rows[1:]]  # type: ignore[dict-item]
+    site.world.force(site.kept(dossier), answers={**dossier.answers, "voyageurs": other})
+    late = officer.post(form, **{**hidden(shown), "go": "preview", "act-same": names})
+    assert late.status_code == 422
+    assert "Comparez de nouveau." in read(late)
+    assert "MENSAH" in read(late)
+    assert f'value="{names[0]}" checked' not in late.get_data(as_text=True)
+    assert site.kept(dossier).confirmed == {}
+    again = officer.post(form, **{**hidden(late), "go": "preview", "act-same": names})
+    assert "Comparez de nouveau." not in read(again)
