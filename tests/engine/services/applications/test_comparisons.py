@@ -14,10 +14,12 @@ from engine.core.problems import Refused
 from engine.core.values import new_id
 from engine.domain.common.decision import Act, PieceComparison
 from engine.domain.forms.part_forms import example_part
-from engine.model import Procedure
+from engine.domain.workflow.confirmations import match_again
+from engine.domain.workflow.transition_context import Moment, TransitionContext
+from engine.model import Form, Procedure
 from engine.operations.migration import migrate
 from engine.operations.replay import replay
-from engine.records.dossier import Dossier
+from engine.records.dossier import SYSTEM_ACTOR, ConfirmedAnswer, Dossier
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import casework, corrections
 from engine.services.applications import opinions as gathering
@@ -264,6 +266,18 @@ def test_a_document_says_throughout_what_the_piece_says(tmp_path: Path) -> None:
     assert document.paper["operative"] == ["Rang <7>, sans jumeau, avant 8."]
     assert document.holder == document.paper["holder"] == "MENSAH Afi"
     assert fsck(world.office) == ()
+
+
+@pytest.mark.parametrize(("theirs", "confirmed"), [("SA", False), ("sociéte a responsabilite-limitee", True)])
+def test_a_look_up_made_again_confirms_by_its_last_answer(world: World, theirs: str, confirmed: bool) -> None:
+    sent, procedure, now = world.sent(SLUG), edition(), world.office.now()
+    answers = {**sent.answers, "entreprise": "found", "forme_existante": theirs}
+    dossier = replace(sent, answers=answers, confirmed={"forme": ConfirmedAnswer("Autre", "entreprise", "system", now)})
+    moment = Moment(procedure, SYSTEM_ACTOR, now, world.office.directory, world.office.wording)
+    task = procedure.tasks["entreprise"]
+    assert isinstance(task, Form)
+    found = match_again(TransitionContext.of(dossier), moment, task).dossier.confirmed
+    assert {name: one.value for name, one in found.items()} == ({"forme": theirs} if confirmed else {})
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
