@@ -33,7 +33,7 @@ class Verdict:
     """What a third party may know of a document.
 
     `holder` shows initials only. `paper` is all that was frozen, for who has its token; None for the twelve digits and
-    where the definition says so. `unknown` reveals nothing else.
+    where the definition says so. `specimen`: its paper is without value. `unknown` reveals nothing else.
     """
 
     kind: Kind
@@ -46,6 +46,7 @@ class Verdict:
     changed_on: date | None = None
     paper: Mapping[str, Plain] | None = None
     erased_on: date | None = None  # of a document with a paper
+    specimen: bool = False
 
 
 UNKNOWN: Final = Verdict("unknown")
@@ -93,6 +94,7 @@ def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) ->
     return Verdict(
         status_of(document, local_day(ctx.now())), document.title, document.number, agency.label if agency else None,
         masked(document.holder), local_day(document.issued_at), document.valid_until, changed,
+        specimen=bool((document.paper or {}).get("specimen")),
     )  # fmt: skip
 
 

@@ -152,13 +152,14 @@ def verify(token: str) -> Response:
         lines = [say("verdict.erased", day=day_of(found.erased_on)), *_worth_lines(found)]
         return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found))
     details = _details(found) if found.kind != "unknown" else []
-    return _verdict_page(_KINDS[found.kind], say(f"verdict.{found.kind}"), _lines(found), details)
+    kind, title = _KINDS[found.kind], say(f"verdict.{found.kind}")
+    return _verdict_page(kind, title, _lines(found), details, specimen=found.specimen)
 
 
 def _paper_page(found: Verdict, view: PaperView) -> Response:
     """Show what a paper says and what it is worth today: an altered paper differs from it."""
     lines = [*_worth_lines(found), say("verdict.paper.compare")]
-    return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found), view)
+    return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found), view, found.specimen)
 
 
 def _state(found: Verdict) -> str:
@@ -195,11 +196,12 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
 
 
 def _verdict_page(
-    kind: str, title: str, lines: list[str], details: list[tuple[str, str]], view: PaperView | None = None
-) -> Response:
+    kind: str, title: str, lines: list[str], details: list[tuple[str, str]], view: PaperView | None = None,
+    specimen: bool = False,
+) -> Response:  # fmt: skip
     return unlisted(page(
         "citizen/verification.html", 200 if details else 404, verdict={"kind": kind, "title": title, "lines": lines}, details=details,
-        view=view, host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
+        view=view, specimen=specimen, host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
     ))  # fmt: skip
 
 

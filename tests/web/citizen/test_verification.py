@@ -189,6 +189,16 @@ class TestWhatItSays:
         assert before != page
         assert ("Spécimen, sans valeur" in before) is specimen
 
+    @pytest.mark.parametrize("specimen", [True, False])
+    def test_digits_and_links_say_first_that_a_paper_is_a_specimen(self, site: StaffSite, specimen: bool) -> None:
+        office = site.world.office
+        site.world.office = replace(office, settings=replace(office.settings, specimen=specimen))
+        dossier, document = issued(site)
+        link = lend(site.world.office, site.world.owner(dossier), dossier.id, document.id)
+        for address in (f"/v/{document.code}", f"/p/{link}"):
+            before, _, _ = site.stranger().get(address).get_data(as_text=True).partition("<h1>")
+            assert ("Spécimen, sans valeur" in before) is specimen, address
+
     def test_in_english(self, site: StaffSite) -> None:
         dossier, document = issued(site)
         client = site.stranger()
