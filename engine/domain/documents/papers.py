@@ -256,7 +256,8 @@ class _Composer:
         if self.written.reason_of:
             named = [one for one in reversed(taken) if one.transition in self.written.reason_of and one.reason]
             return tuple(named[:1])
-        return tuple([one for one in reversed(taken) if one.target == self.dossier.state and one.reason][:1])
+        led = [one for one in reversed(taken) if one.target == self.dossier.state][:1]
+        return tuple(one for one in led if one.reason)
 
     def reason(self) -> str:
         """Return the reason printed, as its author typed it."""

@@ -107,6 +107,8 @@ def take_offered(moment: Moment, dossier: Dossier, act: Act, offers: tuple[Avail
     missing = missing_from(moment, dossier, offer.transition, act)
     if missing is not None:
         raise Refused(missing)
+    if not offer.transition.asks & {"reason", "correction"}:
+        act = replace(act, reason=None)  # a text that no page asked for is not kept, and no paper prints it
     passage = _filled(TransitionContext.of(dossier), moment, offer.transition, act)
     transition = circuit_of(procedure).transition(
         dossier.state, act_trigger(act.transition), moment.scope(passage.dossier)

@@ -12,14 +12,16 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import new_id
-from engine.domain.common.decision import Act, PieceComparison
+from engine.domain.common.decision import Act, IssueOrder, PieceComparison
+from engine.domain.documents.documents import prepare_document
+from engine.domain.fields.scope import scope_of
 from engine.domain.forms.part_forms import example_part
 from engine.domain.workflow.confirmations import match_again
 from engine.domain.workflow.transition_context import Moment, TransitionContext
 from engine.model import Form, Procedure
 from engine.operations.migration import migrate
 from engine.operations.replay import replay
-from engine.records.dossier import SYSTEM_ACTOR, ConfirmedAnswer, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, ConfirmedAnswer, Dossier, TakenTransition
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import casework, corrections
 from engine.services.applications import opinions as gathering
@@ -156,6 +158,28 @@ def test_grounds_are_kept_and_checked(world: World) -> None:
         with pytest.raises(Refused) as closed:
             world.take(other, chief(world), "refuser", reason="Non", grounds=grounds)
         assert closed.value.reason.code == code
+
+
+def test_a_letter_gives_the_reason_of_its_own_refusal(world: World) -> None:
+    """A dossier that was opened again and then refused by a rule does not repeat what an agent wrote before."""
+    dossier, procedure, now = refused(world, world.sent(SLUG)), edition(), world.office.now()
+    first, again = dossier.taken, TakenTransition("tard", "decision", "refuse", now, "system", "system", None)
+    for taken, said in ((first, True), ((*first, again), False)):
+        known = replace(dossier, taken=taken, documents=())
+        scope = scope_of(procedure, known, world.office.day(), world.office.directory)
+        paper = prepare_document(
+            procedure, known, IssueOrder("lettre"), scope, "N-1", "1" * 12, "T", now, world.office.directory,
+            world.office.wording,
+        ).paper  # fmt: skip
+        assert paper is not None
+        assert ("Sans objet" in str(paper.get("considering"))) is said
+
+
+def test_a_reason_that_no_page_asks_for_is_not_kept(world: World) -> None:
+    found = PieceComparison(ALL)
+    after = world.take(world.sent(SLUG), clerk(world), "conforme", reason="Le maire certifie.", compared=found)
+    assert after.taken[-1].reason is None
+    assert fsck(world.office) == ()
 
 
 def test_erasing_leaves_no_confirmed_value(world: World) -> None:
