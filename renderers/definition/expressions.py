@@ -39,7 +39,7 @@ from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
 from renderers.i18n.translations import Translations, in_language, quoted
 
-LONGEST: Final = 600  # characters; a longer text is replaced by the expression as written
+LONGEST: Final = 800  # characters; a longer text is replaced by the expression as written
 _SIGNS: Final = {"==": "is", "!=": "is_not", "<": "below", "<=": "most", ">": "above", ">=": "least"}
 _SPANS: Final = {"days": ("day", False), "weeks": ("week", False), "working_days": ("day", True),
                  "months": ("month", False), "years": ("year", False)}  # fmt: skip

@@ -71,6 +71,6 @@ def test_it_says_the_same_in_french_and_in_english_on_one_page(procedure: str, c
 
 def test_a_french_speaker_receives_a_bilingual_visa_and_a_letter_in_french() -> None:
     made = {one.document.output: one.document.paper or {} for one, _ in received("e-visa")}
-    assert "Authorises" in str(made["visa"]["courtesy"])
+    assert "authorises" in str(made["visa"]["courtesy"])
     assert "courtesy" not in made["lettre_refus"]
     assert "courtesy" not in made["lettre_maintien"]
