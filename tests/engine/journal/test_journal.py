@@ -208,15 +208,18 @@ def reason_of(export: Any) -> tuple[int, str]:
     return found.n, found.reason
 
 
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"null", b"[]", b"{}", b"\xff", b'{"format": "guichet-journal/1", "format": "x"}', b"[" * 100_000, b"1.5",
-     json.dumps({**an_export(), "format": "guichet-journal/2"}).encode(),
-     json.dumps({**an_export(), "more": 1}).encode(),
-     json.dumps({**an_export(), "entries": [1]}).encode(),
-     json.dumps({**an_export(), "entries": [{**an_export()["entries"][0], "at": "2026-03-02 12:00:00Z"}]}).encode(),
-     json.dumps({**an_export(), "head": {"n": "4", "hash": ""}}).encode()],
-)  # fmt: skip
+NO_EXPORTS = {
+    "empty": b"", "null": b"null", "list": b"[]", "object": b"{}", "no text": b"\xff",
+    "key twice": b'{"format": "guichet-journal/1", "format": "x"}', "deep": b"[" * 100_000, "number": b"1.5",
+    "next format": json.dumps({**an_export(), "format": "guichet-journal/2"}).encode(),
+    "more": json.dumps({**an_export(), "more": 1}).encode(),
+    "entry": json.dumps({**an_export(), "entries": [1]}).encode(),
+    "moment": json.dumps({**an_export(), "entries": [{**an_export()["entries"][0], "at": "2026-03-02 12:00:00Z"}]}).encode(),
+    "head": json.dumps({**an_export(), "head": {"n": "4", "hash": ""}}).encode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", NO_EXPORTS.values(), ids=NO_EXPORTS)
 def test_what_is_no_export_is_refused(data: bytes) -> None:
     with pytest.raises(Refused) as refused:
         verify_export(read_export(data))
