@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+from tests.contracts.figures import tree_of
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("all the code")]  # read once
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -44,7 +46,7 @@ def text_of(path: Path) -> str:
 
 @cache
 def imported() -> frozenset[tuple[str, str]]:
-    nodes = ((named(path), node) for path in CODE for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = ((named(path), node) for path in CODE for node in ast.walk(tree_of(path)))
     return frozenset(
         (path, name)
         for path, node in nodes
@@ -104,7 +106,7 @@ def test_each_code_is_of_who_asked_for_it() -> None:
         (named(path), node.lineno, name, any(one.arg == "mark" for one in node.keywords))
         for path in CODE
         if named(path).startswith("renderers/web/")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call)
         and (name := getattr(node.func, "id", getattr(node.func, "attr", ""))) in asks
         and node.args[1:]  # of the office, not the view of that name

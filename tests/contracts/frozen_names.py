@@ -30,12 +30,11 @@ from renderers.cli.main import console
 from renderers.web import preview
 from renderers.web.platform import languages
 from renderers.web.platform import request_context as base
+from tests.contracts.figures import ALL, tree_of
 from tests.web.client import a_portal_client
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 FROZEN: Final = Path(__file__).with_name("frozen_names.json")
 _STORED: Final = (engine.records, engine.journal, engine.storage)  # packages whose data classes are stored
-_CODE: Final = ("engine", "renderers", "server.py")
 _METRIC: Final = re.compile(r"guichet_[a-z_]+")
 # functions whose first text argument is stored or answered, by the kind of name that it is
 _NAMING: Final = {
@@ -69,11 +68,7 @@ def _all_names() -> Iterator[tuple[str, str]]:
 
 @cache
 def _sources() -> tuple[tuple[ast.Module, str], ...]:
-    paths = [
-        path for name in _CODE for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*.py"))
-    ]
-    texts = [path.read_text("utf-8") for path in sorted(paths)]
-    return tuple((ast.parse(text), text) for text in texts)
+    return tuple((tree_of(path), path.read_text("utf-8")) for _, path in ALL)
 
 
 def _names_in(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contracts.frozen_names import FROZEN, frozen_names
 
-pytestmark = pytest.mark.xdist_group("frozen names")  # the code is read once
+pytestmark = pytest.mark.xdist_group("all the code")  # parsed once
 
 KNOWN: dict[str, list[str]] = json.loads(FROZEN.read_text("utf-8"))
 HOW = "python -m tests.contracts.frozen_names"

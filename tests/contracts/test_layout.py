@@ -23,6 +23,8 @@ from tests.contracts.figures import (
     tree_of,
 )
 
+pytestmark = pytest.mark.xdist_group("all the code")  # parsed once
+
 # library → the modules that may import it; a name that ends with a dot is a package
 IMPORTERS = {
     "yaml": ("engine.language.source.loader",),
