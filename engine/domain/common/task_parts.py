@@ -79,6 +79,12 @@ def person_of(form_id: str, answers: Answers, number: int) -> str | None:
     return by if isinstance(by, str) and by else None
 
 
+def row_mark(form: Form, answers: Answers, number: int) -> str:
+    """Return a digest of one row and its filling. It differs once one of them changed."""
+    rows, kept = _rows(form, answers), fillings(form.id, answers)
+    return fingerprint([those[number] if number < len(those) else None for those in (rows, kept)])
+
+
 def with_filling(form: Form, answers: Answers, number: int, filling: Answers, by: str) -> dict[str, Plain]:
     """Return the answers with one row filled by the account `by`."""
     rows = _rows(form, answers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.decision import NOT_COMPARED, Decision, PieceComparison
-from engine.domain.common.task_parts import consulted, is_in_parts, parts_left
+from engine.domain.common.task_parts import consulted, is_in_parts, parts_left, row_mark
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
@@ -44,11 +44,15 @@ class AwaitedPart:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A part being filled: the answers, their problems, and the page to draw."""
+    """A part being filled: the answers, their problems, and the page to draw.
+
+    `mark` is a digest of a row and its stored filling, empty for other parts.
+    """
 
     answers: Mapping[str, Plain]
     problems: tuple[AnswerProblem, ...]
     page: PageView
+    mark: str = ""
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -131,7 +135,8 @@ def _part(
         answers = part_forms.read_part(procedure, form, part, dossier, raw, day, directory)
         found = part_forms.check_part(procedure, form, part, dossier, answers, day, directory)
     page = part_forms.view_part(procedure, form, part, dossier, day, directory, words, found, answers, actor)
-    return Answered(answers, found, page) if page is not None else None
+    mark = row_mark(form, dossier.answers, int(part)) if form.each is not None else ""
+    return Answered(answers, found, page, mark) if page is not None else None
 
 
 # -- filling -----------------------------------------------------------------------------------------------------------
@@ -174,12 +179,18 @@ def fill_form(
 
 def fill_row(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, number: int, filling: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED,
+    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED, mark: str = "",
 ) -> Dossier:  # fmt: skip
-    """Fill a later form for one row (from 0), with the answers it confirms. Raises as `give_opinion`."""
+    """Fill a later form for one row (from 0), with the answers it confirms. Raises as `give_opinion`.
+
+    `mark` is that of the page the person saw. Raises Refused("row_changed") if the row or its filling changed since.
+    """
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
+        form = _form(pinned(ctx, unit, dossier), form_id)
+        if mark and mark != row_mark(form, dossier.answers, number):
+            raise Refused(refusal("row_changed", form.where, task=form_id))
         return _done(ctx, unit, dossier, form_id, str(number), filling, actor, compared)
 
     arguments = (dossier_id, form_id, number, filling, revision, *((compared,) if compared != NOT_COMPARED else ()))
@@ -188,9 +199,9 @@ def fill_row(
 
 def do_part(
     ctx: AppContext, actor: Actor, dossier_id: str, form_id: str, part: str | None, answers: Mapping[str, Plain], *,
-    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED,
+    revision: int | None = None, token: str | None = None, compared: PieceComparison = NOT_COMPARED, mark: str = "",
 ) -> Dossier:  # fmt: skip
-    """Fill a whole form, an opinion or a row, by the kind of `part`. Raises as `give_opinion`."""
+    """Fill a whole form, an opinion or a row, by the kind of `part`. Raises as `fill_row`."""
     if part is None:
         return fill_form(
             ctx, actor, dossier_id, form_id, answers, revision=revision, token=token, compared=compared
@@ -198,7 +209,7 @@ def do_part(
     if not part.isdecimal():
         return give_opinion(ctx, actor, dossier_id, part, answers, revision=revision, token=token)
     return fill_row(
-        ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token, compared=compared
+        ctx, actor, dossier_id, form_id, int(part), answers, revision=revision, token=token, compared=compared, mark=mark
     )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ from renderers.web.shared.staff import role_label, staff_page
 
 blueprint = Blueprint("agent_later_forms", __name__)
 
+FILLED = "act-row"  # a hidden control: the mark of the row and its filling as the page showed them
+_MARKS = (MARK, FILLED)
 _OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", SEEN})
 Raw = Mapping[str, list[str]]
 
@@ -164,7 +166,8 @@ def _form(
     return staff_page(
         "agent/later_form.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
         title=part.title(view), action=part.action, errors=errors, help=label(page.help),
-        comparison=comparison.pieces, mark=(MARK, comparison.mark), questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
+        comparison=comparison.pieces, marks=[(MARK, comparison.mark), (FILLED, _mark(raw) or answered.mark)],
+        questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
         notes=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
@@ -172,6 +175,11 @@ def _form(
         rows_at=one.at(f"/a-faire/{form.id}") if number is not None else "",
         button=say("errand.save_next" if number is not None and _next_row(part) else "errand.go"),
     )  # fmt: skip
+
+
+def _mark(raw: Raw | None) -> str:
+    """Return the posted mark of a row. It stays that of the page the person read first."""
+    return (raw or {}).get(FILLED, [""])[-1]
 
 
 def _notes(part: PartInProgress) -> list[str]:
@@ -230,12 +238,15 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
     one = agent_case(one.dossier.number)
     part_in_progress = replace(part_in_progress, one=one)
     answered = read_part(app_ctx(), actor(), one.id, form_id, part, raw)
-    if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
-        return _form(part_in_progress, answered, received.problems, judged=False, raw=raw)
     found = compared_of(one, form.id, raw, part_in_progress.number)
     if is_outdated(raw, found):  # the applicant corrected an answer or a piece since the page was drawn
         changed = refusal("compared_changed")
-        return _form(part_in_progress, answered, judged=False, raw=without_comparison(raw), refused=changed)
+        left = without_comparison(raw)
+        if not given_already(one, form_id, part):  # only the application changed, and the page says so
+            left.pop(FILLED, None)
+        return _form(part_in_progress, answered, received.problems, judged=False, raw=left, refused=changed)
+    if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
+        return _form(part_in_progress, answered, received.problems, judged=False, raw=raw)
     if any(not problem.warns for problem in (*answered.problems, *found.problems)):
         return _form(part_in_progress, answered, raw=raw)
     if request.form.get("go") == "confirm" or _is_quiet(part_in_progress, answered, raw):
@@ -250,14 +261,29 @@ def _too_late(one: AgentCase, form: Form, part: str | None, raw: Raw, wait: Wait
     if person == actor().id:
         session["desk_note"] = say("errand.already")
         return go(one.at())
+    reason = wait.closed if wait and wait.closed else refusal("not_now")
+    closed = say("stale.closed", why=refusal_text(one.procedure, reason))
+    return _stale(one, form, part, raw, label(wait.thing.label if wait else form.label), closed)
+
+
+def _overtaken(part: PartInProgress, raw: Raw, reason: Refusal) -> Response:
+    """Show the agent's answers and who filled the row meanwhile (409). They may go on with their own."""
+    one = agent_case(part.one.dossier.number)
+    given = given_already(one, part.form.id, part.part)
+    said = say("errand.given", hand=given) if given else refusal_text(one.procedure, reason)
+    return _stale(one, part.form, part.part, raw, part.title(application(one)), said, part.action)
+
+
+def _stale(
+    one: AgentCase, form: Form, part: str | None, raw: Raw, act: str, closed: str, action: str = ""
+) -> Response:  # fmt: skip
     page = part_page(form, part) if part is not None else None
     asked = {field.id: label(field.label) for field in (page.fields if page else form.fields)}
-    named = wait.thing.label if wait else form.label
-    reason = wait.closed if wait and wait.closed else refusal("not_now")
+    typed = {name: said for name, said in raw.items() if name not in _MARKS}
     return staff_page(
-        "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=True, happened=last_event(one),
-        act=label(named), closed=say("stale.closed", why=refusal_text(one.procedure, reason)), carried=[], resume=False,
-        written=[(asked.get(name, name), ", ".join(said)) for name, said in raw.items() if any(said) and name != MARK], action="",
+        "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=True, happened=last_event(one), act=act, closed=closed,
+        carried=[(name, value) for name, said in raw.items() if name != FILLED for value in said], resume=bool(action),
+        written=[(asked.get(name, name), ", ".join(said)) for name, said in typed.items() if any(said)], action=action,
         revision=None,
     )  # fmt: skip
 
@@ -321,11 +347,13 @@ def _done(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     try:
         after = do_part(
             app_ctx(), actor(), one.id, part.form.id, part.part, answered.answers, token=form_token(),
-            compared=_compared(part, raw),
+            compared=_compared(part, raw), mark=_mark(raw),
         )  # fmt: skip
     except WrongAnswers as wrong:
         return _form(part, answered, wrong.problems, raw=raw)
     except Refused as closed:
+        if closed.reason.code == "row_changed":
+            return _overtaken(part, raw, closed.reason)
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     session["desk_note"] = say("errand.done", task=part.title(application(one)))

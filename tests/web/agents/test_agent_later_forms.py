@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from engine.core.values import group_number, new_id
+from engine.domain.common.task_parts import filling_at
 from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.namespace import FORM_WORDS
 from engine.model.roles import roles_of
@@ -174,6 +175,49 @@ def test_rows_are_decided_one_after_the_other(staff_site: StaffSite) -> None:
     papers = chief.see(at(dossier))
     assert "Visa – LEE" in papers
     assert "Refus – DOSSOU" in papers
+
+
+def test_a_row_that_a_colleague_filled_meanwhile_is_not_replaced_unseen(staff_site: StaffSite) -> None:
+    """Two officers open the same traveller. The second reads who was first before their own decision counts."""
+    dossier = staff_site.world.sent(
+        "filled-per-row", voyageurs=[{"nom": "LEE", "age": 30}, {"nom": "DOSSOU", "age": 40}]
+    )
+    first, second = staff_site.agent(OFFICER), staff_site.agent(f"{OFFICER}.2")
+    path = at(dossier, "/a-faire/decision/0")
+    mine, form = hidden(first.get(path)), hidden(second.get(path))
+    refusing = {**mine, "go": "preview", "accorde": "false", "raison": "Signalé"}
+    assert [first.client.post(path, data=refusing).status_code for _ in range(2)] == [303, 303], (
+        "a double click is one act"
+    )
+    late = second.client.post(path, data={**form, "go": "preview", "accorde": "true"})
+    assert late.status_code == 409
+    told = read(late)
+    for words in ("Ce dossier a changé entre-temps", "C’est déjà fait : par", "Accordé true"):
+        assert words in told
+    assert "act-row" not in told
+    assert decided(staff_site, dossier) == {"accorde": False, "raison": "Signalé"}
+    resumed = second.client.post(path, data={**hidden(late), "go": "edit"})
+    assert resumed.status_code == 200
+    sure = second.client.post(path, data={**hidden(resumed), "go": "preview", "accorde": "true"})
+    assert sure.status_code == 303, "who knows it may still decide"
+    assert decided(staff_site, dossier) == {"accorde": True}
+
+
+def test_a_row_that_another_person_now_holds_is_not_filled_unseen(staff_site: StaffSite) -> None:
+    """The travellers change places between the page and its post."""
+    rows = [{"nom": "LEE", "age": 30}, {"nom": "DOSSOU", "age": 40}]
+    dossier = staff_site.world.sent("filled-per-row", voyageurs=rows)
+    officer, path = staff_site.agent(OFFICER), at(dossier, "/a-faire/decision/0")
+    form = hidden(officer.get(path))
+    staff_site.world.force(staff_site.kept(dossier), answers={**dossier.answers, "voyageurs": rows[::-1]})
+    late = officer.client.post(path, data={**form, "go": "preview", "accorde": "true"})
+    assert late.status_code == 409
+    assert "Cette ligne a changé depuis l’ouverture de la page." in read(late).replace("'", "’")
+    assert "decision" not in staff_site.kept(dossier).answers
+
+
+def decided(site: StaffSite, dossier: Dossier) -> dict[str, object]:
+    return dict(filling_at("decision", site.kept(dossier).answers, 0) or {})
 
 
 def test_who_decided_a_row_is_told_why_they_do_not_sign(staff_site: StaffSite) -> None:

@@ -259,6 +259,9 @@ def test_a_page_that_showed_other_answers_confirms_nothing(tmp_path: Path) -> No
     assert isinstance(rows, list)
     other = [{**rows[0], "nom": "MENSAH"}, *rows[1:]]  # type: ignore[dict-item]
     site.world.force(site.kept(dossier), answers={**dossier.answers, "voyageurs": other})
+    edited = officer.post(form, **{**hidden(shown), "go": "edit", "act-same": names})
+    assert "Comparez de nouveau." in read(edited), "what was ticked before is not carried to what is shown now"
+    assert f'value="{names[0]}" checked' not in edited.get_data(as_text=True)
     late = officer.post(form, **{**hidden(shown), "go": "preview", "act-same": names})
     assert late.status_code == 422
     assert "Comparez de nouveau." in read(late)
