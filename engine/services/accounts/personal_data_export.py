@@ -6,10 +6,14 @@ such as a confidential opinion, is left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from engine.core.values import Plain
 from engine.domain.common.access import may_read
+from engine.domain.common.task_parts import filling_at, fillings
+from engine.domain.fields.raw_answers import OTHER
+from engine.model import APPLICANT, Form, Procedure
 from engine.records.codec import instant_text
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import PhoneMove
@@ -73,7 +77,7 @@ def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
         "opened_at": instant_text(one.created_at),
         "sent_at": _instant(one.submitted_at),
         "closed_at": _instant(one.closed_at),
-        "answers": {name: said for name, said in one.answers.items() if may_read(procedure, one, name, actor)},
+        "answers": _answers(procedure, one, actor),
         "confirmed": [
             {"answer": name, "value": kept.value, "piece": kept.piece, "differs": kept.differs, "at": instant_text(kept.at)}
             for name, kept in one.confirmed.items() if may_read(procedure, one, name.partition(".")[0], actor)
@@ -109,6 +113,34 @@ def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
             {"day": reading.day.isoformat(), "role": reading.role or "auditor"} for reading in unit.readings_of(one.id)
         ],
     }  # fmt: skip
+
+
+def _answers(procedure: Procedure, one: Dossier, actor: Actor) -> dict[str, Plain]:
+    """Return the answers of a dossier. A row says what was filled, not by whom.
+
+    What agents, services and registers answered comes once the dossier is closed: before, it may still be reviewed.
+    """
+    later = () if one.closed_at is not None else _of_others(procedure)
+    found = {
+        name: said for name, said in one.answers.items() if name not in later and may_read(procedure, one, name, actor)
+    }
+    for form in procedure.forms():
+        if form.each is not None and form.id in found:
+            found[form.id] = [filling_at(form.id, found, at) for at in range(len(fillings(form.id, found)))]
+    return found
+
+
+def _of_others(procedure: Procedure) -> frozenset[str]:
+    """Return the names of the answers that the applicant does not give."""
+    acts = {one.fills for one in procedure.transitions if APPLICANT in one.by}
+    forms = (one for one in procedure.forms() if APPLICANT not in one.by and one.id not in acts)
+    return frozenset(name for form in forms for name in _names(form))
+
+
+def _names(form: Form) -> Iterator[str]:
+    yield from (form.id, *(one.id for one in form.services))
+    for field in form.fields:
+        yield from (field.id, f"{field.id}_{OTHER}")
 
 
 def _instant(at: datetime | None) -> Plain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.directory import Office as Place
 from engine.records.dossier import Account, Actor, Dossier
+from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.applications import linked_dossiers as linking
@@ -219,6 +221,30 @@ class TestRows:
         assert "La demande est accordée." in shown["visa", 0]
         assert "La demande est refusée\\xa0: Signalé." in shown["refus", 1]
 
+    def test_what_agents_answer_is_taken_away_once_it_is_decided(self, world: World) -> None:
+        """A visa that one officer grants is no visa before it is signed. Who filled a row is not said."""
+        dossier = world.sent("filled-per-row", voyageurs=[{"nom": "LEE"}, {"nom": "DOSSOU"}])
+        agent, chief = world.agent("afi", "dgdn/immigration"), world.agent("chef", "dgdn/chef_visas")
+        given = [{"accorde": True}, {"accorde": False, "raison": "Signalé"}]
+        for at, one in enumerate(given):
+            gathering.fill_row(world.office, agent, dossier.id, "decision", at, one)
+            assert taken_away(world) == dict(dossier.answers)
+        casework.take_transition(world.office, chief, dossier.id, Act("signer"), token=new_id())
+        assert taken_away(world) == {**dossier.answers, "decision": given}
+
+    def test_an_opinion_is_taken_away_once_it_is_decided(self, world: World) -> None:
+        dossier = world.sent("opinions")
+        gathering.give_opinion(
+            world.office, world.agent("yao", FONCIER), dossier.id, "avis_foncier", {"opinion": "favourable"}
+        )
+        assert taken_away(world) == dict(dossier.answers)
+
+
+def taken_away(world: World) -> Any:
+    """What the owner reads in the file of their own data."""
+    plain: Any = export_own(world.office, world.applicant())
+    return plain["dossiers"][0]["answers"]
+
 
 class TestForms:
     def test_a_form_late_is_told_once_to_those_who_owe_it(self, world: World) -> None:
@@ -242,6 +268,7 @@ class TestForms:
             gathering.fill_form(world.office, world.applicant("+22890999999"), dossier.id, "precisions", {"acces": "x"})
         kept = gathering.fill_form(world.office, world.owner(dossier), dossier.id, "precisions", {"acces": "Portail"})
         assert "precisions" in kept.done
+        assert taken_away(world)["acces"] == "Portail", "what the owner filled is theirs at once"
 
 
 class TestLinks:
