@@ -16,6 +16,7 @@ from engine.domain.common.decision import PieceComparison
 from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
+from engine.domain.forms.comparisons import SAME
 from engine.domain.forms.part_forms import is_row, part_page
 from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.model import Form
@@ -35,6 +36,7 @@ from renderers.web.agents.comparison import (
     drawn_comparison,
     is_outdated,
     without_comparison,
+    written_in_comparison,
 )
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
@@ -279,12 +281,16 @@ def _stale(
 ) -> Response:  # fmt: skip
     page = part_page(form, part) if part is not None else None
     asked = {field.id: label(field.label) for field in (page.fields if page else form.fields)}
-    typed = {name: said for name, said in raw.items() if name not in _MARKS}
+    typed = {name: said for name, said in raw.items() if name not in (*_MARKS, SAME)}
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=True, happened=last_event(one), act=act, closed=closed,
         carried=[(name, value) for name, said in raw.items() if name != FILLED for value in said], resume=bool(action),
-        written=[(asked.get(name, name), ", ".join(said)) for name, said in typed.items() if any(said)], action=action,
-        revision=None,
+        written=[
+            (asked.get(name) or written_in_comparison(one, name) or name, ", ".join(said))
+            for name, said in typed.items()
+            if any(said)
+        ],
+        action=action, revision=None,
     )  # fmt: skip
 
 

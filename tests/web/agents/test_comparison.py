@@ -202,6 +202,8 @@ def test_a_traveller_is_compared_with_their_own_passport(tmp_path: Path) -> None
     assert page.count('name="act-same"') == len(names)
     answers = {"accorde": "true", "premier_jour_day": "1", "premier_jour_month": "12", "premier_jour_year": "2026"}
     answers |= {"jours_accordes": "30", "entrees_accordees": "une"}
+    colleague = site.agent("dgdn.immigration.2")
+    opened = hidden(colleague.get(form))
     left = officer.post(form, go="preview", **answers, **{"act-same": names[1:]})
     assert left.status_code == 422
     assert "#s-voyageurs.0.nom" in left.get_data(as_text=True)
@@ -211,6 +213,10 @@ def test_a_traveller_is_compared_with_their_own_passport(tmp_path: Path) -> None
     kept = site.kept(dossier).confirmed
     assert (kept[names[0]].value, kept[names[0]].differs) == ("SMITHE", True)
     assert "Sur la pièce : SMITHE" in officer.see(at(dossier))
+    late = colleague.client.post(form, data={**opened, "go": "preview", **answers, **typed})
+    assert late.status_code == 409
+    assert "Sur la pièce : Nom SMITHE" in read(late), "what was typed about a piece bears the name of its question"
+    assert "act-same" not in read(late)
     assert not fsck(site.world.office)
 
 
