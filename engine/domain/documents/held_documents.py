@@ -50,6 +50,13 @@ def held_document(
     return max(found, key=lambda one: one.issued_at, default=None)
 
 
+def names_same_person(
+    field: Field, evaluated: EvaluatedAnswers, definition: Procedure, earlier: Dossier
+) -> bool:  # fmt: skip
+    """Return True when the documents of an earlier request name the person of these answers."""
+    return _of_same_person(terms_of(field).held_of, evaluated, definition, as_stated(earlier))
+
+
 def _of_same_person(held_of: str | None, evaluated: EvaluatedAnswers, definition: Procedure, earlier: Dossier) -> bool:
     """Return True when both requests are about one person.
 

@@ -12,7 +12,14 @@ from typing import Final
 from engine.core.values import Plain
 from engine.domain.common.access import may_see
 from engine.domain.documents.documents import Worth, status_of
-from engine.domain.documents.held_documents import evidence_held_by, held_document, held_in, with_documents
+from engine.domain.documents.held_documents import (
+    evidence_held_by,
+    held_document,
+    held_in,
+    names_same_person,
+    with_documents,
+)
+from engine.domain.documents.paper_words import as_stated
 from engine.domain.fields.files import terms_of
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.model import Field, Procedure
@@ -75,6 +82,33 @@ def _may_know(definition: Procedure, earlier: Dossier, actor: Actor) -> bool:
     """
     helped = actor.kind == "agent" and actor.principal == earlier.owner
     return helped or (actor.kind == "applicant" and may_see(definition, earlier, actor))
+
+
+def held_by_others(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
+    """Return the held evidence that names another person than the request now does.
+
+    Since it was sent, a correction or a piece may have named someone else. An erased request names nobody, and is left
+    out. Raises `NotFound`.
+    """
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        procedure = pinned(ctx, unit, dossier)
+        evaluated = evaluate_answers(procedure, as_stated(dossier), ctx.day(), ctx.directory)
+        return frozenset(
+            name for name, (earlier, _) in held_in(dossier).items()
+            if not _is_of_person(ctx, unit, procedure.fields[name], evaluated, unit.dossier(earlier))
+        )  # fmt: skip
+
+
+def _is_of_person(
+    ctx: AppContext, unit: Unit, field: Field, evaluated: EvaluatedAnswers, earlier: Dossier | None
+) -> bool:
+    if earlier is None or earlier.erased_at is not None:
+        return True
+    try:
+        return names_same_person(field, evaluated, pinned(ctx, unit, earlier), earlier)
+    except EditionMissing:
+        return True
 
 
 def worth_of_held(ctx: AppContext, actor: Actor, dossier_id: str) -> dict[str, Worth]:

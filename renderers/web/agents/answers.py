@@ -15,7 +15,7 @@ from engine.model import APPLICANT, APPLICATION, SYSTEM, Field, Form
 from engine.records.dossier import Attachment, ConfirmedAnswer, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
 from engine.services.applications.drafts import see_form
-from engine.services.applications.held_documents import worth_of_held
+from engine.services.applications.held_documents import held_by_others, worth_of_held
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, act_label, row_name
@@ -181,13 +181,20 @@ def _answer(
     one: AgentCase, view: FieldView, title: str, field: str, ticks: frozenset[str], text: str | None = None
 ) -> AnswerView:
     kind, note = _correction_note(one.dossier.correction, field)
-    if view.is_held and not note and worth_of_held(app_ctx(), actor(), one.id).get(view.id) != "valid":
-        kind, note = "act", say("case.held_lost")
+    if view.is_held and not note:
+        kind, note = _held_note(one, view)
     files = (one.dossier.attachment(file.id) for file in view.files)
     return AnswerView(
         title, _said(view) if text is None else text, view.masked, field if field in ticks and not view.masked else "",
         note, kind, tuple(paper(one, file) for file in files if file is not None), *_confirmed(one, view),
     )  # fmt: skip
+
+
+def _held_note(one: AgentCase, view: FieldView) -> tuple[str, str]:
+    """Return what an agent must know of a held document: it is not valid today, or it names another person."""
+    if worth_of_held(app_ctx(), actor(), one.id).get(view.id) != "valid":
+        return "act", say("case.held_lost")
+    return ("act", say("case.held_other")) if view.id in held_by_others(app_ctx(), actor(), one.id) else ("", "")
 
 
 def _confirmed(one: AgentCase, view: FieldView) -> tuple[str, str]:

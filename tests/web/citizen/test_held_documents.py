@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 BORN = {"naissance_day": "12", "naissance_month": "3", "naissance_year": "1994"}
 TOLD = "Document déjà délivré : n° {number}, du lundi 23 novembre 2026"
 LOST = "Ce document n’est plus valable aujourd’hui."
+OTHER = "Ce document nomme une autre personne que la demande."
 
 
 @pytest.fixture
@@ -79,6 +80,10 @@ def test_the_form_says_what_is_already_held(site: StaffSite) -> None:
     agent, case = site.agent("mairie.maire"), "/agent/" + at(site, address, "")[1:-1]
     assert TOLD.format(number=document.number) in agent.see(case)
     assert LOST not in agent.see(case)
+    assert OTHER not in agent.see(case)
+    sent = draft_of(site.world, address)
+    site.world.force(sent, answers={**sent.answers, "prenoms": "Yao"})
+    assert OTHER in agent.see(case), "since a correction the card is not that of the applicant"
     kept = site.world.kept(earlier)
     lost = replace(kept, documents=(replace(document, status="revoked"),), revision=kept.revision + 1)
     with site.world.office.store.unit(write=True) as unit:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from engine.core.values import Plain, new_id
+from engine.domain.common.decision import Act
 from engine.domain.documents.documents import status_of
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.records.dossier import Actor, ConfirmedAnswer, Dossier
 from engine.services.applications import drafts as intake
-from engine.services.applications.held_documents import worth_of_held
+from engine.services.applications.casework import take_transition
+from engine.services.applications.held_documents import held_by_others, worth_of_held
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import WrongAnswers
 from renderers.i18n.translations import load_words
@@ -64,6 +66,23 @@ evidence:
 """
 )
 NEEDS = ASKS.replace("HELD_BY", "carte")
+CORRECTED = (
+    NEEDS
+    + """
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions:
+        corriger: {label: Faire corriger, to: a_corriger, asks: [correction, reason]}
+        accorder: {label: Accorder, to: accorde}
+    a_corriger: {label: À corriger, correct: requested, due: 30 days, then: examen, late: accorde}
+    accorde: {label: Accordé, end: granted}
+"""
+)
 BY_NUMBER = ASKS.replace("HELD_BY", "{procedure: carte, of: niu}")
 NIU = "0000000000"
 ME: dict[str, Plain] = {"nom": "AMEGAN", "prenoms": "Afi", "naissance": "1994-03-12"}
@@ -76,6 +95,7 @@ def procedure(text: str, name: str) -> Procedure:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     books = [procedure(CARD, "carte"), procedure(NEEDS, "permis"), procedure(BY_NUMBER, "numero")]
+    books.append(procedure(CORRECTED, "corrige"))
     made = a_world(tmp_path, catalogue=Catalogue.of(books, the_shared()))
     made.office = replace(made.office, wording=load_words())
     return made
@@ -132,6 +152,32 @@ def test_a_document_holds_for_whom_it_names_not_for_whom_was_typed(world: World)
     assert held(opened(world)) == {}
     assert held(opened(world, "numero", nom="MENSAH")) == {}
     assert held(opened(world, owner=world.applicant(), nom="MENSAH"))
+
+
+def test_agents_are_told_that_a_correction_names_somebody_else(world: World) -> None:
+    """The card of Afi replaced a proof. The name is then corrected: the card is not that of Yao."""
+    earlier, maire = card(world), world.agent("maire", "mairie/maire")
+    sent = intake.submit(world.office, world.applicant(), opened(world, "corrige").id, declared=True, token=new_id())
+    assert held(sent)
+    assert held_by_others(world.office, maire, sent.id) == frozenset()
+    asked = Act("corriger", "Prénom de la pièce", {"prenoms": "Comme sur la pièce"})
+    take_transition(world.office, maire, sent.id, asked, token=new_id())
+    intake.save_corrections(world.office, world.applicant(), sent.id, {"prenoms": ["Yao"]}, token=new_id())
+    back = intake.send_corrections(world.office, world.applicant(), sent.id, token=new_id())
+    assert held(back)
+    assert held_by_others(world.office, maire, sent.id) == {"preuve"}
+    world.force(world.kept(earlier), erased_at=world.office.now(), answers={})
+    assert held_by_others(world.office, maire, sent.id) == frozenset(), "an erased request names nobody"
+
+
+def test_agents_are_told_that_a_piece_names_somebody_else(world: World) -> None:
+    card(world)
+    sent = intake.submit(world.office, world.applicant(), opened(world).id, declared=True, token=new_id())
+    piece = ConfirmedAnswer("Yao", "acte", "maire", world.office.now(), True)
+    maire = world.agent("maire", "mairie/maire")
+    assert held_by_others(world.office, maire, sent.id) == frozenset()
+    world.force(sent, confirmed={"prenoms": piece})
+    assert held_by_others(world.office, maire, sent.id) == {"preuve"}
 
 
 NOT_HELD: dict[str, dict[str, Any]] = {
