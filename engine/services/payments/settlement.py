@@ -412,29 +412,29 @@ def _become(
 
 
 def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, received: int, now: datetime) -> Payment:
-    """Credit all that was received, once. The amount above the price is recorded as owed back.
+    """Credit all that was received, once. The amount above the price, or above an ordered part of it, is owed back.
 
     A closed dossier waits for no price that was not paid before: money for it is owed back, and pays nothing
     if the dossier is opened again.
     """
-    if not unit.add_credit(payment.id, dossier.id, received, now):  # collected twice, learnt after the first credit
+    open_fees = tuple(fee for fee in fees_now(unit, payment) if dossier.closed_at is None or fee in dossier.done)
+    left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
+    known = payment.amount if payment.amount < left else received
+    if not unit.add_credit(payment.id, dossier.id, known, now):  # collected twice, learnt after the first credit
         unit.put_payment(payment)
         payment_letter(ctx, unit, dossier, payment, now, received - payment.amount)
         _note(unit, dossier, "overpaid", now, payment=payment.id, amount=received)
         return payment
-    open_fees = tuple(fee for fee in fees_now(unit, payment) if dossier.closed_at is None or fee in dossier.done)
-    left = sum(dossier.owed[fee].left for fee in open_fees if fee in dossier.owed)
-    extra = max(0, received - left)
-    year = local_day(now).year
+    year, extra = local_day(now).year, max(0, known - left)
     receipt = f"Q-{year}-{unit.next_serial(f'receipt/{year}'):06d}"
     payment = replace(payment, status="overpaid" if extra else "paid", ended_at=now, receipt=receipt)
-    procedure = pinned(ctx, unit, dossier)
-    decision = pay(procedure, dossier, open_fees, received, SYSTEM_ACTOR, now, ctx.directory, ctx.wording)
+    decision = pay(pinned(ctx, unit, dossier), dossier, open_fees, known, SYSTEM_ACTOR, now, ctx.directory, ctx.wording)
     unit.put_payment(payment)
     payment_letter(ctx, unit, dossier, payment, now, extra)
     moved = carry_out(ctx, unit, dossier, decision, SYSTEM_ACTOR)
-    _note(unit, moved, "credited", now, payment=payment.id, amount=received, receipt=receipt, extra=extra)
-    return payment
+    _note(unit, moved, "credited", now, payment=payment.id, amount=known, receipt=receipt, extra=extra)
+    over = replace(payment, status="overpaid")
+    return credit(ctx, unit, over, moved, received, now) if known < received else payment
 
 
 def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:

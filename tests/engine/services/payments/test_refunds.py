@@ -131,6 +131,23 @@ def test_each_payer_is_owed_what_they_paid(
     assert surplus(world.read(lambda unit: unit.entries(dossier.id))) == {}
 
 
+def test_a_part_collected_twice_is_owed_back_and_pays_no_other_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payer chose the first part. The receipt says what was ordered, so the rest of the money goes back."""
+    world, dossier = hall(tmp_path, monkeypatch, IN_PARTS)
+    owner = world.owner(dossier)
+    left = sum(one.left for one in dossier.owed.values())
+    asked = worker.start_payment(world.office, owner, dossier.id, provider="sandbox", payer=TWICE_DEBITED, part=True)
+    paid = check_payment(world.office, asked.id)
+    assert (paid.status, paid.amount) == ("overpaid", 20_000)
+    assert sum(one.left for one in world.kept(dossier).owed.values()) == left - 20_000
+    assert [one.refund.amount for one in owed_back(world.office, owner, dossier.id)] == [20_000]
+    assert fsck(world.office) == ()
+    world.paid(world.kept(dossier), FATHER)
+    assert fsck(world.office) == ()
+
+
 REOPENED = HALL.replace(
     "late: abandonne, basis: loi}",
     "late: abandonne, basis: loi, transitions: {retirer: {label: Retirer, by: applicant, to: retire}}}",
