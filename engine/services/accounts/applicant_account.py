@@ -129,7 +129,7 @@ def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor:
         raise AlreadyExists(email)
     if known is not None:
         unit.drop_identifier("email", email)
-        leave(unit, known.account)
+        leave(ctx, unit, known.account, account.id)
     former = {one.value for one in unit.identifiers_of(account.id) if one.kind == "email"}
     for address in former:
         drop_address(ctx, unit, account, actor, address, instead=email)

@@ -40,7 +40,7 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
         if other is not None and other.login == phone:
             if not is_bare(unit, other.id):
                 raise AlreadyExists(phone)
-            leave(unit, other.id)
+            leave(ctx, unit, other.id, account.id)
     before = account.login if account.login.startswith("+") else ""
     for awaiting in unit.mandates_awaiting(before) if before else ():
         mandate = unit.mandate(awaiting.id)
@@ -59,7 +59,8 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
 def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
     """Return whether an account is empty.
 
-    An empty account has no dossier but erased drafts, no active mandate, and no identifier other than `but`.
+    An empty account has no dossier but erased drafts, no mandate but invitations from others, and no identifier other
+    than `but`.
     """
     asked = any(
         line.submitted_at is not None or not line.closed for line in unit.dossiers_of(account_id, MOST_DOSSIERS)
@@ -67,18 +68,45 @@ def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
     mandates = (*unit.mandates_given(account_id), *unit.mandates_held(account_id))
     return not (
         asked
-        or any(one.status not in _OVER for one in mandates)
+        or any(one.status not in _OVER and not _is_invitation(one, account_id) for one in mandates)
         or any(one.value != but for one in unit.identifiers_of(account_id))
     )
 
 
-def leave(unit: Unit, account_id: str) -> None:
-    """Disable an empty account and release its number."""
+def _is_invitation(mandate: Mandate, account_id: str) -> bool:
+    """Return whether others sent the mandate to the number of the account.
+
+    Any person may invite any number, so invitations keep no number from its holder.
+    """
+    if mandate.principal == account_id:
+        return mandate.status == "asked"
+    return bool(mandate.invited) and mandate.made_by != account_id
+
+
+def leave(ctx: AppContext, unit: Unit, account_id: str, to: str) -> None:
+    """Disable an empty account and release its number. Its invitations pass to the account `to`."""
+    for one in (*unit.mandates_given(account_id), *unit.mandates_held(account_id)):
+        mandate = unit.mandate(one.id)
+        for passed in _passed_on(mandate, account_id, to, ctx.now()) if mandate and mandate.status not in _OVER else ():
+            unit.put_mandate(passed)
     other = unit.account_held(account_id)
     if other is not None:
         unit.put_account(replace(other, login=f"left:{other.id}", disabled=True))
         unit.drop_phone_move(other.id)
         unit.drop_sessions(other.id)
+
+
+def _passed_on(mandate: Mandate, account_id: str, to: str, now: datetime) -> tuple[Mandate, ...]:
+    """Return an invitation of the account as one of `to`.
+
+    What the account held stays recorded as ended. Nothing passes where `to` is the other party.
+    """
+    ended = replace(mandate, status="ended", changed_at=now)
+    if to in (mandate.principal, mandate.holder):
+        return (ended,)
+    if mandate.principal == account_id:
+        return (replace(mandate, principal=to),)
+    return ended, replace(mandate, id=new_id(), holder=to)
 
 
 def write_to(

@@ -35,7 +35,6 @@ WAIT: Final = timedelta(days=3)  # that the holder of the former number has to r
 LOOK_AGAIN: Final = timedelta(hours=1)  # where they are not notified yet
 AT_ONCE: Final = 50
 FORMER_TRIED: Final = 10  # former numbers, for one dossier by one agent, in a quarter of an hour
-_LAST_LETTERS: Final = 100  # of a number
 PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "residence_card")
 
 
@@ -274,8 +273,7 @@ def _waits_on(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove) ->
     Notify it again if the message failed. Return whether it waits.
     """
     now = ctx.now()
-    letter = next((one for one in unit.letters_to(move.former, _LAST_LETTERS) if one.id == move.letter), None)
-    until = _not_before(move, letter, now)
+    until = _not_before(move, unit.letter(move.letter), now)
     if until is not None and until <= now:
         return False
     if until is None:

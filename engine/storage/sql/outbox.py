@@ -130,6 +130,11 @@ class OutboxQueries(Queries):
         sql = f'{LETTERS.select} WHERE "to" = ? ORDER BY created_at DESC, rowid DESC LIMIT ?'
         return LETTERS.read_all(self._rows(sql, (address, limit)))
 
+    def letter(self, letter_id: str) -> OutboundMessage | None:
+        """Return the message, or None."""
+        row = self._row(f"{LETTERS.select} WHERE id = ?", (letter_id,))
+        return LETTERS.read(row) if row else None
+
     def letters_of(self, dossier_id: str) -> tuple[OutboundMessage, ...]:
         """Return the messages of this dossier, the oldest first."""
         sql = f"{LETTERS.select} WHERE dossier = ? ORDER BY created_at, rowid"

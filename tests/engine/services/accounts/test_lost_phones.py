@@ -11,10 +11,10 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.records.codec import to_plain
-from engine.records.dossier import Account, Actor, Dossier
+from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
 from engine.records.people import Identifier, Mandate, PhoneMove
 from engine.services.accounts import applicant_account as own_account
-from engine.services.accounts import lost_phones
+from engine.services.accounts import delegation, lost_phones
 from engine.services.applications import drafts as intake
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in import applicant_sign_in as accounts
@@ -89,6 +89,36 @@ def test_an_address_that_the_holder_of_the_stolen_telephone_added_does_not_sign_
     mail = mail_links.send_link(world.office, thief)
     token = world.letters(thief)[-1].rpartition("/connexion/lien/")[2].split()[0].split(",")[0]
     assert mail_links.follow_link(world.office, token, mail.mark).actor.id != afi.id
+    assert list(world.office.store.findings()) == []
+
+
+def test_a_flood_of_messages_to_the_number_before_delays_nothing(world: World) -> None:
+    """A stranger who knows the number may ask for sixty codes a day."""
+    agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+    afi = signed_in(world, PHONE)
+    asked(world, dossier, agent)
+    timers.run_pass(world.office)
+    for number in range(150):
+        world.wait(minutes=28)
+        now = world.office.now()
+        with world.office.store.unit(write=True) as unit:
+            unit.add_letter(OutboundMessage(f"l{number}", None, "sms", PHONE, "", "", now, f"code/{number}", now))
+    timers.run_pass(world.office)
+    world.wait(hours=4)
+    timers.run_pass(world.office)
+    assert own_account.own(world.office, afi).phone == NEW
+
+
+def test_a_stranger_who_invites_the_new_number_stops_nothing(world: World) -> None:
+    agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+    afi, stranger = signed_in(world, PHONE), world.applicant("+22890000010")
+    delegation.ask_person(world.office, stranger, NEW, "Kofi Mensah")
+    asked(world, dossier, agent)
+    delegation.give(world.office, stranger, "", NEW, "reader")
+    timers.run_pass(world.office)
+    world.wait(days=3, hours=1)
+    timers.run_pass(world.office)
+    assert own_account.own(world.office, afi).phone == NEW
     assert list(world.office.store.findings()) == []
 
 

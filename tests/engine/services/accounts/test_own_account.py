@@ -85,6 +85,33 @@ class TestBeingKnown:
         joined(world, afi, "phone", NEW)
         assert world.read(lambda unit: unit.account(other.id)).disabled
 
+    def test_a_number_that_was_only_invited_is_taken_over_with_its_invitations(self, world: World) -> None:
+        """Anybody may invite any number: a stranger would keep its holder from using it."""
+        afi, asker, giver = world.applicant(), world.applicant("+22890000010"), world.applicant("+22890000011")
+        asked = representation.ask_person(world.office, asker, NEW, "Kofi Mensah")
+        given = representation.give(world.office, giver, "", NEW, "agent")
+        mine = representation.give(world.office, afi, "", NEW, "agent")
+        invited = world.read(lambda unit: unit.account_of("applicant", NEW))
+        assert given.holder == mine.holder == asked.principal == invited.id
+        joined(world, afi, "phone", NEW)
+        assert [one.mandate.id for one in representation.given(world.office, afi)] == [asked.id]
+        (held,) = representation.held(world.office, afi)
+        assert (held.principal.id, held.active) == (giver.id, True)
+        assert representation.given(world.office, giver)[0].mandate.id == held.mandate.id
+        before = world.read(lambda unit: [unit.mandate(one.id) for one in (given, mine)])
+        assert [(one.holder, one.status) for one in before] == [(invited.id, "ended")] * 2, "who could act when"
+        assert world.read(lambda unit: unit.account(invited.id)).disabled
+        representation.answer(world.office, afi, asked.id, True)
+        assert list(world.office.store.findings()) == []
+
+    def test_a_number_whose_holder_answered_an_invitation_is_not(self, world: World) -> None:
+        afi, koffi = world.applicant(), world.applicant(NEW)
+        asked = representation.ask_person(world.office, world.applicant("+22890000010"), NEW, "Kofi Mensah")
+        representation.answer(world.office, koffi, asked.id, True)
+        own_account.send_proof(world.office, "phone", NEW)
+        code = code_in(world, NEW)
+        assert refused(own_account.add_identifier, world.office, afi, "phone", NEW, code) == "address_taken"
+
     def test_a_number_or_address_with_dossiers_is_not(self, world: World) -> None:
         afi, koffi = world.applicant(), world.applicant(NEW)
         world.draft(owner=koffi)
