@@ -32,14 +32,13 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
-from engine.records.people import COMPANY
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
-from engine.services.limits.file_counts import has_telephone
+from engine.services.limits.file_counts import has_telephone, is_accepted_company
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
@@ -238,7 +237,7 @@ def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str)
     booking, account = dossier.bookings.get(appointment), unit.account(dossier.owner)
     if moment.actor.kind != "applicant" or (booking is not None and booking.status == "booked"):
         return
-    if account is not None and account.login.startswith(COMPANY) and account.name:
+    if is_accepted_company(account):
         return
     resource = resource_key(moment.procedure, appointment)
     if unit.seats_ahead(dossier.owner, resource, moment.now, dossier.id) >= SEATS_AHEAD:

@@ -39,7 +39,7 @@ from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
 from engine.services.keys.secrets import random_digits
-from engine.services.limits.code_limits import refuse_sms
+from engine.services.limits.code_limits import refuse_sms, refuse_typed_sms
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
@@ -71,7 +71,7 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
     )  # fmt: skip
     letters = letters_owed(ctx, procedure, before, replace(decision, dossier=dossier), actor, now)
     for letter in _wished(unit, dossier, letters):
-        unit.add_letter(_counted(ctx, unit, dossier, letter))
+        unit.add_letter(_counted(ctx, unit, dossier, letter, actor))
     unit.set_timers(dossier.id, decision.timers)
     journalise(unit, dossier, drafts, actor, now)
     queue_look_ups(unit, registers_awaited(procedure, dossier, local_day(now), ctx.directory), dossier.id, now)
@@ -99,14 +99,20 @@ def _wished(unit: Unit, dossier: Dossier, letters: tuple[OutboundMessage, ...]) 
     return tuple(one for one in letters if is_wished(wishes, one, _event(one), _event(one) in by_sms))
 
 
-def _counted(ctx: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMessage) -> OutboundMessage:
-    """Count an SMS to another number that the applicant typed as a code to that number.
+def _counted(
+    ctx: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMessage, actor: Actor
+) -> OutboundMessage:  # fmt: skip
+    """Count an SMS to another number that the applicant typed, as a code to that number and under limits of their own.
 
-    At the limit the message is saved as one that is not sent.
+    An act of an agent is counted as a code alone. At the limit the message is saved as one that is not sent.
     """
     if letter.channel != "sms" or letter.to == dossier.contact_phone:
         return letter
-    closed = refuse_sms(ctx, unit, letter.created_at, letter.to)
+    if actor.kind == "agent":
+        closed = refuse_sms(ctx, unit, letter.created_at, letter.to)
+    else:
+        phone = dossier.contact_phone or ""
+        closed = refuse_typed_sms(ctx, unit, letter.created_at, letter.to, dossier.owner, phone)
     return replace(letter, failed=closed.code) if closed else letter
 
 

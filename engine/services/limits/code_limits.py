@@ -25,6 +25,7 @@ from engine.domain.common.sms_policy import DAY, HOUR, SmsPolicy
 from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import receives_sms, sms_country
 from engine.services.context.rate_limit import Limit, count, left_of, minutes_of, too_many, tried
+from engine.services.limits.file_counts import is_accepted_company
 from engine.services.limits.guesses import browser_key, is_known
 from engine.storage.unit_of_work import Unit
 
@@ -74,6 +75,8 @@ CODES_PER_NUMBER: Final = 8  # in a quarter of an hour; half of them from one ad
 LINKS_PER_EMAIL: Final = 6
 _NEW: Final = "sms-new:"
 A_DAY: Final = 60  # codes to one number, links to one address
+TYPED_TO_ONE: Final = 5  # a day: SMS that the requests of one person cause to one number typed in them
+TYPED_BY_ONE: Final = 20  # to all such numbers together
 
 
 def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str, asker: Asker) -> Refusal | None:
@@ -119,6 +122,21 @@ def refuse_sms(ctx: AppContext, unit: Unit, now: datetime, number: str) -> Refus
     for bound in bounds if closed is None else ():
         count(unit, now, bound)
     return closed
+
+
+def refuse_typed_sms(ctx: AppContext, unit: Unit, now: datetime, number: str, owner: str, phone: str) -> Refusal | None:
+    """Count an SMS to a number that stands in a request, and return the refusal as `refuse_sms` and `too_many_tries`.
+
+    `owner` is the account of the request, `phone` its contact. Accounts without a telephone cost nothing, so together
+    they cause no more to one number than one person. An accepted company has no limit of its own.
+    """
+    key = f"typed:{phone or owner}"
+    if not is_accepted_company(unit.account(owner)):
+        limits = [Limit(f"{key}:{number}", TYPED_TO_ONE, DAY), Limit(key, TYPED_BY_ONE, DAY)]
+        limits += [] if phone else [Limit(f"typed-free:{number}", TYPED_TO_ONE, DAY)]
+        if closed := too_many(unit, now, *limits):
+            return closed
+    return refuse_sms(ctx, unit, now, number)
 
 
 def why_no_sms(policy: SmsPolicy, number: str, *, served: bool) -> Refusal | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.records.dossier import Account, Actor, Dossier
+from engine.records.people import COMPANY
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, block_of, count, give_back, left_of, minutes_of, too_many
 from engine.storage.files.attachments import Uploader
@@ -117,6 +118,11 @@ def _spent(ctx: AppContext, limits: list[Limit], seconds: float) -> None:
 def has_telephone(account: Account) -> bool:
     """Return whether the account signs in with a verified telephone number, which costs more than an e-mail address."""
     return account.login.startswith("+")
+
+
+def is_accepted_company(account: Account | None) -> bool:
+    """Return whether the account is a company that an administrator accepted under its name."""
+    return account is not None and account.login.startswith(COMPANY) and bool(account.name)
 
 
 def forget_file(ctx: AppContext, dossier: Dossier) -> None:

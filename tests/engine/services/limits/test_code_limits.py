@@ -16,8 +16,8 @@ from engine.model import Notice, Procedure, Template
 from engine.operations.settings import Settings, WrongSetting
 from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.core import commit as carrying
-from engine.services.limits.code_limits import new_numbers, why_no_letter
-from engine.services.sign_in.applicant_sign_in import send_code
+from engine.services.limits.code_limits import TYPED_TO_ONE, new_numbers, why_no_letter
+from engine.services.sign_in.applicant_sign_in import applicant_known_by, send_code
 from engine.services.worker.worker import deliver_letters
 from tests.engine.services.world import PASSPORT, PHONE, World
 
@@ -81,25 +81,61 @@ def test_the_settings() -> None:
             Settings.from_environment(wrong)
 
 
-def test_a_message_to_a_number_that_the_applicant_typed_is_counted_as_a_code_to_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A procedure may tell somebody whose number is an answer; at the bound such a message does not leave."""
-    told = Template(Text.of("Une demande est faite."), frozenset())
+TYPED = "+22891020304"  # the example of the answer that the notice below is sent to
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A procedure may tell somebody whose number is an answer."""
+    text = Template(Text.of("Une demande est faite."), frozenset())
 
     def with_a_notice(
         procedure: Procedure, before: Dossier, decision: Decision, *rest: Any
     ) -> tuple[OutboundMessage, ...]:
-        notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=told)
+        notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=text)
         return notifications_for(replace(procedure, notices=(notice,)), before, decision, *rest)
 
     monkeypatch.setattr(carrying, "notifications_for", with_a_notice)
+
+
+def outcomes_of(world: World, to: str = TYPED) -> list[str | None]:
+    said = world.read(lambda unit: unit.letters_to(to, 100))
+    return [letter.failed for letter in reversed(said) if letter.body == "Une demande est faite."]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_message_to_a_number_that_the_applicant_typed_is_counted_as_a_code_to_it(world: World) -> None:
+    """At the bound such a message does not leave."""
     world.office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=1)))
-    outcomes = []
-    for owner in (PHONE, "+22891223344"):
+    for owner, outcomes in ((PHONE, [None]), ("+22891223344", [None, "codes_paused"])):
         world.sent(PASSPORT, world.applicant(owner))
+        assert outcomes_of(world) == outcomes
         with world.office.store.unit() as unit:
-            outcomes.append([letter.failed for letter in unit.letters_to("+22891020304")])
             assert new_numbers(world.office.settings.sms, unit, world.office.now())["all"] == (1, 1)
-    assert outcomes[0] == [None]
-    assert sorted(outcomes[1], key=str) == [None, "codes_paused"]
+
+
+@pytest.mark.usefixtures("told")
+def test_the_requests_of_one_person_send_few_messages_to_a_number_that_signed_in_before(world: World) -> None:
+    """It is under no limit of new numbers: one person rang it as often as they could make requests."""
+    world.sent(owner=world.applicant(TYPED))
+    for _ in range(TYPED_TO_ONE + 2):
+        world.sent(PASSPORT)
+    assert outcomes_of(world) == [None] * TYPED_TO_ONE + ["too_many_tries"] * 2
+    world.sent(PASSPORT, world.applicant("+22891223344"))
+    assert outcomes_of(world)[-1] is None, "the messages of other people leave"
+    world.wait(days=1, hours=2)
+    world.sent(PASSPORT)
+    assert outcomes_of(world)[-1] is None
+
+
+@pytest.mark.usefixtures("told")
+def test_nor_do_accounts_that_cost_nothing_together(world: World) -> None:
+    world.sent(owner=world.applicant(TYPED))
+    for turn in range(TYPED_TO_ONE + 1):
+        with world.office.store.unit(write=True) as unit:
+            free = applicant_known_by(unit, "email", f"x{turn}@exemple.tg", world.office.now())
+        world.people[free.id] = free.actor()
+        world.sent(PASSPORT, free.actor())
+    assert outcomes_of(world) == [None] * TYPED_TO_ONE + ["too_many_tries"]
+    world.sent(PASSPORT)
+    assert outcomes_of(world)[-1] is None, "who proved a telephone is counted apart"
