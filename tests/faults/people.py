@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 class Tired(Exception):
-    """This person handed in as many files as one may in a quarter of an hour: somebody else goes on."""
+    """This person handed in as many files, or sent as many requests, as one may: somebody else goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,10 @@ class Journeys:
     def go_on(self, number: str, turn: int) -> str:
         """The same of one that is filled in."""
         here = f"/dossiers/{number}"
-        self._kept(number, "submitted", self.person.post(f"{here}/verification", {"declared": "1"}))
+        answer = self.person.post(f"{here}/verification", {"declared": "1"})
+        if answer.status == 429:
+            raise Tired
+        self._kept(number, "submitted", answer)
         said = self.mayor.post(f"/agent/dossiers/{number}/acte/accorder", {"go": "confirm"})
         self._kept(number, "transition", said)
         if not self.pay(number):

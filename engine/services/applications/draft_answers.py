@@ -25,13 +25,15 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out, check_open_draft, keep
 from engine.services.core.idempotency import Memory
-from engine.services.limits.file_counts import has_telephone
+from engine.services.limits.file_counts import has_telephone, is_accepted_company
 from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
 _OF_DRAFTS: Final = frozenset({"saved", "linked", "reused"})  # entries that a submitted dossier never gets
 SAVED: Final = 300  # saved changes by one person in a quarter of an hour: one every three seconds
 SAVED_A_DAY: Final = 3_000
+SENT_A_DAY: Final = 40  # requests of one person, those for a child or another person included
+SENT_PER_ADDRESS: Final = 60  # an hour, by accounts without a telephone behind one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,22 @@ def count_change(ctx: AppContext, unit: Unit, actor: Actor) -> None:
         unit, ctx.now(), (f"saved:{actor.id}", SAVED), Limit(f"saved-day:{actor.id}", SAVED_A_DAY, timedelta(days=1))
     )
     if closed is not None:
+        raise Refused(closed)
+
+
+def count_request(ctx: AppContext, unit: Unit, actor: Actor, owner: str, client: str) -> None:
+    """Count a request that an applicant sends: each sends SMS and waits for an agent. Raises Refused("too_many_tries").
+
+    `client` is the address of their network, empty for callers that are not counted. An e-mail address costs nothing,
+    so the accounts without a telephone behind one address share a limit.
+    """
+    account = unit.account(actor.id) if client and actor.kind == "applicant" else None
+    if account is None or is_accepted_company(unit.account(owner)):
+        return
+    limits = [Limit(f"sent:{actor.id}", SENT_A_DAY, timedelta(days=1))]
+    if not has_telephone(account):
+        limits.append(Limit(f"sent@{client}", SENT_PER_ADDRESS, timedelta(hours=1)))
+    if closed := too_many(unit, ctx.now(), *limits):
         raise Refused(closed)
 
 

@@ -29,6 +29,7 @@ from engine.services.applications.draft_answers import (
     SavedAnswers,
     check_space,
     count_change,
+    count_request,
     keep_answers,
     own_draft,
     remember_written,
@@ -339,12 +340,13 @@ def check(ctx: AppContext, actor: Actor, dossier_id: str) -> CheckSheet:
 
 def submit(
     ctx: AppContext, actor: Actor, dossier_id: str, *, declared: bool, revision: int | None = None,
-    token: str | None = None, confirmed: str = "",
+    token: str | None = None, confirmed: str = "", client: str = "",
 ) -> Dossier:  # fmt: skip
     """Submit the request, which enters its workflow.
 
-    `confirmed`: how its owner confirmed what was read to them at a counter (`paper`, `code`). Raises
-    `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: undeclared, role, closed, already_submitted.
+    `confirmed`: how its owner confirmed what was read to them at a counter (`paper`, `code`). `client` is the address
+    of the applicant's network. Raises `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: undeclared, role, closed,
+    already_submitted, too_many_tries.
     """
 
     def work(unit: Unit) -> Dossier:
@@ -362,6 +364,7 @@ def submit(
             without_orphans(live), contact_email=_email(procedure, live), language=_spoken(procedure, live, actor)
         )
         live = replace(live, label=dossier_label(procedure, live, day, ctx.directory, ctx.wording))
+        count_request(ctx, unit, actor, before.owner, client)
         decision = decide_submit(procedure, live, actor, ctx.now(), ctx.directory, ctx.wording)
         if actor.kind == "agent":
             said = EntryDraft("declared_aloud", {"confirmed": confirmed})

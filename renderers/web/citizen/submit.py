@@ -28,6 +28,7 @@ from renderers.web.platform.request_context import (
     PROOF,
     actor,
     app_ctx,
+    client,
     day_of,
     form_revision,
     form_token,
@@ -80,7 +81,7 @@ def send(number: str) -> Response:
         session["sending"] = {"number": number, "revision": one.dossier.revision if seen is None else seen}
         return go(PROOF)
     try:
-        submit(app_ctx(), actor(), one.id, declared=True, revision=form_revision(), token=form_token())
+        submit(app_ctx(), actor(), one.id, declared=True, revision=form_revision(), token=form_token(), client=client())
     except WrongAnswers:
         return go(one.at("/verification"))
     except Refused as closed:
@@ -100,7 +101,7 @@ def send_declared(who: Actor, number: str, revision: int) -> str:
     except NotFound:  # the applicant chose not to keep it
         return "/dossiers"
     try:
-        submit(app_ctx(), who, one.id, declared=True, revision=revision)
+        submit(app_ctx(), who, one.id, declared=True, revision=revision, client=client())
     except (WrongAnswers, Refused, Conflict):
         return one.at("/verification")
     return one.at("/paiement" if owed(app_ctx(), who, one.id) else "/envoye")

@@ -1,0 +1,85 @@
+"""Over a socket, from several addresses: how many requests one person sends to agents, each with its SMS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from engine.records.dossier import Account, Actor
+from engine.services.accounts import delegation as representation
+from engine.services.applications import draft_answers
+from engine.services.sign_in.applicant_sign_in import applicant_known_by
+from engine.services.sign_in.sessions import open_session
+from engine.storage.sqlite.store import SqliteStore
+from renderers.i18n.translations import load_words
+from server import Settings, create_app
+from tests.engine.services.accounts.test_delegation import administrator, company
+from tests.engine.services.world import B3, PHONE, World, a_world
+from tests.web.account.test_lockout import Browser
+from tests.web.socket_server import fronting
+
+HERE, THERE = "127.0.0.11", "127.0.0.12"
+
+
+@dataclass
+class Site:
+    world: World
+    port: int
+
+    def account(self, kind: str, value: str) -> Account:
+        with self.world.office.store.unit(write=True) as unit:
+            found = applicant_known_by(unit, kind, value, self.world.office.now())  # type: ignore[arg-type]
+        self.world.people[found.id] = found.actor()
+        return found
+
+    def sends(self, account: Account, address: str, owner: Actor | None = None, mandate: str = "") -> int:
+        """The status of a request that is declared and sent: 303 once it is."""
+        office = self.world.office
+        dossier = self.world.filled(B3, owner or account.actor())
+        with office.store.unit(write=True) as unit:
+            token = open_session(office, unit, account, office.now()).token
+        browser = Browser(self.port, address, {"guichet": token})
+        if mandate:
+            browser.send("/compte/agir", at="/compte/entreprises", mandate=mandate)
+        status = browser.send(f"/dossiers/{dossier.number}/verification", declared="1").status
+        sent = not self.world.kept(dossier).is_draft
+        assert sent == (status == 303)
+        return status
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setattr(draft_answers, "SENT_A_DAY", 3)
+    monkeypatch.setattr(draft_answers, "SENT_PER_ADDRESS", 4)
+    world = a_world(tmp_path, SqliteStore(tmp_path / "guichet.db"))
+    world.office = replace(world.office, wording=load_words())
+    with fronting(create_app(Settings(data=tmp_path), world.office, world.operator)) as port:
+        yield Site(world, port)
+
+
+def test_one_person_sends_so_many_requests_a_day_from_wherever(site: Site) -> None:
+    afi, koffi = site.account("phone", PHONE), site.account("phone", "+22891223344")
+    assert [site.sends(afi, address) for address in (HERE, THERE, HERE, THERE)] == [303, 303, 303, 429]
+    assert site.sends(koffi, HERE) == 303, "other people at the same address send theirs"
+    site.world.wait(days=1, hours=2)
+    assert site.sends(afi, HERE) == 303
+
+
+def test_accounts_without_a_telephone_share_a_limit_at_one_address(site: Site) -> None:
+    free = [site.account("email", f"x{number}@exemple.tg") for number in range(3)]
+    assert [site.sends(free[turn % 2], HERE) for turn in range(5)] == [303, 303, 303, 303, 429]
+    assert site.sends(free[2], HERE) == 429
+    assert site.sends(free[2], THERE) == 303
+    assert site.sends(site.account("phone", PHONE), HERE) == 303
+
+
+def test_who_acts_for_an_accepted_company_sends_as_many_as_it_has(site: Site) -> None:
+    afi, office = site.account("phone", PHONE), site.world.office
+    asked = company(site.world, afi.actor())
+    representation.check(office, administrator(site.world), asked.id, True, name="SOTOGO")
+    owner = site.world.read(lambda unit: unit.account(asked.principal))
+    site.world.people[owner.id] = owner.actor()
+    assert [site.sends(afi, HERE, owner.actor(), asked.id) for _ in range(5)] == [303] * 5
