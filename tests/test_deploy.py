@@ -365,6 +365,8 @@ class Answering(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", OWN_PAGE if self.path == "/own" else SHARED_PAGE)
         if self.path == "/form":
             self.send_header("Set-Cookie", "session=1")
+        if self.path.startswith("/demarches?"):
+            self.send_header("Content-Security-Policy", "default-src 'none';" * 50)  # as long a head as ours
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
@@ -454,6 +456,34 @@ def test_slow_senders_of_files_keep_nobody_of_their_address_from_a_small_form(pr
         small = head.replace(b"Content-Length", b"Connection: close\r\nContent-Length")
         assert through(proxy, small % 4 + b"a=bc")[0] == b"HTTP/1.1 502 Bad Gateway"
         assert through(proxy, small % (2 << 20))[0].startswith(b"HTTP/1.1 429 ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [b"GET", b"PUT"])
+def test_only_a_post_brings_a_large_body(proxy: int, method: bytes) -> None:
+    """Other methods are not counted as senders: they held 200 bodies of 50 MB of one address."""
+    head = (
+        method
+        + b" /dossiers/26000000001/demande/identite?a=%2F HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n"
+    )
+    assert through(proxy, head + b"Content-Length: 2097152\r\n\r\n")[0].startswith(b"HTTP/1.1 413 ")
+    pieces = b"Transfer-Encoding: chunked\r\n\r\n" + (b"40000\r\n" + b"a" * 0x40000 + b"\r\n") * 5
+    assert through(proxy, head + pieces)[0].startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.slow
+def test_a_request_without_a_large_body_is_handed_on_as_it_came(proxy: int, portal: Portal) -> None:
+    path = "/dossiers/26000000001/demande/identite?a=%2F&b=c"
+    said = f"GET {path} HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n\r\n"
+    assert through(proxy, said.encode())[0] == b"HTTP/1.1 200 OK"
+    assert portal.asked == [path]
+
+
+@pytest.mark.slow
+def test_a_long_address_is_answered(proxy: int, portal: Portal) -> None:
+    """The address precedes the head of the answer in the buffer of the cache."""
+    said = f"GET /demarches?q={'a' * 3000} HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n\r\n"
+    assert through(proxy, said.encode())[0] == b"HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize(
