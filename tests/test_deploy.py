@@ -480,6 +480,24 @@ def test_a_request_without_a_large_body_is_handed_on_as_it_came(proxy: int, port
 
 
 @pytest.mark.slow
+def test_no_log_of_the_proxy_holds_an_address_while_the_portal_is_away(proxy: int, tmp_path: Path) -> None:
+    """A link to a document opens it to whoever reads it."""
+    said = b"GET /p/lien-secret HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n\r\n"
+    assert through(proxy, said)[0] == b"HTTP/1.1 502 Bad Gateway"
+    large = said.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 2097152\r\n\r\n")
+    assert through(proxy, large)[0].startswith(b"HTTP/1.1 413 ")
+    with socket.create_connection(("127.0.0.1", proxy + 1), 30) as plain:  # whoever types the address
+        plain.sendall(said)
+        assert plain.recv(65_536).startswith(b"HTTP/1.1 301 ")
+    logs = {path.name: path.read_text("utf-8") for path in tmp_path.glob("*.log")}
+    assert "GET 502" in logs["guichet.log"]
+    assert "GET 301" in logs["guichet.log"], "not in that of every site, which holds addresses"
+    for said_there in logs.values():
+        assert "lien-secret" not in said_there
+        assert "127.0.0.1," not in said_there
+
+
+@pytest.mark.slow
 def test_a_long_address_is_answered(proxy: int, portal: Portal) -> None:
     """The address precedes the head of the answer in the buffer of the cache."""
     said = f"GET /demarches?q={'a' * 3000} HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n\r\n"
