@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -35,6 +36,7 @@ SYSTEM_WORDS: Final = frozenset(
         "pieces",
     }
 )
+_BEFORE_NAME: Final = re.compile(r"^(?:(?:day|hour|actor|number|opinions) of |(?:words|list): |agree (?=[a-z]))")
 _DATED: Final = (*PARTS, *TASKS, "transition", "output")
 
 
@@ -186,6 +188,10 @@ class _Papers:
                 if one is not None and name in known:
                     used.add(name)
                 elif name not in self.build.broken:
-                    where = self.build.placed.inside(there, found.start(1), max(1, len(found[1])))
-                    self.build.unknown_at("N308", where, name, known)
+                    at = found.start(1) + (
+                        len(found[1]) - len(_BEFORE_NAME.sub("", found[1])) if one is not None else 0
+                    )
+                    where = self.build.placed.inside(there, at, max(1, len(name)))
+                    of = "document" if known is self.printed else "event"
+                    self.build.unknown_at("N308", where, name, known, of=of)
         return PaperText(text, frozenset(used))

@@ -1,4 +1,4 @@
-"""The rules of official documents (`docs/language.md` §17, C560 to C568): laws cited, words, signatures, refusals.
+"""The rules of official documents (`docs/language.md` §17, C560 to C570): laws cited, words, signatures, refusals.
 
 Proof P13 looks at where the printed values come from, and P17 at the variants of an operative text.
 """
@@ -17,17 +17,19 @@ from engine.language.lint.rule_registry import rule
 from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
 from engine.model.directory import Directory
 from engine.model.graph import edges
-from engine.model.paper import OutputPaper, PaperText
+from engine.model.paper import OutputPaper, PaperText, Placeholder, placeholders_of
 from engine.model.provenance import answers_in, source_of
-from engine.model.types import Constant, Expression
+from engine.model.types import Constant, Expression, Type
 
 DECIDING: Final = ("letter", "decision", "permit")  # kinds that notify a decision
 _WITH_LINES: Final = ("quote",)  # kinds whose lines say all
 _WITH_ARTICLES: Final = ("contract", "decision", "permit", "letter")  # kinds whose articles say all
+_WHOLE: Final = ("integer", "money")  # what can be printed in words
 _LAPSES: Final = ("expired", "revoked")
 _NUMBERED: Final = r"(?:n\s?[°ºo]|no\.?|number)\s*\d[\w/.-]*"
 _LAW_IN_TEXT: Final = re.compile(
     rf"""\b(?:lois?|décrets?(?:-lois?)?|ordonnances?|arrêtés?(?:\s\w+)?)\s+{_NUMBERED}
+    | \b(?:loi|décret|ordonnance)\s+\d{{2,4}}-\d+
     | \b(?:loi|décret|ordonnance)\s+du\s+\d{{1,2}}(?:er|ᵉʳ)?\s+\w+\s+\d{{4}}
     | \barticles?\s+[LRD]?\.?\s?\d[\d\s.,-]*(?:et\s+\d+\s+)?(?:du|de\s+la|de\s+l['’]|des)\s*
       (?:code|loi|décret|ordonnance|arrêté|constitution|traité|règlement|acte\s+uniforme)
@@ -143,6 +145,57 @@ def courtesy_in_a_wrong_language(procedure: Procedure, directory: Directory) -> 
                 yield problem("C568", output.where, at=output.id, name=output.id, others=tuple(others), **facts)
 
 
+@rule("C569")
+def placeholder_of_another_kind(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C569 for each number in words that is no whole number, and each `agree` without one form an option."""
+    for output in procedure.outputs.values():
+        texts = output.paper.texts() if output.paper is not None else ()
+        used = [one for text in texts for _, words in text.text.versions for one in placeholders_of(words)]
+        for one in {(one.kind, one.name, one.forms): one for one in used}.values():
+            fault, count = _misfit(procedure, output, one)
+            if fault:
+                yield problem(
+                    "C569", output.where, at=output.id, name=output.id, fault=fault, answer=one.name, count=count,
+                    forms=len(one.forms),
+                )  # fmt: skip
+
+
+def _misfit(procedure: Procedure, output: Output, one: Placeholder) -> tuple[str, int]:
+    """Return the fault of a placeholder, empty when there is none, and how many forms its answer needs."""
+    type_, options = _asked(procedure, output, one.name)
+    if one.kind == "words" and type_ is not None:
+        return ("" if type_.kind in _WHOLE else "words"), 0
+    if one.kind != "agree" or type_ is None:
+        return "", 0
+    count = 2 if type_.kind == "yes_no" else options
+    return ("agree" if not count else "" if len(one.forms) == count else "forms"), count
+
+
+def _asked(procedure: Procedure, output: Output, name: str) -> tuple[Type | None, int]:
+    """Return the type of what a placeholder names and the number of its options. None for what is always fitting."""
+    rows = procedure.fields.get(output.per) if output.per is not None else None
+    forms = (form for form in procedure.forms() if output.per is not None and form.each == output.per)
+    columns = {one.id: one for group in (rows.rows if rows else (), *(form.fields for form in forms)) for one in group}
+    field = columns.get(name) or procedure.fields.get(name)
+    if field is not None:
+        return field.value_type, 0 if field.value_type.kind != "choice" or field.other else len(field.options)
+    defined = procedure.definitions.get(name)
+    return (defined.type if defined is not None else None), 0
+
+
+@rule("C570")
+def verification_of_what_is_not_stated(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C570 for each answer of `verify.shows` that the document does not state: not printed, or declared."""
+    for output in procedure.outputs.values():
+        paper = output.paper
+        if paper is None or output.kind == "form":
+            continue
+        stated = set(paper.particulars).union(*(one.names for one in paper.texts()))
+        for name in (one for one in paper.verify_shows or () if one not in stated or one in paper.declared):
+            fault = "declared" if name in paper.declared else ""
+            yield problem("C570", output.where, at=output.id, name=output.id, answer=name, fault=fault)
+
+
 # -- signatures --------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +216,7 @@ def _signature(procedure: Procedure, output: Output) -> Iterator[Problem]:
     for act in issuing(procedure, output):
         fault, by = _unsigned(act, output.signed_by, sealed)
         if fault:
+            fault = "several" if fault == "another" and _signs_elsewhere(procedure, output) else fault
             role = _short(procedure, output.signed_by or (by[0] if by else ""))
             others = ", ".join(_short(procedure, one) for one in by if one != output.signed_by)
             name = act.id if act is not None else procedure.start
@@ -179,6 +233,11 @@ def _unsigned(act: Transition | None, signs: str | None, sealed: bool) -> tuple[
     if signs is None:
         return ("sealed" if sealed else "unsigned"), act.by
     return ("another" if set(act.by) != {signs} else ""), act.by
+
+
+def _signs_elsewhere(procedure: Procedure, output: Output) -> bool:
+    """Return whether the person who signs takes another act that issues the document: one role cannot sign both."""
+    return any(act is not None and set(act.by) == {output.signed_by} for act in issuing(procedure, output))
 
 
 def _short(procedure: Procedure, role: str) -> str:

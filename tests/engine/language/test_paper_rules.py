@@ -6,28 +6,34 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.problems import Problem
 from engine.language.compiler.compile import build_procedure
 from engine.language.lint.linter import lint
 from engine.language.source.loader import read_source
+from renderers.i18n.problem_messages import advice
 from tests.makers import the_shared
 
 TESTS = Path(__file__).resolve().parents[2]
 SAID = "Le directeur atteste le dépôt du dossier n° {dossier}, le {sent}."
 
 
-def codes(file: str, *changes: tuple[str, str]) -> list[str]:
+def faults(file: str, *changes: tuple[str, str]) -> list[Problem]:
     text = (TESTS / file).read_text("utf-8")
     for before, after in changes:
         assert before in text, before
         text = text.replace(before, after)
     procedure, problems = build_procedure(read_source(text, "exemple.yaml"), the_shared())
     assert procedure is not None, problems
-    return [one.code for one in lint(procedure, the_shared().directory) if one.code.startswith("C56")]
+    return lint(procedure, the_shared().directory)
+
+
+def codes(file: str, *changes: tuple[str, str]) -> list[str]:
+    return [one.code for one in faults(file, *changes) if one.code.startswith("C56")]
 
 
 @pytest.mark.parametrize("words", [
     "en application de la loi n° 2020-04", "Vu le décret n°2016-043/PR", "l’ordonnance n° 78-34 du 7 septembre 1978",
-    "conformément à la loi du 7 septembre 1978", "en application de l’article 12 du code civil",
+    "conformément à la loi du 7 septembre 1978", "la loi 2019-006", "en application de l’article 12 du code civil",
     "les articles 5 et 6 de la loi", "l’arrêté municipal n° 12", "under Act No. 12", "section 4 of the Act",
     "Article 7 of the Constitution",
 ])  # fmt: skip
@@ -75,6 +81,52 @@ def test_who_issues_is_said_once() -> None:
     assert codes(file, ("signed_by: directeur", "signed_by: instructeur")) == []
     assert codes(file, (", signed_by: directeur", "")) == ["C563"]
     assert codes(file, ("signed_by: directeur", "signed_by: instructeur, sealed_by: agency")) == ["C563"]
+
+
+def test_who_may_not_sign_for_two_roles_is_told_to_issue_two_documents() -> None:
+    sign = "        signer: {label: Signer, to: delivre, issues: attestation}\n"
+    first = sign.replace("signer", "viser").replace("to: delivre", "to: delivre, by: directeur")
+    for before, fault in ((sign, "another"), (first + sign, "several"), (sign + first, "several")):
+        [found] = [one for one in faults("bad/C563_signed_by_another.yaml", (sign, before)) if one.code == "C563"]
+        assert found.facts["fault"] == fault
+        assert ("signed_by: instructeur" in advice(found, "en")) is (fault == "several")
+
+
+@pytest.mark.parametrize(("words", "fault"), [
+    ("{agree sexe: née|né}", ""), ("{agree sexe: né}", "forms"), ("{agree sexe: née|né|nés}", "forms"),
+    ("{agree nom: née|né}", "agree"), ("{sexe: née|né}", ""), ("{words: sexe}", "words"), ("{words: nom}", "words"),
+])  # fmt: skip
+def test_a_placeholder_fits_its_answer(words: str, fault: str) -> None:
+    found = faults("bad/C569_one_form_for_two_options.yaml", ("{agree sexe: né}", words))
+    assert [one.facts["fault"] for one in found if one.code == "C569"] == ([fault] if fault else [])
+
+
+def test_a_choice_with_another_answer_has_no_form_for_it() -> None:
+    changes = (("type: choice,", "type: choice, other: true,"), ("{agree sexe: né}", "{agree sexe: née|né}"))
+    assert codes("bad/C569_one_form_for_two_options.yaml", *changes) == ["C569"]
+
+
+@pytest.mark.parametrize(("shows", "printed", "fault"), [
+    ("[nom]", "", None), ("[]", "", None), ("[nom, sexe]", ", particulars: [sexe]", None), ("[sexe]", "", ""),
+    ("[sexe]", ", declared: [sexe]", "declared"), ("[nom]", ", declared: [nom]", "declared"),
+])  # fmt: skip
+def test_a_verification_shows_what_the_document_states(shows: str, printed: str, fault: str | None) -> None:
+    changes = ("verify: {by: token, shows: [nom, sexe]}", f"verify: {{by: token, shows: {shows}}}{printed}")
+    found = [one for one in faults("bad/C570_answer_not_printed.yaml", changes) if one.code == "C570"]
+    assert [one.facts["fault"] for one in found] == ([] if fault is None else [fault])
+
+
+def test_a_repair_keeps_what_stands_before_the_name() -> None:
+    for written, put in (("{day of signr}", "{day of signer}"), ("{words: nmo}", "{words: nom}")):
+        text = (
+            (TESTS / "bad/C570_answer_not_printed.yaml").read_text("utf-8").replace("'{nom} a dé", f"'{written} a dé")
+        )
+        _, problems = build_procedure(read_source(text, "exemple.yaml"), the_shared())
+        [found] = [one for one in problems if one.code == "N308"]
+        line = text.splitlines()[found.where.line - 1]
+        at = found.where.column - 1
+        repaired = f"{line[:at]}{found.facts['put']}{line[at + found.where.width :]}"
+        assert put in repaired
 
 
 def test_a_rule_that_refuses_needs_no_reason_of_a_person() -> None:
