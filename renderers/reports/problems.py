@@ -167,7 +167,8 @@ def summary(report: Report, language: str = REFERENCE, files: int | None = None)
     ]
     at_fault = len({problem.where.file for problem in report})
     where = f" {words['in']} {at_fault} {words['file' if at_fault == 1 else 'files']}"
-    out_of = f" {words['of']} {files}" if files is not None else ""
+    whole = files is not None and at_fault <= files  # shared files may be at fault, and are not counted
+    out_of = f" {words['of']} {files}" if whole else ""
     closed = f" {words['closed']}" if errors else ""
     return f"{', '.join(counts)}{where}{out_of}.{closed}"
 

@@ -21,7 +21,7 @@ from renderers.reports.problems import render_problem
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
-        "steps": "{n} pas", "passed": "{ok} histoires jouées, aucune en échec.", "passed_one": "1 histoire jouée, sans échec.",
+        "steps": "{n} pas", "step": "1 pas", "passed": "{ok} histoires jouées, aucune en échec.", "passed_one": "1 histoire jouée, sans échec.",
         "failed": "{bad} histoires en échec sur {all}.", "failed_one": "1 histoire en échec sur {all}.", "broken": "{file} : pas jouée, elle a des erreurs (guichet lint {file})",
         "states": "États jamais atteints : {names}", "acts": "Passages jamais pris : {names}",
         "whole": "Tous les états et tous les passages sont joués.",
@@ -29,7 +29,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "sides_one": "Conditions, lignes de frais et de tableaux : {seen} côté joué sur {all}.",
     },
     "en": {
-        "steps": "{n} steps", "passed": "{ok} stories played, none failed.", "passed_one": "1 story played, and passed.",
+        "steps": "{n} steps", "step": "1 step", "passed": "{ok} stories played, none failed.", "passed_one": "1 story played, and passed.",
         "failed": "{bad} stories failed of {all}.", "failed_one": "1 story failed of {all}.", "broken": "{file}: not played, it has errors (guichet lint {file})",
         "states": "States never reached: {names}", "acts": "Ways never taken: {names}",
         "whole": "Every state and every way is played.",
@@ -112,7 +112,8 @@ def story_report(
     widest = max((len(outcome.story) for outcome in played.outcomes), default=0)
     for outcome in played.outcomes:
         mark = _painted("✓", "32", colour) if outcome.failure is None else _painted("✗", "31", colour)
-        lines.append(f"  {mark} {outcome.story.ljust(widest)}  {words['steps'].format(n=outcome.steps)}")
+        steps = words["step"] if outcome.steps == 1 else words["steps"].format(n=outcome.steps)
+        lines.append(f"  {mark} {outcome.story.ljust(widest)}  {steps}")
         if outcome.failure is not None:
             text = render_problem(outcome.failure, sources, language, colour)
             lines += ["", *(f"      {line}" for line in text.rstrip().split("\n")), ""]

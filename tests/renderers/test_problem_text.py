@@ -179,6 +179,16 @@ def test_the_last_line_counts(written: list[tuple[str, str]], language: str, sai
     assert summary(report, language, 3) == said
 
 
+def test_the_last_line_counts_no_shared_file_among_the_files_read() -> None:
+    report = Report.of(problem("V711", Position(file, 1, 1)) for file in ("a.yaml", "shared/agencies.yaml"))
+    assert summary(report, "en", 1) == "2 pieces of advice in 2 files."
+
+
+def test_each_question_mark_of_a_line_names_its_own_text() -> None:
+    found = report_of("form:\n  a: {label: {fr: Ici ?, en: Here?}, type: yes_no}\n")
+    assert [one.facts["text"] for one in found if one.code == "Y110"] == ["Ici ?", "Here?"]
+
+
 # -- for machines ------------------------------------------------------------------------------------------------------
 
 TEXT = "edition: 1\nnom: Art. 3: le maire\nb: yes\n"

@@ -328,7 +328,8 @@ class TreeParser:
 
     def _punctuation(self, code: str, mark: TextPosition, text: str, width: int = 1) -> None:
         fixed = repair(self._line(mark.line))
-        facts: dict[str, Fact] = {"text": fixed.text if fixed and fixed.code == code else text}
+        same = fixed is not None and fixed.code == code and text.split("?")[0] in fixed.text  # a line may be cut twice
+        facts: dict[str, Fact] = {"text": fixed.text if fixed and same else text}
         if fixed and fixed.sure:
             facts["fix"] = fixed.line
         self._say(code, mark, width, **facts)

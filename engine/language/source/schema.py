@@ -243,7 +243,25 @@ class _Faults:
             facts[_BOUNDS[str(error.validator)]] = int(bound)
         elif path[-1:] == ("confirms",) and isinstance(value, str):
             facts["meant"] = "confirm"
+        elif error.validator == "type" and (written := _written_as(value, schema, path)):
+            facts["written"] = written
+            if isinstance(value, str):
+                facts["put"] = written
         return problem("S203", where, **facts)
+
+
+def _written_as(value: object, schema: Mapping[str, Any], path: Path) -> str:
+    """Return how to write a value that has the right content and the wrong form, empty when it is not known."""
+    if path[-1:] == ("confirms",) and isinstance(value, list):
+        return f"{{piece: [{', '.join(map(str, value))}]}}"
+    if "array" not in schema.get("type", ()):
+        return ""
+    if isinstance(value, str):
+        return f"[{value}]" if re.fullmatch(r"[a-z][a-z0-9_]*", value) else ""
+    if isinstance(value, dict) and schema.get("title") == "Clauses":
+        texts = ", ".join(f"{key}: …" for key in value)
+        return "[{when: …, text: …}]" if "text" in value else f"[{{text: {{{texts}}}}}]"
+    return ""
 
 
 _BOUNDS: Final = {

@@ -14,7 +14,7 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Compare, FunctionCall, Happened, Name, Node, walk
-from engine.model import Field, Output, Transition
+from engine.model import Field, Output, Procedure, Transition
 from engine.model.paper import OutputPaper, PaperText, placeholders_of
 from engine.model.types import INTEGER, TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
@@ -70,11 +70,20 @@ def _judged(places: ProofContext, output: Output, printed: _Printed) -> Iterator
             facts = facts_of(places.definition, witness, read, search.rows)
             facts.pop("missing", None)
             facts |= {"name": printed.name, "output": output.id, "path": way.states}
-            yield problem("P8", output.where, at=output.id, fault="hole", **facts)
+            yield problem("P8", output.where, at=output.id, fault=_fault(places.procedure, printed), **facts)
             return
         if verdict == "unknown":
             yield not_proved("P8", output)
             return
+
+
+def _fault(procedure: Procedure, printed: _Printed) -> str:
+    """Return what is missing, so that its cure can be said: an answer, an act, a task or a document."""
+    if printed.answer:
+        return "hole"
+    if printed.name in procedure.outputs:
+        return "document"
+    return "task" if printed.name in procedure.tasks else "act"
 
 
 def _of_answer(places: ProofContext, output: Output, printed: _Printed) -> Iterator[_Avoiding]:

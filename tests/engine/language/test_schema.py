@@ -144,6 +144,10 @@ def test_each_bad_file_has_its_problem_and_no_other(bad: BadFile) -> None:
         ("label: Votre nom", "label: Votre nom, options: {a: A}", "S205", "types", ("choice", "choices")),
         ("by: instructeur", "by: instructeur\n      pay: taxe", "S204", "found", ("by", "pay")),
         ("due: 5 working days", "due: 5 jours", "S209", "put", "5 days"),
+        ("delay: 5 working days", "delay: 5 working days\nlanguages: fr", "S203", "put", "[fr]"),
+        ("to: accorde", "to: accorde, confirms: [nom, age]", "S203", "written", "{piece: [nom, age]}"),
+        ("\npersonal_data:", "\noutputs: {a: {title: A, operative: {fr: A, en: B}}}\npersonal_data:", "S203", "written", "[{text: {fr: …, en: …}}]"),
+        ("\npersonal_data:", "\noutputs: {a: {title: A, operative: {when: x, text: B}}}\npersonal_data:", "S203", "written", "[{when: …, text: …}]"),
         ("{take: accorder, then: accorde}", "{wait: 2 days, with: {nom: A}}", "S205", "type", "wait"),
     ],
 )  # fmt: skip
