@@ -185,14 +185,14 @@ def _asked(procedure: Procedure, output: Output, name: str) -> tuple[Type | None
 
 @rule("C570")
 def verification_of_what_is_not_stated(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C570 for each answer of `verify.shows` that the document does not state: not printed, or declared."""
+    """Yield C570 for each answer of `verify.shows` that is no particular. The page shows the text in any case."""
     for output in procedure.outputs.values():
         paper = output.paper
         if paper is None or output.kind == "form":
             continue
-        stated = set(paper.particulars).union(*(one.names for one in paper.texts()))
-        for name in (one for one in paper.verify_shows or () if one not in stated or one in paper.declared):
-            fault = "declared" if name in paper.declared else ""
+        said = set[str]().union(*(one.names for one in paper.texts()))
+        for name in (one for one in paper.verify_shows or () if one not in paper.particulars):
+            fault = "declared" if name in paper.declared else "text" if name in said else ""
             yield problem("C570", output.where, at=output.id, name=output.id, answer=name, fault=fault)
 
 

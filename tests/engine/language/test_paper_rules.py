@@ -107,12 +107,15 @@ def test_a_choice_with_another_answer_has_no_form_for_it() -> None:
 
 
 @pytest.mark.parametrize(("shows", "printed", "fault"), [
-    ("[nom]", "", None), ("[]", "", None), ("[nom, sexe]", ", particulars: [sexe]", None), ("[sexe]", "", ""),
-    ("[sexe]", ", declared: [sexe]", "declared"), ("[nom]", ", declared: [nom]", "declared"),
+    ("[]", "", None), ("[nom]", ", particulars: [nom]", None), ("[sexe]", ", particulars: [{sexe: Sexe}]", None),
+    ("[nom]", "", "text"), ("[sexe]", "", ""), ("[sexe]", ", declared: [sexe]", "declared"),
 ])  # fmt: skip
 def test_a_verification_shows_what_the_document_states(shows: str, printed: str, fault: str | None) -> None:
-    changes = ("verify: {by: token, shows: [nom, sexe]}", f"verify: {{by: token, shows: {shows}}}{printed}")
-    found = [one for one in faults("bad/C570_answer_not_printed.yaml", changes) if one.code == "C570"]
+    changes = (
+        ("particulars: [nom], operative", "operative"),
+        ("verify: {by: token, shows: [nom, sexe]}", f"verify: {{by: token, shows: {shows}}}{printed}"),
+    )
+    found = [one for one in faults("bad/C570_answer_not_printed.yaml", *changes) if one.code == "C570"]
     assert [one.facts["fault"] for one in found] == ([] if fault is None else [fault])
 
 
