@@ -394,7 +394,10 @@ class _Composer:
         agency, issuer = self.agency, self.office.issuer if self.office else None
         if agency is None or self.output.kind == "form":
             return {}
-        return {"around": self.text(issuer or agency.label), "middle": self.text(agency.short) or agency.id.upper()}
+        return {
+            "around": self.text(issuer or agency.label),
+            "middle": self.text(agency.short) or agency.id.upper().replace("_", " "),
+        }
 
     def remedies(self, kind: str) -> dict[str, Plain]:
         """Return the appeals, each with its delay and last day."""

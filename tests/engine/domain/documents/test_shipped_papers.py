@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -184,3 +185,15 @@ def test_the_seal_of_a_commune_bears_its_name() -> None:
     seals = {texts((one.document.paper or {})["seal"])[0] for one in issued("copie-acte-etat-civil")}
     assert "Commune Golfe 1" in seals
     assert "Mairie de la commune" not in seals
+
+
+def test_the_seal_of_an_agency_without_a_short_name_prints_no_identifier() -> None:
+    catalogue = shipped()
+    agency = catalogue.directory.agencies["mairie"]
+    named = replace(
+        catalogue.directory,
+        agencies={**catalogue.directory.agencies, "mairie": replace(agency, id="ma_mairie", short=None)},
+    )
+    procedure = catalogue.procedures["copie-acte-etat-civil"]
+    papers = papers_of(procedure, replace(catalogue, shared=replace(catalogue.shared, directory=named)), the_words())
+    assert {texts((one.document.paper or {})["seal"])[1] for one in papers} == {"MA MAIRIE"}
