@@ -432,7 +432,8 @@ class SheetWriter:
     def _law(self, law: Law) -> SheetLine:
         url = law.url if law.url and law.url.startswith("https://") else ""
         source = self.say("sheet.law_source", source=law.source) if law.source and not url else ""
-        return SheetLine(in_language(law.title, self.language), url=url, article=law.article or "", source=source)
+        article = f"art. {law.article}" if law.article and law.article[:1].isdigit() else law.article or ""
+        return SheetLine(in_language(law.title, self.language), url=url, article=article, source=source)
 
     def offices(self) -> tuple[SheetLine, ...]:
         """Return the offices of the agency, with address and hours."""

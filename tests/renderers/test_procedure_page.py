@@ -166,7 +166,7 @@ def test_the_sheet_names_only_official_texts_that_were_read() -> None:
     laws = """
 legal_basis:
   texte: {title: Un décret, status: sourced, official: true, source: JO, url: 'https://jo.example/1', checked: 2026-03-01}
-  cite: {title: Un code, status: sourced, article: art. 3, source: JO, checked: 2026-03-01}
+  cite: {title: Un code, status: sourced, article: 3, source: JO, checked: 2026-03-01}
   presse: {title: Prix de 500 F, status: sourced, url: 'https://journal.example/2', checked: 2026-03-01}
   nomme: {title: Un site, status: sourced, article: art. 4, checked: 2026-03-01, official: false}
   jamais_lu: {title: Un arrêté jamais lu, status: sourced, official: true, article: art. 5}
@@ -177,6 +177,7 @@ legal_basis:
     seen = sheet(laws + TWO.replace("LONG", "4 months"))
     assert [one.label for one in seen.laws] == ["Un décret", "Un code"]
     assert [one.source for one in seen.laws] == ["", "source\u00a0: JO"]
+    assert [one.article for one in seen.laws] == ["", "art. 3"]
     assert seen.marked, "values are still told from what is sure"
 
 
