@@ -120,7 +120,15 @@ def _report_refused(before: Catalogue, after: Catalogue) -> None:
         if (first := next(iter(report.errors), None)) and before.warnings.get(name) != report:
             left = "what was in force stays" if name in after.procedures else "nothing of it is in force"
             reported = _line(plain_facts(first.facts))
-            log.warning("%s refused, %s: %s %s %s (guichet lint)", name, left, first.code, first.where, reported)
+            log.warning(
+                "%s refused, %s: %s %s %s (guichet explain %s)",
+                name,
+                left,
+                first.code,
+                first.where,
+                reported,
+                first.code,
+            )
     for name in before.warnings.keys() & after.procedures.keys() - after.warnings.keys():
         log.info("%s accepted again", name)
 
