@@ -19,7 +19,7 @@ from engine.domain.forms.agent_files import pending_files, with_pending
 from engine.domain.forms.comparisons import SAME
 from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.domain.workflow.available_actions import grounds_of
-from engine.model import Form, Procedure, Transition
+from engine.model import Form, Procedure, State, Transition
 from engine.records.dossier import Attachment
 from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, preview_transition, read_filling, take_transition
@@ -42,6 +42,7 @@ from renderers.web.platform.saved_posts import taken_aside
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, refusal_text, why
 from renderers.web.shared.snippets import asked_to_insert, inserted, offered
 from renderers.web.shared.staff import staff_page
+from renderers.web.shared.statuses import READS_REASON
 
 blueprint = Blueprint("agent_act", __name__)
 
@@ -314,7 +315,8 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
     return staff_page(
         "agent/preview.html", dossier=one.dossier, base=one.at(), errors=[],
         title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
-        carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm), tracking_lines=_reported(one, transition, typed),
+        carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm),
+        tracking_lines=_reported(one, transition, typed, one.procedure.state(preview.decision.dossier.state)),
         given=[line for page in _pages(one, transition, typed, False, ())[0] for line in answer_lines(one, page)]
         + [(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files]
         + [(say("compare.grounds"), title) for _, title, chosen in _grounds(one, transition, typed) if chosen]
@@ -350,9 +352,10 @@ def _refused_at(transition: Transition, typed: Typed, reason: Refusal) -> tuple[
     return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
 
 
-def _reported(one: AgentCase, transition: Transition, typed: Typed) -> list[str]:
-    """Return what the applicant will read: the reason and each point to correct."""
-    lines = [say("case.reason", reason=typed.reason.strip())] if typed.reason.strip() else []
+def _reported(one: AgentCase, transition: Transition, typed: Typed, after: State) -> list[str]:
+    """Return what the applicant will read: the reason, where their page shows one, and each point to correct."""
+    reason = typed.reason.strip() if after.public in READS_REASON else ""
+    lines = [say("case.reason", reason=reason)] if reason else []
     chosen, _ = _to_correct(one, transition, typed)
     return [
         *lines,

@@ -167,7 +167,8 @@ def _state(found: Verdict) -> str:
     on = found.valid_until if found.kind == "expired" else found.changed_on
     if on is None and found.kind != "valid":
         return say(f"verdict.{found.kind}")
-    return say(f"verdict.state.{found.kind}", day=day_of(on) if on else "")
+    day = day_of(on).replace("\N{NO-BREAK SPACE}", " ") if on else ""  # a title of a phone may be narrower than a day
+    return say(f"verdict.state.{found.kind}", day=day)
 
 
 def _worth_lines(found: Verdict) -> list[str]:

@@ -21,7 +21,7 @@ from renderers.web.platform.request_context import actor, app_ctx, at_counter, d
 from renderers.web.shared.appointment_notices import hour_come, missed_lines
 from renderers.web.shared.money import francs, provider_label
 from renderers.web.shared.payment_methods import page_left
-from renderers.web.shared.statuses import BOXES, TAGS
+from renderers.web.shared.statuses import BOXES, READS_REASON, TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
     if status.booking is not None:
         yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
-    if status.public in ("refused", "to_correct") and (reason := _last_reason(one, status)):
+    if status.public in READS_REASON and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
     if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
         yield say("track.ends_after")
@@ -198,9 +198,13 @@ def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
 
 
 def _last_reason(one: DossierContext, status: PublicStatus) -> str:
-    """Return the last reason written by an agent, for corrections their common reason."""
+    """Return the last reason written by an agent: their common one for corrections, that of the act which closed."""
     if status.public == "to_correct" and one.dossier.correction is not None:
         return one.dossier.correction.reason
+    if status.public == "closed":
+        last = one.dossier.taken[-1] if one.dossier.taken else None
+        closed = last is not None and last.by_kind == "agent" and last.target == one.dossier.state
+        return last.reason or "" if last is not None and closed else ""
     written = (taken.reason for taken in reversed(one.dossier.taken) if taken.by_kind == "agent")
     return next((reason for reason in written if reason), "")
 

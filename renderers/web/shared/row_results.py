@@ -49,7 +49,7 @@ def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine
     state = status_of(document, local_day(app_ctx().now()))
     issued = day_of(document.issued_at)
     text = say("track.document_text", number=document.number, day=issued)
-    if document.valid_until is not None:
+    if document.valid_until is not None and state in ("valid", "expired"):
         text += ". " + say("track.document_until", day=day_of(document.valid_until))
     open_to_reader = state in ("valid", "expired", "replaced")
     return DocumentLine(

@@ -118,9 +118,55 @@ def test_a_letter_of_refusal_is_no_good_any_more_once_the_appeal_is_won(tmp_path
     number = known.sent()
     known.decide(number, "refuser", reason="Hors de la ville")
     [letter] = the_dossier(known, number).documents
-    assert "annulé" not in known.open(f"/v/{letter.token}").text
+    assert "retiré" not in known.open(f"/v/{letter.token}").text
     known.open(f"/dossiers/{number}/actes/contester")
     known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
     known.decide(number, "accorder")
-    assert "annulé" in known.open(f"/v/{letter.token}").text
+    assert "retiré" in known.open(f"/v/{letter.token}").text
     assert fsck(known.office) == ()
+
+
+CLOSING = STALL.replace(
+    "        refuser:", "        classer: {label: Classer, to: classe, asks: [reason]}\n"
+    "        garder: {label: Garder, to: examen, asks: [reason]}\n        refuser:",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "reads"), [("classer", True), ("garder", False), ("refuser", True)])
+def test_the_desk_promises_only_the_reason_that_the_page_says(tmp_path: Path, act: str, reads: bool) -> None:
+    known = a_portal_client(tmp_path, CLOSING).sign_in()
+    number = known.sent()
+    desk = as_an_agent(known)
+    typed = {"act-reason": "Hors de la ville", "go": "preview"}
+    promised = desk.send(f"/agent/dossiers/{number}/acte/{act}", **typed).text
+    assert "Nouvelle étape" in promised
+    assert ("Sur sa page de suivi, le demandeur lit Motif : « Hors de la ville »" in promised) is reads
+    known.decide(number, act, reason="Hors de la ville")
+    assert ("Motif : Hors de la ville" in known.open(f"/dossiers/{number}").text) is reads
+
+
+def test_a_request_that_its_applicant_withdrew_gives_no_reason_of_an_earlier_act(tmp_path: Path) -> None:
+    known = a_portal_client(tmp_path, CLOSING).sign_in()
+    number = known.sent()
+    known.decide(number, "garder", reason="À revoir")
+    known.send(f"/dossiers/{number}/actes/retirer", reason="Trop tard")
+    page = known.open(f"/dossiers/{number}").text
+    assert "Ce dossier est clos" in page
+    assert "Motif" not in page
+
+
+def test_a_document_withdrawn_says_no_day_until_which_it_is_valid(tmp_path: Path) -> None:
+    granted = (
+        STALL.replace("{label: Accorder, to: a_payer}", "{label: Accorder, to: accorde}")
+        .replace("end: granted, issues: permis}", "end: granted, issues: permis, transitions: {reprendre: {label: Reprendre, "
+                 "by: maire, to: repris, within: 1 year, asks: [reason], revokes: permis}}}\n    repris: {label: Repris, end: revoked}")
+    )  # fmt: skip
+    known = a_portal_client(tmp_path, granted).sign_in()
+    number = known.sent()
+    known.decide(number, "accorder")
+    assert "Valable jusqu’au" in known.open(f"/dossiers/{number}").text
+    known.decide(number, "reprendre", reason="Étal vide")
+    page = known.open(f"/dossiers/{number}").text
+    assert "Motif : Étal vide" in page
+    assert "Retiré" in page
+    assert "Valable jusqu’au" not in page
