@@ -23,7 +23,7 @@ from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
 from engine.services.applications.comparisons import check_comparison
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
-from engine.services.core.commit import carry_out, keep, letters_owed, succession
+from engine.services.core.commit import carry_out, keep, letters_owed, succession, unnumbered
 from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.outbound_messages import letters_of
@@ -90,7 +90,7 @@ class ActPreview:
     """The effect of an action, unsaved: decision, messages and documents (output ids).
 
     `changed`: documents of this or linked dossiers whose status changes. `back`: money given back (fee,
-    percent, francs).
+    percent, francs). `papers`: the documents as they would be issued now, without number or code.
     """
 
     decision: Decision
@@ -98,6 +98,7 @@ class ActPreview:
     outputs: tuple[str, ...]
     changed: tuple[IssuedDocument, ...]
     back: tuple[tuple[str, int, int], ...] = ()
+    papers: tuple[IssuedDocument, ...] = ()
 
 
 # -- actions -----------------------------------------------------------------------------------------------------------
@@ -151,7 +152,8 @@ def foreseen(
     ended = (one for _, those in succession(ctx, unit, procedure, before, after, outputs, now) for one in those)
     letters = letters_owed(ctx, procedure, before, decision, actor, now)
     back = given_back(entries_before(unit, decision) if decision.returns or decision.former else (), decision)
-    return ActPreview(decision, letters, outputs, (*(one for one in own if one is not None), *ended), back)
+    papers = tuple(unnumbered(ctx, unit, procedure, after, order, actor) for order in decision.issue)
+    return ActPreview(decision, letters, outputs, (*(one for one in own if one is not None), *ended), back, papers)
 
 
 def decide_in(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -179,22 +179,14 @@ def _issue(
     ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, actor: Actor
 ) -> _Numbered:
     """Number, fill, sign and save one document."""
-    now, site = ctx.now(), _site(ctx)
-
-    def name_of(account_id: str) -> str:
-        account = unit.account(account_id)
-        return account.name if account is not None else ""
-
+    now = ctx.now()
     output = procedure.outputs[order.output]
-    scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
+    write = _writer(ctx, unit, procedure, dossier, order, actor)
     for _ in range(_MOST_SERIALS):
         series = series_of(output, procedure, dossier, now)
         serial = unit.next_serial(series)
         number = document_number(output, procedure, dossier, now, serial)
-        document = prepare_document(
-            procedure, dossier, order, scope, number, _new_code(), _new_token(output), now, ctx.directory, ctx.wording,
-            actor, name_of, site,
-        )  # fmt: skip
+        document = write(number, _new_code(), _new_token(output))
         claims = document_claims(document, procedure, procedure.identity.agency)
         signed = replace(document, jws=ctx.keys.sign(claims))
         try:
@@ -203,6 +195,32 @@ def _issue(
             continue
         return signed, series, serial
     raise Refused(refusal("number_taken", output=output.id))
+
+
+def unnumbered(
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, actor: Actor
+) -> IssuedDocument:  # fmt: skip
+    """Return a document as it would be issued now, without number, code or signature. Nothing is saved."""
+    return _writer(ctx, unit, procedure, dossier, order, actor)("", "", "")
+
+
+def _writer(
+    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, actor: Actor
+) -> Callable[[str, str, str], IssuedDocument]:
+    """Return the function that writes a document with its number, its code and its token."""
+    now, site = ctx.now(), _site(ctx)
+    scope = scope_of(procedure, dossier, local_day(now), ctx.directory)
+
+    def name_of(account_id: str) -> str:
+        account = unit.account(account_id)
+        return account.name if account is not None else ""
+
+    def write(number: str, code: str, token: str) -> IssuedDocument:
+        return prepare_document(
+            procedure, dossier, order, scope, number, code, token, now, ctx.directory, ctx.wording, actor, name_of, site
+        )
+
+    return write
 
 
 def _site(ctx: AppContext) -> PaperSite:

@@ -12,8 +12,9 @@ from engine.services.applications.casework import ActPreview
 from renderers.html.controls import national
 from renderers.html.diagram import kind_of
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import language, say, site
+from renderers.web.platform.request_context import app_ctx, language, say, site
 from renderers.web.shared.agent_dossier import AgentCase
+from renderers.web.shared.issued_documents import paper_view
 from renderers.web.shared.staff import awaits_applicant, role_label
 from renderers.web.shared.statuses import TAGS
 
@@ -41,6 +42,7 @@ def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
         "due_key": "act.due_theirs" if awaits_applicant(state) else "act.due", "final": state.is_end,
         "paused": theirs and not state.is_end,
         "outputs": [label(one.procedure.outputs[name].title) for name in preview.outputs],
+        "papers": [paper_view(one.paper, app_ctx().wording) for one in preview.papers if one.paper],
         "changed": [
             say("case.to_state", label=f"{document.title} {document.number}", state=say(f"join.becomes_{document.status}"))
             for document in preview.changed

@@ -170,3 +170,21 @@ def test_a_document_withdrawn_says_no_day_until_which_it_is_valid(tmp_path: Path
     assert "Motif : Étal vide" in page
     assert "Retiré" in page
     assert "Valable jusqu’au" not in page
+
+
+def test_who_signs_reads_first_what_the_document_says(tmp_path: Path) -> None:
+    letter = (
+        "{title: Notification de refus, kind: letter, signed_by: maire, operative: 'La demande de {nom} est refusée.'}"
+    )
+    asked = CONTESTED.replace("{title: Notification de refus, kind: letter}", letter)
+    known = a_portal_client(tmp_path, asked).sign_in()
+    number = known.sent()
+    typed = {"act-reason": "Hors de la ville", "go": "preview"}
+    page = as_an_agent(known).send(f"/agent/dossiers/{number}/acte/refuser", **typed).text
+    said = page.partition("Le document dira")[2]
+    assert "La demande de AMEGAN est refusée." in said or "La demande de Amegan est refusée." in said
+    assert "Hors de la ville" in said
+    assert the_dossier(known, number).documents == ()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    [issued] = the_dossier(known, number).documents
+    assert issued.number.endswith("00001"), "a preview takes no number"
