@@ -66,7 +66,7 @@ def console() -> None:
 @click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 @click.option("--strict", is_flag=True, help="advice counts as a problem")
-@click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P10 out")
+@click.option("--no-proofs", is_flag=True, help="leave the proofs P4 to P17 out")
 @click.option("--fix", is_flag=True, help="first make the repairs that have one meaning only, and show them")
 @click.option("--against", default="", metavar="REF", help="errors of a text that REF already contains are advice")
 def lint(
