@@ -54,7 +54,7 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
     """
     now = ctx.now()
     procedure = pinned(ctx, unit, before)
-    numbered = tuple(_issue(ctx, unit, procedure, decision.dossier, order, actor) for order in decision.issue)
+    numbered = _issued(ctx, unit, procedure, decision, actor)
     issued = tuple(document for document, _, _ in numbered)
     dossier = replace(
         decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
@@ -173,6 +173,17 @@ def _forgotten(ctx: AppContext, unit: Unit, before: Dossier, closed: Dossier, ac
 
 
 _Numbered: TypeAlias = tuple[IssuedDocument, str, int]  # the document, its series and its number in the series
+
+
+def _issued(
+    ctx: AppContext, unit: Unit, procedure: Procedure, decision: Decision, actor: Actor
+) -> tuple[_Numbered, ...]:
+    """Issue the documents of a decision in order. Each may print the number of those before it."""
+    dossier, found = decision.dossier, list[_Numbered]()
+    for order in decision.issue:
+        found.append(_issue(ctx, unit, procedure, dossier, order, actor))
+        dossier = replace(dossier, documents=(*dossier.documents, found[-1][0]))
+    return tuple(found)
 
 
 def _issue(
