@@ -16,10 +16,10 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import kind_of, text
 from engine.domain.fields.raw_answers import OTHER
 from engine.domain.fields.scope import EvaluatedAnswers, with_columns
-from engine.model import Field, Form, Output
+from engine.model import Fee, Field, Form, Output
 from engine.model.paper import PaperText, Placeholder, placeholders_of
 from engine.model.types import Scope
-from engine.records.dossier import Dossier, IssuedDocument, TakenTransition
+from engine.records.dossier import Dossier, IssuedDocument, OwedLine, TakenTransition
 
 NameOf = Callable[[str], str]
 
@@ -147,6 +147,19 @@ class PaperWords:
         columns = found[0].rows
         said = [" ".join(filter(None, cells)) for cells in self.cells(name, columns)]
         return self.joined([one for one in said if one])
+
+    def of_line(self, name: str, line: OwedLine) -> str:
+        """Return the label of one line of a fee. What is owed has the words of the applicant's language."""
+        language, fee = self.speech.language, self.evaluated.procedure.tasks.get(name)
+        if language == self.dossier.language or not isinstance(fee, Fee):
+            return line.label
+        own, _, row = line.id.partition(".")
+        cuts = {f"reduction.{number}": cut.because for number, cut in enumerate(fee.reductions, 1)}
+        label = next((one.label for one in fee.lines if one.id == own), None) or cuts.get(line.id)
+        if label is not None:
+            return f"{label.in_(language)} ({row})" if row and line.id not in cuts else label.in_(language)
+        bound = line.id in ("at_least", "at_most")
+        return self.speech.wording.say(f"fee.{line.id}", language, {}) if bound else line.label
 
     def joined(self, words: list[str]) -> str:
         """Return words as a list of the language."""

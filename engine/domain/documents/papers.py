@@ -324,11 +324,11 @@ class _Composer:
 
     def lines(self) -> dict[str, Plain]:
         """Return the lines of a fee, its total and the total in words."""
-        owed = self.dossier.owed.get(self.written.lines_of or "")
+        fee, money = self.written.lines_of or "", self.wording.money
+        owed = self.dossier.owed.get(fee)
         if owed is None:
             return {}
-        money = self.wording.money
-        rows: Plain = [[one.label, money(one.amount, self.language)] for one in owed.lines]
+        rows: Plain = [[self.filled.of_line(fee, one), money(one.amount, self.language)] for one in owed.lines]
         return {
             "head": [self.phrase("lines.label"), self.phrase("lines.amount")],
             "rows": rows,

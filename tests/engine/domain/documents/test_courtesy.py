@@ -13,14 +13,27 @@ from engine.core.clock import local_day
 from engine.domain.common.decision import IssueOrder
 from engine.domain.documents.documents import content_digest, prepare_document
 from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.fee_quotes import quote
 from engine.language.catalogue.check import check_definition
 from engine.model import Procedure
-from engine.records.dossier import IssuedDocument
+from engine.records.dossier import IssuedDocument, Owed
 from renderers.definition.papers import PaperReader
 from tests.engine.domain.documents.story_papers import StoryPaper, papers_of, shipped
-from tests.makers import the_shared, the_words
+from tests.makers import compiled, the_shared, the_words
 
 FILE = Path(__file__).resolve().parents[3] / "good" / "paper-courtesy.yaml"
+FEE = """fees:
+  droit:
+    label: {fr: Droit, en: Fee}
+    lines: {depot: {label: {fr: Dépôt, en: Filing}, amount: 500}}
+    reductions: [{percent: 50, because: {fr: Élèves, en: Pupils}}]
+    at_least: 300
+    basis: loi
+workflow:
+"""
+PRICED = (
+    FILE.read_text("utf-8").replace("workflow:\n", FEE).replace("    courtesy:", "    lines_of: droit\n    courtesy:")
+)
 
 
 @cache
@@ -87,6 +100,24 @@ def test_without_the_key_a_document_is_in_the_language_of_its_applicant_and_noth
     assert paper["lang"] == language
     assert other.keys() - paper.keys() == {"courtesy"}
     assert paper["version"] == other["version"] == 1
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_lines_of_a_fee_are_in_the_language_of_each_text(language: str) -> None:
+    """They are owed in the language of the applicant."""
+    one, directory, at = told(), shipped().directory, told().document.issued_at
+    procedure = compiled(PRICED, FILE.name)
+    scope = scope_of(procedure, one.dossier, local_day(at), directory)
+    due = quote(procedure, "droit", scope, language, the_words())
+    dossier = replace(
+        one.dossier, language=language, owed={"droit": Owed("droit", due.label, due.amount, due.lines, at)}
+    )
+    paper = paper_of(prepare_document(
+        procedure, dossier, IssueOrder("attestation"), scope, "OBAC-1", "123456789012", "secret", at, directory,
+        the_words(),
+    ))  # fmt: skip
+    labels = [[row[0] for row in text["lines"]["rows"]] for text in (paper, *paper["courtesy"])]
+    assert labels == [["Dépôt", "Élèves", "Complément jusqu’au minimum"], ["Filing", "Pupils", "Top-up to the minimum"]]
 
 
 @pytest.mark.parametrize(("language", "translated"), [("fr", []), ("en", ["en"]), ("ee", [])])
