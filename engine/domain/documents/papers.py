@@ -251,13 +251,11 @@ class _Composer:
         return clause.when.holds(self.filled.scope())
 
     def reasons(self) -> tuple[TakenTransition, ...]:
-        """Return the act whose reason is printed: one of those named, else the one that led to the present state."""
-        taken = self.dossier.taken
-        if self.written.reason_of:
-            named = [one for one in reversed(taken) if one.transition in self.written.reason_of and one.reason]
-            return tuple(named[:1])
-        led = [one for one in reversed(taken) if one.target == self.dossier.state][:1]
-        return tuple(one for one in led if one.reason)
+        """Return the act whose reason and grounds are printed: one of those named, else that of the present state."""
+        taken, named = self.dossier.taken[::-1], self.written.reason_of
+        if named:
+            return tuple(one for one in taken if one.transition in named and (one.reason or one.grounds))[:1]
+        return tuple(one for one in taken if one.target == self.dossier.state)[:1]
 
     def reason(self) -> str:
         """Return the reason printed, as its author typed it."""

@@ -179,7 +179,7 @@ def still_confirmed(
     found = {}
     for name, one in confirmed.items():
         rows, _, column = name.partition(".")
-        if not column and not {name, one.piece} & changed and name not in computed:
+        if not column and not {name, f"{name}{_DETAIL}", one.piece} & changed and name not in computed:
             found[name] = one
         elif (
             column and (place := _place_of_row(before.get(rows), after.get(rows), column.partition(".")[0])) is not None

@@ -13,7 +13,7 @@ from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.comparisons import ComparedAnswer, compared_answers, comparison_problems, read_comparison
 from engine.domain.forms.views_of_fields import Showing, speech_for
-from engine.domain.workflow.confirmations import Confirms, ToCompare, confirms_of, to_compare
+from engine.domain.workflow.confirmations import Confirms, confirms_of, to_compare
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Field, Form, Procedure
 from engine.records.dossier import Actor, Attachment, Dossier
@@ -72,11 +72,12 @@ def read_comparison_of(
         values, fields = values.rows(rows)[row], {column.id: column for column in fields[rows].rows}
     pieces = dict.fromkeys(one.piece for one in asked)
     drawn = tuple(_piece(fields[piece], values.answers.get(piece), dossier, lines) for piece in pieces)
-    return Compared(comparison, problems, drawn, _mark(asked, drawn))
+    return Compared(comparison, problems, drawn, _mark(drawn))
 
 
-def _mark(asked: tuple[ToCompare, ...], pieces: tuple[ComparedPiece, ...]) -> str:
-    answers: list[Plain] = [[one.name, one.kept] for one in asked]
+def _mark(pieces: tuple[ComparedPiece, ...]) -> str:
+    """Return the digest of all that the page shows. The text of an answer holds the detail of « Autre » too."""
+    answers: list[Plain] = [[one.asked.name, one.asked.kept, one.text] for piece in pieces for one in piece.answers]
     files: list[Plain] = [[piece.piece, *(file.sha256 for file in piece.files)] for piece in pieces]
     return fingerprint([answers, files])
 

@@ -16,7 +16,7 @@ from engine.domain.common.decision import Act, IssueOrder, PieceComparison
 from engine.domain.documents.documents import prepare_document
 from engine.domain.fields.scope import scope_of
 from engine.domain.forms.part_forms import example_part
-from engine.domain.workflow.confirmations import match_again
+from engine.domain.workflow.confirmations import match_again, still_confirmed
 from engine.domain.workflow.transition_context import Moment, TransitionContext
 from engine.model import Form, Procedure
 from engine.operations.migration import migrate
@@ -25,6 +25,7 @@ from engine.records.dossier import SYSTEM_ACTOR, ConfirmedAnswer, Dossier, Taken
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import casework, corrections
 from engine.services.applications import opinions as gathering
+from engine.services.applications.comparisons import read_comparison_of
 from engine.services.audit.integrity import export, fsck
 from engine.services.audit.pseudonymised_export import write_for_controllers
 from engine.services.context.app_context import WrongAnswers
@@ -90,6 +91,25 @@ def test_the_journal_names_the_answers_and_holds_no_value(world: World) -> None:
     assert "confirmed.prenoms" in entry.body["commits"]
     assert "Afiwa" not in json.dumps(export(world.office, clerk(world), dossier.id))
     assert fsck(world.office) == ()
+
+
+def test_the_detail_of_another_option_is_compared_with_it(tmp_path: Path) -> None:
+    """Another detail is another answer: it clears the confirmation, and a page drawn before shows the form again."""
+    world = a_world(tmp_path)
+    publish(world, edition(
+        ("      marie:", "      metier: {label: Métier, type: choice, options: {a: A, b: B}, other: true, example: a}\n      marie:"),
+        ("acte: [nom, prenoms, ne_le, sexe]", "acte: [nom, prenoms, ne_le, sexe, metier]"),
+    ))  # fmt: skip
+    sent, now = world.sent(SLUG), world.office.now()
+    before, after = ({**sent.answers, "metier": "other", "metier_other": said} for said in ("Forgeron", "Notaire"))
+    known = {"metier": ConfirmedAnswer("other", "acte", "clerk", now)}
+    assert still_confirmed(edition(), before, {**before, "nom": "MENSAH"}, known) == known
+    assert still_confirmed(edition(), before, after, known) == {}
+    marks = []
+    for answers in (before, before, after):
+        world.force(world.kept(sent), answers=answers)
+        marks.append(read_comparison_of(world.office, clerk(world), sent.id, "conforme").mark)
+    assert marks[0] == marks[1] != marks[2]
 
 
 @pytest.mark.parametrize("same", [("nom",), (*ALL, "motif"), (*ALL, "nom_mari")])
@@ -160,19 +180,44 @@ def test_grounds_are_kept_and_checked(world: World) -> None:
         assert closed.value.reason.code == code
 
 
+def letter(world: World, procedure: Procedure, dossier: Dossier) -> dict[str, Any]:
+    """The letter that a dossier would receive now."""
+    known, office = replace(dossier, documents=()), world.office
+    scope = scope_of(procedure, known, office.day(), office.directory)
+    paper = prepare_document(
+        procedure,
+        known,
+        IssueOrder("lettre"),
+        scope,
+        "N-1",
+        "1" * 12,
+        "T",
+        office.now(),
+        office.directory,
+        office.wording,
+    ).paper
+    assert paper is not None
+    return dict(paper)
+
+
 def test_a_letter_gives_the_reason_of_its_own_refusal(world: World) -> None:
     """A dossier that was opened again and then refused by a rule does not repeat what an agent wrote before."""
-    dossier, procedure, now = refused(world, world.sent(SLUG)), edition(), world.office.now()
-    first, again = dossier.taken, TakenTransition("tard", "decision", "refuse", now, "system", "system", None)
-    for taken, said in ((first, True), ((*first, again), False)):
-        known = replace(dossier, taken=taken, documents=())
-        scope = scope_of(procedure, known, world.office.day(), world.office.directory)
-        paper = prepare_document(
-            procedure, known, IssueOrder("lettre"), scope, "N-1", "1" * 12, "T", now, world.office.directory,
-            world.office.wording,
-        ).paper  # fmt: skip
-        assert paper is not None
+    dossier, again = refused(world, world.sent(SLUG)), world.office.now()
+    by_rule = TakenTransition("tard", "decision", "refuse", again, "system", "system", None)
+    for taken, said in ((dossier.taken, True), ((*dossier.taken, by_rule), False)):
+        paper = letter(world, edition(), replace(dossier, taken=taken))
         assert ("Sans objet" in str(paper.get("considering"))) is said
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_letter_cites_the_grounds_of_an_act_without_a_reason(world: World, named: bool) -> None:
+    """C565 takes grounds for a reason, so they are printed where the act asks for nothing else."""
+    dossier, output = refused(world, world.sent(SLUG)), edition().outputs["lettre"]
+    assert output.paper is not None
+    paper = replace(output.paper, reason_of=("refuser",) if named else ())
+    procedure = replace(edition(), outputs={"lettre": replace(output, paper=paper)})
+    by_law = replace(dossier, taken=(*dossier.taken[:-1], replace(dossier.taken[-1], reason=None)))
+    assert letter(world, procedure, by_law)["basis"] == letter(world, procedure, dossier)["basis"] != []
 
 
 def test_a_reason_that_no_page_asks_for_is_not_kept(world: World) -> None:
