@@ -29,7 +29,7 @@ from renderers.html.controls import asked_views, error_summary, has_files, probl
 from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import answer_lines, paper
 from renderers.web.agents.attachments import receive_files
-from renderers.web.agents.comparison import compared_of, differing, drawn_comparison, written_in_comparison
+from renderers.web.agents.comparison import MARK, compared_of, differing, drawn_comparison, written_in_comparison
 from renderers.web.agents.dossier import dossier_page
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
@@ -249,7 +249,7 @@ def _form(
         multipart="attachment" in transition.asks or any(has_files(page) for page in pages), token=new_token(),
         revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
         seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
-        comparison=comparison.pieces, grounds=_grounds(one, transition, typed), grounds_error=_error_at(errors, GROUND),
+        comparison=comparison.pieces, mark=(MARK, comparison.mark), grounds=_grounds(one, transition, typed), grounds_error=_error_at(errors, GROUND),
         files=[paper(one, file) for file in _joined(one, transition)], most=OF_AN_ACT.max_items, rounds=rounds,
         snippets=offered() if transition.asks & {"reason", "correction"} else [],
     )  # fmt: skip
@@ -417,7 +417,9 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
     written += [(_asked(one, name), said or "–") for name, said in typed.whys.items()]
     written += [(say("compare.grounds"), title) for title in _titles(procedure, typed.grounds)]
     written += [
-        (_asked(one, name), _posted(procedure, name, values)) for name, values in typed.raw.items() if any(values)
+        (_asked(one, name), _posted(procedure, name, values))
+        for name, values in typed.raw.items()
+        if any(values) and name != MARK
     ]
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=request.method == "POST",

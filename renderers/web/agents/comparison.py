@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from engine.core.problems import refusal
 from engine.core.values import Text
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import FieldView, PageView
@@ -16,7 +17,7 @@ from renderers.html.controls import DrawingContext, error_summary, problem_sente
 from renderers.web.agents.answers import Paper, field_named, paper, piece_value
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, language, say, site
-from renderers.web.shared.agent_dossier import AgentCase
+from renderers.web.shared.agent_dossier import AgentCase, refusal_text
 
 MARK: Final = "act-compared"  # a hidden control: the mark of what the page showed
 
@@ -65,12 +66,18 @@ def compared_of(
 def drawn_comparison(
     one: AgentCase, name: str, raw: Mapping[str, Sequence[str]], judged: bool, row: int | None = None
 ) -> DrawnComparison:  # fmt: skip
-    """Return the comparison as the page shows it. Errors are shown only if `judged`."""
-    found = compared_of(one, name, raw if judged or raw else None, row)
-    draw = drawing(one)
+    """Return the comparison as the page shows it. Errors are shown only if `judged`.
+
+    Boxes ticked beside other answers or files than those of now are left out, with an error.
+    """
+    found, draw = compared_of(one, name, raw if judged or raw else None, row), drawing(one)
+    changed: tuple[tuple[str, str], ...] = ()
+    if is_outdated(raw, found):
+        found, judged = compared_of(one, name, without_comparison(raw), row), False
+        changed = (("#compare", refusal_text(one.procedure, refusal("compared_changed"))),)
     pieces = tuple(_piece(one, piece, draw, judged) for piece in found.pieces)
     errors = (error for piece in found.pieces for answer in piece.answers for error in _errors(answer, draw))
-    return DrawnComparison(pieces, tuple(errors) if judged else (), found.mark)
+    return DrawnComparison(pieces, tuple(errors) if judged else changed, found.mark)
 
 
 def is_outdated(raw: Mapping[str, Sequence[str]], found: Compared) -> bool:
@@ -78,9 +85,9 @@ def is_outdated(raw: Mapping[str, Sequence[str]], found: Compared) -> bool:
     return bool(found.mark) and bool(raw.get(MARK)) and raw[MARK][-1] != found.mark
 
 
-def without_comparison(raw: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def without_comparison(raw: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return what was posted without the boxes of a comparison and what pieces say."""
-    return {name: said for name, said in raw.items() if name not in (SAME, MARK) and not name.startswith(TYPED)}
+    return {name: [*said] for name, said in raw.items() if name not in (SAME, MARK) and not name.startswith(TYPED)}
 
 
 def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:

@@ -242,6 +242,21 @@ workflow:
 """
 
 
+def test_boxes_ticked_beside_another_answer_are_not_carried_to_the_new_page(staff_site: StaffSite) -> None:
+    dossier, clerk = sent(staff_site), staff_site.agent(CLERK)
+    path = at(dossier, "/acte/conforme")
+    shown = clerk.get(path)
+    staff_site.world.force(staff_site.kept(dossier), answers={**dossier.answers, "nom": "MENSAH"})
+    late = clerk.post(path, **{**hidden(shown), "go": "preview", "act-same": ALL})
+    assert late.status_code == 409
+    assert "act-compared" not in read(late)
+    carried = [one for one in ALL if f'name="act-same" value="{one}"' in late.get_data(as_text=True)]
+    again = clerk.post(path, **{**hidden(late), "go": "edit", "act-same": carried})
+    assert carried == ALL
+    assert "Comparez de nouveau." in read(again)
+    assert 'value="nom" checked' not in again.get_data(as_text=True)
+
+
 def test_what_an_agent_wrote_is_read_before_the_act_is_confirmed(tmp_path: Path) -> None:
     """A line of a record is final: its author reads it again, rows included."""
     procedure = a_procedure(LISTED)
