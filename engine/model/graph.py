@@ -87,6 +87,12 @@ def issued(procedure: Procedure) -> frozenset[str]:
     return frozenset(output for place in places for output in place)
 
 
+def issued_by(procedure: Procedure, transition: Transition) -> tuple[str, ...]:
+    """Return the ids of the outputs that a transition issues, then those of the state it enters."""
+    state = procedure.states.get(transition.target)
+    return (*transition.effects.issues, *(state.effects.issues if state is not None else ()))
+
+
 def waits_for_applicant(task: Task) -> bool:
     """Return whether a state waits for the applicant: a fee, an appointment, the form, or a later form of theirs."""
     return isinstance(task, (Fee, Appointment)) or (isinstance(task, Form) and APPLICANT in task.by)

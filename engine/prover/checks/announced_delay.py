@@ -18,7 +18,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import FunctionCall, Node, Not
 from engine.language.expressions.typing import leaves
 from engine.model import APPLICANT, Form, Procedure, State, Transition
-from engine.model.graph import edges, waits_for_applicant
+from engine.model.graph import edges, issued_by, waits_for_applicant
 from engine.model.types import TRUE, Constant, Expression
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -90,15 +90,12 @@ def _journeys(procedure: Procedure) -> Iterator[Journey]:
     granting = {output.id for output in procedure.outputs.values() if output.grants}
     for path in paths(
         procedure,
-        lambda transition: _grants(procedure, transition, granting) and not _from_end(procedure, transition),
+        lambda transition: (
+            not granting.isdisjoint(issued_by(procedure, transition)) and not _from_end(procedure, transition)
+        ),
         lambda transition: not _from_end(procedure, transition),
     ):
         yield Journey(path, _time_on(procedure, path))
-
-
-def _grants(procedure: Procedure, transition: Transition, granting: set[str]) -> bool:
-    state = procedure.states[transition.target]
-    return bool({*transition.effects.issues, *state.effects.issues} & granting)
 
 
 def _from_end(procedure: Procedure, transition: Transition) -> bool:

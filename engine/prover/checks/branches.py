@@ -13,7 +13,7 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Node, Not, Or, names_of
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
-from engine.model.graph import closure, edges
+from engine.model.graph import closure, edges, issued_by
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -56,18 +56,13 @@ def _is_owed(task: Task) -> bool:
     return isinstance(task, (Fee, Appointment))
 
 
-def _issues(procedure: Procedure, output: Output, transition: Transition) -> bool:
-    state = procedure.states.get(transition.target)
-    return output.id in transition.effects.issues or (state is not None and output.id in state.effects.issues)
-
-
 def _states_before(procedure: Procedure, output: Output) -> frozenset[str]:
     """The states before the first issue of the document, from which it may still be issued."""
     forward: dict[str, list[str]] = {}
     backward: dict[str, list[str]] = {}
     last: set[str] = set()
     for transition in edges(procedure):
-        if _issues(procedure, output, transition):
+        if output.id in issued_by(procedure, transition):
             last.add(transition.source)
         else:
             forward.setdefault(transition.source, []).append(transition.target)
@@ -83,7 +78,7 @@ def _without(
     try:
         for path in paths(
             procedure,
-            lambda transition: _issues(procedure, output, transition),
+            lambda transition: output.id in issued_by(procedure, transition),
             lambda transition: transition.target in before,
         ):
             if not _covered(procedure, path, task.id):

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
 from engine.model import Output, Transition
-from engine.model.graph import edges
+from engine.model.graph import edges, issued_by
 from engine.model.types import TRUE, Expression
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.paths import TooManyPaths, done_after
@@ -100,9 +100,7 @@ class IssueSearch(ABC):
         return verdict, None, None
 
     def _step(self, transition: Transition) -> IssueStep:
-        state = self.procedure.states.get(transition.target)
-        issues = self.output.id in transition.effects.issues
-        issues = issues or (state is not None and self.output.id in state.effects.issues)
+        issues = self.output.id in issued_by(self.procedure, transition)
         return IssueStep(transition, self.gives(transition), self.takes(transition), issues)
 
     def _moves(self, place: Place) -> Iterator[tuple[IssueStep, Place, tuple[Node, ...]]]:

@@ -14,6 +14,7 @@ from engine.core.problems import Fact, Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
 from engine.model import Output
+from engine.model.graph import issued_by
 from engine.model.types import TRUE
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -86,8 +87,7 @@ def _tried(places: ProofContext, output: Output, query: Query) -> tuple[Verdict,
 def _paths_to(places: ProofContext, output: Output) -> Iterator[Path]:
     """The paths to each issue of the document, that of the first state included."""
     procedure = places.procedure
-    issuing = {state.id for state in procedure.states.values() if output.id in state.effects.issues}
-    if procedure.start in issuing:
+    if output.id in procedure.states[procedure.start].effects.issues:
         first = frozenset({procedure.form.id})
         yield Path((), first, first)
-    yield from paths(procedure, lambda one: one.target in issuing or output.id in one.effects.issues)
+    yield from paths(procedure, lambda one: output.id in issued_by(procedure, one))
