@@ -2,7 +2,7 @@
 
 A placeholder without a value prints a hole: “née le  à ”. An answer or a named value is given where its text is printed.
 An act, a task or a document whose day, hour, author or number is printed has happened: the search follows the paths that
-avoid it. Particulars and `declared` leave out a line without a value, so they have no hole.
+avoid it. So does the search for `{reason}`, which acts give. Particulars and `declared` leave out a line without a value, so they have no hole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Compare, FunctionCall, Happened, Name, Node, walk
-from engine.model import Field, Output, Procedure, Transition
+from engine.model import Fee, Field, Output, Procedure, Transition
+from engine.model.graph import issued_by
 from engine.model.paper import OutputPaper, PaperText, placeholders_of
 from engine.model.types import INTEGER, TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
@@ -25,6 +26,7 @@ from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
 _OF_ANSWERS: Final = ("value", "words", "agree", "list")
+_REASON: Final = "reason"  # the word of the system that acts give
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,13 @@ def _printed(output: Output, paper: OutputPaper) -> Iterator[_Printed]:
     texts += [(one.text, (*granted, *conditions_of(one.when))) for one in clauses]
     for text, around in texts:
         for _, words in text.text.versions:
-            yield from (_Printed(one.name, one.kind in _OF_ANSWERS, around) for one in placeholders_of(words))
+            for one in placeholders_of(words):
+                yield _Printed(one.name, one.kind in _OF_ANSWERS and not _is_uncertain(output, one.name), around)
+
+
+def _is_uncertain(output: Output, name: str) -> bool:
+    """Return whether a word of the system is known on some paths only, or never: `until` without `valid`."""
+    return name in (_REASON, "grounds") or (name == "until" and output.valid is None)
 
 
 def _judged(places: ProofContext, output: Output, printed: _Printed) -> Iterator[Problem]:
@@ -78,24 +86,29 @@ def _judged(places: ProofContext, output: Output, printed: _Printed) -> Iterator
 
 
 def _fault(procedure: Procedure, printed: _Printed) -> str:
-    """Return what is missing, so that its cure can be said: an answer, an act, a task or a document."""
+    """Return what is missing, so that its cure can be said: an answer, an act, a task, a document or another word."""
     if printed.answer:
         return "hole"
     if printed.name in procedure.outputs:
         return "document"
-    return "task" if printed.name in procedure.tasks else "act"
+    if printed.name in procedure.tasks:
+        return "task"
+    return "act" if any(one.id == printed.name for one in procedure.transitions) else "undone"
 
 
 def _of_answer(places: ProofContext, output: Output, printed: _Printed) -> Iterator[_Avoiding]:
-    """The search of the paths on which an answer or a named value is empty. Words of the system are always known."""
+    """The search of the paths on which an answer or a named value is empty, or a fee is not due."""
     rows, procedure = (output.per,) if output.per else (), places.procedure
     columns = {column.id: column for name in rows for column in places.columns(name)}
-    field = columns.get(printed.name) or places.definition.fields.get(printed.name)
+    known, task = {**places.definition.fields, **columns}, procedure.tasks.get(printed.name)
+    detailed = printed.name not in known and printed.name.removesuffix("_other") in known
     if printed.name in procedure.definitions:
         node = tree(procedure.definitions[printed.name])
-    elif field is not None and not _is_always_given(places, field):
+    elif detailed or (printed.name in known and not _is_always_given(places, known[printed.name])):
         node = places.name(printed.name, rows)
     else:
+        if isinstance(task, Fee) and conditions_of(task.when):
+            yield _Avoiding(places, output, printed, conditions_of(task.when))
         return
     yield _Avoiding(places, output, printed, (FunctionCall("answered", (node,), YES_NO),))
 
@@ -123,17 +136,29 @@ class _Avoiding(IssueSearch):
         super().__init__(places, output)
 
     def gives(self, transition: Transition) -> tuple[Node, ...] | None:
-        """Return nothing more to ask where a transition is the event, does the task or issues the document."""
+        """Return nothing more to ask where a transition is the event, does the task, issues the document or says why."""
         if self.absent:
             return None
-        target = self.procedure.states.get(transition.target)
-        issued = (*transition.effects.issues, *(target.effects.issues if target is not None else ()))
-        there = {transition.id, *issued, *done_after(self.procedure, transition, frozenset())}
+        if self.printed.name == _REASON:
+            return () if self._says_why(transition) else None
+        issued = issued_by(self.procedure, transition)
+        before = issued[: issued.index(self.output.id)] if self.output.id in issued else issued
+        there = {transition.id, *before, *done_after(self.procedure, transition, frozenset())}
         return () if self.printed.name in there else None
 
     def takes(self, transition: Transition) -> bool:
-        """Return whether a transition reopens the task."""
+        """Return whether a transition reopens the task, or brings a state that the reason before does not explain."""
+        if self.printed.name == _REASON:
+            return not self._named() and not self._says_why(transition)
         return not self.absent and self.printed.name in transition.reopens
+
+    def _named(self) -> tuple[str, ...]:
+        return self.output.paper.reason_of if self.output.paper is not None else ()
+
+    def _says_why(self, transition: Transition) -> bool:
+        """Return whether the reason of a transition is the one that the document prints."""
+        asks = transition.asks
+        return "reason" in asks and "correction" not in asks and transition.id in (self._named() or (transition.id,))
 
     def anywhere(self) -> Query:
         """Return the query that no path can satisfy where this one cannot be."""
@@ -143,8 +168,10 @@ class _Avoiding(IssueSearch):
         """Return the query of the answers with which a path prints the hole."""
         holds = [*self.printed.around, *way.guards]
         read = [node for one in holds for node in walk(one)]
-        here, acts, zero = {one.id for one in way.taken}, self.acts(), Constant(0, INTEGER)
-        for act in (one for one in read if isinstance(one, Happened) and one.function == "taken"):
+        counted = [one for one in read if isinstance(one, Happened) and one.function == "taken"]
+        here, zero = {one.id for one in way.taken}, Constant(0, INTEGER)
+        acts = self.acts() if counted else frozenset[str]()
+        for act in counted:
             if act.id in here or act.id not in acts:
                 holds.append(Compare(act, ">" if act.id in here else "==", zero))
         later = {one for one in read if isinstance(one, Name) and not one.in_row and self._is_later(one, way)}

@@ -156,7 +156,9 @@ class _Search(IssueSearch):
     def __init__(self, places: ProofContext, output: Output, statement: _Statement) -> None:
         self.statement = statement
         self.names = frozenset({statement.answer.name, _rows_of(places, statement.answer.name)})
-        self.undone_by = _undone_by(places, statement.answer, self.names)
+        detailed = statement.answer.name.removesuffix("_other")  # the question of which this is the detail
+        self.asked = self.names | ({detailed} if detailed in places.definition.fields else set())
+        self.undone_by = _undone_by(places, statement.answer, self.asked)
         super().__init__(places, output)
 
     def query(self, way: Way) -> Query:
@@ -200,7 +202,7 @@ class _Search(IssueSearch):
     def _is_read(self, roles: tuple[str, ...], state: str) -> bool:
         """Return whether all of these roles may read the answer in a state. Who may not is not asked to compare it."""
         every = {role_key(self.procedure, role) for role in roles}
-        limits = (self.procedure.personal_data.sensitive.get(name) for name in self.names)
+        limits = (self.procedure.personal_data.sensitive.get(name) for name in self.asked)
         return all(
             every <= {role_key(self.procedure, role) for role in limit.seen_by}
             and (not limit.states or state in limit.states)

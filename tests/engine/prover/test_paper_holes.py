@@ -47,6 +47,55 @@ def test_the_hole_and_its_cure_are_said_in_words(name: str, said: str, cure: str
     assert all(cure in advice(one, language) for language in ("fr", "en"))
 
 
+def test_of_the_documents_of_one_act_each_knows_those_before_it() -> None:
+    alone = ("to: signature, issues: avis}", "to: signature}")
+    assert found(NUMBER, alone, ("issues: attestation}", "issues: [avis, attestation]}")) == []
+    after = ("issues: attestation}", "issues: [attestation, avis]}")
+    assert [one.facts["name"] for one in found(NUMBER, alone, after)] == ["avis"]
+    itself = ("{number of avis}", "{number of attestation}")
+    assert [one.facts["name"] for one in found(NUMBER, itself)] == ["attestation"]
+
+
+SPOKEN = 'operative: "La personne a été entendue le {day of entendre}."'
+BEFORE, LAST = ("transmettre: {", "transmettre: {asks: [reason], "), ("signer: {", "signer: {asks: [reason], ")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "missing"),
+    [
+        ("Considérant que {reason}.", (), ["reason"]),
+        ("Considérant que {reason}.", (BEFORE,), ["reason"]),
+        ("Considérant que {reason}.", (LAST,), []),
+        ("Vu {grounds}.", (LAST,), ["grounds"]),
+        ("Valable jusqu'au {until}.", (), ["until"]),
+    ],
+    ids=["no-reason", "reason-of-an-earlier-state", "reason-of-the-issuing-act", "grounds", "no-validity"],
+)
+def test_words_of_the_system_may_be_missing_too(
+    text: str, asked: tuple[tuple[str, str], ...], missing: list[str]
+) -> None:
+    assert [one.facts["name"] for one in found(ACT, (SPOKEN, f'operative: "{text}"'), *asked)] == missing
+
+
+def test_the_reason_of_an_act_named_is_that_of_every_path() -> None:
+    text = (SPOKEN, 'operative: "Considérant que {reason}.", reason_of: [entendre, transmettre]')
+    both = (BEFORE, ("entendre: {", "entendre: {asks: [reason], "))
+    assert found(ACT, text, *both) == []
+    assert [one.facts["name"] for one in found(ACT, text, BEFORE)] == ["reason"]
+
+
+def test_a_fee_that_is_not_due_and_a_detail_that_is_not_asked_have_no_words() -> None:
+    fee = ("workflow:", "fees:\n  droit: {label: Droit, when: enfant, lines: {un: {label: Un, amount: 2000, basis: loi}}, "
+           "basis: loi}\nworkflow:")  # fmt: skip
+    asked = ("      nom: {", "      enfant: {label: Enfant, type: yes_no, example: true}\n      nom: {")
+    assert [one.facts["name"] for one in found(OPTIONAL, fee, asked, ("inscrit à {lieu}", "{droit}"))] == ["droit"]
+    choice = ("lieu: {label: Lieu inscrit, required: false, example: Kpalimé}",
+              "lieu: {label: Lieu, type: choice, options: {a: A, b: B}, other: true, example: a}")  # fmt: skip
+    detail = ("à {lieu}", "à {lieu_other}")
+    assert [one.facts["name"] for one in found(OPTIONAL, choice, detail)] == ["lieu_other"]
+    assert found(OPTIONAL, choice) == []
+
+
 def test_a_text_for_the_case_cures_it() -> None:
     variants = """operative: [{when: answered(lieu), text: 'Le directeur atteste que {inscrit} est inscrit à {lieu}.'},
     {when: not answered(lieu), text: 'Le directeur atteste que {inscrit} est inscrit.'}]"""

@@ -17,6 +17,7 @@ from renderers.i18n.problem_messages import advice, message
 from tests.makers import TODAY, the_directory, the_shared
 
 TESTS = Path(__file__).resolve().parents[2]
+OTHER = ("    fields:\n", "    fields:\n      autre: {label: Autre, example: A}\n")
 
 
 def found(file: str, *changes: tuple[str, str]) -> list[Problem]:
@@ -60,6 +61,18 @@ def test_a_correction_undoes_only_what_it_may_change() -> None:
     other = ("correctable: [telephone]", "correctable: [telephone, ne_le]")
     assert found("good/paper-confirmed-by-a-form.yaml") == []
     assert [one.facts["names"] for one in found("good/paper-confirmed-by-a-form.yaml", other)] == [("ne_le",)]
+
+
+def test_the_detail_of_another_option_is_corrected_and_reserved_with_its_question() -> None:
+    file, opened = "bad/P13_piece_corrected_after_the_check.yaml", ("correctable: [acte]", "correctable: [nom]")
+    detail = (("nom: {label: Votre nom, example: AMEGAN}",
+               "nom: {label: Métier, type: choice, options: {a: A, b: B}, other: true, example: a}"),
+              ("confirms: {acte: [nom]}", "confirms: {acte: [nom_other]}"), ("{nom} est", "{nom_other} est"))  # fmt: skip
+    unchanged = ("correctable: [acte]", "correctable: [autre]")
+    assert found(file, *detail, unchanged, OTHER) == []
+    assert [one.facts["names"] for one in found(file, *detail, opened)] == [("nom_other",)]
+    reserved = ("keep: {granted", "sensitive: {nom: {seen_by: [directeur]}}, keep: {granted")
+    assert [one.facts["names"] for one in found(file, *detail, unchanged, OTHER, reserved)] == [("nom_other",)]
 
 
 def test_a_second_piece_confirms_where_the_first_is_not_asked() -> None:
