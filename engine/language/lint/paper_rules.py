@@ -16,7 +16,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.lint.rule_registry import rule
 from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
 from engine.model.directory import Directory
-from engine.model.graph import edges
+from engine.model.graph import edges, issued_by
 from engine.model.paper import OutputPaper, PaperText, Placeholder, placeholders_of
 from engine.model.provenance import answers_in, source_of
 from engine.model.types import Constant, Expression, Type
@@ -250,13 +250,7 @@ def issuing(procedure: Procedure, output: Output) -> Iterator[Transition | None]
     start = procedure.states.get(procedure.start)
     if start is not None and output.id in start.effects.issues:
         yield None
-    yield from (one for one in edges(procedure) if _issues(procedure, one, {output.id}))
-
-
-def _issues(procedure: Procedure, transition: Transition, outputs: set[str] | frozenset[str]) -> bool:
-    state = procedure.states.get(transition.target)
-    issued = (*transition.effects.issues, *(state.effects.issues if state is not None else ()))
-    return bool(outputs & set(issued))
+    yield from (one for one in edges(procedure) if output.id in issued_by(procedure, one))
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
@@ -269,7 +263,7 @@ def refused_without_a_letter(procedure: Procedure, directory: Directory) -> Iter
     start = procedure.states.get(procedure.start)
     if start is not None and deciding & set(start.effects.issues):
         return
-    silent = [one for one in edges(procedure) if not _issues(procedure, one, deciding)]
+    silent = [one for one in edges(procedure) if deciding.isdisjoint(issued_by(procedure, one))]
     for state in procedure.states.values():
         path = _path(procedure, silent, [one for one in silent if one.target == state.id])
         if state.outcome == "refused" and path is not None:
@@ -278,24 +272,26 @@ def refused_without_a_letter(procedure: Procedure, directory: Directory) -> Iter
 
 @rule("C565")
 def refusal_without_a_reason(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C565 for each letter or decision of refusal that an act issues without any reason on the path.
+    """Yield C565 for each letter or decision of refusal that an act issues without any reason.
 
-    A reason asked with a request for corrections is another one. A letter may instead state what a register or an
-    agent's form found. Where a rule of the file refuses, its text says why.
+    It prints the reason of the acts it names, on any part of the path, else that of the act itself. A reason asked
+    with a request for corrections is another one. A letter may instead state what a register or an agent's form found.
+    Where a rule of the file refuses, its text says why.
     """
     for output in procedure.outputs.values():
         if output.kind not in DECIDING or _states_what_was_found(procedure, output):
             continue
         silent = [one for one in edges(procedure) if not _gives_reason(output, one)]
         refusing = [one for one in silent if one.event is None and _refuses(procedure, one, output)]
-        path = _path(procedure, silent, refusing)
+        named = output.paper is not None and output.paper.reason_of
+        path = _path(procedure, silent if named else edges(procedure), refusing)
         if path is not None:
             yield problem("C565", output.where, at=output.id, name=output.id, act=path[-1].id, path=_states(path))
 
 
 def _refuses(procedure: Procedure, act: Transition, output: Output) -> bool:
     state = procedure.states.get(act.target)
-    return state is not None and state.outcome == "refused" and _issues(procedure, act, {output.id})
+    return state is not None and state.outcome == "refused" and output.id in issued_by(procedure, act)
 
 
 def _gives_reason(output: Output, act: Transition) -> bool:

@@ -142,6 +142,16 @@ def test_a_rule_that_refuses_needs_no_reason_of_a_person() -> None:
     assert "C565" not in codes(file, found)
 
 
+def test_the_reason_of_an_act_before_counts_where_the_letter_names_it() -> None:
+    file, refuses = "bad/C565_refused_without_a_reason.yaml", "        refuser: {label: Refuser, to: refuse}\n"
+    later = (
+        (refuses, ""), ("        signer:", f"{refuses}        signer:"),
+        ("preparer: {", "preparer: {asks: [reason], "), ("signed_by: instructeur}", "signed_by: directeur}"),
+    )  # fmt: skip
+    assert codes(file, *later) == ["C565"]
+    assert codes(file, *later, ("kind: letter", "kind: letter, reason_of: preparer")) == []
+
+
 def test_the_reason_of_a_correction_is_no_reason_of_a_refusal() -> None:
     file = "bad/C565_refused_without_a_reason.yaml"
     corrected = (
