@@ -256,7 +256,7 @@ def _limits(unit: Unit, dossier: Dossier, appointment: str, client: str) -> tupl
 def _of_address(unit: Unit, dossier: Dossier, client: str, what: str, most: int) -> tuple[Limit, ...]:
     """Return the limit that accounts without a telephone behind one address share, none for the others.
 
-    Who acts by telephone for a child or a company has this limit alone: nobody at the same address uses it up.
+    A person who acts by telephone for a child or a company has this limit alone, which others at the address leave whole.
     """
     account = unit.account(dossier.owner)
     if not client or account is None or has_telephone(account):

@@ -64,7 +64,7 @@ def _too_many_bytes(
     limits = [Limit(f"{what}:{dossier.owner}", BYTES_A_DAY // _KILO, DAY)]
     account = unit.account(dossier.owner)
     if account is not None and not account.is_claimed and not has_telephone(account):
-        if dossier.contact_phone:  # who acts for the owner: nobody at the same address uses up their share
+        if dossier.contact_phone:  # a share of those who act for the owner, apart from others at their address
             limits.append(Limit(f"{what}-for@{dossier.contact_phone}", BYTES_PER_BROWSER // _KILO, DAY))
         else:
             limits.append(Limit(f"{what}-browser@{browser}", BYTES_PER_BROWSER // _KILO, DAY))
