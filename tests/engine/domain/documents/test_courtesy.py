@@ -16,7 +16,7 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.fee_quotes import quote
 from engine.language.catalogue.check import check_definition
 from engine.model import Procedure
-from engine.records.dossier import IssuedDocument, Owed
+from engine.records.dossier import Dossier, IssuedDocument, Owed
 from renderers.definition.papers import PaperReader
 from tests.engine.domain.documents.story_papers import StoryPaper, papers_of, shipped
 from tests.makers import compiled, the_shared, the_words
@@ -46,12 +46,14 @@ def told() -> StoryPaper:
 
 def issued(language: str = "fr", **changes: Any) -> IssuedDocument:
     """The document of the story, for an applicant of this language. `changes` are those of the output."""
-    one = told()
-    procedure = with_output(one.procedure, **changes)
-    dossier, at = replace(one.dossier, language=language), one.document.issued_at
+    return composed(with_output(told().procedure, **changes), replace(told().dossier, language=language))
+
+
+def composed(procedure: Procedure, dossier: Dossier) -> IssuedDocument:
+    at, directory = told().document.issued_at, shipped().directory
     return prepare_document(
-        procedure, dossier, IssueOrder("attestation"), scope_of(procedure, dossier, local_day(at), shipped().directory),
-        "OBAC-1", "123456789012", "secret", at, shipped().directory, the_words(),
+        procedure, dossier, IssueOrder("attestation"), scope_of(procedure, dossier, local_day(at), directory),
+        "OBAC-1", "123456789012", "secret", at, directory, the_words(),
     )  # fmt: skip
 
 
@@ -105,17 +107,11 @@ def test_without_the_key_a_document_is_in_the_language_of_its_applicant_and_noth
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_lines_of_a_fee_are_in_the_language_of_each_text(language: str) -> None:
     """They are owed in the language of the applicant."""
-    one, directory, at = told(), shipped().directory, told().document.issued_at
-    procedure = compiled(PRICED, FILE.name)
-    scope = scope_of(procedure, one.dossier, local_day(at), directory)
+    one, procedure, at = told(), compiled(PRICED, FILE.name), told().document.issued_at
+    scope = scope_of(procedure, one.dossier, local_day(at), shipped().directory)
     due = quote(procedure, "droit", scope, language, the_words())
-    dossier = replace(
-        one.dossier, language=language, owed={"droit": Owed("droit", due.label, due.amount, due.lines, at)}
-    )
-    paper = paper_of(prepare_document(
-        procedure, dossier, IssueOrder("attestation"), scope, "OBAC-1", "123456789012", "secret", at, directory,
-        the_words(),
-    ))  # fmt: skip
+    owed = {"droit": Owed("droit", due.label, due.amount, due.lines, at)}
+    paper = paper_of(composed(procedure, replace(one.dossier, language=language, owed=owed)))
     labels = [[row[0] for row in text["lines"]["rows"]] for text in (paper, *paper["courtesy"])]
     assert labels == [["Dépôt", "Élèves", "Complément jusqu’au minimum"], ["Filing", "Pupils", "Top-up to the minimum"]]
 
