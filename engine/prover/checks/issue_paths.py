@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
@@ -29,6 +29,28 @@ Place: TypeAlias = tuple[str, bool]  # a state, and whether the thing is there
 def conditions_of(*conditions: Expression) -> tuple[Node, ...]:
     """Return the trees of conditions, without those that always hold."""
     return tuple(tree(one) for one in conditions if one != TRUE)
+
+
+_Case = TypeVar("_Case")
+
+
+def first_example(
+    places: ProofContext, cases: Iterable[tuple[_Case, Query]]
+) -> tuple[Verdict, _Case | None, Witness | None]:
+    """Return yes with the first case that some answers open and these answers, no when none opens, else unknown."""
+    verdict: Verdict = "no"
+    try:
+        for tried, (case, query) in enumerate(cases):
+            answer = places.prover.example(query)
+            if answer.verdict == "yes":
+                return "yes", case, answer.witness
+            if answer.verdict == "unknown" or tried >= _MOST_TRIED:
+                verdict = "unknown"
+            if tried >= _MOST_TRIED:
+                break
+    except TooManyPaths:
+        verdict = "unknown"
+    return verdict, None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +107,7 @@ class IssueSearch(ABC):
 
     def example(self) -> tuple[Verdict, Way | None, Witness | None]:
         """Return yes with the shortest such path and its answers, no when every path gives the thing."""
-        verdict: Verdict = "no"
-        try:
-            for tried, way in enumerate(self._ways()):
-                answer = self.places.prover.example(self.query(way))
-                if answer.verdict == "yes":
-                    return "yes", way, answer.witness
-                if answer.verdict == "unknown" or tried >= _MOST_TRIED:
-                    verdict = "unknown"
-                if tried >= _MOST_TRIED:
-                    break
-        except TooManyPaths:
-            verdict = "unknown"
-        return verdict, None, None
+        return first_example(self.places, ((way, self.query(way)) for way in self._ways()))
 
     def _step(self, transition: Transition) -> IssueStep:
         issues = self.output.id in issued_by(self.procedure, transition)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from engine.core.problems import Fact, Problem, problem
 from engine.language.expressions.compiler import tree
@@ -18,11 +18,11 @@ from engine.model.graph import issued_by
 from engine.model.types import TRUE
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
-from engine.prover.checks.paths import Path, TooManyPaths, paths
+from engine.prover.checks.issue_paths import first_example
+from engine.prover.checks.paths import Path, paths
 from engine.prover.solver.solver import Query, Verdict
 from engine.prover.solver.witness_facts import facts_of
 
-_MOST_TRIED: Final = 60
 _Fault: TypeAlias = Literal["lack", "overlap"]
 
 
@@ -62,26 +62,17 @@ def _tried(places: ProofContext, output: Output, query: Query) -> tuple[Verdict,
     whole = replace(query, sure=places.for_output(output.id))
     if places.prover.possible(whole) == "no":
         return "no", {}
-    found: Verdict = "no"
-    try:
-        for tried, path in enumerate(_paths_to(places, output)):
-            alone = path.query()
-            answer = places.prover.example(
-                replace(alone, holds=(*query.holds, *alone.holds), fails=query.fails, rows=query.rows)
-            )
-            if answer.verdict == "yes":
-                facts = facts_of(
-                    places.definition, answer.witness, [*query.holds, *query.fails, *path.guards], query.rows
-                )
-                states = path.states or (places.procedure.start,)
-                return "yes", {**facts, "path": states}
-            if answer.verdict == "unknown" or tried >= _MOST_TRIED:
-                found = "unknown"
-            if tried >= _MOST_TRIED:
-                break
-    except TooManyPaths:
-        found = "unknown"
-    return found, {}
+    cases = ((path, _on(path, query)) for path in _paths_to(places, output))
+    found, path, witness = first_example(places, cases)
+    if path is None:
+        return found, {}
+    facts = facts_of(places.definition, witness, [*query.holds, *query.fails, *path.guards], query.rows)
+    return found, {**facts, "path": path.states or (places.procedure.start,)}
+
+
+def _on(path: Path, query: Query) -> Query:
+    alone = path.query()
+    return replace(alone, holds=(*query.holds, *alone.holds), fails=query.fails, rows=query.rows)
 
 
 def _paths_to(places: ProofContext, output: Output) -> Iterator[Path]:
