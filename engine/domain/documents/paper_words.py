@@ -223,7 +223,7 @@ class PaperWords:
 
 def literal(words: str) -> str:
     """Return a typed text whose stars are no marks of bold: a joiner without width stands between two."""
-    return words.replace("**", "*\u2060*")
+    return re.sub(r"\*(?=\*)", "*\u2060", words)
 
 
 def hour_of(at: datetime, speech: Speech) -> str:
