@@ -198,8 +198,10 @@ class PaperWords:
             return wording.plain_day(local_day(at), language)
         if one.kind == "hour":
             return hour_of(at, self.speech)
-        by = taken.by if taken else done.by if done else ""
-        return self.name_of(by)
+        by = taken.by if taken else done.by if done else None
+        if by is not None:
+            return self.name_of(by)
+        return made.signed_by or "" if made else ""
 
     def _opinions(self, name: str) -> str:
         form = self.evaluated.procedure.tasks.get(name)

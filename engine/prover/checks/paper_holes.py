@@ -14,7 +14,7 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Compare, FunctionCall, Happened, Name, Node, walk
-from engine.model import Fee, Field, Output, Procedure, Transition
+from engine.model import Fee, Field, Form, Output, Procedure, Transition
 from engine.model.graph import issued_by
 from engine.model.paper import OutputPaper, PaperText, placeholders_of
 from engine.model.types import INTEGER, TRUE, YES_NO, Constant
@@ -31,24 +31,28 @@ _REASON: Final = "reason"  # the word of the system that acts give
 
 @dataclass(frozen=True, slots=True)
 class _Printed:
-    """One placeholder: its name, whether it prints an answer, and the conditions under which its text is printed."""
+    """One placeholder: its name, whether it prints an answer, and the conditions under which its text is printed.
+
+    `avoided`: nothing on any path gives it, such as the author of what no person does.
+    """
 
     name: str
     answer: bool
     around: tuple[Node, ...]
+    avoided: bool = False
 
 
 def holes_in_papers(places: ProofContext) -> Iterator[Problem]:
     """Yield P8 for each document that prints a value which may be missing on some path, once for each value."""
     for output in places.procedure.outputs.values():
         found: dict[str, Problem] = {}
-        for printed in dict.fromkeys(_printed(output, output.paper or OutputPaper())):
+        for printed in dict.fromkeys(_printed(places.procedure, output, output.paper or OutputPaper())):
             if printed.name not in found:
                 found.update((printed.name, one) for one in _judged(places, output, printed))
         yield from found.values()
 
 
-def _printed(output: Output, paper: OutputPaper) -> Iterator[_Printed]:
+def _printed(procedure: Procedure, output: Output, paper: OutputPaper) -> Iterator[_Printed]:
     """All placeholders of the texts of a document, with the conditions of their texts."""
     granted = conditions_of(output.when)
     heads = (paper.subtitle, paper.issuer, paper.mentions.receiver)
@@ -58,7 +62,16 @@ def _printed(output: Output, paper: OutputPaper) -> Iterator[_Printed]:
     for text, around in texts:
         for _, words in text.text.versions:
             for one in placeholders_of(words):
-                yield _Printed(one.name, one.kind in _OF_ANSWERS and not _is_uncertain(output, one.name), around)
+                answer = one.kind in _OF_ANSWERS and not _is_uncertain(output, one.name)
+                yield _Printed(one.name, answer, around, one.kind == "actor" and not _has_author(procedure, one.name))
+
+
+def _has_author(procedure: Procedure, name: str) -> bool:
+    """Return whether a person takes an act, does a task or signs a document."""
+    task, output = procedure.tasks.get(name), procedure.outputs.get(name)
+    if output is not None:
+        return output.signed_by is not None
+    return not isinstance(task, Fee) and not (isinstance(task, Form) and task.register is not None)
 
 
 def _is_uncertain(output: Output, name: str) -> bool:
@@ -137,7 +150,7 @@ class _Avoiding(IssueSearch):
 
     def gives(self, transition: Transition) -> tuple[Node, ...] | None:
         """Return nothing more to ask where a transition is the event, does the task, issues the document or says why."""
-        if self.absent:
+        if self.absent or self.printed.avoided:
             return None
         if self.printed.name == _REASON:
             return () if self._says_why(transition) else None

@@ -56,6 +56,18 @@ def test_of_the_documents_of_one_act_each_knows_those_before_it() -> None:
     assert [one.facts["name"] for one in found(NUMBER, itself)] == ["attestation"]
 
 
+def test_what_no_person_does_has_no_author() -> None:
+    both = (
+        "transmettre: {label: Transmettre, to: signature}",
+        "transmettre: {label: Transmettre, to: signature, issues: avis}",
+    )
+    author = ("{number of avis}", "{actor of avis}")
+    sealed = ("reçue., signed_by: instructeur", "reçue., sealed_by: agency")
+    assert found(NUMBER, both, author) == []
+    assert [one.facts["name"] for one in found(NUMBER, both, author, sealed)] == ["avis"]
+    assert [one.facts["name"] for one in found(REGISTER, ("{mentions}", "{actor of recherche}"))] == ["recherche"]
+
+
 SPOKEN = 'operative: "La personne a été entendue le {day of entendre}."'
 BEFORE, LAST = ("transmettre: {", "transmettre: {asks: [reason], "), ("signer: {", "signer: {asks: [reason], ")
 

@@ -141,12 +141,15 @@ def test_a_mention_is_printed_where_its_condition_holds(written: str, printed: b
     assert ("Gardez ce document." in texts(made["decision"]["mentions"])) is printed
 
 
-def test_a_document_prints_the_number_of_the_one_that_the_same_act_issues_before_it() -> None:
-    text = (Path(__file__).resolve().parents[3] / "good" / "paper-in-full.yaml").read_bytes()
-    procedure = check_definition(text, "paper-in-full.yaml", the_shared()).procedure
+def test_a_document_names_the_one_that_the_same_act_issues_before_it() -> None:
+    text = (Path(__file__).resolve().parents[3] / "good" / "paper-in-full.yaml").read_text("utf-8")
+    text = text.replace("{number of decision}.", "{number of decision}, signé par {actor of decision}.")
+    procedure = check_definition(text.encode(), "paper-in-full.yaml", the_shared()).procedure
     assert procedure is not None
     made = {one.document.output: one for one in papers_of(procedure, shipped(), the_words())}
-    assert stated(made["contrat"]).endswith(f"l’arrêté n°\u00a0{made['decision'].document.number}.")
+    assert stated(made["contrat"]).endswith(
+        f"l’arrêté n°\u00a0{made['decision'].document.number}, signé par {made['decision'].document.signed_by}."
+    )
 
 
 def test_convictions_found_for_another_identity_are_not_printed() -> None:
