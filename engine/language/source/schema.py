@@ -203,7 +203,7 @@ class _Faults:
                 free = tuple(one for one in known if one not in _keys_of(error))
                 near = close_names(name, free)
                 self.meant.setdefault(self.source.position(path, key=True), set()).update(near)
-                yield problem("S201", where, name=name, near=near, allowed=free, **_put(near))
+                yield problem("S201", where, name=name, near=near, allowed=free or known, **_put(near))
                 continue
             kind = next((kind for sign, kind in _KEY_KINDS if sign in patterns[0]), "id")
             near = (plain(name),) if kind == "id" and plain(name)[:1].isalpha() else ()
