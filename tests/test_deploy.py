@@ -481,12 +481,12 @@ def test_a_request_without_a_large_body_is_handed_on_as_it_came(proxy: int, port
 
 @pytest.mark.slow
 def test_no_log_of_the_proxy_holds_an_address_while_the_portal_is_away(proxy: int, tmp_path: Path) -> None:
-    """A link to a document opens it to whoever reads it."""
+    """A link to a document opens it to each reader of the link."""
     said = b"GET /p/lien-secret HTTP/1.1\r\nHost: guichet.example\r\nConnection: close\r\n\r\n"
     assert through(proxy, said)[0] == b"HTTP/1.1 502 Bad Gateway"
     large = said.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 2097152\r\n\r\n")
     assert through(proxy, large)[0].startswith(b"HTTP/1.1 413 ")
-    with socket.create_connection(("127.0.0.1", proxy + 1), 30) as plain:  # whoever types the address
+    with socket.create_connection(("127.0.0.1", proxy + 1), 30) as plain:  # a person who types the address
         plain.sendall(said)
         assert plain.recv(65_536).startswith(b"HTTP/1.1 301 ")
     logs = {path.name: path.read_text("utf-8") for path in tmp_path.glob("*.log")}

@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 class Tired(Exception):
-    """This person handed in as many files, or sent as many requests, as one may: somebody else goes on."""
+    """This person handed in as many files, or sent as many requests, as one may: another person goes on."""
 
 
 @dataclass(frozen=True, slots=True)

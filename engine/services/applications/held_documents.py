@@ -87,8 +87,8 @@ def _may_know(definition: Procedure, earlier: Dossier, actor: Actor) -> bool:
 def held_by_others(ctx: AppContext, actor: Actor, dossier_id: str) -> frozenset[str]:
     """Return the held evidence that names another person than the request now does.
 
-    Since it was sent, a correction or a piece may have named someone else. An erased request names nobody, and is left
-    out. Raises `NotFound`.
+    A later correction or piece changed the name. An erased request names no person, so it is left out. Raises
+    `NotFound`.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)

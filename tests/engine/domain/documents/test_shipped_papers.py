@@ -153,7 +153,7 @@ def test_a_document_names_the_one_that_the_same_act_issues_before_it() -> None:
 
 
 def test_convictions_found_for_another_identity_are_not_printed() -> None:
-    """The name is corrected after the check, and the register then knows nobody of the corrected name."""
+    """The name is corrected after the check, and the register then knows no person of the corrected name."""
     [said] = [one.document.paper or {} for one in issued("casier-judiciaire-b3") if one.story == "autre_identite"]
     assert "NÉANT" in texts(said["operative"])[0]
     assert "table" not in said

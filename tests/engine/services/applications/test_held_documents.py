@@ -167,7 +167,7 @@ def test_agents_are_told_that_a_correction_names_somebody_else(world: World) -> 
     assert held(back)
     assert held_by_others(world.office, maire, sent.id) == {"preuve"}
     world.force(world.kept(earlier), erased_at=world.office.now(), answers={})
-    assert held_by_others(world.office, maire, sent.id) == frozenset(), "an erased request names nobody"
+    assert held_by_others(world.office, maire, sent.id) == frozenset(), "an erased request names no person"
 
 
 def test_agents_are_told_that_a_piece_names_somebody_else(world: World) -> None:

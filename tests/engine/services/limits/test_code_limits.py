@@ -86,7 +86,7 @@ TYPED = "+22891020304"  # the example of the answer that the notice below is sen
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A procedure may tell somebody whose number is an answer."""
+    """A procedure may send a message to a number that is an answer."""
     text = Template(Text.of("Une demande est faite."), frozenset())
 
     def with_a_notice(
