@@ -19,7 +19,7 @@ install: $(VENV)/.ready ## make the environment and install the packages
 
 $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[prove,tests]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
 	touch $@
 
 run: install ## the portal with all procedures, demo people and a simulated operator, on http://localhost:8000
@@ -89,7 +89,7 @@ $(LOCKER)/pip-compile:
 
 locked: $(LOCKER)/pip-compile ## pin the dependencies of an installation again, with hashes (docs/deploy/requirements.txt)
 	$(LOCKER)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
-		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra prove -o var/locked.txt pyproject.toml
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o var/locked.txt pyproject.toml
 	(sed -n '1,2p' docs/deploy/requirements.txt; sed '/./,$$!d' var/locked.txt) > var/requirements.txt
 	mv var/requirements.txt docs/deploy/requirements.txt
 

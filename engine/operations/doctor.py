@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -104,7 +103,6 @@ def examine(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
     yield from _files(place)
     yield from _store(place, now)
     yield from _gateways(place)
-    yield _solver()
     if not place.demo:
         yield _libraries(place, now)
     yield DoctorCheck("zone", "zone_well", "well", {"zone": str(ZONE), "time": f"{now.astimezone(ZONE):%H:%M}"})
@@ -211,13 +209,6 @@ def _files(place: InstallationProbe) -> Iterator[DoctorCheck]:
         yield DoctorCheck("files", "files_silent", "mend", {"why": str(silent)})
     else:
         yield DoctorCheck("files", "files_well", "well", {"name": str(store)})
-
-
-def _solver() -> DoctorCheck:
-    """Check that the solver is installed: nothing is published without proofs."""
-    if find_spec("z3") is None:
-        return DoctorCheck("solver", "solver_missing", "watch")
-    return DoctorCheck("solver", "solver_well", "well")
 
 
 # -- the store ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -363,6 +362,7 @@ def _faults(text: str, file: Path, shared: Shared) -> Report:
     from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Report
     from engine.language.catalogue.catalogue import check_definition
+    from engine.prover.checks.runner import prove
     from renderers.reports.scenarios import play_all
 
     checked = check_definition(text, str(file), shared)
@@ -370,10 +370,7 @@ def _faults(text: str, file: Path, shared: Shared) -> Report:
     if checked.procedure is not None:
         played = play_all(checked.procedure, shared)
         found += [one.failure for one in played.outcomes if one.failure is not None]
-        if find_spec("z3") is not None:
-            from engine.prover.checks.runner import prove
-
-            found += prove(checked.procedure, shared.directory, local_day(SystemClock().now()), SECONDS_TO_PROVE)
+        found += prove(checked.procedure, shared.directory, local_day(SystemClock().now()), SECONDS_TO_PROVE)
     return Report.of(found)
 
 

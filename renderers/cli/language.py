@@ -54,7 +54,6 @@ _SENTENCES: Final = tuple(
         ("unreadable", r"(File|Directory|Path) '(?P<value>.*)' is not readable\."),
         ("no_file", r"(?P<path>.*): no such file or folder"),
         ("no_definition", r"no definition here \(.*\)"),
-        ("no_solver", r"the solver is not here; .*"),
         ("unknown_code", r"(?P<code>.*): unknown code; .*"),
         ("has_errors", r"(?P<path>.*) has errors; run: .*"),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def lint(
     files = definition_files(paths)
     if fix:
         click.echo(console_authoring.mend(files, language), err=form != "text")
-    day, proofs = local_day(SystemClock().now()), can_prove() and not no_proofs
+    day, proofs = local_day(SystemClock().now()), not no_proofs
     keys = keys_of(files, day, proofs)
     known = CheckCache.load(cache_folder() / "proved.json")
     unsure = [file for file in files if not known.knows(keys[file])]
@@ -98,11 +97,6 @@ def lint(
     )
     click.echo(text, nl=not text.endswith("\n"))
     sys.exit(1 if report.errors or (strict and report.problems) else 0)
-
-
-def can_prove() -> bool:
-    """Return whether the solver is installed (`pip install guichet-unique[prove]`)."""
-    return find_spec("z3") is not None
 
 
 def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
@@ -203,8 +197,6 @@ def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float) -> 
     from engine.core.problems import Report
     from renderers.reports.problems import render_report
 
-    if not can_prove():
-        raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
     files = definition_files(paths)
     checked, _, sources = check_files(files)
     unread = [problem for _, one in checked if one.procedure is None for problem in one.report.errors]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -28,7 +27,7 @@ PORT = 8100
 THREADS = 16  # a browser that waits for a change occupies one
 SECONDS_TO_A_STATE = 8.0
 
-Opened = Callable[["WatchedFile", Path, str, "StatePaths | None"], Any]
+Opened = Callable[["WatchedFile", Path, str, "StatePaths"], Any]
 
 
 def shared_folder(file: Path) -> Path:
@@ -37,10 +36,8 @@ def shared_folder(file: Path) -> Path:
     return file.parent if has_own else DEFAULT_FOLDER
 
 
-def solver(language: str) -> StatePaths | None:
-    """Return the function that finds the path to a state, None if the solver is not installed."""
-    if find_spec("z3") is None:
-        return None
+def solver(language: str) -> StatePaths:
+    """Return the function that finds the path to a state."""
     from engine.language.catalogue.catalogue import Catalogue
     from engine.simulation.exploration import Explorer
     from renderers.i18n.translations import load_words

@@ -65,13 +65,13 @@ _MOST_SHOWN: Final = 20  # problems in the overlay
 class PreviewSite:
     """The watched file and the preview session of one preview site.
 
-    `leads` finds the path to a state. It is None where the solver is not installed. `served` is the number of the
-    served draft, `toured` the time of the last worker pass.
+    `leads` finds the path to a state. `served` is the number of the served draft, `toured` the time of the last
+    worker pass.
     """
 
     watched_file: WatchedFile
     session: PreviewSession
-    leads: StatePaths | None
+    leads: StatePaths
     served: int = 0
     toured: float = 0.0
     lock: Lock = field(default_factory=Lock)
@@ -181,7 +181,7 @@ def workbench() -> Response:
         advices=len(draft.report.advice), seats=_seats(procedure, draft) if procedure else [],
         seat=_chosen("seat", VISITOR), states=_states(procedure) if procedure else [],
         scenarios=[(one.id, in_language(one.story, language())) for one in procedure.scenarios] if procedure else [],
-        number=newest.number if newest else "", state=newest.state if newest else "", state_label=_state_label(procedure, newest), has_paths=preview.leads is not None,
+        number=newest.number if newest else "", state=newest.state if newest else "", state_label=_state_label(procedure, newest),
         now=moment_of(preview.session.office.now()), due=_due(preview.session),
         width=_width(), widths=WIDTHS, languages=_languages(procedure), language=language(), view=_view(procedure),
     )  # fmt: skip
@@ -289,7 +289,7 @@ def reach() -> Response:
     wanted, preview = request.form.get("state", ""), _preview()
     if wanted == DRAFT:
         return fill()
-    if wanted not in _procedure().states or preview.leads is None:
+    if wanted not in _procedure().states:
         abort(400)
     story = _story_to(wanted)
     if story is None:
@@ -299,10 +299,8 @@ def reach() -> Response:
 
 
 def _story_to(state: str) -> Scenario | None:
-    """Return a scenario that leads to a state, or None if the solver finds none or is missing."""
+    """Return a scenario that leads to a state, or None if the solver finds none."""
     preview = _preview()
-    if preview.leads is None:
-        return None
     return preview.leads(_procedure(), preview.watched_file.draft.shared, preview.session.next_day(), state)
 
 

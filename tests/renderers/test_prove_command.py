@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from renderers.cli import main as console
 from renderers.cli.main import console as guichet
 
 pytest.importorskip("z3")
@@ -53,14 +52,6 @@ def test_lint_proves_too_unless_told_not_to() -> None:
     assert "P6" in run("lint", file, "--format", "short").output
     assert run("lint", file, "--format", "short").exit_code == 1
     assert run("lint", file, "--no-proofs").exit_code == 0
-
-
-def test_without_the_solver_lint_still_works_and_prove_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "find_spec", lambda name: None)
-    assert run("lint", str(BAD / "P6_never_asked.yaml")).exit_code == 0
-    refused = run("prove", str(PROCEDURES))
-    assert refused.exit_code == 2
-    assert "guichet-unique[prove]" in refused.output
 
 
 def test_a_time_is_more_than_nothing() -> None:

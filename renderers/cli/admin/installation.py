@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -157,8 +156,6 @@ def say_trouble(reason: Refusal) -> None:
 
 def _judge() -> Judge:
     """Return the gates of a publication. The solver is loaded for them only."""
-    if find_spec("z3") is None:
-        raise click.ClickException("the solver is not here; install it: pip install 'guichet-unique[prove]'")
     from engine.prover.checks.runner import prove
 
     return Judge(prove, stories_of(load_words()))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from renderers.cli.files import DEFAULT_FOLDER, LANGUAGES, session_name
-from renderers.cli.main import can_prove
 
 if TYPE_CHECKING:
     from engine.operations.follower import Follower
@@ -85,9 +84,7 @@ def _check(folder: Path, reference: str, against: str, form: str, words: Transla
 
 
 def judge_of(words: Translations) -> Judge:
-    """Return the gates of a publication with the solver. Raises UsageError if it is not installed."""
-    if not can_prove():
-        raise click.UsageError("the solver is not here; install it: pip install 'guichet-unique[prove]'")
+    """Return the gates of a publication. The solver is loaded for them only."""
     from engine.operations.follower import stories_of
     from engine.prover.checks.runner import prove
     from engine.publication.gates import Judge

@@ -415,11 +415,6 @@ def test_an_account_of_the_database_that_may_do_anything(place: InstallationProb
             owner.execute(f"DROP ROLE {role}")
 
 
-def test_no_solver(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "find_spec", lambda name: None)
-    assert look(place, world)["solver_missing"].level == "watch"
-
-
 # -- knocking for real -------------------------------------------------------------------------------------------------
 
 
@@ -469,7 +464,7 @@ def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     words = load_words()
     source = Path(checkup.__file__).read_text("utf-8")
     codes = set(re.findall(r'"((?:settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
-                           r'|gateways|operators|worker|solver|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
+                           r'|gateways|operators|worker|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
     codes |= {"letters_well", "letters_missing"}
     assert len(codes) > 40
