@@ -169,12 +169,13 @@ class AnswerCheck:
         kept = self.dossier.answers
         own = {key: field for field in page.fields for key in keys_of(field)}
         standing = evaluate_answers(self.definition, self.dossier, TODAY, the_directory(), found.answers)
+        unread = forms._unread(page.fields, standing)  # what depends on it shows again once it is mended
         for name in {one for one in {*kept, *found.answers} if kept.get(one) != found.answers.get(one)}:
             if name not in own:
                 yield f"{page.id}: {name} is no question of it, and was written"
             elif own[name].value is not None:
                 yield f"{page.id}: {name} is computed, and was written"
-            elif not standing.shows(own[name]):
+            elif not standing.shows(own[name]) and not own[name].when.names & unread:
                 yield f"{page.id}: {name} is hidden, and was written"
         odd = {one.code for one in found.problems} - set(CODES)
         if odd:

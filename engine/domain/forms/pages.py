@@ -16,7 +16,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.fields.display import label_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import adopt, is_asked
-from engine.domain.fields.raw_answers import Raw, is_blank
+from engine.domain.fields.raw_answers import Raw, is_blank, is_wrong
 from engine.domain.fields.scope import EvaluatedAnswers, Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem, FieldView, FormView, PageView
 from engine.domain.forms.posted_values import change_rows, keys_of, read_answers, restore_hidden
@@ -164,7 +164,7 @@ def _read(
     answers = dict(kept)
     answers.update(read_answers(fields, kept, before.values, posted, "", before.asking()))
     after = evaluate_answers(procedure, dossier, day, directory, answers)
-    if restore_hidden(fields, answers, kept, after.values):
+    if restore_hidden(fields, answers, kept, after.values, _unread(fields, after)):
         after = evaluate_answers(procedure, dossier, day, directory, answers)
     with_rows = change_rows(fields, answers, after.values, posted)
     if with_rows is not None:
@@ -188,6 +188,17 @@ def _read(
         tuple(field.id for field in procedure.form.fields if _is_closed(field, before, after)),
         with_rows is not None,
     )
+
+
+def _unread(posted: Iterable[Field], evaluated: EvaluatedAnswers) -> frozenset[str]:
+    """Return the visible answers of a post that cannot be read, with the values computed from them."""
+    found = {one.id for one in posted if is_wrong(evaluated.answers.get(one.id)) and evaluated.shows(one)}
+    for field in (
+        evaluated.procedure.fields.values() if found else ()
+    ):  # in the order of the file: a value reads those before it
+        if field.value is not None and field.value.names & found:
+            found.add(field.id)
+    return frozenset(found)
 
 
 def _opened(fields: Iterable[Field], before: Values, after: Values, prefix: str) -> Iterator[str]:

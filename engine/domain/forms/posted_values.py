@@ -14,7 +14,7 @@ from typing import Any, Final
 from engine.core.values import Plain
 from engine.domain.fields.field_type import FieldContext
 from engine.domain.fields.field_types import is_asked, kind_of, read_field
-from engine.domain.fields.raw_answers import OTHER, Raw, is_blank
+from engine.domain.fields.raw_answers import OTHER, Raw, is_blank, is_wrong
 from engine.domain.fields.scope import Values
 from engine.model import Field
 
@@ -95,17 +95,25 @@ def _rows_of(plain: Plain) -> list[dict[str, Plain]]:
 
 
 def restore_hidden(
-    fields: Iterable[Field], answers: dict[str, Plain], before: Mapping[str, Plain], values: Values
+    fields: Iterable[Field],
+    answers: dict[str, Plain],
+    before: Mapping[str, Plain],
+    values: Values,
+    unread: frozenset[str] = frozenset(),
 ) -> bool:
     """Restore in place the stored answers of hidden questions, which a post cannot change.
 
-    Return True when that changed anything.
+    A question that is hidden because an answer cannot be read, such as a date with a typo, keeps what was posted.
+    `unread` holds the names of these answers. Return True when the answers changed.
     """
-    changed = False
+    changed, fields = False, tuple(fields)
+    unread |= {field.id for field in fields if values.shows(field.id) and is_wrong(answers.get(field.id))}
     for field in fields:
         if not is_asked(field):
             continue
         if not values.shows(field.id):
+            if unread & field.when.names:
+                continue
             for key in keys_of(field):
                 changed |= _put_back(answers, before, key)
         elif field.type == "rows":
@@ -113,7 +121,8 @@ def restore_hidden(
             for number, (row, inside) in enumerate(
                 zip(_rows_of(answers.get(field.id)), values.rows(field.id), strict=True)
             ):
-                changed |= restore_hidden(field.rows, row, kept[number] if number < len(kept) else {}, inside)
+                old = kept[number] if number < len(kept) else {}
+                changed |= restore_hidden(field.rows, row, old, inside, unread)
     return changed
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
-from engine.domain.fields.raw_answers import CODES
+from engine.domain.fields.raw_answers import CODES, is_wrong
 from engine.domain.fields.scope import evaluate_answers, scope_of
 from engine.domain.fields.views import AnswerProblem, FieldView, PageView
 from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
@@ -249,6 +249,33 @@ def test_hidden_answers_are_kept_until_sent_then_dropped() -> None:
     assert found.answers == {"nature": "neuf", "annee": 1930, "motif": "Vieux", "voisin": "Kofi"}
     assert found.closed == ("annee", "motif", "voisin")
     assert "annee" not in live_answers(BOOK, draft(**found.answers), TODAY, DIRECTORY)
+
+
+BORN = a_procedure("""
+form:
+  vous:
+    title: Vous
+    fields:
+      ne: {label: Date de naissance, type: date}
+      mineur: {label: Mineur, type: boolean, value: 'age(ne) < 18'}
+      tuteur: {label: Nom du tuteur, when: mineur}
+      ecole: {label: École, when: age(ne) < 18}
+      metier: {label: Métier, when: 'ne < date(2000, 1, 1)'}
+""")
+
+
+@pytest.mark.parametrize("before", [{}, {"ne": "2015-03-02", "tuteur": "Afi", "ecole": "A"}])
+def test_a_typo_in_a_date_loses_no_other_answer(before: dict[str, Plain]) -> None:
+    posted = {"ne": "2015-02-31", "tuteur": "KOFI", "ecole": "B", "metier": "Soudeur"}
+    raw = {name: (value,) for name, value in posted.items()}
+    read = read_page(BORN, a_dossier(BORN, **before), "vous", raw, TODAY, the_directory())
+    assert read.problems[0].at == "ne"
+    assert {name: read.answers[name] for name in ("tuteur", "ecole")} == {"tuteur": "KOFI", "ecole": "B"}
+    mended = read_page(
+        BORN, a_dossier(BORN, **read.answers), "vous", {"ne": ("2015-02-28",)}, TODAY, the_directory()
+    ).after
+    assert [mended.answers[name] for name in ("tuteur", "ecole")] == ["KOFI", "B"]
+    assert not mended.values.shows("metier")  # never sent: a hidden answer is dropped
 
 
 def test_what_may_never_be_posted() -> None:
@@ -663,7 +690,9 @@ def test_a_post_writes_only_the_questions_shown_on_its_page(
     own = {field.id for one in BOOK.form.pages if one.id == page for field in one.fields}
     assert found.changed <= own - computed(BOOK)
     after = replace(before, answers=found.answers)
-    assert not found.changed & hidden(BOOK.form.fields, after)
+    unread = {name for name, plain in after.answers.items() if is_wrong(plain)}
+    unsure = {field.id for field in BOOK.form.fields if field.when.names & unread}  # shown again once it is mended
+    assert not found.changed & (hidden(BOOK.form.fields, after) - unsure)
     assert {one.code for one in found.problems} <= set(CODES)
     live = live_answers(BOOK, after, TODAY, DIRECTORY)
     assert not computed(BOOK) & live.keys()
