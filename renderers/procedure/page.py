@@ -11,11 +11,10 @@ from datetime import date
 from functools import cached_property
 from typing import Final
 
-from engine.core.values import Span
 from engine.domain.workflow.announced import AnnouncedPrice, announced_price
 from engine.model import Appeal, Fee, FeeLine, Field, Law, Procedure
 from engine.model.directory import Directory, Office
-from engine.model.types import FALSE, TRUE, Constant, Expression
+from engine.model.types import FALSE, TRUE, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
@@ -23,7 +22,7 @@ from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, unconfirmed, visit_lines, visits_of, visits_tag
 from renderers.procedure.prices import obtained_elsewhere, price_cases
-from renderers.procedure.steps import StepWriter
+from renderers.procedure.steps import StepWriter, constant_span, usual_path
 
 _SECONDS_A_QUESTION: Final = 35
 _MOST_NAMED: Final = 4  # more documents are not named again after the price
@@ -126,6 +125,7 @@ class ProcedureSheet:
     fees: tuple[SheetFee, ...]
     costs: tuple[str, ...]
     steps: tuple[str, ...]
+    exceptions: tuple[str, ...]
     audience: str
     criteria: tuple[str, ...]
     appeals: tuple[SheetLine, ...]
@@ -226,6 +226,10 @@ class SheetWriter:
         first_page = "verifier" if self.procedure.eligibility else "commencer"
         always, situations = self._papers()
         offices = self.offices()
+        steps, path = (
+            StepWriter(self.procedure, self.words, self.language),
+            usual_path(self.procedure, self.directory, self.day),
+        )
         return ProcedureSheet(
             slug=self.procedure.id,
             title=in_language(identity.title, self.language),
@@ -241,7 +245,7 @@ class SheetWriter:
             situations=situations,
             fees=tuple(self._fee_lines()),
             costs=self.costs(),
-            steps=tuple(StepWriter(self.procedure, self.directory, self.words, self.language, self.day).steps()),
+            steps=tuple(steps.steps(path)), exceptions=tuple(steps.exceptions(path)),
             audience=self._audience(),
             criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
             appeals=tuple(self._appeal(one) for one in self._appeals()),
@@ -300,7 +304,7 @@ class SheetWriter:
     def _validity(self) -> Iterator[SheetFact]:
         """Yield the validity of granted outputs, each with its title if they differ."""
         held = [one for one in self.procedure.outputs.values() if one.grants and one.valid is not None]
-        granted = [(one, span) for one in held if (span := _span(one.valid))]
+        granted = [(one, span) for one in held if (span := constant_span(one.valid))]
         texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
         marks = (self.mark(one.law_of("valid")) for one, _ in granted)
         if len({text for _, text in texts}) > 1 or len(texts) < len(held):
@@ -445,10 +449,3 @@ class SheetWriter:
             hours=opening_hours(office, self.words, self.language),
             mark=self.say("sheet.to_confirm") if unconfirmed(office) else "",
         )  # fmt: skip
-
-
-def _span(expression: Expression | None) -> Span | None:
-    """Return the length of time of a constant expression, None for any other."""
-    node = expression.node if expression else None
-    value = node.value if isinstance(node, Constant) else None
-    return value if isinstance(value, Span) else None

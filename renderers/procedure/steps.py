@@ -1,16 +1,19 @@
-"""The usual steps of a request for its public page, from submission to the document."""
+"""The usual steps of a request for its public page, from submission to the document, and what may also happen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
+from engine.core.values import Span
 from engine.domain.fields.scope import evaluated_before
-from engine.domain.workflow.progress import likely_path
-from engine.model import Appointment, Fee, Procedure, Task
+from engine.domain.workflow.progress import Detour, detours, likely_path
+from engine.model import Appointment, Fee, Form, Output, Procedure, State, Task
 from engine.model.directory import Directory
-from engine.model.types import TRUE, Expression
+from engine.model.types import TRUE, Constant, Expression
+from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
@@ -18,72 +21,139 @@ from renderers.i18n.translations import Translations, in_language
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
 
-class StepWriter:
-    """Writes the steps of one procedure on one day, in one language."""
+def usual_path(procedure: Procedure, directory: Directory, day: date) -> tuple[str, ...]:
+    """Return the states of a request of which no answer is known, from the first to a granted end."""
+    scope = evaluated_before(procedure, {}, day, directory).scope
+    return (procedure.start, *likely_path(procedure, procedure.start, scope))
 
-    def __init__(
-        self, procedure: Procedure, directory: Directory, words: Translations, language: str, day: date
-    ) -> None:
-        self.procedure, self.directory, self.words, self.language, self.day = procedure, directory, words, language, day
+
+class StepWriter:
+    """Writes what a request goes through, in one language. A path is a series of states."""
+
+    def __init__(self, procedure: Procedure, words: Translations, language: str) -> None:
+        self.procedure, self.words, self.language = procedure, words, language
 
     def say(self, key: str, /, **facts: object) -> str:
         """Return the sentence of a key, with its facts filled in."""
         return self.words.say(key, self.language, {name: as_text(value) for name, value in facts.items()})
 
-    def steps(self) -> Iterator[str]:
-        """Yield the steps along the likely path of the workflow, without repetition.
+    # -- the usual path ------------------------------------------------------------------------------------------------
 
-        Correction, result and SMS come last, because they have no fixed place.
-        """
+    def steps(self, path: tuple[str, ...]) -> Iterator[str]:
+        """Yield the steps along a path, without repetition, each result where it is issued."""
         yield self.say("sheet.step_form")
-        procedure = self.procedure
-        scope = evaluated_before(procedure, {}, self.day, self.directory).scope
         before = ""
-        for state_id in (procedure.start, *likely_path(procedure, procedure.start, scope)):
-            state = procedure.state(state_id)
-            said = self._step(state.mode, state.waits, state.public)
-            if said and said != before:
-                yield said
-                before = said
-        if any(state.mode == "correct" for state in procedure.states.values()):
-            yield self.say("sheet.step_correct")
-        results = self._results()
-        if results:
-            yield self.say("sheet.step_result", what=results)
+        for source, state_id in pairwise(("", *path)):
+            state = self.procedure.state(state_id)
+            results = self._results(source, state)
+            given = (self.say("sheet.step_result", what=results),) if results else ()
+            done = tuple(self._step(state))
+            for said in (*done, *given) if state.public == "ready" else (*given, *done):
+                if said != before:
+                    yield said
+                    before = said
         yield self.say("sheet.step_sms")
 
-    def _step(self, mode: str, waits: tuple[str, ...], public: str) -> str:
-        tasks = [self.procedure.tasks[one] for one in waits if one in self.procedure.tasks]
-        if public == "ready":
-            return self.say("sheet.step_pickup")
-        if mode == "pay":
-            by_card = any(isinstance(task, Fee) and "card" in task.methods for task in tasks)
-            return self.say(
-                "sheet.step_pay_online" if by_card else "sheet.step_pay", what=joined(", ", self._named(tasks))
-            )
+    def _step(self, state: State) -> Iterator[str]:
+        tasks = [self.procedure.tasks[one] for one in state.waits if one in self.procedure.tasks]
+        if state.public == "ready":
+            yield self.say("sheet.step_pickup")
+            return
+        fees = [one for one in tasks if isinstance(one, Fee)]
+        if fees:
+            by_card = any("card" in one.methods for one in fees)
+            key = "sheet.step_pay_online" if by_card else "sheet.step_pay"
+            yield self.say(key, what=joined(", ", self._named(fees)))
         visits = [one for one in tasks if isinstance(one, Appointment)]
-        if visits:
-            here = [in_language(one.label, self.language) for one in visits if one.place == "office"]
-            there = [in_language(one.label, self.language) for one in visits if one.place == "applicant"]
-            keys = (("sheet.step_visit", here), ("sheet.our_visit", there))
-            return joined(" ", (self.say(key, what=joined(", ", names)) for key, names in keys if names))
-        return self.say("sheet.step_review") if mode in _LOOKED_AT and public in ("in_review", "sent") else ""
+        for key, place in (("sheet.step_visit", "office"), ("sheet.our_visit", "applicant")):
+            names = [in_language(one.label, self.language) for one in visits if one.place == place]
+            if names:
+                yield self.say(key, what=joined(", ", names))
+        if any(isinstance(one, Form) and one.services for one in tasks):
+            yield self.say("sheet.step_opinions")
+        elif not fees and not visits and state.mode in _LOOKED_AT and state.public in ("in_review", "sent"):
+            yield self.say("sheet.step_review")
 
     def _named(self, tasks: Iterable[Task]) -> Iterator[str]:
         for one in tasks:
             name = in_language(one.label, self.language)
             yield self.say("sheet.visit_perhaps", what=name) if self._is_chosen(one.when) else name
 
-    def _results(self) -> str:
-        """Return the documents received. Those that depend on answers are joined with « or »."""
-        granted = [one for one in self.procedure.outputs.values() if one.grants]
-        sure = [in_language(one.title, self.language) for one in granted if not self._is_chosen(one.when)]
-        chosen = [in_language(one.title, self.language) for one in granted if self._is_chosen(one.when)]
+    def _results(self, source: str, state: State) -> str:
+        """Return the documents that the entry of a state gives. Those that depend on answers are joined with « or »."""
+        taken = (one for one in self.procedure.leaving.get(source, ()) if one.target == state.id)
+        issued = dict.fromkeys(name for one in (*taken, state) for name in one.effects.issues)
+        granted = [self.procedure.outputs[one] for one in issued if self.procedure.outputs[one].grants]
+        sure = [self._received(one) for one in granted if not self._is_chosen(one.when)]
+        chosen = [self._received(one) for one in granted if self._is_chosen(one.when)]
         if chosen:
             sure.append(self.say("sheet.visit_perhaps", what=listed(chosen, self.language, "or")))
         return joined(", ", sure)
+
+    def _received(self, output: Output) -> str:
+        """Return the title of a document. The slip of a card is not what the applicant asked for: the card is."""
+        title = self.procedure.identity.title if output.kind == "card" else output.title
+        return in_language(title, self.language)
 
     def _is_chosen(self, when: Expression) -> bool:
         """Return whether the answers of the applicant alone decide the condition."""
         asked = {one.id for one in (*self.procedure.form.fields, *(one.field for one in self.procedure.eligibility))}
         return when != TRUE and when.names <= asked
+
+    # -- what may also happen ------------------------------------------------------------------------------------------
+
+    def exceptions(self, path: tuple[str, ...], state: str = "") -> Iterator[str]:
+        """Yield what may happen beside a path: corrections, further steps, silence, refusal, withdrawal.
+
+        Of a request that is in a `state`, only what may happen in that state.
+        """
+        found: dict[str, list[Detour]] = {}
+        for one in detours(self.procedure, path):
+            if state and one.transition.source != state:
+                continue
+            key = "missed" if one.transition.event == "missed" and one.kind == "lapse" else one.kind
+            found.setdefault(key, []).append(one)
+        for key in _ORDER:
+            if key in found:
+                yield self._exception(key, found[key])
+
+    def _exception(self, key: str, found: list[Detour]) -> str:
+        place = (one.transition.source if key in _FROM else one.transition.target for one in found)
+        names = dict.fromkeys(self._state(one, spans=key == "lapse") for one in place)
+        return self.say(f"sheet.may.{key}", what=joined(", ", names), span=self._span(key, found))
+
+    def _state(self, state_id: str, spans: bool) -> str:
+        state = self.procedure.state(state_id)
+        name, span = in_language(state.label, self.language), constant_span(state.due)
+        return self.say("sheet.may.in", what=name, span=self._said(span)) if spans and span else name
+
+    def _span(self, key: str, found: list[Detour]) -> str:
+        """Return the length of time of what happens, empty if it depends on answers or differs."""
+        spans = {self._length_of(key, one) for one in found}
+        span = spans.pop() if len(spans) == 1 else None
+        return self.say("sheet.may.span", span=self._said(span)) if span else ""
+
+    def _length_of(self, key: str, detour: Detour) -> Span | None:
+        transition = detour.transition
+        if key == "appeal":
+            return transition.within
+        if transition.event in self.procedure.clocks:
+            return constant_span(self.procedure.clocks[transition.event].lasts)
+        return constant_span(self.procedure.state(transition.target if key == "correction" else transition.source).due)
+
+    def _said(self, span: Span) -> str:
+        return span_text(self.words, span, self.language)
+
+
+_ORDER: Final = (
+    "correction", "further", "again", "tacit_granted", "tacit_refused", "refusal", "appeal", "ended", "lapse", "missed",
+    "withdrawal",
+)  # fmt: skip
+_FROM: Final = frozenset({"lapse", "missed", "withdrawal"})  # told by the state in which they happen
+
+
+def constant_span(expression: Expression | None) -> Span | None:
+    """Return the length of time of a constant expression, None for any other."""
+    node = expression.node if expression else None
+    value = node.value if isinstance(node, Constant) else None
+    return value if isinstance(value, Span) else None

@@ -153,7 +153,15 @@ def test_a_paper_nobody_must_give_is_said_optional() -> None:
 
 
 def test_what_the_answers_decide_is_said_so_in_the_steps() -> None:
-    steps = [plain(step) for step in sheet(COPIES.replace("LINES", ONE)).steps]
+    issued = """
+workflow:
+  start: examen
+  states:
+    examen: {label: Examen, by: maire, due: 5 days, transitions: {accorder: {label: Accorder, to: accorde, issues: [copie, pli]}}}
+    accorde: {label: Accordé, end: granted}
+personal_data: {purpose: Essayer, keep: {granted: 2 years}}
+"""
+    steps = [plain(step) for step in sheet(COPIES.replace("LINES", ONE) + issued).steps]
     assert "Vous recevez : Copie ou Pli (selon vos réponses)." in steps
 
 

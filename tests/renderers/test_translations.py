@@ -202,8 +202,8 @@ def test_a_sample_says_nothing_that_french_does_not(words: Translations, languag
 def test_what_a_language_lacks_says_that_it_is_french(words: Translations) -> None:
     """Between tags; in an attribute, the words alone."""
     lacking = words.say("pay.before", "ee", {"day": "2 <mars>"})
-    assert lacking == "Payez avant le 2 <mars>."
-    assert escape(lacking) == '<span lang="fr">Payez avant le 2 &lt;mars&gt;.</span>'
+    assert lacking == "Payez au plus tard le 2 <mars>."
+    assert escape(lacking) == '<span lang="fr">Payez au plus tard le 2 &lt;mars&gt;.</span>'
     label = in_language(Text.of("Nom & prénom"), "en")
     told = words.say("row.add", "en", {"label": label})
     assert told == "Add: Nom & prénom"

@@ -147,7 +147,7 @@ class ScenarioJourney:
         assert self.dossier.submitted_at is not None
         self.sent_after = me.effort()
         if me.path.endswith("/envoye"):
-            me.tap("main p.actions a.button")
+            me.tap(f'main a[href="/dossiers/{self.number}"]')
         self._mine()
 
     def _mine(self) -> None:
@@ -246,7 +246,7 @@ class ScenarioJourney:
         self._mine()
         me.tap(f'main a[href^="/dossiers/{self.number}/paiement"]')
         if not me.has("#payer"):  # the end of an earlier try, and its way back
-            me.tap("main p.actions a.button")
+            me.tap(f'main a[href="/dossiers/{self.number}"]')
         said = {"provider": me.page.locator("[name=provider]").first.get_attribute("value") or ""}
         total = sum(one.left for one in self.dossier.owed.values())
         said["how_much"] = "all" if step.value in ("owed", total) else "part"
@@ -270,7 +270,6 @@ class ScenarioJourney:
             self._mine()
             self.me.tap(f'main a[href^="/dossiers/{self.number}/rendez-vous"]')
             self.me.tap("main .box.ok button[name=start]")
-            self.me.tap("main form button.button")
             assert self.dossier.bookings[name].status == "booked"
 
     def _visit(self, step: Step) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 from engine.core.values import Text
-from engine.domain.workflow.due_dates import held_bookings
+from engine.domain.workflow.due_dates import clock_end, held_bookings
 from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Public, State, Transition
+from engine.model.directory import Calendar
 from engine.model.types import Scope
 from engine.records.dossier import Booking, Dossier, TakenTransition
 
@@ -145,7 +147,7 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
 
 
 def likely_path(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Return the states to come: along `then`, else the first act of the definition, to a granted end."""
+    """Return the usual states to come, to a granted end: those of the granted scenarios that the answers allow."""
     return (_search(procedure, state_id, scope, set()) or ())[1:]
 
 
@@ -163,17 +165,36 @@ def _search(procedure: Procedure, state_id: str, scope: Scope, seen: set[str]) -
 
 
 def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
-    """Return the usual next states: automatic ones first, then those of acts, then of tacit outcomes.
+    """Return the next states, the usual first: as the granted scenarios go, in their order, then automatic ones.
 
-    Within each group, those excluded by the answers come last.
+    Acts and tacit outcomes come later. Those excluded by the answers come last.
     """
-    transitions = procedure.leaving.get(state_id, ())
-    forward = [transition for transition in transitions if _leads_on(transition)]
+    forward = [transition for transition in procedure.leaving.get(state_id, ()) if _leads_on(transition)]
+    usual = procedure.once(_usual_targets).get(state_id, ())
     silence = frozenset(procedure.clocks)
     forward.sort(
-        key=lambda transition: (transition.event in silence, transition.event is None, _is_ruled_out(transition, scope))
+        key=lambda transition: (
+            _is_ruled_out(transition, scope),
+            usual.index(transition.target) if transition.target in usual else len(usual),
+            transition.event in silence,
+            transition.event is None,
+        )
     )
     return tuple(dict.fromkeys(transition.target for transition in forward))
+
+
+def _usual_targets(procedure: Procedure) -> dict[str, tuple[str, ...]]:
+    """Return by state where the granted scenarios go when they leave it for the last time, the first scenario first.
+
+    An author writes the usual case first. A scenario may pass through a state twice: a correction, a second exam.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for scenario in procedure.scenarios:
+        path = [procedure.start, *(step.then for step in scenario.steps if step.then)]
+        if procedure.states[path[-1]].outcome == "granted":
+            for source, target in {one: then for one, then in pairwise(path) if one != then}.items():
+                found.setdefault(source, {}).setdefault(target)
+    return {state: tuple(targets) for state, targets in found.items()}
 
 
 def _is_ruled_out(transition: Transition, scope: Scope) -> bool:
@@ -186,6 +207,68 @@ def _leads_on(transition: Transition) -> bool:
     if transition.event is not None:
         return transition.event not in ("due", "missed")
     return "correction" not in transition.asks and transition.within is None
+
+
+DetourKind: TypeAlias = Literal[
+    "correction", "further", "again", "lapse", "tacit_granted", "tacit_refused", "refusal", "appeal", "withdrawal", "ended"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """A change of state beside the usual path: what happens, and the transition that does it."""
+
+    kind: DetourKind
+    transition: Transition
+
+
+def detours(procedure: Procedure, path: tuple[str, ...]) -> tuple[Detour, ...]:
+    """Return what may happen beside a path, in its order: each transition that leaves it, then those that follow.
+
+    A way back to the path is no detour, nor is what follows an appeal: its answer is a decision of its own.
+    """
+    found: list[Detour] = []
+    left, seen = list(path), set(path)
+    while left:
+        source = left.pop(0)
+        for transition in procedure.leaving.get(source, ()):
+            kind = _detour_kind(procedure, transition, path)
+            if kind is not None:
+                found.append(Detour(kind, transition))
+            if kind in ("correction", "further", "refusal", "ended") and transition.target not in seen:
+                seen.add(transition.target)
+                left.append(transition.target)
+    return tuple(found)
+
+
+def _detour_kind(procedure: Procedure, transition: Transition, path: tuple[str, ...]) -> DetourKind | None:
+    """Return the kind of a transition beside a path, None for the path itself and for a way back to it."""
+    source, target = procedure.state(transition.source), procedure.state(transition.target)
+    if source.id in path and target.id in path:
+        return "again" if path.index(target.id) <= path.index(source.id) else None
+    if target.mode == "correct":
+        return "correction"
+    if APPLICANT in transition.by and (source.outcome == "refused" or transition.within is not None):
+        return "appeal"
+    by_silence = transition.event == "due" or transition.event in procedure.clocks
+    silent = by_silence and not _waits_for_applicant(source)  # what the silence of the administration means
+    if silent and (target.outcome == "granted" or _grants(procedure, target)):
+        return "tacit_granted"
+    if target.outcome == "refused" and (silent or not by_silence):
+        return "tacit_refused" if silent else "refusal"
+    if target.outcome in _GIVEN_UP and APPLICANT in transition.by:
+        return "withdrawal"
+    if target.is_end and target.outcome != "granted":
+        return "lapse" if by_silence or transition.event == "missed" else "ended"
+    return None if target.id in path else "further"
+
+
+def _grants(procedure: Procedure, state: State) -> bool:
+    return any(procedure.outputs[output].grants for output in state.effects.issues)
+
+
+def _waits_for_applicant(state: State) -> bool:
+    return state.mode in ("pay", "correct") or (state.mode in ("by", "gather") and APPLICANT in state.by)
 
 
 _GIVEN_UP: Final = frozenset({"withdrawn", "abandoned"})
@@ -219,10 +302,35 @@ def ends_for_good(procedure: Procedure, transitions: Iterable[Transition]) -> bo
 def lapses_at(procedure: Procedure, dossier: Dossier) -> datetime | None:
     """Return when a request ends if the applicant does nothing more. None when it does not end so."""
     state = procedure.state(dossier.state)
-    theirs = state.mode in ("pay", "correct") or (state.mode in ("by", "gather") and APPLICANT in state.by)
-    if not theirs or dossier.due_paused_at is not None:
+    if not _waits_for_applicant(state) or dossier.due_paused_at is not None:
         return None
     ends = (transition for transition in procedure.leaving.get(state.id, ()) if transition.event == "due")
     return (
         dossier.due_at if any(procedure.state(transition.target).outcome in _GIVEN_UP for transition in ends) else None
     )
+
+
+def silence_of(
+    procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar
+) -> tuple[DetourKind, datetime] | None:
+    """Return what the silence of the administration means and when: `tacit_granted` or `tacit_refused`.
+
+    None when it means nothing, or when that depends on more than the answers.
+    """
+    ends: dict[str, tuple[DetourKind | None, datetime]] = {}
+    for transition in procedure.leaving.get(dossier.state, ()):
+        at = _silence_ends(procedure, dossier, transition.event or "", scope, calendar)
+        if at is None or transition.event is None or _is_ruled_out(transition, scope):
+            continue
+        kind = _detour_kind(procedure, transition, ())
+        ends[transition.event] = (kind if ends.get(transition.event, (kind,))[0] == kind else None, at)
+    kind, at = min(ends.values(), key=lambda end: end[1], default=(None, None))
+    return (kind, at) if kind in ("tacit_granted", "tacit_refused") and at is not None else None
+
+
+def _silence_ends(
+    procedure: Procedure, dossier: Dossier, event: str, scope: Scope, calendar: Calendar
+) -> datetime | None:
+    if event in procedure.clocks:
+        return clock_end(dossier, procedure.clocks[event], scope, calendar)
+    return dossier.due_at if event == "due" and dossier.due_paused_at is None else None

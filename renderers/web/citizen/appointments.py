@@ -148,7 +148,7 @@ class Counter:
             at_yours=self.task.place == "applicant",
             back=self.back, may_wait=_is_notified(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
             waits_at=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
-            missed=list(missed_lines(self.one, self.task)),
+            missed=list(missed_lines(self.one, self.task)), revision=self.one.dossier.revision, bring=to_bring(self.one),
         )  # fmt: skip
 
     def hold(self) -> Response:

@@ -80,6 +80,7 @@ def keep_corrections(one: DossierContext) -> Response:
         send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
         session["note"] = say("counter.corrections_sent" if at_counter() else "track.corrections_sent")
         return go(one.at())
+    session["note"] = say("form.kept")
     return go(one.at("/corrections"))
 
 
@@ -108,5 +109,5 @@ def _page(one: DossierContext, view: PageView, status: int = 200) -> Response:
         "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
         reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
-        revision=one.dossier.revision, back=one.at(),
+        revision=one.dossier.revision, back=one.at(), note=session.pop("note", ""),
     )  # fmt: skip

@@ -179,9 +179,14 @@ def show_screen(screen: Screen) -> Response:
         session["note"] = say("form.form_gone")
         return go(screen.above if screen.row and screen.whole else one.at("/demande"))
     note, kind = session.pop("note", ""), session.pop("note_kind", "")
-    return _page(
-        screen, page_with(view, _removed(one, view)), note=note, note_kind=kind, follow_up=session.pop("follow_up", 0)
-    )  # fmt: skip
+    asked = _left(screen) if session.pop("follow_up", 0) else ()
+    return _page(screen, page_with(view, _removed(one, view)), note=note, note_kind=kind, follow_up=asked)
+
+
+def _left(screen: Screen) -> tuple[tuple[str, str], ...]:
+    """Return the questions of a screen that are still to answer, each with its address on the page."""
+    view = replace(screen, judged=True).view()
+    return tuple((f"#{control_id(one.at)}", label(one.label)) for one in view.errors) if view else ()
 
 
 def _removed(one: DossierContext, view: PageView) -> list[AnswerProblem]:
@@ -213,6 +218,7 @@ def save_screen(screen: Screen) -> Response:
         return versions_page(screen.one, screen.view(), screen.address)
     received = receive(one, lambda: screen.again().view())
     if request.form.get("go") == "later":
+        session["note"] = say("form.kept")
         return go(dossiers_home())
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
@@ -355,8 +361,9 @@ def _field_with(view: FieldView, reported: tuple[AnswerProblem, ...]) -> FieldVi
 
 
 def _page(
-    screen: Screen, view: PageView, status: int = 200, note: str = "", note_kind: str = "", follow_up: int = 0
-) -> Response:
+    screen: Screen, view: PageView, status: int = 200, note: str = "", note_kind: str = "",
+    follow_up: tuple[tuple[str, str], ...] = (),
+) -> Response:  # fmt: skip
     one, draw = screen.one, replace(drawing(screen.one), row_pages=screen.row_pages())
     returning = "verification" if request.values.get("retour") == "verification" else ""
     steps, sure = _steps(one, view)

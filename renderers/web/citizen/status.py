@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.domain.workflow.progress import PublicStatus, lapses_at, public_status
+from engine.domain.workflow.progress import PublicStatus, lapses_at, public_status, silence_of
 from engine.domain.workflow.tasks import holds_slot, open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Payment
@@ -182,10 +182,22 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield say("track.reason", reason=reason)
     if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
         yield say("track.ends_after")
+    if status.who == "us" and status.booking is None:
+        yield from _silence(one, status, late)
     if status.public == "to_correct":
         yield say("track.clock_waits")
     if status.public == "refused" and (contested := how_to_contest(one)):
         yield contested
+
+
+def _silence(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str]:
+    """Yield what happens if the administration does not answer: by law, else what the applicant can do."""
+    meant = silence_of(one.procedure, one.dossier, one.evaluated().scope, app_ctx().directory.calendar)
+    if meant is not None:
+        kind, at = meant
+        yield say(f"track.silence.{kind}", day=day_of(at))
+    elif status.until is not None and not late:
+        yield say("track.silence.none")
 
 
 def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:

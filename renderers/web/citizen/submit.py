@@ -62,7 +62,7 @@ def verify(number: str) -> Response:
 @signed_in
 @unproven_too
 def send(number: str) -> Response:
-    """Submit the request and redirect to the payment or the confirmation.
+    """Submit the request and redirect to the confirmation.
 
     A second post redirects to the confirmation. If anything prevents submission, the summary shows it. An unverified
     number is verified first.
@@ -88,7 +88,7 @@ def send(number: str) -> Response:
         if closed.reason.code != "link_missing":
             raise
         return go(one.at("/verification"))
-    return go(one.at("/paiement" if owed(app_ctx(), actor(), one.id) else "/envoye"))
+    return go(one.at("/envoye"))
 
 
 def send_declared(who: Actor, number: str, revision: int) -> str:
@@ -104,7 +104,7 @@ def send_declared(who: Actor, number: str, revision: int) -> str:
         submit(app_ctx(), who, one.id, declared=True, revision=revision, client=client())
     except (WrongAnswers, Refused, Conflict):
         return one.at("/verification")
-    return one.at("/paiement" if owed(app_ctx(), who, one.id) else "/envoye")
+    return one.at("/envoye")
 
 
 def check_page(
@@ -117,15 +117,14 @@ def check_page(
     draw = drawing(one)
     warnings = [problem_sentence(problem, draw) for problem in sheet.problems if problem.warns]
     total, now = sum(quote.amount for quote in sheet.quotes), sum(quote.amount for quote in _at_once(one, sheet))
-    button = say("check.send_pay", amount=francs(now)) if now else say("check.send")
     last = sheet.form.pages[-1].id if sheet.form.pages else ""
     return page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
         quotes=[_table(one, quote) for quote in sheet.quotes],
         costs=() if sheet.quotes else writer(one.procedure).costs(owed=False),
-        today=day_of(app_ctx().now()), pay_later=total > 0 and not now,
-        missing=_missing(one, sheet), send=button, token=new_token(), revision=sheet.dossier.revision,
+        today=day_of(app_ctx().now()), pay_when=say("check.pay_next", amount=francs(now)) if now else say("check.pay_later") if total > 0 else "",
+        missing=_missing(one, sheet), token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
         now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
@@ -199,5 +198,5 @@ def sent(number: str) -> Response:
         checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",
         unpaid=site().words.money(due, language()) if due else "",
         phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=time_steps(one), bring=to_bring(one),
-        act=next_act(one),
+        act=next_act(one), until=say("track.answer_before", day=day_of(one.dossier.due_at)) if one.dossier.due_at else "",
     )  # fmt: skip

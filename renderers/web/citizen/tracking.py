@@ -9,7 +9,7 @@ from datetime import datetime
 from flask import Blueprint, Response, request, session
 
 from engine.domain.fields.views import FieldView, FileView, FormView, PageView
-from engine.domain.workflow.progress import Milestone, public_status, timeline
+from engine.domain.workflow.progress import Milestone, likely_path, public_key, public_status, timeline
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
 from engine.services.applications.casework import letters_of
@@ -20,10 +20,11 @@ from engine.storage.results import DossierLine
 from renderers.html.controls import every_field
 from renderers.html.row_pages import find_row
 from renderers.i18n.translations import first_capital
+from renderers.procedure.steps import StepWriter
 from renderers.web.citizen.acts import appeal_lines, no_way_out, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
-from renderers.web.citizen.status import status_box, to_do
-from renderers.web.platform.access import public, signed_in, unproven_too
+from renderers.web.citizen.status import next_act, status_box, to_do
+from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
     CLAIM,
@@ -50,6 +51,7 @@ from renderers.web.shared.statuses import TAGS, line_title, lines_public, move_n
 blueprint = Blueprint("tracking", __name__)
 
 _ENDS = frozenset({"accepted", "refused", "closed"})
+_ACTS = frozenset({"to_pay", "to_correct", "to_book"})
 
 
 # -- the list of dossiers ----------------------------------------------------------------------------------------------
@@ -130,10 +132,12 @@ def _listed_when(line: DossierLine, group: str) -> str:
 
 
 @blueprint.get("/d/<number>")
-@public
+@signed_in
 def short(number: str) -> Response:
-    """Redirect the short address of messages to the dossier, or to the tracking form if it is no number."""
-    return go(f"/dossiers/{number}" if number.isascii() and number.isdigit() else "/suivi")
+    """Redirect the short address of messages to what the applicant must do, else to the dossier."""
+    one = case(number)
+    href, _ = next_act(one) if public_key(one.procedure, one.dossier) in _ACTS else ("", "")
+    return go(href or one.at())
 
 
 # -- one dossier -------------------------------------------------------------------------------------------------------
@@ -183,15 +187,16 @@ def follow(number: str) -> Response:
     results, box = row_results(one, form), status_box(one, status, ahead)
     if status.public == "accepted":
         box = replace(box, lines=(*box.lines, *_some_only(results)))
+    checking = say("status.checking")
     shown = {document.href for result in results for document in result.documents}
     documents = [document_line(one, document) for document in one.dossier.documents]
     return page(
         "citizen/tracking.html", assisted=assisted_by(one.dossier), dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
-        steps=time_steps(one), bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
+        steps=time_steps(one), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
-        no_way_out=no_way_out(one, box.label == say("status.checking")),
+        no_way_out=no_way_out(one, box.label == checking),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
         proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
@@ -211,6 +216,15 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
     return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
+
+
+def exceptions(one: DossierContext) -> list[str]:
+    """Return what may happen in the present state beside the next step of the history."""
+    state = one.dossier.state
+    if one.dossier.is_draft or one.dossier.closed_at is not None:
+        return []
+    path = (state, *likely_path(one.procedure, state, one.evaluated().scope))
+    return list(StepWriter(one.procedure, site().words, language()).exceptions(path, state))
 
 
 def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
@@ -243,11 +257,11 @@ def _bookings(one: DossierContext) -> list[LinkRow]:
 
 
 def _letters(one: DossierContext) -> list[MessageRow]:
-    """Return the last ten messages. One sent by SMS and mail appears once, with the longer text."""
+    """Return the last ten messages, the newest first. One sent by SMS and mail appears once, with the longer text."""
     reported: dict[str, list[OutboundMessage]] = {}
     for letter in sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at):
         reported.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
-    return [_message(same) for same in list(reported.values())[-10:]]
+    return [_message(same) for same in reversed(list(reported.values())[-10:])]
 
 
 def _message(same: list[OutboundMessage]) -> MessageRow:

@@ -50,7 +50,7 @@ def the_refund(visitor: PortalClient, number: str) -> Refund:
 
 def test_what_was_paid_twice_is_paid_back_and_the_citizen_reads_when(owing: tuple[PortalClient, str]) -> None:
     visitor, number = owing
-    assert "sera remboursée sous 5 jours ouvrés, avant le" in visitor.open(paying(visitor, number)).text
+    assert "sera remboursée sous 5 jours ouvrés, au plus tard le" in visitor.open(paying(visitor, number)).text
     desk, there = as_an_agent(visitor), place(visitor, number)
     assert "Des sommes sont à rembourser" in desk.open("/agent").text
     assert "90 00 00 06" in desk.open(LIST).text.replace(FIXED_SPACE, " ")

@@ -212,6 +212,8 @@ def test_a_question_opened_by_an_answer_is_asked_on_the_same_page(known: PortalC
     known.send(address, **{**ANSWERS, "commerce": "legumes"}, go="next")
     assert known.page.address == address
     assert "Il reste 1 question sur cette page" in known.follow().text
+    [href] = re.findall(r'role="status">[^<]*<a href="#([^"]+)">', known.page.html)
+    assert f'id="{href}"' in known.page.html, "the sentence leads to the question"
     known.send(address, bio="true", go="next")
     assert known.page.address.endswith("/demande/aides")
 
@@ -543,7 +545,7 @@ def test_while_the_operator_is_asked_no_page_asks_for_the_money(known: PortalCli
         assert "À payer" not in page
         assert "à payer" not in page
         assert "C’est à vous d’agir" not in page
-        assert "Avant le" not in page
+        assert "Au plus tard le" not in page
         assert "Payer " not in page
     english = known.open(f"/dossiers/{number}?lang=en").text
     assert "Where? With the operator (Argent mobile), who is checking your payment." in english
@@ -623,6 +625,47 @@ def ready_to_book(known: PortalClient) -> str:
     known.decide(number, "accorder")
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
     return number
+
+
+def test_the_address_of_a_message_leads_to_what_is_to_be_done(known: PortalClient) -> None:
+    number = known.sent()
+    assert known.open(f"/d/{number}").address == f"/dossiers/{number}"
+    known.decide(number, "accorder")
+    assert known.open(f"/d/{number}").address == f"/dossiers/{number}/paiement"
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
+    assert known.open(f"/d/{number}").address == f"/dossiers/{number}/rendez-vous"
+    assert another(known).open(f"/d/{number}").address == f"/connexion?suite=%2Fd%2F{number}"
+    assert another(known).sign_in("91223355").open(f"/d/{number}").status == 404
+
+
+def test_the_page_of_what_was_sent_says_the_one_thing_left(known: PortalClient) -> None:
+    number = known.sent()
+    assert "Vous n’avez rien à faire maintenant" in known.open(f"/dossiers/{number}/envoye").text
+    known.decide(number, "accorder")
+    owed = known.open(f"/dossiers/{number}/envoye")
+    assert "Votre demande est envoyée" in owed.text
+    assert "Il reste une chose : payer 5 000 FCFA" in owed.text
+    assert owed.html.count('class="button"') == 1
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
+    assert "Il reste une chose à faire" in known.open(f"/dossiers/{number}/envoye").text
+
+
+def test_the_first_free_slot_is_booked_at_once(known: PortalClient) -> None:
+    address = f"/dossiers/{ready_to_book(known)}/rendez-vous"
+    page = known.open(address)
+    first = re.findall(r'name="start" value="([^"]+)"', page.html)[0]
+    booked = known.post(address, **{**page.form("bureau"), "start": first})
+    assert "Votre rendez-vous est confirmé" in known.open(booked.address).text
+    moved = known.open(f"{address}?changer=1").html
+    assert moved.index(f'action="{address}/confirmer"') < moved.index('name="start"'), "a change is confirmed"
+
+
+def test_what_is_saved_for_later_is_confirmed(known: PortalClient) -> None:
+    number = known.begin()
+    saved = known.send(f"/dossiers/{number}/demande/vous", **{**ANSWERS, "go": "later"})
+    assert saved.address == "/dossiers"
+    assert "Vos réponses sont enregistrées." in known.open("/dossiers").text
+    assert "Vos réponses sont enregistrées." not in known.open("/dossiers").text
 
 
 def test_where_it_stands_is_no_date_of_a_visit_and_the_page_of_what_was_sent_leads_to_the_choice_of_one(
@@ -838,7 +881,7 @@ def test_every_route_says_who_may_open_it(visitor: PortalClient) -> None:
     check_guards(app)
     for rule in app.url_map.iter_rules():
         guard = app.view_functions[rule.endpoint].guard
-        behind = rule.rule.startswith(("/dossiers", "/agent", "/audit", "/compte"))
+        behind = rule.rule.startswith(("/dossiers", "/d/", "/agent", "/audit", "/compte"))
         private = behind and not rule.rule.startswith(("/agent/connexion", "/audit/connexion"))
         assert (guard in ("public", "unasked")) == (not private), rule.rule
 

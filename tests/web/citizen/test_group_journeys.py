@@ -55,7 +55,8 @@ def pay(me: Person, portal: Portal, number: str, button: str, paid: int, **how: 
 def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
     me = enter("family")
     number = ask_for_visas(me, portal)
-    me.press("Envoyer et payer")
+    me.press("Envoyer ma demande")
+    me.press("Payer ")
     pay(me, portal, number, "Payer 135 000 FCFA", 135_000)
     officer, chief = agent_of(portal, "dgdn/immigration"), agent_of(portal, "dgdn/chef_visas")
     refused = {"accorde": False, "raison_refus": "Passeport signalé volé"}
@@ -154,7 +155,8 @@ def test_a_connection_paid_in_parts(enter: Enter, portal: Portal) -> None:
     me = enter("owner", scripts=False, looks=False)
     number = ask_for_connection(me, portal)
     assert me.sees("À payer à l’envoi : 2 000 FCFA.")
-    me.press("Envoyer et payer 2 000 FCFA")
+    me.press("Envoyer ma demande")
+    me.press("Payer 2 000 FCFA")
     pay(me, portal, number, "Payer 2 000 FCFA", 2_000)
     quote(me, portal, number)
     me.go(f"/dossiers/{number}")
@@ -220,7 +222,6 @@ def quote(me: Person, portal: Portal, number: str) -> None:
     me.go(f"/dossiers/{number}")
     me.press("Prendre rendez-vous")
     me.press("Prendre ce créneau")
-    me.press("Confirmer ce rendez-vous")
     dossier = portal.dossier(number)
     portal.move_to(dossier.bookings["visite"].start)
     technician = agent_of(portal, "ceet/technicien")

@@ -228,7 +228,7 @@ def book_first(me: Person, number: str) -> str:
     me.go(f"/dossiers/{number}")
     me.press("Prendre rendez-vous")
     me.press("Prendre ce créneau")
-    me.press("Confirmer ce rendez-vous")
+    assert me.sees("Votre rendez-vous est confirmé"), "the first slot is booked at once"
     me.go(f"/dossiers/{number}/rendez-vous")
     calendar = me.page.locator('a[href*=".ics"]').first.get_attribute("href") or ""
     body = me.page.request.get(me.url + calendar).text()
@@ -311,10 +311,10 @@ def apply_for_record(me: Person, portal: Portal, scripts: bool) -> str:
     me.press("Continuer")
     assert me.sees("2 000 FCFA")
     me.fill(declared=True)
-    me.press("Envoyer et payer 2 000 FCFA")
+    me.press("Envoyer ma demande")
     number = me.page.url.split("/dossiers/")[1].split("/")[0]
-    if "/paiement" not in me.page.url:
-        me.go(f"/dossiers/{number}/paiement")
+    assert me.sees("Votre demande est envoyée")
+    me.press("Payer 2 000 FCFA")
     me.fill(provider="mixx", payer="90 00 00 01")
     me.press("Payer 2 000 FCFA")
     return number

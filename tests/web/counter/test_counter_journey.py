@@ -146,7 +146,6 @@ def test_a_passport_of_who_has_no_telephone(
     wait_until(lambda: _ended(portal, number, "paid"))
     me.go(me.page.url)  # leads on to the visits once the money came
     me.press("Prendre ce créneau")
-    me.press("Confirmer ce rendez-vous")
     assert me.sees("Sans téléphone, la personne ne reçoit pas de rappel.")
     me.press("Récépissé de la demande")
     assert me.sees("Changer le rendez-vous")

@@ -10,8 +10,8 @@ from engine.core.values import Text
 from engine.domain.common.decision import Act
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.actions import pay, submit, take
-from engine.domain.workflow.progress import applicants_act, likely_path, public_key, public_status, timeline
-from engine.model import Procedure, TimeLimit
+from engine.domain.workflow.progress import applicants_act, likely_path, public_key, public_status, silence_of, timeline
+from engine.model import Procedure, TimeLimit, Transition
 from engine.model.types import TRUE
 from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument, TakenTransition
 from tests.engine.domain.small_procedure import (
@@ -164,6 +164,29 @@ def test_silence_is_not_what_usually_happens() -> None:
         procedure = replace(book(states, (silence, *acts)), clocks={"silence": clock})
         scope = scope_of(procedure, draft(procedure), local_day(MONDAY), DIRECTORY)
         assert likely_path(procedure, "a", scope) == (end,)
+
+
+def test_what_the_silence_of_the_administration_means() -> None:
+    """Said only where it is sure: by the time of a state or by a clock, and nothing else may follow."""
+    due = MONDAY + timedelta(days=5)
+    states = (
+        state("a", "by", by=("controleur",)), state("b", "by", by=("controleur",)), state("oui", "end", outcome="granted"),
+        state("non", "end", outcome="refused"),
+    )  # fmt: skip
+    given = is_("avis", "x")
+    table: list[tuple[tuple[Transition, ...], object]] = [
+        ((auto("a", "due", "oui"),), ("tacit_granted", due)),
+        ((auto("a", "due", "non"),), ("tacit_refused", due)),
+        ((auto("a", "due", "b"),), None),
+        ((auto("a", "due", "oui", when=given), auto("a", "due", "b", when=not_(given), rank=1)), None),
+        ((act("signer", "a", "oui", "controleur"),), None),
+    ]
+    for ways, meant in table:
+        procedure = book(states, (*ways, act("x", "b", "oui", "controleur")))
+        dossier = replace(sent(procedure), due_at=due)
+        scope = scope_of(procedure, dossier, local_day(MONDAY), DIRECTORY)
+        assert silence_of(procedure, dossier, scope, DIRECTORY.calendar) == meant
+        assert silence_of(procedure, replace(dossier, due_paused_at=MONDAY), scope, DIRECTORY.calendar) is None
 
 
 def test_what_is_not_known_yet_rules_nothing_out() -> None:

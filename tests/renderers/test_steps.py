@@ -1,0 +1,118 @@
+"""The steps that a sheet announces, and what it says may happen beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.model import Procedure, Scenario
+from renderers.procedure.steps import StepWriter, usual_path
+from tests.makers import PROCEDURES, TODAY, a_procedure, compiled, the_directory, the_words
+
+ENDED = {"abandoned", "withdrawn", "expired"}
+TWO_WAYS = """
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      late: accorde_d_office
+      transitions:
+        verifier: {label: Vérifier, to: enquete}
+        accorder: {label: Accorder, to: accorde, issues: attestation}
+        refuser: {label: Refuser, to: refuse, asks: [reason]}
+    enquete:
+      label: Enquête sur place
+      by: maire
+      due: 5 working days
+      transitions:
+        conclure: {label: Conclure, to: examen}
+    accorde: {label: Accordé, end: granted}
+    accorde_d_office: {label: Accordé d'office, end: granted, issues: attestation}
+    refuse:
+      label: Refusé
+      end: refused
+      transitions:
+        contester: {label: Contester, by: applicant, to: examen, within: 2 months, asks: [reason]}
+outputs:
+  attestation: {title: Attestation d'essai, kind: certificate, signed_by: maire, operative: [{text: Vu.}]}
+scenarios:
+  droit: {story: Tout droit, steps: [{take: accorder, then: accorde}]}
+"""
+
+
+def sheet(procedure: Procedure) -> tuple[tuple[str, ...], list[str], list[str]]:
+    path, writer = usual_path(procedure, the_directory(), TODAY), StepWriter(procedure, the_words(), "fr")
+    return path, [plain(one) for one in writer.steps(path)], [plain(one) for one in writer.exceptions(path)]
+
+
+def plain(text: str) -> str:
+    return text.replace("\xa0", " ")
+
+
+def unannounced(procedure: Procedure, scenario: Scenario) -> Iterator[str]:
+    """The states of a scenario that the sheet neither announces nor lists among the exceptions."""
+    path, _, exceptions = sheet(procedure)
+    said, ended = " ".join(exceptions), False
+    for state in [procedure.states[step.then] for step in scenario.steps if step.then]:
+        known = [
+            state.id in path,
+            state.mode == "correct" and "Si quelque chose manque" in said,
+            state.outcome == "refused" and "Si votre demande est refusée" in said,
+            state.outcome in ENDED and any(word in said for word in ("fermé", "retirer", "s’arrête")),
+            ended and "Vous pouvez contester" in said,
+            state.label.in_("fr") in said,
+        ]
+        if not any(known):
+            yield state.id
+        ended = ended or state.is_end
+
+
+@pytest.mark.parametrize("file", sorted(PROCEDURES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_what_a_scenario_does_was_announced_or_listed_as_an_exception(file: Path) -> None:
+    procedure = compiled(file.read_text(), file.name)
+    found = {one.id: list(unannounced(procedure, one)) for one in procedure.scenarios}
+    assert {name: states for name, states in found.items() if states} == {}
+
+
+def test_the_sheet_announces_the_first_granted_scenario_and_lists_the_rest() -> None:
+    path, steps, exceptions = sheet(a_procedure(TWO_WAYS))
+    assert path == ("examen", "accorde")
+    assert steps == [
+        "Vous remplissez la demande en ligne.", "Nous vérifions votre dossier.", "Vous recevez : Attestation d'essai.",
+        "Un SMS vous prévient à chaque étape.",
+    ]  # fmt: skip
+    assert exceptions == [
+        "Selon le dossier, une étape s’ajoute : Enquête sur place.",
+        "Sans réponse de notre part dans les 5 jours ouvrés, votre demande est acceptée.",
+        "Si votre demande est refusée, nous vous disons pourquoi.",
+        "Vous pouvez contester la décision dans les 2 mois.",
+    ]
+
+
+def test_the_scenarios_decide_which_way_is_usual() -> None:
+    """The second way of the file is announced when the first granted scenario takes it."""
+    long = TWO_WAYS.replace(
+        "[{take: accorder,", "[{take: verifier, then: enquete}, {take: conclure, then: examen}, {take: accorder,"
+    )
+    assert sheet(a_procedure(long))[0] == ("examen", "accorde")  # where it goes when it leaves for the last time
+    other = TWO_WAYS.replace("conclure: {label: Conclure, to: examen}", "conclure: {label: Conclure, to: accorde}")
+    other = other.replace("[{take: accorder,", "[{take: verifier, then: enquete}, {take: conclure,")
+    assert sheet(a_procedure(other))[0] == ("examen", "enquete", "accorde")
+
+
+def test_a_dossier_is_told_what_may_happen_in_its_state() -> None:
+    procedure, writer = a_procedure(TWO_WAYS), StepWriter(a_procedure(TWO_WAYS), the_words(), "fr")
+    assert list(writer.exceptions(("enquete", "examen", "accorde"), "enquete")) == []
+    assert len(list(writer.exceptions(("examen", "accorde"), "examen"))) == 3
+    assert procedure.states["refuse"].is_end
+    assert list(writer.exceptions(("refuse",), "refuse")) == ["Vous pouvez contester la décision dans les 2 mois."]
+
+
+def test_a_card_is_what_is_received_not_its_slip() -> None:
+    procedure = compiled((PROCEDURES / "passeport-ordinaire.yaml").read_text(), "passeport-ordinaire.yaml")
+    assert "Vous recevez : Passeport ordinaire." in sheet(procedure)[1]
