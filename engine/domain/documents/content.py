@@ -17,7 +17,7 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.files import evidence_parts
 from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, with_columns
-from engine.model import APPLICATION, Appeal, Field, Form, Output
+from engine.model import APPLICATION, Appeal, Field, Form, Output, Procedure
 from engine.model.directory import Calendar
 from engine.records.dossier import Dossier
 
@@ -81,6 +81,12 @@ def appeals_of(evaluated: EvaluatedAnswers) -> tuple[Appeal, ...]:
     identity = evaluated.procedure.identity
     agency = evaluated.directory.agencies.get(identity.agency)
     return tuple((identity.appeals or (agency.appeals if agency else {})).values())
+
+
+def is_still_open(appeal: Appeal, procedure: Procedure, dossier: Dossier) -> bool:
+    """Return False for an appeal whose act was taken already and does not leave the present state."""
+    used = any(one.transition == appeal.act for one in dossier.taken)
+    return not used or any(one.id == appeal.act for one in procedure.leaving.get(dossier.state, ()))
 
 
 def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech) -> str:

@@ -15,7 +15,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, Text, group_number
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
-from engine.domain.documents.content import ContentLine, answers_of, to_bring
+from engine.domain.documents.content import ContentLine, answers_of, is_still_open, to_bring
 from engine.domain.documents.paper_tokens import token_address
 from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, literal, typographic
 from engine.domain.fields.field_type import Speech
@@ -403,7 +403,8 @@ class _Composer:
         appeals = identity.appeals or (self.agency.appeals if self.agency else {})
         named = self.written.remedies
         if named is None:
-            named = tuple(appeals) if kind in ("letter", "decision") else ()
+            still_open = (id for id, one in appeals.items() if is_still_open(one, self.procedure, self.dossier))
+            named = tuple(still_open) if kind in ("letter", "decision") else ()
         rows: list[Plain] = [self.remedy(appeals[one]) for one in named if one in appeals]
         return self.titled("remedies", rows)
 

@@ -10,7 +10,7 @@ from engine.core.problems import Refused
 from engine.core.values import Span, Text
 from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.common.working_time import add_span
-from engine.domain.documents.content import appeals_of
+from engine.domain.documents.content import appeals_of, is_still_open
 from engine.domain.fields.views import FieldView, FileView, PageView
 from engine.domain.forms.agent_files import pending_files, place_of
 from engine.domain.workflow.progress import ends_for_good, has_way_out, lapses_at, may_ask_to_give_up
@@ -188,11 +188,12 @@ def _attachment(one: DossierContext, act_id: str) -> Control:
 
 
 def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
-    """Return the appeals against a refusal, each with its last day."""
+    """Return the appeals against a refusal that are still open, each with its last day."""
     pairs = zip(writer(one.procedure).appeals(), appeals_of(one.evaluated()), strict=True)
     return tuple(
         replace(line, within=say("track.appeal_until", day=_last_day(one, appeal.within))) if appeal.within else line
         for line, appeal in pairs
+        if is_still_open(appeal, one.procedure, one.dossier)
     )
 
 
@@ -204,7 +205,7 @@ def open_appeal(one: DossierContext) -> AvailableAction | None:
 
 def how_to_contest(one: DossierContext) -> str:
     """Return the sentence on appeals in the status box, empty if there is no appeal."""
-    if not appeals_of(one.evaluated()):
+    if not any(is_still_open(appeal, one.procedure, one.dossier) for appeal in appeals_of(one.evaluated())):
         return ""
     offer = open_appeal(one)
     within = offer.transition.within if offer else None

@@ -49,6 +49,40 @@ def test_the_page_says_until_which_day_and_leads_there(refused: tuple[PortalClie
     assert "« Contester » : c’est enregistré." in known.open(f"/dossiers/{number}").text
 
 
+def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
+    judged = (
+        CONTESTED.replace("to: examen, within: 2 months", "to: recours, within: 2 months")
+        .replace(
+            "    classe: {",
+            "    recours:\n"
+            "      label: Recours\n"
+            "      by: maire\n"
+            "      due: 5 working days\n"
+            "      transitions: {maintenir: {label: Maintenir, to: confirme, asks: [reason]}}\n"
+            "    confirme: {label: Refus confirmé, end: refused, issues: maintien}\n"
+            "    classe: {",
+        )
+        .replace(
+            "outputs:\n",
+            "outputs:\n"
+            "  maintien: {title: Décision, kind: letter, signed_by: maire, operative: 'Le recours de {nom} est rejeté.'}\n",
+        )
+    )
+    known = a_portal_client(tmp_path, judged).sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    known.decide(number, "maintenir", reason="Rien de nouveau")
+    page = known.open(f"/dossiers/{number}").text
+    assert "Vous pouvez contester cette décision. Le recours est expliqué plus bas." in page
+    assert "Protecteur du citoyen" in page
+    assert "Recours gracieux au maire" not in page
+    letter = next(one for one in the_dossier(known, number).documents if one.output == "maintien")
+    assert letter.paper is not None
+    assert "gracieux" not in str(letter.paper["remedies"])
+    assert "Protecteur du citoyen" in str(letter.paper["remedies"])
+
+
 def test_who_examines_it_again_reads_first_why(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     address, told = f"/agent/dossiers/{number}", "Contester : « J’y habite » 24 novembre 2026, Le demandeur"
