@@ -99,8 +99,11 @@ def _whole(one: AgentCase, task: Form) -> Iterator[AnswerView]:
     view = view_filling(
         one.procedure, task.id, one.dossier, app_ctx().day(), app_ctx().directory, app_ctx().wording, reader=actor()
     )
-    for page in view.pages:
-        yield from _answers(one, page, frozenset())
+    answers = [line for page in view.pages for line in _answers(one, page, frozenset())]
+    result = one.dossier.answers.get(task.id) if task.register is not None else None
+    if result is not None and not any(line.masked for line in answers):
+        yield AnswerView(say("event.done_look_up"), say(f"expr.look_up.{result}"))
+    yield from answers
 
 
 def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[str, str]) -> Iterator[AnswerView]:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.integrations.registers import RegisterAnswer
+from engine.integrations.registers import Found, RegisterAnswer
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
 from tests.engine.services.applications.test_agent_files import photograph
 from tests.engine.services.applications.test_opinions import good
-from tests.engine.services.world import pdf
+from tests.engine.services.world import B3, pdf
 from tests.makers import a_procedure, the_shared
 from tests.web.staff_site import Seat, StaffSite, hidden, open_staff_site, read
 
@@ -167,6 +167,21 @@ def test_the_register_confirms_what_it_returns_equal(staff_site: StaffSite) -> N
     assert "Confirmé par « Registre des entreprises »" in clerk.see(at(dossier))
     other = sent(staff_site, forme="Société anonyme")
     assert "forme" not in other.confirmed
+
+
+@pytest.mark.parametrize(
+    ("result", "words"), [("found", "trouvé"), ("not_found", "rien trouvé"), ("unavailable", "registre indisponible")]
+)
+def test_a_register_that_found_nothing_is_told_from_one_that_is_silent(
+    tmp_path: Path, result: Found, words: str
+) -> None:
+    site = open_staff_site(tmp_path)
+    dossier = site.world.paid(site.world.sent(B3, nom="AMEGAN", prenoms="Afi"))
+    after = replace(dossier, answers={**dossier.answers, "recherche": result}, revision=dossier.revision + 1)
+    with site.world.office.store.unit(write=True) as unit:
+        unit.put_dossier(after, dossier.revision)
+    page = read(site.agent("sncja.greffier_en_chef").get(at(dossier)))
+    assert f"Réponse du registre {words}" in page
 
 
 def test_the_author_of_a_refusal_ticks_the_texts(staff_site: StaffSite) -> None:
