@@ -42,7 +42,7 @@ def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
         "due_key": "act.due_theirs" if awaits_applicant(state) else "act.due", "final": state.is_end,
         "paused": theirs and not state.is_end,
         "outputs": [label(one.procedure.outputs[name].title) for name in preview.outputs],
-        "papers": [paper_view(one.paper, app_ctx().wording) for one in preview.papers if one.paper],
+        "papers": [paper_view(one.paper, app_ctx().wording, whole=True) for one in preview.papers if one.paper],
         "changed": [
             say("case.to_state", label=f"{document.title} {document.number}", state=say(f"join.becomes_{document.status}"))
             for document in preview.changed

@@ -1,7 +1,7 @@
 """Issued documents as their readers get them: drawn as PDF, or zone by zone on a page. The only place that does either.
 
-On a page, answers that nobody checked, the answers of a form and the particulars that the definition keeps to itself are
-left out.
+On the page of a verification, answers that nobody checked, the answers of a form and the particulars that the definition
+keeps to itself are left out. The page before an act shows them.
 """
 
 from __future__ import annotations
@@ -67,19 +67,21 @@ def drawn_document(document: IssuedDocument, dossier: Dossier, procedure: Proced
     )  # fmt: skip
 
 
-def paper_view(paper: Mapping[str, Plain], wording: Wording) -> PaperView:
+def paper_view(paper: Mapping[str, Plain], wording: Wording, whole: bool = False) -> PaperView:
     """Return a paper as its page shows it. Any zone may be missing: an older paper has fewer.
 
-    The words that the page adds are in the language of the paper.
+    The words that the page adds are in the language of the paper. `whole` adds what a verification leaves out: who
+    signs a paper reads all that it prints.
     """
+    translations = (paper_view(_zone(one), wording, whole) for one in _list(paper.get("courtesy")))
     return PaperView(
         _text(paper.get("lang")) or REFERENCE, _text(paper.get("title")), _text(paper.get("subtitle")),
-        bool(paper.get("specimen")), tuple(one for one in _zones(paper, wording) if one != PaperZone(one.title)),
-        next(iter(_words(paper.get("prevails"))), ""), tuple(paper_view(_zone(one), wording) for one in _list(paper.get("courtesy"))),
+        bool(paper.get("specimen")), tuple(one for one in _zones(paper, wording, whole) if one != PaperZone(one.title)),
+        next(iter(_words(paper.get("prevails"))), ""), tuple(translations),
     )  # fmt: skip
 
 
-def _zones(paper: Mapping[str, Plain], wording: Wording) -> Iterator[PaperZone]:
+def _zones(paper: Mapping[str, Plain], wording: Wording, whole: bool) -> Iterator[PaperZone]:
     spoken = _text(paper.get("lang")) or REFERENCE
     heading, verify = _zone(paper.get("heading")), _zone(paper.get("verify"))
     authorities = [*_words(heading.get("authorities")), _text(heading.get("service")), _text(heading.get("office"))]
@@ -89,7 +91,7 @@ def _zones(paper: Mapping[str, Plain], wording: Wording) -> Iterator[PaperZone]:
         [wording.say("verdict.issued", spoken, {}), paper.get("day")],
         [wording.say("verdict.addressee", spoken, {}), ", ".join(_words(paper.get("addressee")))],
         paper.get("object"),
-        *_list(verify.get("shows")),
+        *_list(_zone(paper.get("particulars")).get("rows") if whole else verify.get("shows")),
     ]
     yield PaperZone(rows=_facts(facts))
     yield _titled(paper.get("parties"))
@@ -104,6 +106,8 @@ def _zones(paper: Mapping[str, Plain], wording: Wording) -> Iterator[PaperZone]:
     lines = _zone(paper.get("lines"))
     yield PaperZone(head=_cells(lines.get("head")), rows=_rows(lines.get("rows")), total=_cells(lines.get("total")))
     yield PaperZone(texts=_texts([lines.get("words"), *_list(paper.get("validity"))]))
+    if whole:
+        yield from map(_titled, [*_list(paper.get("sections")), paper.get("declared")])
     yield from _closing(paper, wording.say("verdict.signed", spoken, {}))
 
 

@@ -221,6 +221,17 @@ def test_what_any_story_prints_is_shown_as_it_was_frozen(procedure: str) -> None
         assert all(text in shown for text in printed(rows)), one.name
 
 
+@pytest.mark.parametrize("procedure", ["permis-de-construire", "e-visa", B3])
+def test_who_signs_reads_all_that_the_paper_prints(procedure: str) -> None:
+    for one in papers_of(shipped().procedures[procedure], shipped(), the_words()):
+        paper: Any = one.document.paper or {}
+        for version in (paper, *paper.get("courtesy", ())):
+            shown = next(printed(" ".join(all_of(paper_view(version, the_words(), whole=True)))))
+            zones = [version.get(name) for name in (*FROZEN, "particulars", "declared")]
+            texts = [zone["rows"] if isinstance(zone, dict) and "rows" in zone else zone for zone in zones]
+            assert [text for text in printed(texts) if text not in shown] == [], one.name
+
+
 def test_a_paper_of_any_age_is_shown_and_its_words_are_no_markup(site: StaffSite) -> None:
     least: dict[str, Plain] = {
         "operative": ["<i>a</i> & **b**"], "table": {"rows": [], "empty": "NÉANT"}, "signatures": [{"name": "A", "text": "B"}],
