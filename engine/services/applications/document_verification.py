@@ -33,7 +33,7 @@ class Verdict:
     """What a third party may know of a document.
 
     `holder` shows initials only. `paper` is all that was frozen, for who has its token; None for the twelve digits and
-    where the definition says so. `specimen`: its paper is without value. `unknown` reveals nothing else.
+    where the definition says so. `readable`: its square shows that. `specimen`: its paper is without value. `unknown` reveals nothing else.
     """
 
     kind: Kind
@@ -47,6 +47,7 @@ class Verdict:
     paper: Mapping[str, Plain] | None = None
     erased_on: date | None = None  # of a document with a paper
     specimen: bool = False
+    readable: bool = False
 
 
 UNKNOWN: Final = Verdict("unknown")
@@ -82,7 +83,8 @@ def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) ->
             return verdict
         if is_erased(found[1]):
             return replace(verdict, erased_on=_erased_on(unit, dossier, found[1]))
-    return verdict if by_code else replace(verdict, paper=found[1].paper)
+    paper = found[1].paper
+    return replace(verdict, readable=paper is not None) if by_code else replace(verdict, paper=paper)
 
 
 def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> Verdict:

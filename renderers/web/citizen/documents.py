@@ -210,7 +210,8 @@ def _lines(found: Verdict) -> list[str]:
     on = found.valid_until if found.kind == "expired" else found.changed_on
     day = day_of(on) if on else ""
     lines = [say(f"verdict.text.{found.kind}", day=day)]
-    return [*lines, say("verdict.text.unknown_check")] if found.kind == "unknown" else lines
+    lines += [say("verdict.text.unknown_check")] if found.kind == "unknown" else []
+    return [*lines, say("verdict.text.scan")] if found.kind == "valid" and found.readable else lines
 
 
 def _details(found: Verdict) -> list[tuple[str, str]]:

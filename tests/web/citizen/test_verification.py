@@ -174,6 +174,8 @@ class TestWhatItSays:
     def test_twelve_digits_show_initials_only(self, site: StaffSite) -> None:
         _, document = issued(site)
         words = site.stranger().see(f"/v/{document.code}")
+        assert "Cette page ne montre pas son texte." in words
+        assert "Ce que cette page n’affiche pas n’est pas vérifié ici." in words
         assert "Document authentique" in words
         assert "A••• A•••" in words
         assert "AMEGAN" not in words
