@@ -16,7 +16,6 @@ from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
-from engine.domain.forms.comparisons import SAME
 from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.domain.workflow.available_actions import grounds_of
 from engine.model import Form, Procedure, State, Transition
@@ -27,7 +26,7 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files, problem_sentence
 from renderers.web.agents.act_preview import preview_context
-from renderers.web.agents.answers import answer_lines, paper
+from renderers.web.agents.answers import answer_lines, paper, written_lines
 from renderers.web.agents.attachments import receive_files
 from renderers.web.agents.comparison import MARK, compared_of, differing, drawn_comparison, written_in_comparison
 from renderers.web.agents.dossier import dossier_page
@@ -416,11 +415,10 @@ def _stale_page(one: AgentCase, transition: str, typed: Typed, closed: str, stil
     written = [(say("act.reason"), typed.reason)] if typed.reason else []
     written += [(_asked(one, name), said or "–") for name, said in typed.whys.items()]
     written += [(say("compare.grounds"), title) for title in _titles(procedure, typed.grounds)]
-    written += [
-        (_asked(one, name), _posted(procedure, name, values))
-        for name, values in typed.raw.items()
-        if any(values) and name != MARK
-    ]
+    offered = next((each for each in procedure.transitions if each.id == transition and each.event is None), None)
+    task = procedure.tasks.get(offered.fills or "") if offered is not None else None
+    written += written_lines(one, task.fields if isinstance(task, Form) else (), typed.raw)
+    written += written_in_comparison(one, typed.raw)
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=request.method == "POST",
         happened=last_event(one), act=act_label(procedure, transition), closed=closed, written=written,
@@ -435,10 +433,4 @@ def _titles(procedure: Procedure, laws: Iterable[str]) -> list[str]:
 
 def _asked(one: AgentCase, name: str) -> str:
     question = one.procedure.fields.get(name)
-    return label(question.label) if question else written_in_comparison(one, name) or name
-
-
-def _posted(procedure: Procedure, name: str, values: list[str]) -> str:
-    """Return posted values as text. The boxes of the comparison are named by their questions."""
-    fields = procedure.fields
-    return ", ".join(label(fields[one].label) if name == SAME and one in fields else one for one in values)
+    return label(question.label) if question else name

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from engine.core.values import Plain
 from engine.domain.common.access import may_read_file
 from engine.domain.common.task_parts import SILENT, is_in_parts
-from engine.domain.fields.field_type import Speech
+from engine.domain.fields.field_type import FieldContext, Speech
 from engine.domain.fields.field_types import text as answer_text
+from engine.domain.fields.raw_answers import OTHER, Raw, is_blank
 from engine.domain.fields.views import FieldView, FormView, PageView, RowView
 from engine.domain.forms.pages import view_filling
+from engine.domain.forms.posted_values import read_answers
 from engine.model import APPLICANT, APPLICATION, SYSTEM, Field, Form
 from engine.records.dossier import Attachment, ConfirmedAnswer, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
@@ -85,6 +88,31 @@ def answer_lines(one: AgentCase, page: PageView) -> list[tuple[str, str]]:
     """Return the answers of a page and their labels, rows included, as a preview shows them."""
     said = _answers(one, page, frozenset())
     return [(line.label, line.text or ", ".join(file.name for file in line.files) or "–") for line in said]
+
+
+def written_lines(
+    one: AgentCase, fields: Iterable[Field], raw: Raw, prefix: str = ""
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Yield what was posted in a form, even one that is no longer open: labels, and the answers in words.
+
+    A wrong answer stays as it was typed. The names of the controls begin with `prefix`.
+    """
+    fields, asking = tuple(fields), one.evaluated().asking()
+    answers = read_answers(fields, {}, None, raw, prefix, asking)
+    return _written(fields, answers, asking, Speech(app_ctx().wording, language()))
+
+
+def _written(
+    fields: Iterable[Field], answers: Mapping[str, Plain], asking: FieldContext, speech: Speech
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    for field in fields:
+        plain, title = answers.get(field.id), label(field.printed_label)
+        if isinstance(plain, list) and field.type == "rows":
+            for number, row in enumerate(plain, 1):
+                lines = _written(field.rows, row if isinstance(row, dict) else {}, asking, speech)
+                yield from ((f"{say('rows.number', number=number)} – {name}", text) for name, text in lines)
+        elif not is_blank(plain):
+            yield title, answer_text(field, plain, asking, speech, answers.get(f"{field.id}_{OTHER}"))
 
 
 def _title(task: Form) -> str:

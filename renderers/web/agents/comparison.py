@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +15,12 @@ from engine.domain.forms.comparisons import SAME, TYPED, ComparedAnswer
 from engine.records.dossier import Attachment, Dossier
 from engine.services.applications.comparisons import Compared, ComparedPiece, read_comparison_of
 from renderers.html.controls import DrawingContext, error_summary, problem_sentence
-from renderers.web.agents.answers import Paper, field_named, paper, piece_value
+from renderers.web.agents.answers import Paper, field_named, paper, piece_value, written_lines
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.request_context import actor, app_ctx, language, say, site
 from renderers.web.shared.agent_dossier import AgentCase, refusal_text
 
+_DATE_BOX: Final = re.compile(r"_(?:day|month|year)$")
 MARK: Final = "act-compared"  # a hidden control: the mark of what the page showed
 
 
@@ -101,12 +103,16 @@ def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:
     ]
 
 
-def written_in_comparison(one: AgentCase, name: str) -> str:
-    """Return the label of a posted control of the comparison, empty for another control."""
-    if name == SAME:
-        return say("compare.same")
-    field = field_named(one, name.removeprefix(TYPED)) if name.startswith(TYPED) else None
-    return say("compare.typed", label=label(field.printed_label)) if field is not None else ""
+def written_in_comparison(one: AgentCase, raw: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Yield what was posted in a comparison: the answers that were ticked, and what pieces say otherwise."""
+    ticked = [label(field.printed_label) for name in raw.get(SAME, ()) if (field := field_named(one, name))]
+    if ticked:
+        yield say("compare.same"), ", ".join(ticked)
+    typed = (name.removeprefix(TYPED) for name in raw if name.startswith(TYPED))
+    for name in dict.fromkeys(_DATE_BOX.sub("", name) if field_named(one, name) is None else name for name in typed):
+        field, path = field_named(one, name), f"{TYPED}{name}"
+        for title, text in written_lines(one, [field], raw, path[: -len(field.id)]) if field is not None else ():
+            yield say("compare.typed", label=title), text
 
 
 def _piece(one: AgentCase, piece: ComparedPiece, draw: DrawingContext, judged: bool) -> PieceToCompare:

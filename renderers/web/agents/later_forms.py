@@ -16,7 +16,6 @@ from engine.domain.common.decision import PieceComparison
 from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
-from engine.domain.forms.comparisons import SAME
 from engine.domain.forms.part_forms import is_row, part_page
 from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.model import Form
@@ -26,7 +25,7 @@ from engine.services.applications.opinions import Answered, do_part, preview_par
 from engine.services.context.app_context import NotFound, WrongAnswers
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.agents.act_preview import preview_context
-from renderers.web.agents.answers import application, given_already, row_answers, rows_of
+from renderers.web.agents.answers import application, given_already, row_answers, rows_of, written_lines
 from renderers.web.agents.attachments import receive_files
 from renderers.web.agents.awaited import WaitLine, wait_lines
 from renderers.web.agents.comparison import (
@@ -51,7 +50,6 @@ from renderers.web.shared.staff import role_label, staff_page
 blueprint = Blueprint("agent_later_forms", __name__)
 
 FILLED = "act-row"  # a hidden control: the mark of the row and its filling as the page showed them
-_MARKS = (MARK, FILLED)
 _OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", SEEN})
 Raw = Mapping[str, list[str]]
 
@@ -280,16 +278,10 @@ def _stale(
     one: AgentCase, form: Form, part: str | None, raw: Raw, act: str, closed: str, action: str = ""
 ) -> Response:  # fmt: skip
     page = part_page(form, part) if part is not None else None
-    asked = {field.id: label(field.label) for field in (page.fields if page else form.fields)}
-    typed = {name: said for name, said in raw.items() if name not in (*_MARKS, SAME)}
     return staff_page(
         "agent/stale.html", 409, dossier=one.dossier, base=one.at(), sent=True, happened=last_event(one), act=act, closed=closed,
         carried=[(name, value) for name, said in raw.items() if name != FILLED for value in said], resume=bool(action),
-        written=[
-            (asked.get(name) or written_in_comparison(one, name) or name, ", ".join(said))
-            for name, said in typed.items()
-            if any(said)
-        ],
+        written=[*written_lines(one, page.fields if page else form.fields, raw), *written_in_comparison(one, raw)],
         action=action, revision=None,
     )  # fmt: skip
 

@@ -192,7 +192,7 @@ def test_a_row_that_a_colleague_filled_meanwhile_is_not_replaced_unseen(staff_si
     late = second.client.post(path, data={**form, "go": "preview", "accorde": "true"})
     assert late.status_code == 409
     told = read(late)
-    for words in ("Ce dossier a changé entre-temps", "C’est déjà fait : par", "Accordé true"):
+    for words in ("Ce dossier a changé entre-temps", "C’est déjà fait : par", "Accordé Oui"):
         assert words in told
     assert "act-row" not in told
     assert decided(staff_site, dossier) == {"accorde": False, "raison": "Signalé"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from engine.integrations.registers import Found, RegisterAnswer
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier
+from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
 from tests.engine.services.applications.test_agent_files import photograph
@@ -281,6 +283,30 @@ def test_what_an_agent_wrote_is_read_before_the_act_is_confirmed(tmp_path: Path)
     shown = read(clerk.post(at(dossier, "/acte/accorder"), go="preview", **written))
     assert "Mentions présentes Oui" in shown
     assert "Objet Abus de confiance" in shown
+
+
+def test_what_a_slower_agent_wrote_is_kept_in_words(tmp_path: Path) -> None:
+    """Rows, dates and boxes are read by their labels, never by the names of their controls."""
+    procedure = a_procedure(
+        LISTED.replace("Vol}}}", "Vol}, le: {label: Jour, type: date, example: 2019-05-14}}}").replace(
+            "fills: releve}", "fills: releve, confirms: {acte: [nom]}}"
+        )
+    )
+    site = open_staff_site(tmp_path, catalogue=Catalogue.of([procedure], the_shared()))
+    dossier, slow = sent(site, name=procedure.id), site.agent("mairie.maire")
+    path = at(dossier, "/acte/accorder")
+    opened = hidden(slow.get(path))
+    casework.assign(site.world.office, site.actor("mairie.maire.2"), dossier.id, None, token=dossier.id)
+    day = {"lignes.0.le_day": "31", "lignes.0.le_month": "2", "lignes.0.le_year": "2019"}
+    written = {"present": "false", "lignes.0.objet": "Vol", **day, "act-piece-nom": "MENSAH"}
+    late = slow.client.post(path, data={**opened, "go": "preview", **written})
+    assert late.status_code == 409
+    kept = read(late).partition("Ce que vous aviez écrit")[2]
+    for words in ("Mentions présentes Non", "Objet Vol", "Jour 31/2/2019", "Sur la pièce : Nom MENSAH"):
+        assert words in kept
+    assert not re.search(r"lignes|le_day|act-|true|false", kept)
+    resumed = slow.client.post(path, data={**hidden(late), "go": "edit"})
+    assert all(f'value="{one}"' in resumed.get_data(as_text=True) for one in ("Vol", "31", "2019", "MENSAH"))
 
 
 def test_a_page_that_showed_other_answers_confirms_nothing(tmp_path: Path) -> None:
