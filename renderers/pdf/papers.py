@@ -44,7 +44,7 @@ def paper_pdf(
         "holder": holder,
         "date": {part: getattr(issued, part) for part in ("year", "month", "day", "hour", "minute", "second")},
         "mark": mark,
-        "stamp": stamp,
+        "stamp": " – ".join(filter(None, (mark, stamp))) if stamp else "",
         "files": _files(paper, attachments or {}),
     }
     images = _pictures(paper, holder, mark, stamp)

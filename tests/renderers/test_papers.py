@@ -297,9 +297,10 @@ def test_a_specimen_says_so_across_the_page() -> None:
     assert dark(picture(specimen)) > dark(picture(true)) + 3000
 
 
-def test_a_stamp_hides_the_word_specimen_and_not_the_text() -> None:
+def test_a_stamp_hides_neither_the_word_specimen_nor_the_text() -> None:
     read = pages(paper_pdf({**PERMIT, "specimen": True}, worth="revoked", stamp="RETIRÉ"))[0]
-    assert read.startswith("RETIRÉ")
+    assert read.startswith("SPÉCIMEN – RETIRÉ")
+    assert pages(paper_pdf(PERMIT, worth="revoked", stamp="RETIRÉ"))[0].startswith("RETIRÉ")
     assert "Le permis de construire est accordé" in read
 
 

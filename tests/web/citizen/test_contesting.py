@@ -202,7 +202,7 @@ def test_a_document_withdrawn_says_no_day_until_which_it_is_valid(tmp_path: Path
     known.decide(number, "reprendre", reason="Étal vide")
     page = known.open(f"/dossiers/{number}").text
     assert "Motif : Étal vide" in page
-    assert "Retiré" in page
+    assert "Retiré, sans valeur" in page
     assert "Valable jusqu’au" not in page
 
 
