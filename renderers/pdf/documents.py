@@ -87,6 +87,7 @@ def receipt_pdf(
     verify_url: str,
     code: str,
     agency_label: str = "",
+    specimen: bool = False,
 ) -> bytes:
     """Return the receipt of a payment: amount, lines, phone of the payer and reference.
 
@@ -107,7 +108,7 @@ def receipt_pdf(
         (_say(wording, "pdf.operator_reference", language), payment.provider_ref or payment.reference),
     ]
     return paper_pdf({
-        **_head("receipt", reference, ended, agency_label, wording, language),
+        **_head("receipt", reference, ended, agency_label, wording, language, specimen),
         "title": _say(wording, "pdf.receipt", language),
         "holder": dossier.label,
         "dossier": [_say(wording, "pdf.dossier", language), group_number(dossier.number)],
@@ -132,6 +133,7 @@ def counter_pdf(
     wording: Wording,
     language: str,
     sent_at: datetime | None = None,
+    specimen: bool = False,
 ) -> bytes:
     """Return the receipt of a request filled in at a counter.
 
@@ -140,7 +142,7 @@ def counter_pdf(
     grouped = group_number(number)
     following: dict[str, Plain] = {"title": _say(wording, "frame.follow", language), "steps": follow}
     return paper_pdf({
-        **_head("form", grouped, sent_at, agency_label, wording, language),
+        **_head("form", grouped, sent_at, agency_label, wording, language, specimen),
         "title": _say(wording, "counter.receipt_title", language),
         "operative": [_say(wording, "counter.receipt_text", language)],
         "particulars": {"rows": [[name, literal(value)] for name, value in rows]},
@@ -160,6 +162,7 @@ def summary_pdf(
     agency_label: str,
     wording: Wording,
     language: str,
+    specimen: bool = False,
 ) -> bytes:
     """Return the summary of a request for its applicant.
 
@@ -175,9 +178,10 @@ def summary_pdf(
     sent = dossier.submitted_at
     day = f"{_say(wording, 'counter.sent_on', language)} {wording.moment(sent, language)}" if sent else ""
     return paper_pdf({
-        **_head("form", grouped, sent, agency_label, wording, language),
+        **_head("form", grouped, sent, agency_label, wording, language, specimen),
         "day": day,
-        "title": procedure.identity.title.in_(language),
+        "title": _say(wording, "pdf.summary_title", language),
+        "subtitle": procedure.identity.title.in_(language),
         "holder": dossier.label,
         "operative": [_say(wording, "pdf.summary", language)],
         "sections": [*sections, *_facts(facts)],
@@ -218,7 +222,7 @@ def _answer(field: FieldView, wording: Wording, language: str) -> str:
 
 
 def _head(
-    kind: str, number: str, issued: datetime | None, agency: str, wording: Wording, language: str
+    kind: str, number: str, issued: datetime | None, agency: str, wording: Wording, language: str, specimen: bool
 ) -> dict[str, Plain]:
     """Return what heads a paper that is drawn from the dossier and not frozen: a receipt, a summary."""
     return {
@@ -226,7 +230,7 @@ def _head(
         "version": 1,
         "lang": language,
         "kind": kind,
-        "specimen": False,
+        "specimen": specimen,
         "heading": {"service": agency},
         "state": [_say(wording, f"paper.{part}", language) for part in ("state", "motto")],
         "number": number,

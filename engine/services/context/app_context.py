@@ -135,6 +135,11 @@ class AppSettings:
     sms: SmsPolicy = field(default_factory=SmsPolicy)
 
     @property
+    def marks_specimen(self) -> bool:
+        """Whether papers are marked SPÉCIMEN."""
+        return self.demo or self.specimen
+
+    @property
     def draft_lasts(self) -> timedelta:
         """How long a draft is stored, the same for all procedures."""
         return timedelta(days=DRAFT_KEPT.count)

@@ -237,7 +237,7 @@ def _writer(
 def _site(ctx: AppContext) -> PaperSite:
     """Return what this installation prints on its papers. A demonstration prints SPÉCIMEN."""
     page = ctx.settings.short_url.partition("://")[2] or ctx.settings.short_url
-    return PaperSite(f"{page}/v", ctx.settings.short_url, ctx.settings.demo or ctx.settings.specimen, _TYPST_RELEASE)
+    return PaperSite(f"{page}/v", ctx.settings.short_url, ctx.settings.marks_specimen, _TYPST_RELEASE)
 
 
 def _new_token(output: Output) -> str:

@@ -82,7 +82,8 @@ def summary(number: str) -> Response:
     ]
     address = f"{app_ctx().settings.short_url}/d/{one.dossier.number}"
     body = summary_pdf(
-        view, one.dossier, one.procedure, details, address, agency_of(one), app_ctx().wording, language()
+        view, one.dossier, one.procedure, details, address, agency_of(one), app_ctx().wording, language(),
+        app_ctx().settings.marks_specimen,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
 
@@ -193,7 +194,8 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
     ]
     kind = "act" if found.kind == "repaid" else "ok"
     said = [(name, value) for name, value in details if value]
-    return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said)
+    specimen = app_ctx().settings.marks_specimen
+    return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said, specimen=specimen)
 
 
 def _verdict_page(

@@ -407,7 +407,7 @@ def receipt_file(one: DossierContext, payment_id: str) -> Response:
     address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language
     body = receipt_pdf(
         payment, one.dossier, one.procedure, app_ctx().wording, spoken, address, receipt_code(app_ctx(), payment),
-        agency_of(one, spoken),
+        agency_of(one, spoken), app_ctx().settings.marks_specimen,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
 

@@ -91,7 +91,7 @@ def pdf(number: str) -> Response:
     address = f"{app_ctx().settings.short_url}/suivi" + ("/code" if code else "")
     body = counter_pdf(
         one.dossier.number, rows, lists, _follow(one), address, agency_of(one), app_ctx().wording, language(),
-        one.dossier.submitted_at,
+        one.dossier.submitted_at, app_ctx().settings.marks_specimen,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
 

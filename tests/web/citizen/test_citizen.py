@@ -18,6 +18,7 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, OutboundMessage
 from engine.services.applications import draft_answers as answering
 from engine.services.appointments.bookings import mark
+from engine.services.context.app_context import AppSettings
 from engine.services.limits.code_limits import CHECKS_PER_BROWSER
 from engine.services.payments import settlement
 from engine.services.payments.receipts import receipt_code
@@ -417,6 +418,32 @@ def test_anyone_checks_a_receipt(known: PortalClient) -> None:
     assert "Le numéro de dossier a 11 chiffres." in wrong.text
     printed = known.open(f"/dossiers/{number}/recu/{payment.id}.pdf").response.data
     assert str(payment.receipt) in "".join(one.extract_text() for one in PdfReader(io.BytesIO(printed)).pages)
+
+
+@pytest.mark.parametrize("specimen", [True, False])
+def test_receipts_and_summaries_of_a_demonstration_have_no_value(
+    known: PortalClient, monkeypatch: pytest.MonkeyPatch, specimen: bool
+) -> None:
+    monkeypatch.setattr(AppSettings, "marks_specimen", property(lambda _: specimen))
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/paiement", payer="90000001")
+    dossier = known.dossier_id(number)
+    with known.office.store.unit() as unit:
+        [payment] = unit.payments_of(dossier)
+    for name in (f"recu/{payment.id}.pdf", "recapitulatif.pdf"):
+        printed = known.open(f"/dossiers/{number}/{name}").response.data
+        assert PdfReader(io.BytesIO(printed)).pages[0].extract_text().startswith("SPÉCIMEN") is specimen, name
+    told = another(known).open(f"/v?quittance={payment.receipt}&dossier={number}").text
+    assert ("Spécimen, sans valeur" in told) is specimen
+
+
+def test_a_summary_is_no_document(known: PortalClient) -> None:
+    """Its title is not that of the document that is asked for."""
+    printed = known.open(f"/dossiers/{known.sent()}/recapitulatif.pdf").response.data
+    text = PdfReader(io.BytesIO(printed)).pages[0].extract_text()
+    assert "RÉCAPITULATIF DE LA DEMANDE" in text
+    assert "Ce papier ne remplace pas le document demandé." in text
 
 
 @pytest.mark.parametrize(
