@@ -1,7 +1,7 @@
 """Confirmed answers: which ones an agent compares with a piece, and what the dossier keeps of the comparison.
 
 A value that differs from the answer stands beside it and never replaces it. It is refused where it would change
-a condition or a price: the applicant then corrects the answer.
+a condition, a price or what a register is asked: the applicant then corrects the answer.
 """
 
 from __future__ import annotations
@@ -241,9 +241,10 @@ def folded(plain: Plain) -> str:
 
 
 def matters(moment: Moment, dossier: Dossier, changed: Mapping[str, Plain], place: ToCompare) -> bool:
-    """Return True when these values would change a condition or a price if they replaced the answers.
+    """Return True when these values would change a condition, a price or a look-up if they replaced the answers.
 
-    All are of the row of `place`, or of no row.
+    A register that was asked for another name says nothing of the name on the piece. All values are of the row of
+    `place`, or of no row.
     """
     other = replace(dossier, answers=_with_values(dossier.answers, changed, place))
     before, after = (_judged(moment, one, place) for one in (dossier, other))
@@ -262,12 +263,16 @@ def _with_values(
 
 
 def _judged(moment: Moment, dossier: Dossier, place: ToCompare) -> list[object]:
-    """Return the value of every condition and every price, and of the conditions inside the row."""
+    """Return the value of every condition, every price and every answer sent to a register.
+
+    The conditions inside the row are counted too.
+    """
     procedure = moment.procedure
     evaluated = evaluate_answers(procedure, dossier, local_day(moment.now), moment.directory)
     scopes = [evaluated.scope, *([evaluated.values.rows(place.rows)[place.row].scope] if place.rows else [])]
     values: list[object] = [one.value(scope) for scope in scopes for one in procedure.once(_conditions)]
-    return [*values, *_prices(moment, dossier, evaluated.scope)]
+    sent = [folded(dossier.answers.get(name)) for task in procedure.forms() for name in task.sends]
+    return [*values, *_prices(moment, dossier, evaluated.scope), *sent]
 
 
 def _prices(moment: Moment, dossier: Dossier, scope: Scope) -> list[tuple[str, int, bool]]:

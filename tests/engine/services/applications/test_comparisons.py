@@ -125,11 +125,15 @@ def test_a_comparison_is_whole_and_names_nothing_else(world: World, same: tuple[
     [
         ({"ne_le": "2012-05-12"}, True),
         ({"ne_le": "1999-01-01"}, False),
-        ({"nom": "AMEGA"}, False),
+        ({"nom": "AMEGA"}, True),  # the register was asked for the other name
+        ({"nom": "Amégan"}, False),
+        ({"prenoms": "Afiwa"}, False),
         ({"sexe": "m"}, False),
     ],
 )
-def test_a_difference_that_would_change_a_price_is_refused(world: World, differs: Any, matters: bool) -> None:
+def test_a_difference_that_would_change_a_price_or_a_look_up_is_refused(
+    world: World, differs: Any, matters: bool
+) -> None:
     dossier = world.sent(SLUG)
     if not matters:
         assert compared(world, dossier, **differs).confirmed[next(iter(differs))].differs
@@ -322,7 +326,7 @@ def test_a_document_says_throughout_what_the_piece_says(tmp_path: Path) -> None:
         ("basis: {delay: loi}\nlegal", "basis: {delay: loi}\ndossier_label: '{nom} {prenoms}'\ndefinitions: {suivant: rang + 1}\nlegal"),
         ("      marie:", "      rang: {label: Rang, type: integer, minimum: 1, maximum: 20, example: 2}\n"
          "      jumeau: {label: Jumeau, type: yes_no, example: true}\n      marie:"),
-        ("acte: [nom, prenoms, ne_le, sexe]", "acte: [nom, prenoms, ne_le, sexe, rang, jumeau]"),
+        ("acte: [nom, prenoms, ne_le, sexe]", "acte: [nom, prenoms, ne_le, sexe, rang, jumeau]"), ("with: [nom]", "with: [sexe]"),
         ("shows: [nom, prenoms, ne_le]", "particulars: [nom, rang]"),
         ("operative: La demande est accordée.", "operative: 'Rang {words: rang}, {agree jumeau: avec|sans} jumeau, avant {suivant}.'"),
     ))  # fmt: skip
