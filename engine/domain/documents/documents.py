@@ -16,7 +16,7 @@ from engine.domain.common.working_time import add_days, counts_days
 from engine.domain.documents.content import content_of
 from engine.domain.documents.paper_words import NameOf, as_stated
 from engine.domain.documents.papers import NO_SITE, PaperOrder, PaperSite, languages_of, paper_of
-from engine.domain.fields.display import label_words
+from engine.domain.fields.display import label_words, row_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
@@ -91,11 +91,12 @@ def prepare_document(
         until = _valid_until(output, _inside(scope, output, order.row), now, directory)
         spoken = languages_of(procedure, output, dossier)
         reader = dossier.language if dossier.language in spoken else spoken[0]
-        ordered = PaperOrder(output, order.row, number, code, token, now, until, actor, name_of, site)
+        holder = _holder(evaluated, dossier, output, order.row, Speech(wording, reader))
+        ordered = PaperOrder(output, order.row, number, code, token, now, until, actor, name_of, site, holder)
         signed = actor.kind == "agent" and not output.paper.sealed
         return IssuedDocument(
             id=code, output=output.id, title=output.title.in_(reader), number=number, issued_at=now,
-            valid_until=until, code=code, token=token, content=(), holder=dossier.label,
+            valid_until=until, code=code, token=token, content=(), holder=holder,
             signed_by=actor.name if signed else None, jws="", row=order.row,
             paper=paper_of(evaluated, dossier, output.paper, ordered, wording),
         )  # fmt: skip
@@ -105,6 +106,13 @@ def prepare_document(
         content=content_of(evaluated, dossier, output, order.row, Speech(wording, dossier.language)), holder=dossier.label,
         signed_by=_signatory(procedure, output, directory, dossier.language), jws="", row=order.row,
     )  # fmt: skip
+
+
+def _holder(evaluated: EvaluatedAnswers, dossier: Dossier, output: Output, row: int | None, speech: Speech) -> str:
+    """Return the holder of a document: the label of its row, else of the dossier, to which letters are addressed."""
+    rows = evaluated.procedure.fields.get(output.per or "")
+    own = row_words(evaluated, rows, row, speech) if rows is not None and row is not None else ""
+    return own if own and output.kind != "letter" else dossier.label
 
 
 def _stated(

@@ -68,6 +68,7 @@ class PaperOrder:
     actor: Actor
     name_of: NameOf
     site: PaperSite
+    holder: str
 
 
 def languages_of(procedure: Procedure, output: Output, dossier: Dossier) -> tuple[str, ...]:
@@ -187,7 +188,7 @@ class _Composer:
             "number_label": self.phrase("number"),
             "dossier": [self.phrase("dossier"), group_number(self.dossier.number)],
             "day": self.place_day(),
-            "holder": self.dossier.label,
+            "holder": self.order.holder,
             "issued": self.order.now.isoformat(timespec="seconds"),
             "title": self.text(self.output.title),
             "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",

@@ -39,12 +39,17 @@ def name_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
     rows = evaluated.values.rows(name)
     if not rows or evaluated.scope.get(name) is None:
         return ""
-    columns = {column.id: column for column in field.rows}
-    said = {
-        one: column_words(evaluated, name, 0, columns[one], speech) for one in field.row_label.names & columns.keys()
-    }
-    first = " ".join(fill_template(field.row_label.text.in_(speech.language), said).split())
+    first = row_words(evaluated, field, 0, speech)
     return f"{first} (+{len(rows) - 1})" if first and len(rows) > 1 else first
+
+
+def row_words(evaluated: EvaluatedAnswers, rows: Field, number: int, speech: Speech) -> str:
+    """Return the label of one row, empty without `row_label`."""
+    if rows.row_label is None:
+        return ""
+    columns = {column.id: column for column in rows.rows if column.id in rows.row_label.names}
+    said = {name: column_words(evaluated, rows.id, number, column, speech) for name, column in columns.items()}
+    return " ".join(fill_template(rows.row_label.text.in_(speech.language), said).split())
 
 
 def label_words(evaluated: EvaluatedAnswers, speech: Speech) -> str:

@@ -176,6 +176,18 @@ def test_what_was_found_before_a_correction_is_not_printed(procedure: str, story
     assert never not in stated(paper)
 
 
+def test_a_visa_names_its_own_traveller_and_no_other() -> None:
+    """Twelve digits show the initials of the holder, and the microprint the name."""
+    visas = [one.document for one in issued("e-visa") if one.document.output == "visa"]
+    assert any(one.row for one in visas)
+    for one in visas:
+        paper = one.paper or {}
+        rows = dict(paper["particulars"]["rows"])  # type: ignore[index, call-overload, union-attr]
+        assert one.holder == paper["holder"] == f"{rows['Nom']} {rows['Prénoms']}"
+    letters = [one.document for one in issued("e-visa") if one.document.output == "lettre_refus"]
+    assert any(one.holder.endswith(")") for one in letters), "a letter is addressed to the person who asked"
+
+
 def test_a_visa_says_what_it_does_not_replace() -> None:
     visas = [one.document.paper or {} for one in issued("e-visa") if one.document.output == "visa"]
     assert visas
