@@ -372,7 +372,12 @@ def submit(
         return carry_out(ctx, unit, before, decision, actor)
 
     arguments = (dossier_id, declared, revision, *((confirmed,) if confirmed else ()))
-    return once(ctx, actor, "submit", token, arguments, work, DOSSIER)
+    try:
+        return once(ctx, actor, "submit", token, arguments, work, DOSSIER)
+    except WrongAnswers:  # the draft must not name a document that is held no more: its page would miss nothing
+        with ctx.store.unit(write=True) as unit:
+            look_for_held(ctx, unit, own_draft(unit, ctx, actor, dossier_id), actor)
+        raise
 
 
 def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:

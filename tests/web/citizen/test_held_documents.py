@@ -91,6 +91,26 @@ def test_the_form_says_what_is_already_held(site: StaffSite) -> None:
     assert LOST in agent.see(case)
 
 
+def test_a_document_withdrawn_before_sending_is_asked_by_name(site: StaffSite) -> None:
+    """The page came back without a word, as often as one pressed."""
+    earlier = card(site.world)
+    [document] = earlier.documents
+    me = citizen(site)
+    address = begun(me)
+    me.send(at(site, address, "demande/pieces"), go="next")
+    kept, check = site.world.kept(earlier), at(site, address, "verification")
+    lost = replace(kept, documents=(replace(document, status="revoked"),), revision=kept.revision + 1)
+    with site.world.office.store.unit(write=True) as unit:
+        unit.put_dossier(lost, kept.revision)
+    me.open(check)
+    me.send(check, declared="1")
+    page = me.open(check)
+    assert draft_of(site.world, address).submitted_at is None
+    assert "Il manque" in page.text
+    assert f"{at(site, address, 'demande/pieces')}?retour=verification#" in page.html
+    assert TOLD.format(number=document.number) not in page.text
+
+
 def test_the_form_says_it_in_english(site: StaffSite) -> None:
     [document] = card(site.world).documents
     me = citizen(site)
