@@ -128,6 +128,11 @@ class Field(NamedElement):
         """Return the option of a code, None when it does not exist."""
         return next((option for option in self.options if option.code == code), None)
 
+    @property
+    def names_within(self) -> tuple[str, ...]:
+        """The name of the question, then those of its columns at every level."""
+        return (self.id, *(name for column in self.rows for name in column.names_within))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(NamedElement):

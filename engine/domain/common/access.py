@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.values import Span
 from engine.domain.common.working_time import add_months, end_of_day
-from engine.model import APPLICANT, SYSTEM, Form, Procedure
+from engine.model import APPLICANT, SYSTEM, Field, Form, Procedure
 from engine.model.roles import role_key, roles_of
 from engine.records.dossier import Account, Actor, Attachment, Dossier
 from engine.records.people import Mandate
@@ -115,8 +115,9 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
     A file that no answer or act uses yet is for its author.
     """
     place = attachment.field.split(".")
+    named = [one for one in place if not one.isdecimal()]  # `enfants.0.acte`: the rows, then the column
     if attachment.by is None:
-        return may_read(procedure, dossier, place[0], actor)
+        return all(may_read(procedure, dossier, name, actor) for name in named)
     if not may_see(procedure, dossier, actor):
         return False
     if attachment.by == actor.id:
@@ -125,8 +126,18 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
         return False
     if len(place) == 1:
         return actor.kind == "agent" and not actor.principal
-    asked = place[1] if procedure.round_of(place[1]) is not None else place[0]
-    return all(may_read(procedure, dossier, name, actor) for name in (asked, place[-1]))
+    asked = named[1:] if procedure.round_of(place[1]) is not None else named
+    return all(may_read(procedure, dossier, name, actor) for name in asked)
+
+
+def may_read_whole(procedure: Procedure, dossier: Dossier, field: Field, actor: Actor) -> bool:
+    """Return True when the actor may read an answer, and of rows every column."""
+    return all(may_read(procedure, dossier, name, actor) for name in field.names_within)
+
+
+def limited_names(procedure: Procedure) -> frozenset[str]:
+    """Return the names that limited readers have: sensitive answers and columns, and confidential opinions."""
+    return frozenset({*procedure.personal_data.sensitive, *procedure.once(_confidential)})
 
 
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:

@@ -95,7 +95,7 @@ def _same_questions(procedure: Procedure, definition: Procedure) -> Iterator[Fie
         for field in page.fields:
             if field.id in anew or not is_asked(field):
                 continue
-            known = field.id in theirs and field.id not in sensitive
+            known = field.id in theirs and sensitive.isdisjoint(field.names_within)
             if procedure.id == definition.id or (known and _in_same_words((page, field), theirs[field.id])):
                 yield field
 

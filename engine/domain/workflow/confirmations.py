@@ -14,7 +14,7 @@ from typing import Final
 from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
-from engine.domain.common.access import may_read
+from engine.domain.common.access import may_read, may_read_whole
 from engine.domain.common.decision import PieceComparison
 from engine.domain.fields.field_types import is_asked, kind_of
 from engine.domain.fields.raw_answers import OTHER
@@ -69,7 +69,8 @@ def to_compare(
 ) -> tuple[ToCompare, ...]:  # fmt: skip
     """Return the answers that the moment's actor compares, each once, piece by piece.
 
-    With `rows` they are columns of that row, none without its number. Only agents compare. Hidden answers, and those that the agent may not read, are left out. An answer with
+    With `rows` they are columns of that row, none without its number. Only agents compare. Hidden answers, and those
+    that the agent may not read, are left out. So are whole rows with a column that they may not read. An answer with
     several pieces is compared with the first that is asked for.
     """
     if moment.actor.kind != "agent" or not confirms or (rows is not None and row is None):
@@ -84,7 +85,7 @@ def to_compare(
     found: dict[str, ToCompare] = {}
     for piece, names in confirms.items():
         for one in _shown(fields, values, piece, names):
-            if one.name not in found and may_read(procedure, dossier, one.field.id, moment.actor):
+            if one.name not in found and may_read_whole(procedure, dossier, one.field, moment.actor):
                 found[one.name] = one
     if rows is None or row is None:
         return tuple(found.values())

@@ -178,8 +178,8 @@ class _Search(IssueSearch):
     def gives(self, transition: Transition) -> tuple[Node, ...] | None:
         """Return the conditions of which one suffices to confirm. Empty when it is confirmed in any case, None when never."""
         found: list[Node] = []
-        if confirms(transition.by) and self._is_read(transition.by, transition.source):
-            found += self._with_pieces(transition.confirms)
+        if confirms(transition.by):
+            found += self._with_pieces(transition.confirms, transition.by, transition.source)
         before = frozenset[str]()
         for task in sorted(done_after(self.procedure, transition, before)):
             if task == self.statement.fee:
@@ -195,14 +195,24 @@ class _Search(IssueSearch):
         )  # fmt: skip
         return () if self.places.prover.possible(query) == "no" else tuple(found)
 
-    def _with_pieces(self, pieces: Mapping[str, tuple[str, ...]], each: str | None = None) -> list[Node]:
+    def _with_pieces(
+        self, pieces: Mapping[str, tuple[str, ...]], roles: tuple[str, ...], state: str, each: str | None = None
+    ) -> list[Node]:  # fmt: skip
         """One condition for each piece with which the answer is compared: that the piece is given."""
-        return [self._is_given(piece, each) for piece, names in pieces.items() if self.names & set(names)]
+        compared = ((piece, self.names & set(names)) for piece, names in pieces.items())
+        return [
+            self._is_given(piece, each) for piece, names in compared if names and self._is_read(names, roles, state)
+        ]
 
-    def _is_read(self, roles: tuple[str, ...], state: str) -> bool:
-        """Return whether all of these roles may read the answer in a state. Who may not is not asked to compare it."""
+    def _is_read(self, names: frozenset[str], roles: tuple[str, ...], state: str) -> bool:
+        """Return whether all of these roles may read what is compared in a state: of whole rows, every column.
+
+        Who may not is not asked to compare it.
+        """
         every = {role_key(self.procedure, role) for role in roles}
-        limits = (self.procedure.personal_data.sensitive.get(name) for name in self.asked)
+        fields = (self.procedure.fields[name] for name in names if name in self.procedure.fields)
+        read = self.asked.union(*(one.names_within for one in fields))
+        limits = (self.procedure.personal_data.sensitive.get(name) for name in read)
         return all(
             every <= {role_key(self.procedure, role) for role in limit.seen_by}
             and (not limit.states or state in limit.states)
@@ -214,8 +224,8 @@ class _Search(IssueSearch):
         asked = () if filled else conditions_of(form.when)
         found: list[Node] = []
         roles = filled_by(self.procedure, form)
-        if confirms(roles) and self._is_read(roles, state):
-            found += self._with_pieces(form.confirms, form.each)
+        if confirms(roles):
+            found += self._with_pieces(form.confirms, roles, state, form.each)
         for mine in sorted(self.names & set(form.matches)):
             name = Name(form.id, self.places.definition.type_of(form.id))
             equal = Compare(self.places.name(mine), "==", self.places.name(form.matches[mine]))

@@ -90,6 +90,23 @@ def test_an_answer_that_agents_see_at_work_may_choose_the_text() -> None:
     assert found("bad/P13_text_chosen_by_what_is_declared.yaml", seen, compared) == []
 
 
+def test_whole_rows_are_compared_by_who_may_read_every_column() -> None:
+    file = "bad/P13_rows_of_the_applicant.yaml"
+    piece = ("workflow:\n", "evidence:\n  acte: {label: Acte}\nworkflow:\n")
+    act = (
+        "preparer: {label: Préparer, to: signature}",
+        "preparer: {label: Préparer, to: signature, confirms: {acte: [enfants]}}",
+    )
+    column = (
+        "prenom: {label: Prénom, example: Afi}",
+        "prenom: {label: Prénom, example: Afi}, sante: {label: Santé, example: A}",
+    )
+    shown = ("table: {of: enfants,", "table: {of: enfants, columns: [prenom],")
+    hidden = ("keep: {granted", "sensitive: {sante: {seen_by: [directeur]}}, keep: {granted")
+    assert found(file, piece, act, column, shown) == []
+    assert [one.code for one in found(file, piece, act, column, shown, hidden)] == ["P13"]
+
+
 def test_a_traveller_is_checked_row_by_row() -> None:
     shipped = "../procedures/e-visa.yaml"
     assert found(shipped) == []

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.domain.common.access import acting_role, may_read, may_see
+from engine.domain.common.access import acting_role, may_read, may_read_file, may_see
 from engine.model import Sensitive
 from engine.model.roles import roles_of
-from engine.records.dossier import ANONYMOUS, SYSTEM_ACTOR, Actor
+from engine.records.dossier import ANONYMOUS, SYSTEM_ACTOR, Actor, Attachment
 from tests.engine.domain.small_procedure import AUDITOR, CHECKER, CLERK, MONDAY, OWNER, STRANGER, draft, passport
 
 BOOK = passport(sensitive={"prenoms": Sensitive(("controleur",), ("conformite",))})
@@ -52,6 +52,16 @@ def test_a_sensitive_answer_is_for_its_roles_in_its_states() -> None:
     assert not may_read(BOOK, SENT, "prenoms", STRANGER)
     assert may_read(BOOK, SENT, "nom", CLERK)
     assert may_read(BOOK, SENT, "nom", AUDITOR)
+
+
+@pytest.mark.parametrize("place", ["prenoms", "enfants.0.prenoms", "enfants.0.soeurs.2.prenoms"])
+def test_a_file_follows_the_answer_and_every_row_that_it_stands_in(place: str) -> None:
+    file = Attachment("f", place, "f.pdf", "pdf", 9, "0" * 64, MONDAY)
+    assert may_read_file(BOOK, SENT, file, OWNER)
+    assert may_read_file(BOOK, SENT, file, CHECKER)
+    assert not may_read_file(BOOK, SENT, file, CLERK)
+    assert not may_read_file(BOOK, SENT, file, AUDITOR)
+    assert may_read_file(BOOK, SENT, replace(file, field="enfants.0.nom"), CLERK)
 
 
 def test_roles_are_named_with_their_agency() -> None:

@@ -198,6 +198,13 @@ def test_nothing_sensitive_goes_from_one_procedure_to_another() -> None:
     assert found["metier_other"] == "Vannerie"
 
 
+def test_rows_with_a_sensitive_column_stay_in_their_procedure() -> None:
+    kept = "personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}, sensitive: {age: {seen_by: [maire]}}}\n"
+    other = a_procedure("procedure: autre" + LICENCE + kept)
+    assert "aides" not in taken(other, into=BOOK, before=earlier(other)).answers
+    assert "aides" in taken(other, into=other, before=earlier(other)).answers
+
+
 def test_a_hidden_answer_waits_for_its_question() -> None:
     text = "form:\n  qui:\n    title: Qui\n    fields:\n      qualite: {label: Qualité, type: choice, options: {a: A, b: B}}\n"
     into = a_procedure("procedure: autre\n" + text + "  identite: {use: identite, when: qualite == 'a'}\n")

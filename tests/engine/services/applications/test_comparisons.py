@@ -264,6 +264,19 @@ def test_who_may_not_read_an_answer_does_not_confirm_it(tmp_path: Path) -> None:
     assert "prenoms" not in world.take(world.sent(SLUG), clerk(world), "conforme", compared=found).confirmed
 
 
+def test_rows_with_a_column_for_others_are_neither_shown_nor_confirmed(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    rows = ("      forme:", "      enfants: {label: Enfants, type: rows, fields: {petit_nom: {label: Prénom, example: Kodjo}, "
+            "sante: {label: Santé, example: Fragile}}}\n      forme:")  # fmt: skip
+    whole = ("acte: [nom, prenoms, ne_le, sexe]", "acte: [nom, prenoms, ne_le, sexe, enfants]")
+    sensitive = "purpose: Montrer le langage, sensitive: {sante: {seen_by: [directeur]}}"
+    publish(world, edition(rows, whole, ("purpose: Montrer le langage", sensitive)))
+    sent = world.sent(SLUG)
+    drawn = read_comparison_of(world.office, clerk(world), sent.id, "conforme")
+    assert [one.asked.name for piece in drawn.pieces for one in piece.answers] == list(ALL)
+    assert "enfants" not in world.take(sent, clerk(world), "conforme", compared=PieceComparison(ALL, {})).confirmed
+
+
 def test_another_edition_takes_them_over_under_its_names(world: World) -> None:
     dossier = compared(world, world.sent(SLUG), prenoms="Afiwa")
     later = edition(
