@@ -13,14 +13,16 @@ from datetime import date, datetime
 from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
+from engine.domain.common.access import limited_names
 from engine.domain.common.decision import Decision
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.field_types import adopt
+from engine.domain.fields.raw_answers import OTHER
 from engine.domain.fields.scope import evaluate_answers
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import mark_done, open_tasks
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
-from engine.model import Link, Procedure
+from engine.model import Field, Link, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
 from engine.records.dossier import SYSTEM_ACTOR, DocumentStatus, Dossier, IssuedDocument
@@ -58,20 +60,37 @@ def link_unfit(link: Link, earlier: Dossier, procedure: Procedure, row: int | No
 
 
 def copied(
-    procedure: Procedure, dossier: Dossier, link: Link, earlier: Dossier, row: int | None, day: date,
-    directory: Directory,
+    procedure: Procedure, dossier: Dossier, link: Link, earlier: Dossier, definition: Procedure, row: int | None,
+    day: date, directory: Directory,
 ) -> dict[str, Plain]:  # fmt: skip
-    """Return the answers that an earlier dossier fills in, in stored form."""
+    """Return the answers that an earlier dossier fills in, in stored form. `definition` is its own edition.
+
+    What limited readers have there is left out, unless the answer here has limited readers of the same agency.
+    """
     asking = evaluate_answers(procedure, dossier, day, directory).asking()
     found: dict[str, Plain] = {}
     for mine, theirs in link.copies.items():
-        plain = _theirs(earlier, link, theirs, row)
         field = procedure.fields.get(mine)
-        if plain is not None and field is not None and field.type != "rows":
+        if field is None or _is_withheld(procedure, field, definition, theirs, link.row):
+            continue
+        plain = _theirs(earlier, link, theirs, row)
+        if plain is not None and field.type != "rows":
             found.update(adopt(field, {mine: plain}, asking))
-        elif plain is not None and field is not None:
+        elif plain is not None:
             found[mine] = plain
     return found
+
+
+def _is_withheld(procedure: Procedure, field: Field, definition: Procedure, theirs: str, row: str | None) -> bool:
+    """Return True when an answer of an earlier dossier has limited readers whom a copy would not have.
+
+    Whole rows are withheld for one such column. A confidential opinion is never copied: the applicant would read it.
+    """
+    name = theirs.removesuffix(f"_{OTHER}")
+    whole = definition.fields[name].names_within if name in definition.fields else ()
+    limited = limited_names(definition).intersection({theirs, name, row, *whole})
+    same = procedure.identity.agency == definition.identity.agency and field.id in procedure.personal_data.sensitive
+    return bool(limited) and not (same and limited <= definition.personal_data.sensitive.keys())
 
 
 def _theirs(earlier: Dossier, link: Link, name: str, row: int | None) -> Plain:

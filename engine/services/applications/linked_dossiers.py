@@ -47,11 +47,12 @@ def name_earlier(
             raise NotFound
         earlier = _earlier(unit, ctx, actor, number, phone)
         scope = scope_of(procedure, before, day, ctx.directory)
-        unfit = link_unfit(link, earlier, pinned(ctx, unit, earlier), row, scope)
+        definition = pinned(ctx, unit, earlier)
+        unfit = link_unfit(link, earlier, definition, row, scope)
         if unfit is not None:
             raise Refused(unfit)
         links = {**before.links, link_id: LinkedDossier(earlier.id, earlier.number, row)}
-        answers = copied(procedure, before, link, earlier, row, day, ctx.directory)
+        answers = copied(procedure, before, link, earlier, definition, row, day, ctx.directory)
         after = replace(before, links=links, answers={**before.answers, **answers})
         return keep_answers(ctx, unit, before, after, "linked", actor, link=link_id)
 

@@ -29,8 +29,9 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.worker.worker import run_pass
 from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
+from tests.engine.services.editions import publish
 from tests.engine.services.world import ROOT, World, a_world
-from tests.makers import the_shared
+from tests.makers import compiled, the_shared
 from tests.postgres import an_empty_store
 
 GOOD = ROOT / "tests" / "good"
@@ -286,6 +287,34 @@ class TestLinks:
         after = world.kept(old)
         assert [one.status for one in after.documents] == ["replaced"]
         assert world.kinds(old)[-1] == "document_status"
+
+    @pytest.mark.parametrize("agency", ["mairie", "obac"])
+    @pytest.mark.parametrize("here", [False, True])
+    def test_what_limited_readers_have_is_copied_to_none_but_theirs(
+        self, world: World, agency: str, here: bool
+    ) -> None:  # fmt: skip
+        """A sensitive answer goes to a sensitive one of the same agency only, an opinion that is confidential nowhere."""
+        text = {name: (GOOD / f"{name}.yaml").read_text("utf-8") for name in ("opinions", "linked-dossiers")}
+        theirs = text["opinions"].replace("Montrer le langage}", "Montrer, sensitive: {nom: {seen_by: [urbaniste]}}}")
+        copies = "relation: needs\n    procedure: opinions\n    required: false\n    copies: {nom: nom, ancien_numero: avis_voirie}"
+        ours = text["linked-dossiers"].replace(
+            "relation: renews\n    procedure: linked-dossiers\n    required: false\n    copies: {nom: nom, ancien_numero: permis.number}",
+            copies,
+        )  # fmt: skip
+        assert copies in ours
+        if here:
+            ours = ours.replace("Montrer le langage}", "Montrer, sensitive: {nom: {seen_by: [mairie/urbaniste]}}}")
+        mine = compiled(
+            ours.replace("agency: mairie", f"agency: {agency}").replace("by: urbaniste", "by: mairie/urbaniste")
+        )
+        publish(world, compiled(theirs))
+        publish(world, mine)
+        old = world.force(world.sent("opinions", nom="KPODAR"))
+        old = world.force(old, answers={**old.answers, "avis_voirie": "unfavourable"})
+        draft = world.draft("linked-dossiers", avec_travaux=False)
+        linked = linking.name_earlier(world.office, world.owner(draft), draft.id, "ancien", old.number, token=new_id())
+        assert linked.answers["nom"] == ("KPODAR" if here and agency == "mairie" else draft.answers["nom"])
+        assert linked.answers["ancien_numero"] == draft.answers["ancien_numero"]
 
     def test_only_a_dossier_of_ones_own_that_fits_can_be_named(self, world: World) -> None:
         pending = world.sent("minimal")
