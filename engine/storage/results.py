@@ -83,7 +83,8 @@ class DossierLine:
 
 @dataclass(frozen=True, slots=True)
 class DossierQuery:
-    """Filters of a list of dossiers. `places` are (procedure, state) pairs, None for any. Sorted by due date, then id.
+    """Filters of a list of dossiers. `places` are (procedure, state) pairs, None for any. `barred` are (procedure,
+    edition) pairs that are left out: editions in which a person has no part. Sorted by due date, then id.
     Where several parts are awaited, `roles` selects those of a person: to do (`unassigned`) or done (`parts_done`)."""
 
     places: tuple[tuple[str, str], ...] | None = None
@@ -95,6 +96,7 @@ class DossierQuery:
     late_at: datetime | None = None  # only those due before and not paused
     text: str = ""  # number, or words of the label
     open_only: bool = True
+    barred: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

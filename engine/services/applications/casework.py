@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -17,6 +17,7 @@ from engine.domain.workflow.actions import open_transitions, take_offered
 from engine.domain.workflow.available_actions import offers_of
 from engine.domain.workflow.confirmations import confirms_of
 from engine.domain.workflow.transition_context import Moment
+from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Form, Procedure
 from engine.model.roles import awaited_roles
 from engine.model.summary import EditionSummary, StateSummary
@@ -298,7 +299,25 @@ def inbox_query(
         places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
         roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
         late_at=ctx.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
+        barred=_barred(ctx, actor, {place[0] for place in places}),
     )  # fmt: skip
+
+
+def _barred(ctx: AppContext, actor: Actor, procedures: Collection[str]) -> tuple[tuple[str, int], ...]:
+    """Return the editions of these procedures in which no role of the agent has a part: they see no such dossier.
+
+    A number has one meaning within a procedure (R805), so it identifies an edition.
+    """
+    if actor.kind == "auditor":
+        return ()
+
+    def work(catalogue: Catalogue) -> tuple[tuple[str, int], ...]:
+        mine = {(one.id, one.edition) for one in ctx.editions.having(catalogue, actor.roles)}
+        every = (one for name in sorted({name for name, _ in mine}) for one in ctx.editions.summaries(catalogue, name))
+        return tuple(dict.fromkeys((one.id, one.edition) for one in every if (one.id, one.edition) not in mine))
+
+    barred = ctx.editions.worked_out(ctx.catalogue, ("barred", actor.roles), work)
+    return tuple(one for one in barred if one[0] in procedures)
 
 
 def _procedures(ctx: AppContext, actor: Actor) -> Iterator[EditionSummary]:

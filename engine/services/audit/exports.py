@@ -147,16 +147,16 @@ def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
 
 
 def _seen_by(ctx: AppContext, actor: Actor) -> Callable[[Plain], bool]:
-    """Return a filter: whether the person handles the procedure and office of a row today.
+    """Return a filter: whether the person handles the edition and the office of a row today.
 
     Rights may end before a file does.
     """
-    handled = {procedure.id for procedure in ctx.editions.having(ctx.catalogue, actor.roles)}
+    handled = {(one.id, one.edition) for one in ctx.editions.having(ctx.catalogue, actor.roles)}
 
     def may(row: Plain) -> bool:
         line = export_row(row)
         theirs = not actor.offices or line.office is None or line.office in actor.offices
-        return line.procedure in handled and theirs
+        return (line.procedure, line.edition) in handled and theirs
 
     return may
 

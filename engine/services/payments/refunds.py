@@ -151,7 +151,9 @@ def _listed(ctx: AppContext, unit: Unit, found: Iterable[Refund], actor: Actor) 
         if dossier is None:
             continue
         try:
-            yield _line(ctx, unit, pinned(ctx, unit, dossier), dossier, refund, actor)
+            line = _line(ctx, unit, pinned(ctx, unit, dossier), dossier, refund, actor)
+            if line.closed is None or line.closed.code != "refund_not_yours":  # another edition gave them a part
+                yield line
         except EditionMissing:  # the others are still paid back
             yield OwedBack(refund, dossier.number, due_of(ctx, refund), refusal("refund_edition_lost"))
 

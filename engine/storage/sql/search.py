@@ -83,6 +83,11 @@ def _terms(query: DossierQuery) -> Terms:
         terms.append(("closed = 0", []))
     if query.offices is not None:
         terms.append((f"office IN ({', '.join('?' * len(query.offices)) or 'NULL'})", sorted(query.offices)))
+    if query.barred:
+        among = ", ".join(["(?, ?)"] * len(query.barred))
+        terms.append(
+            (f"(procedure, edition) NOT IN (VALUES {among})", [cell for pair in query.barred for cell in pair])
+        )
     if query.assigned is not None:
         terms.append(("assigned = ?", [query.assigned]))
     owed, roles = _owed(query.roles), [f'"{role}"' for role in query.roles]

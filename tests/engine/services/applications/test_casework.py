@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.core.problems import Refused
+from engine.core.values import Plain, canonical_json
 from engine.domain.common.decision import Act
+from engine.records.codec import to_plain
 from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
+from engine.records.jobs import JobChunk
 from engine.services.applications import casework
 from engine.services.applications import document_verification as verification
 from engine.services.applications import drafts as intake
 from engine.services.appointments import bookings
+from engine.services.audit import exports
 from engine.services.audit import integrity as inspection
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.core import outbound_messages as letters
 from engine.services.payments import payments as cashier
 from engine.storage.results import Conflict
 from engine.storage.sql.accounts import SecurityLogQueries
+from engine.storage.sql.dossiers import line_of
+from engine.storage.sqlite.store import SqliteStore
 from tests import worker
-from tests.engine.services.world import PASSPORT, World
+from tests.engine.services.editions import FIRST, publish
+from tests.engine.services.world import PASSPORT, World, a_world
+from tests.makers import compiled
+from tests.postgres import an_empty_store
 
 
 @pytest.fixture
@@ -290,3 +300,40 @@ def test_what_is_not_yours_does_not_exist(world: World, verb: str) -> None:
         said.add(repr(refused.value))
     assert len(said) == 1
     assert (world.kept(sent), world.kept(draft)) == (sent, draft)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("since", [1, 2])
+def test_a_list_names_only_dossiers_of_editions_in_which_the_agent_has_a_part(
+    kind: str, since: int, tmp_path: Path
+) -> None:  # fmt: skip
+    """A service that joins or leaves with the second edition lists, finds and exports its own dossiers alone."""
+    world = a_world(tmp_path, SqliteStore(tmp_path / "o.db") if kind == "sqlite" else an_empty_store())
+    consulted = "      avis_foncier: {label: Foncier, by: gfu/conservateur}\n"
+    sent: dict[int, Dossier] = {}
+    for edition in (1, 2):
+        text = FIRST.replace("edition: 1", f"edition: {edition}")
+        publish(world, compiled(text if edition == since else text.replace(consulted, ""), "kiosque.yaml"))
+        sent[edition] = world.sent("kiosque", world.applicant(f"+2289099990{edition}"))
+    keeper, mine = world.agent("keeper", "gfu/conservateur"), sent[since].number
+    order, older = (exports.order_export(world.office, keeper, exports.InboxExport("all")) for _ in range(2))
+    assert order.total == 1
+    rows: list[Plain] = [to_plain(line_of(one)) for one in sent.values()]
+    with world.office.store.unit(write=True) as unit:  # a file that an earlier release made
+        unit.add_order_part(JobChunk(older.id, 1, 2, "", canonical_json(rows).decode()))
+    for one in (order, older):
+        exports.run_export(world.office, one, 9)
+    asks: list[dict[str, Any]] = [
+        {},
+        {"procedure": "kiosque"},
+        {"text": sent[since].label},
+        {"text": sent[3 - since].number},
+    ]
+    for asked in asks:
+        found = [line.number for line in casework.list_inbox(world.office, keeper, "all", **asked).lines]
+        assert found == ([] if asked.get("text") == sent[3 - since].number else [mine])
+    assert casework.inbox_counts(world.office, keeper)["all"] == 1
+    for one in (order, older):
+        assert [exports.export_row(row).number for row in exports.take_file(world.office, keeper, one.n)] == [mine]
+    everything = casework.list_inbox(world.office, world.agent("planner", "mairie/urbaniste"), "all")
+    assert {line.number for line in everything.lines} == {one.number for one in sent.values()}

@@ -21,8 +21,10 @@ from engine.services.payments.refunds import owed_back, pay_back, paying_agencie
 from engine.storage.postgres.migrations import text_cell, whole_cell
 from engine.storage.sqlite.migrations import json_cell
 from engine.storage.sqlite.store import SqliteStore
+from tests.engine.services.editions import publish
 from tests.engine.services.payments.test_refunds import HALL, TWICE_DEBITED, paid
 from tests.engine.services.world import MONDAY, PHONE, World
+from tests.makers import compiled
 from tests.postgres import an_empty_store
 
 REFERENCE = "OM-2026-4471"
@@ -63,6 +65,15 @@ def test_an_amount_paid_twice_is_seen_paid_back_once_and_told(owing: tuple[World
     assert sorted(one.to for one in letters) == sorted({TWICE_DEBITED, PHONE}), "who paid, and who asked"
     assert REFERENCE in json.dumps(export_own(world.office, world.owner(dossier)))
     assert fsck(world.office) == ()
+
+
+def test_a_role_of_another_edition_lists_no_refund(owing: tuple[World, Dossier]) -> None:
+    world, _ = owing
+    later = HALL.replace("edition: 1", "edition: 2").replace("by: instructeur", "by: directeur")
+    publish(world, compiled(later, "deposit.yaml"))
+    assert paying_agencies(world.office, world.agent("chief", "obac/directeur")) == ("obac",)
+    assert refunds_to_pay(world.office, world.agent("chief", "obac/directeur")).lines == ()
+    assert len(refunds_to_pay(world.office, clerk(world)).lines) == 1
 
 
 def test_what_an_act_gives_back_goes_to_the_number_that_paid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
