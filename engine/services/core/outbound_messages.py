@@ -89,11 +89,13 @@ def letters_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Outbound
 def readable(dossier: Dossier, letters: Iterable[OutboundMessage], actor: Actor) -> tuple[OutboundMessage, ...]:
     """Return the messages of a dossier that a person may read.
 
-    Its owner reads those to them, not those to services. An agent reads all without the link to an
-    appointment, which would let its holder act. An auditor reads none.
+    Its owner reads those to them, not those to services. All others read them without the link to an appointment,
+    which would let its holder act: an agent, a reader, and a person whose mandate may end. An auditor reads none.
     """
     if actor.kind == "auditor":
         return ()
     if stands_for_owner(dossier, actor):
-        return tuple(one for one in letters if not one.to.startswith(ROLE_ADDRESS))
+        letters = (one for one in letters if not one.to.startswith(ROLE_ADDRESS))
+    if actor.kind == "applicant" and actor.id == dossier.owner:
+        return tuple(letters)
     return tuple(replace(one, body=_VISIT_LINK.sub("/r/…", one.body)) for one in letters)
