@@ -231,14 +231,15 @@ def _check_rights(ctx: AppContext, unit: Unit, actor: Actor, before: Account | N
         raise Refused(refusal(closed))
     if not after.name:
         raise Refused(refusal("name_missing"))
-    _check_known(ctx, after)
+    _check_known(ctx, before, after)
     _check_days(ctx, before, after)
     for role in sorted(set(after.roles) - set(before.roles if before else ())):
         _check_seats(ctx, unit, role, after)
 
 
-def _check_known(ctx: AppContext, after: Account) -> None:
-    directory = ctx.directory
+def _check_known(ctx: AppContext, before: Account | None, after: Account) -> None:
+    """Check that every right is known. A mandate keeps procedures that were withdrawn: their dossiers remain."""
+    directory, held = ctx.directory, before.procedures if before else ()
     agencies = {agency_of(role) for role in after.roles}
     for role in after.roles:
         if directory.role(role) is None:
@@ -248,7 +249,7 @@ def _check_known(ctx: AppContext, after: Account) -> None:
         if place is None or place.agency not in agencies:
             raise Refused(refusal("office_unknown", office=one))
     for one in after.procedures:
-        if one not in ctx.catalogue.procedures:
+        if one not in ctx.catalogue.procedures and one not in held:
             raise Refused(refusal("procedure_unknown", procedure=one))
     for one in after.administers:
         if one != EVERYWHERE and one not in directory.agencies:

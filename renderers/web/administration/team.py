@@ -11,7 +11,6 @@ from flask import Blueprint, Response, abort, request, session
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of, is_absent, refusal_for_person
 from engine.journal.chain import JournalEntry
-from engine.model import Procedure
 from engine.records.dossier import Account
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
@@ -209,7 +208,7 @@ def _form_page(account: Account, back: str, error: str = "") -> Response:
     return staff_page(
         "agent/team_person.html", 422 if error else 200, errors=errors, account=account, agencies=_boxes(account), back=back,
         others=[say("team.elsewhere", role=f"{role_label(role)}, {_agency(role)}") for role in account.roles if not _ours(role)],
-        procedures=[(one.id, label(one.identity.title), one.id in account.procedures) for one in _procedures()],
+        procedures=[(one, _procedure(one), one in account.procedures) for one in _offered(account)],
         managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), member=member, own=own,
         until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
         seen=people.rights_seen(member) if member else "", whole=closed is None, closed=member is not None and not member.is_open(app_ctx().day()),
@@ -226,8 +225,13 @@ def _our_office(office_id: str) -> bool:
     return place is not None and administers(actor(), (place.agency,))
 
 
-def _procedures() -> list[Procedure]:
-    return sorted(app_ctx().catalogue.procedures.values(), key=lambda procedure: label(procedure.identity.title))
+def _offered(account: Account) -> list[str]:
+    """Return the procedures in service by title, then those of the mandate that are withdrawn.
+
+    A mandate without any procedure includes all: one that is not shown would widen it at the next change.
+    """
+    served = app_ctx().catalogue.procedures
+    return [*sorted(served, key=_procedure), *(one for one in account.procedures if one not in served)]
 
 
 def _managed(account: Account) -> list[tuple[str, str, bool]]:
@@ -270,7 +274,7 @@ def _asked(account: Account) -> tuple[Person, str]:
     roles = {role: account.ends.get(role) for role in account.roles if not _ours(role)}
     roles |= {role: day(f"until:{role}") for role in form.getlist("role")[:100] if _ours(role)}
     offices = [one for one in account.offices if not _our_office(one)]
-    offices += [one for one in form.getlist("office")[:200] if _our_office(one)]
+    offices += form.getlist("office")[:200]  # one that is unknown is refused: without any, a person is in all offices
     administered = tuple(form.getlist("administers")[:100]) if _everywhere() else account.administers
     asked = Person(
         form.get("name", "")[:200], roles, tuple(offices), day("until"),

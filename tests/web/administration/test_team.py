@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from engine.records.dossier import Account
 from engine.services.accounts import agents as people
 from tests.web.browser_person import DESK
 from tests.web.conftest import Enter
@@ -64,6 +66,31 @@ def test_rights_change_end_and_close(staff_site: StaffSite) -> None:
     journal = chef.see("/agent/equipe/journal")
     for said in ("compte ouvert", "droits changés", "nouveau mot de passe donné", "compte fermé", "B. Tossou"):
         assert said in journal
+
+
+def test_no_right_is_widened_by_what_the_page_does_not_offer(staff_site: StaffSite) -> None:
+    """No office means all offices, no procedure all procedures: what is unknown is kept or refused, never left out."""
+    chef = staff_site.agent("administration")
+    address = added(staff_site, chef, office=["dgdn_lome"])
+    answer = chef.post(address, name="A. Mensah", role=[CHECKER], office=["dgdn_ferme"])
+    assert "Ce bureau n’est pas de ses services" in read(answer)
+    assert "Bureau : DGDN, Lomé" in chef.see("/agent/equipe?q=mensah")
+    assert "Ce bureau n’est pas de ses services" in read(
+        chef.post("/agent/equipe/nouveau", login="bawa", name="D. Bawa", role=[CHECKER], office=["casier_lome"])
+    )
+    account = Account(
+        "cour", "auditor", "L. Cour", "cour", procedures=("demarche-retiree",), until=date(2027, 1, 31)
+    )  # fmt: skip
+    with staff_site.world.office.store.unit(write=True) as unit:
+        unit.put_account(account)
+    page = chef.get("/agent/equipe/cour").get_data(as_text=True)
+    ticked = re.findall(r'name="procedure" value="([^"]+)" checked', page)
+    assert ticked == ["demarche-retiree"]
+    assert chef.post("/agent/equipe/cour", name="L. Cour", procedure=ticked, until="2027-12-31").status_code == 303
+    with staff_site.world.office.store.unit() as unit:
+        kept = unit.account("cour")
+    assert kept is not None
+    assert (kept.procedures, kept.until) == (account.procedures, date(2027, 12, 31))
 
 
 def test_two_administrators_on_one_page_do_not_write_over_each_other(staff_site: StaffSite) -> None:
