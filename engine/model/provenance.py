@@ -7,7 +7,7 @@ declared too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -82,6 +82,23 @@ def sources_of(procedure: Procedure, output: Output) -> Mapping[str, ValueSource
     return MappingProxyType({
         name: replace(source_of(procedure, name), zones=tuple(found)) for name, found in zones.items()
     })  # fmt: skip
+
+
+def reserved_behind(procedure: Procedure, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of these printed names that show an answer of limited readers.
+
+    Such an answer is shown by its own name, by the detail of its « Autre », and by a value computed from one.
+    """
+    sensitive = procedure.personal_data.sensitive
+    return tuple(
+        name for name in names
+        if any({one, one.removesuffix("_other")} & sensitive.keys() for one in _said_by(procedure, name))
+    )  # fmt: skip
+
+
+def _said_by(procedure: Procedure, name: str) -> Iterator[str]:
+    yield name
+    yield from (leaf.name for leaf in source_of(procedure, name).leaves())
 
 
 # -- names printed -----------------------------------------------------------------------------------------------------

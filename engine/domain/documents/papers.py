@@ -23,6 +23,7 @@ from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import Appeal, Output, Procedure
 from engine.model.directory import Agency, Office
 from engine.model.paper import OutputPaper, PaperClause, PaperTable
+from engine.model.provenance import reserved_behind
 from engine.model.roles import role_key
 from engine.records.dossier import Actor, Dossier, TakenTransition
 
@@ -422,8 +423,8 @@ class _Composer:
         """Return how the document is verified and what its page shows."""
         order, code = self.order, self.order.code
         shows = self.written.verify_shows
-        sensitive = self.procedure.personal_data.sensitive
-        named = shows if shows is not None else tuple(one for one in self.written.particulars if one not in sensitive)
+        reserved = reserved_behind(self.procedure, self.written.particulars)
+        named = shows if shows is not None else tuple(one for one in self.written.particulars if one not in reserved)
         return {
             "title": self.phrase("verify.title"),
             "steps": self.phrase(f"verify.steps_{self.output.verify}"),

@@ -14,6 +14,7 @@ from engine.language.lint.rule_registry import rule
 from engine.language.source.loader import read_source
 from engine.model import Fee, Field, Form, NamedElement, Procedure, Template
 from engine.model.directory import Directory
+from engine.model.paper import PaperTable
 from engine.model.provenance import sources_of
 
 MOST_QUESTIONS: Final = 7
@@ -195,7 +196,7 @@ def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterato
         (thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names)
     )
     for at, name, where in reported:
-        if name in procedure.personal_data.sensitive:
+        if {name, name.removesuffix("_other")} & procedure.personal_data.sensitive.keys():
             yield problem("N310", where, at=at, name=name)
 
 
@@ -207,9 +208,17 @@ def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterat
     """
     for output in procedure.outputs.values():
         printed = (leaf.name for one in sources_of(procedure, output).values() for leaf in (one, *one.leaves()))
-        for name in dict.fromkeys((*output.shows, *printed)):
-            if name in procedure.personal_data.sensitive:
+        tables = (clause.table for clause in output.paper.clauses() if clause.table is not None) if output.paper else ()
+        columns = (name for table in tables for name in _columns_of(procedure, table))
+        for name in dict.fromkeys((*output.shows, *printed, *columns)):
+            if {name, name.removesuffix("_other")} & procedure.personal_data.sensitive.keys():
                 yield problem("V760", output.where, at=output.id, name=name)
+
+
+def _columns_of(procedure: Procedure, table: PaperTable) -> Iterator[str]:
+    """Yield the columns of rows that a table prints: those it names, else all."""
+    rows = procedure.fields.get(table.of)
+    yield from table.columns or (rows.names_within if rows is not None else ())
 
 
 @rule("V750")

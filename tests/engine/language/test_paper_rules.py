@@ -159,3 +159,28 @@ def test_the_reason_of_a_correction_is_no_reason_of_a_refusal() -> None:
         "        corriger: {label: Corriger, to: examen, asks: [reason, correction]}\n        refuser:",
     )
     assert codes(file, corrected) == ["C565"]
+
+
+@pytest.mark.parametrize(("limited", "printed", "named"), [
+    ("nom", "{nom}", ["nom"]), ("culte", "{culte_other}", ["culte_other"]), ("culte", "{nom}", []),
+])  # fmt: skip
+def test_an_answer_of_limited_readers_is_named_by_its_detail_too(limited: str, printed: str, named: list[str]) -> None:
+    found = faults(
+        "bad/P13_piece_that_is_not_asked_of_all.yaml",
+        ("      majeur:", "      culte: {label: Culte, type: choice, options: {a: A, b: B}, other: true, example: a}\n      majeur:"),
+        ("keep: {granted", f"sensitive: {{{limited}: {{seen_by: [directeur]}}}}, keep: {{granted"), ("{nom} est", f"{printed} est"),
+    )  # fmt: skip
+    assert [one.facts["name"] for one in found if one.code == "V760"] == named
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"), [("", ["sante"]), ("columns: [sante], ", ["sante"]), ("columns: [prenom], ", [])]
+)
+def test_a_table_that_prints_a_column_of_limited_readers_is_found(columns: str, named: list[str]) -> None:
+    found = faults(
+        "bad/P13_rows_of_the_applicant.yaml",
+        ("prenom: {label: Prénom, example: Afi}", "prenom: {label: Prénom, example: Afi}, sante: {label: Santé, example: A}"),
+        ("table: {of: enfants, ", f"table: {{of: enfants, {columns}"),
+        ("keep: {granted", "sensitive: {sante: {seen_by: [directeur]}}, keep: {granted"),
+    )  # fmt: skip
+    assert [one.facts["name"] for one in found if one.code == "V760"] == named

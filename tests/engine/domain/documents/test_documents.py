@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from engine.domain.workflow.actions import submit
 from engine.model import Appeal, EvidenceTerms, Field, Output, Procedure, Sensitive, Template
 from engine.model.types import TEXT, Type
 from engine.records.dossier import Dossier, IssuedDocument, TakenTransition
+from tests.engine.domain.documents.story_papers import PROCEDURES, papers_of, shipped
 from tests.engine.domain.small_procedure import (
     DIRECTORY,
     FORMULAIRE,
@@ -41,6 +43,7 @@ from tests.engine.domain.small_procedure import (
     span,
     text_field,
 )
+from tests.makers import compiled, the_words
 
 PASSPORT = passport()
 
@@ -225,3 +228,27 @@ def test_masked_names(name: str, hidden: str) -> None:
 
 def test_masked_for_sms() -> None:
     assert masked("AMEGAN Afi", "*") == "A*** A***"
+
+
+def test_the_page_of_a_paper_leaves_out_what_limited_readers_have() -> None:
+    """An answer is shown by its name, by the detail of its « Autre » and by what is computed from it."""
+    text = (PROCEDURES.parent / "tests" / "good" / "paper-in-full.yaml").read_text("utf-8")
+    fields = ("      sexe: {label: Sexe,", "      culte: {label: Culte, type: choice, options: {a: A, b: B}, other: true, example: other}\n"
+              "      revenu: {label: Revenu, type: integer, example: 5}\n      double: {label: Double, value: revenu * 2}\n"
+              "      sexe: {label: Sexe,")  # fmt: skip
+    printed = ("particulars: [nom, ", "particulars: [nom, {culte_other: Culte}, {double: Double}, ")
+    default = ("verify: {by: token, shows: [nom, surface]}", "verify: token")
+    given = (
+        "story: La plage est concédée\n",
+        "story: La plage est concédée\n    given: {culte: other, culte_other: Autre culte}\n",
+    )
+    for old, new in (fields, printed, default, given):
+        assert old in text
+        text = text.replace(old, new)
+    limited = "purpose: Montrer le langage, sensitive: {culte: {seen_by: [maire]}, revenu: {seen_by: [maire]}}"
+    for data, shown in (("purpose: Montrer le langage", 4), (limited, 2)):
+        procedure = compiled(text.replace("purpose: Montrer le langage", data), "paper-in-full.yaml")
+        paper = next(papers_of(procedure, shipped(), the_words())).document.paper
+        assert paper is not None
+        verify: Any = paper["verify"]
+        assert len([words for _, words in verify["shows"] if words]) == shown, verify["shows"]
