@@ -79,7 +79,10 @@ class AskedLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusBox:
-    """The status box. It always has the lines `where`, `who` and `when`, then one thing to do."""
+    """The status box. It always has the lines `where`, `who` and `when`, then one thing to do.
+
+    `step` is the label of the state, empty while a payment is checked.
+    """
 
     kind: str
     tag: str
@@ -92,6 +95,7 @@ class StatusBox:
     asked: tuple[AskedLine, ...] = ()
     href: str = ""
     action: str = ""
+    step: str = ""
 
 
 def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
@@ -105,7 +109,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         where=whereabouts(one, status), who=_who(one, status, ahead),
         when=_when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
-        href=href, action=action,
+        href=href, action=action, step=label(status.label),
     )  # fmt: skip
 
 

@@ -122,9 +122,11 @@ def place_label(office_id: str | None) -> str:
 
 
 def whereabouts(one: DossierContext, status: PublicStatus) -> str:
-    """Return the public label of a dossier. A document ready for collection adds office and address."""
-    there = place(one.dossier.office) if status.public == "ready" else None
-    said = (label(status.label), label(there.label) if there else "", label(there.address) if there else "")
+    """Return the office that handles a dossier, else its agency. A document to collect adds the address."""
+    there = place(one.dossier.office)
+    if there is None:
+        return agency_of(one)
+    said = (label(there.label), label(there.address) if status.public == "ready" else "")
     return ", ".join(part for part in said if part)
 
 

@@ -162,7 +162,6 @@ class PriceLine:
     amount: int
     detail: str
     law: str
-    to_confirm: bool
     exempt: bool
 
 
@@ -190,11 +189,10 @@ def _price_line(one: DossierContext, line: OwedLine, row: str) -> PriceLine:
         amount = site().words.money(line.unit_amount, language())
         key = "price.each" if line.per else "price.times"
         detail = say(key, amount=amount, per=line.per or "", times=line.times)
-    certain = law is not None and law.is_certain
     plain = line.label.removesuffix(f" ({line.id.rpartition('.')[2]})")
     return PriceLine(
         say("row.of", group=plain, label=row) if row else line.label, line.amount, detail,
-        label(law.title) if law and law.is_public else "", law is not None and not certain, line.exempt,
+        label(law.title) if law and law.is_public else "", line.exempt,
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def test_the_day_until_which_a_paper_is_kept_is_the_applicants(staff_site: Staff
     assert "Usager, jusqu’au" in after
     world = staff_site.world
     owner = PortalClient(staff_site.stranger().client, world.office, world.clock, world.operator).sign_in("90110000")
-    assert re.search("Où \\? À retirer au centre, [^.]*Lomé", owner.open(f"/dossiers/{one.number}").text)
+    assert re.search("Étape À retirer au centre Où \\? [^.]*Lomé", owner.open(f"/dossiers/{one.number}").text)
     assert "Reste" not in after
 
 
