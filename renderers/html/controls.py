@@ -16,7 +16,7 @@ from engine.core.values import Plain
 from engine.core.values import national as national
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
-from renderers.i18n.formats import FIXED_SPACE
+from renderers.i18n.formats import FIXED_SPACE, alphabetical
 from renderers.i18n.translations import Translations, in_language
 
 RADIOS_AT_MOST: Final = 20
@@ -173,7 +173,7 @@ def field_control(view: FieldView, drawing: DrawingContext) -> Control:
         value=control_value(view),
         text=view.text,
         boxes=(*view.boxes, "", "", "")[:3],
-        options=view.options,
+        options=_options(view, drawing),
         has_other=view.has_other,
         other_value=view.other_value,
         other_condition=_json({"field": view.path, "in": ["other"]}) if view.has_other else "",
@@ -297,6 +297,13 @@ def _hint(view: FieldView, drawing: DrawingContext) -> str:
     return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
 
 
+def _options(view: FieldView, drawing: DrawingContext) -> tuple[OptionView, ...]:
+    """Return the options in the order of the file. Countries are in the alphabetical order of the page's language."""
+    if view.type != "country":
+        return view.options
+    return tuple(sorted(view.options, key=lambda one: alphabetical(in_language(one.label, drawing.language))))
+
+
 def _example(view: FieldView, drawing: DrawingContext) -> str:
     if not view.example:
         return ""
@@ -304,7 +311,7 @@ def _example(view: FieldView, drawing: DrawingContext) -> str:
         return " ".join(part.lstrip("0") for part in reversed(view.example.split("-")))
     if view.type == "phone":
         return national(view.example).replace(" ", FIXED_SPACE)
-    return view.example if view.type in ("identifier", "time", "address", "email") else ""
+    return view.example if view.type in ("identifier", "time", "address", "email", "text", "integer") else ""
 
 
 def _said(view: FieldView, drawing: DrawingContext, warns: bool) -> str:

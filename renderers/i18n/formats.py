@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
+from unicodedata import combining, normalize
 
 from renderers.i18n.language_spans import joined
 
@@ -81,6 +82,11 @@ def size(octets: int, language: str) -> str:
     small = octets < 1_000_000
     value, unit = (max(1, round(octets / 1000)), "kilo") if small else (round(octets / 1_000_000, 1), "mega")
     return format_unit(value, f"digital-{unit}byte", "short", locale=_locale(language)).replace(" ", FIXED_SPACE)
+
+
+def alphabetical(text: str) -> str:
+    """Return the key that sorts words as a dictionary does: É stands beside E, capitals beside small letters."""
+    return "".join(sign for sign in normalize("NFKD", text.casefold()) if not combining(sign))
 
 
 def listed(parts: Sequence[str], language: str, word: str = "standard") -> str:

@@ -198,7 +198,7 @@ class EvidenceKind(FileKind):
         if not isinstance(day, date) or max_age is None:
             return _DATE.faults(field, issued, asking) or [fault("date")]
         if day > asking.scope.today:
-            return [fault("issue_future")]
+            return [fault("issue_future", maximum=asking.scope.today.isoformat())]
         if add_days(day, max_age, asking.calendar) < asking.scope.today:
             return [fault("too_old", span=str(max_age))]
         return []

@@ -40,7 +40,7 @@ minimum, maximum (minimum | maximum: the bound as text) · date (not understood)
 year) · date_year · date_unreal (day, month, year) · date_past, date_future (the bound is today) · time · choice (not in
 the list) · shut (an option that is closed; the message says why) · other_detail (of « Autre », missing) · declaration
 (not ticked) · identifier, checksum (name, example) · file (missing) · files_many (maximum) · issue_date (missing) ·
-issue_future · too_old (span) · rows_few (minimum) · rows_many (maximum) · unique (label, row) · total (wanted, found,
+issue_future (maximum) · too_old (span) · rows_few (minimum) · rows_many (maximum) · unique (label, row) · total (wanted, found,
 label) · check (id; the message says it) · unconfirmed, unconfirmed_ticked (an answer that an agent did not compare
 with its piece) · same_and_typed (ticked as equal, and another value typed).
 """

@@ -22,7 +22,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import payment_methods_of
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placing
-from renderers.i18n.formats import listed
+from renderers.i18n.formats import alphabetical, listed
 from renderers.i18n.translations import in_language
 from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
@@ -128,7 +128,7 @@ def _field(name: Asked, known: Mapping[str, str], faults: Mapping[str, str]) -> 
 
 def _countries() -> tuple[tuple[str, str], ...]:
     named = [(ALPHA_2[code], in_language(name, language())) for code, name in COUNTRIES.items()]
-    return tuple(sorted(named, key=lambda one: one[1]))
+    return tuple(sorted(named, key=lambda one: alphabetical(one[1])))
 
 
 def _answered(one: DossierContext, kind: str) -> str:
