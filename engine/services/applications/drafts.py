@@ -388,9 +388,14 @@ def _spoken(procedure: Procedure, dossier: Dossier, actor: Actor) -> str:
 
 
 def _email(procedure: Procedure, dossier: Dossier) -> str | None:
-    """Return the first e-mail address in the answers, else the contact address."""
+    """Return the contact address, which is verified, else the first e-mail address in the answers.
+
+    A typed address may be that of a stranger, and messages hold the link to an appointment.
+    """
+    if dossier.contact_email is not None:
+        return dossier.contact_email
     given = (dossier.answers.get(field.id) for field in procedure.form.fields if field.type == "email")
-    return next((one for one in given if isinstance(one, str) and "@" in one), dossier.contact_email)
+    return next((one for one in given if isinstance(one, str) and "@" in one), None)
 
 
 def drop_draft(ctx: AppContext, actor: Actor, dossier_id: str, *, token: str | None = None) -> None:

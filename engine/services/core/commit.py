@@ -24,7 +24,7 @@ from engine.domain.documents.documents import (
 from engine.domain.documents.paper_tokens import TOKEN_BYTES, paper_token
 from engine.domain.documents.papers import PaperSite
 from engine.domain.fields.scope import scope_of
-from engine.domain.messages.notifications import notifications_for
+from engine.domain.messages.notifications import ROLE_ADDRESS, notifications_for
 from engine.domain.messages.preferences import NotificationPreferences, is_wished, wishes_of
 from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
@@ -39,7 +39,7 @@ from engine.services.core.journalling import journalise
 from engine.services.core.outbound_messages import dossier_link
 from engine.services.core.waiting_list import seats_changed
 from engine.services.keys.secrets import random_digits
-from engine.services.limits.code_limits import refuse_sms, refuse_typed_sms
+from engine.services.limits.code_limits import refuse_sms, refuse_typed_mail, refuse_typed_sms
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
@@ -102,17 +102,19 @@ def _wished(unit: Unit, dossier: Dossier, letters: tuple[OutboundMessage, ...]) 
 def _counted(
     ctx: AppContext, unit: Unit, dossier: Dossier, letter: OutboundMessage, actor: Actor
 ) -> OutboundMessage:  # fmt: skip
-    """Count an SMS to another number that the applicant typed, as a code to that number and under limits of their own.
+    """Count a message to a number or an e-mail address that the applicant typed, under limits of its own.
 
-    An act of an agent is counted as a code alone. At the limit the message is saved as one that is not sent.
+    An SMS is counted as a code to that number too. An act of an agent counts an SMS as a code alone, and no e-mail. At
+    the limit the message is saved as one that is not sent.
     """
-    if letter.channel != "sms" or letter.to == dossier.contact_phone:
-        return letter
-    if actor.kind == "agent":
-        closed = refuse_sms(ctx, unit, letter.created_at, letter.to)
-    else:
-        phone = dossier.contact_phone or ""
-        closed = refuse_typed_sms(ctx, unit, letter.created_at, letter.to, dossier.owner, phone)
+    phone, at, closed = dossier.contact_phone or "", letter.created_at, None
+    if letter.channel == "email" and actor.kind == "applicant" and not letter.to.startswith(ROLE_ADDRESS):
+        closed = refuse_typed_mail(ctx, unit, at, letter.to, actor.id, dossier.owner, phone)
+    elif letter.channel == "sms" and letter.to != phone:
+        if actor.kind == "agent":
+            closed = refuse_sms(ctx, unit, at, letter.to)
+        else:
+            closed = refuse_typed_sms(ctx, unit, at, letter.to, dossier.owner, phone)
     return replace(letter, failed=closed.code) if closed else letter
 
 

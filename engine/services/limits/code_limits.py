@@ -77,6 +77,7 @@ _NEW: Final = "sms-new:"
 A_DAY: Final = 60  # codes to one number, links to one address
 TYPED_TO_ONE: Final = 5  # a day: SMS that the requests of one person cause to one number typed in them
 TYPED_BY_ONE: Final = 20  # to all such numbers together
+MAILED_TO_ONE: Final = 20  # a day: e-mails that the requests of one person cause to one address typed in them
 
 
 def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str, asker: Asker) -> Refusal | None:
@@ -137,6 +138,22 @@ def refuse_typed_sms(ctx: AppContext, unit: Unit, now: datetime, number: str, ow
         if closed := too_many(unit, now, *limits):
             return closed
     return refuse_sms(ctx, unit, now, number)
+
+
+def refuse_typed_mail(
+    ctx: AppContext, unit: Unit, now: datetime, address: str, actor: str, owner: str, phone: str
+) -> Refusal | None:  # fmt: skip
+    """Count an e-mail to an address that stands in a request, and return the refusal `too_many_tries`.
+
+    `actor` and `owner` are accounts, `phone` is the contact of the request. Their own verified addresses are not counted.
+    """
+    own = {one.value for account in (actor, owner) for one in unit.identifiers_of(account) if one.kind == "email"}
+    key = address.lower()
+    if key in own or is_accepted_company(unit.account(owner)):
+        return None
+    limits = [Limit(f"typed:{phone or owner}:{key}", MAILED_TO_ONE, DAY)]
+    limits += [] if phone else [Limit(f"typed-free:{key}", MAILED_TO_ONE, DAY)]
+    return too_many(unit, now, *limits)
 
 
 def why_no_sms(policy: SmsPolicy, number: str, *, served: bool) -> Refusal | None:

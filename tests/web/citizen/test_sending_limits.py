@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.values import Plain
 from engine.records.dossier import Account, Actor
 from engine.services.accounts import delegation as representation
 from engine.services.applications import draft_answers
@@ -35,10 +36,12 @@ class Site:
         self.world.people[found.id] = found.actor()
         return found
 
-    def sends(self, account: Account, address: str, owner: Actor | None = None, mandate: str = "") -> int:
+    def sends(
+        self, account: Account, address: str, owner: Actor | None = None, mandate: str = "", **given: Plain
+    ) -> int:
         """The status of a request that is declared and sent: 303 once it is."""
         office = self.world.office
-        dossier = self.world.filled(B3, owner or account.actor())
+        dossier = self.world.filled(B3, owner or account.actor(), **given)
         with office.store.unit(write=True) as unit:
             token = open_session(office, unit, account, office.now()).token
         browser = Browser(self.port, address, {"guichet": token})
@@ -83,3 +86,11 @@ def test_who_acts_for_an_accepted_company_sends_as_many_as_it_has(site: Site) ->
     owner = site.world.read(lambda unit: unit.account(asked.principal))
     site.world.people[owner.id] = owner.actor()
     assert [site.sends(afi, HERE, owner.actor(), asked.id) for _ in range(5)] == [303] * 5
+
+
+def test_a_stranger_is_not_written_to_at_an_address_that_others_typed(site: Site) -> None:
+    """An account of an e-mail address costs nothing: each of its requests wrote to whomever it named."""
+    free = site.account("email", "x@exemple.tg")
+    assert [site.sends(free, HERE, email="afi@exemple.tg") for _ in range(3)] == [303] * 3
+    assert len(site.world.read(lambda unit: unit.letters_to("x@exemple.tg", 100))) == 3
+    assert site.world.read(lambda unit: unit.letters_to("afi@exemple.tg", 100)) == ()

@@ -16,6 +16,7 @@ from engine.model import Notice, Procedure, Template
 from engine.operations.settings import Settings, WrongSetting
 from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.core import commit as carrying
+from engine.services.limits import code_limits
 from engine.services.limits.code_limits import TYPED_TO_ONE, new_numbers, why_no_letter
 from engine.services.sign_in.applicant_sign_in import applicant_known_by, send_code
 from engine.services.worker.worker import deliver_letters
@@ -86,14 +87,18 @@ TYPED = "+22891020304"  # the example of the answer that the notice below is sen
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A procedure may send a message to a number that is an answer."""
+    """A procedure may send a message to a number or an e-mail address that is an answer."""
     text = Template(Text.of("Une demande est faite."), frozenset())
 
     def with_a_notice(
         procedure: Procedure, before: Dossier, decision: Decision, *rest: Any
     ) -> tuple[OutboundMessage, ...]:
-        notice = Notice(id="typed", event=decision.dossier.state, to="prevenir_telephone", sms=text)
-        return notifications_for(replace(procedure, notices=(notice,)), before, decision, *rest)
+        state = decision.dossier.state
+        notices = (
+            Notice(id="typed", event=state, to="prevenir_telephone", sms=text),
+            Notice(id="mailed", event=state, to="email", email_body=text),
+        )
+        return notifications_for(replace(procedure, notices=notices), before, decision, *rest)
 
     monkeypatch.setattr(carrying, "notifications_for", with_a_notice)
 
@@ -139,3 +144,20 @@ def test_nor_do_accounts_that_cost_nothing_together(world: World) -> None:
     assert outcomes_of(world) == [None] * TYPED_TO_ONE + ["too_many_tries"]
     world.sent(PASSPORT)
     assert outcomes_of(world)[-1] is None, "who proved a telephone is counted apart"
+
+
+@pytest.mark.usefixtures("told")
+def test_nor_do_the_requests_of_one_person_write_much_to_an_address_that_is_not_theirs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_limits, "MAILED_TO_ONE", 2)
+    for typed in ("koffi@exemple.tg", "Koffi@exemple.tg", "koffi@exemple.tg"):
+        world.sent(PASSPORT, email=typed)
+    assert outcomes_of(world, "koffi@exemple.tg") == [None, "too_many_tries"]
+    with world.office.store.unit(write=True) as unit:
+        koffi = applicant_known_by(unit, "email", "koffi@exemple.tg", world.office.now())
+    world.people[koffi.id] = koffi.actor()
+    for _ in range(3):
+        world.sent(PASSPORT, koffi.actor(), email="koffi@exemple.tg")
+    said = world.read(lambda unit: unit.letters_to("koffi@exemple.tg", 3))
+    assert [letter.failed for letter in said] == [None] * 3, "their own address is not counted"
