@@ -47,6 +47,7 @@ MOST_SLOTS: Final = 100
 BOOKED_A_DAY: Final = 10  # bookings of one dossier by its applicant: each sends an SMS, as each cancellation does
 BOOKED_PER_ADDRESS: Final = 20  # an hour, by accounts without a telephone behind one address
 SEATS_AHEAD: Final = 10  # of one appointment, by the dossiers of one person: one telephone could book an office out
+FAMILY_SEATS_AHEAD: Final = 20  # by those of a person and their children: any number of children may be declared
 HELD_PER_ADDRESS: Final = 40  # an hour, by these accounts: a seat that is held is taken for everybody else
 HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
@@ -230,18 +231,22 @@ def book_slot(
 
 
 def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str) -> None:
-    """Check that the applicant's other dossiers leave seats to others. Raises Refused("seats_many", maximum).
+    """Check that the other dossiers of the applicant, and of their children, leave seats to others.
 
-    A booking may always be moved. An agent at a counter and an accepted company are not limited.
+    A booking may always be moved. An agent at a counter and an accepted company are not limited. Raises
+    Refused("seats_many", maximum).
     """
     booking, account = dossier.bookings.get(appointment), unit.account(dossier.owner)
     if moment.actor.kind != "applicant" or (booking is not None and booking.status == "booked"):
         return
     if is_accepted_company(account):
         return
-    resource = resource_key(moment.procedure, appointment)
-    if unit.seats_ahead(dossier.owner, resource, moment.now, dossier.id) >= SEATS_AHEAD:
+    resource, now, own = resource_key(moment.procedure, appointment), moment.now, dossier.owner
+    if unit.seats_ahead(own, resource, now, dossier.id) >= SEATS_AHEAD:
         raise Refused(refusal("seats_many", maximum=SEATS_AHEAD))
+    parent = next((one.holder for one in unit.mandates_given(own) if one.kind == "child"), own)
+    if unit.seats_ahead(parent, resource, now, dossier.id, children=True) >= FAMILY_SEATS_AHEAD:
+        raise Refused(refusal("seats_many", maximum=FAMILY_SEATS_AHEAD))
 
 
 def _limits(unit: Unit, dossier: Dossier, appointment: str, client: str) -> tuple[Limit, ...]:

@@ -180,14 +180,18 @@ class LedgerQueries(Queries):
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
         return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
 
-    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str) -> int:
-        """Return how many seats the dossiers of an owner have from now on, booked or held. Without those of `but`."""
-        theirs = "JOIN dossier d ON d.id = s.dossier WHERE d.owner = ? AND d.id <> ? AND s.resource = ?"
+    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str, *, children: bool = False) -> int:
+        """Return how many seats the dossiers of an owner have from now on, booked or held. Without those of `but`.
+
+        With `children`, those of every child that the owner ever acted for count too.
+        """
+        kin = " OR d.owner IN (SELECT principal FROM mandate WHERE holder = ? AND kind = 'child')" if children else ""
+        theirs = f"JOIN dossier d ON d.id = s.dossier WHERE (d.owner = ?{kin}) AND d.id <> ? AND s.resource = ?"
         sql = (
             f"SELECT (SELECT count(*) FROM booking s {theirs} AND s.status = 'booked' AND s.start > ?)"
             f" + (SELECT count(*) FROM seat_hold s {theirs} AND s.until > ?)"
         )
-        cells = (owner, but, resource, instant_text(now))
+        cells = (owner, *((owner,) if children else ()), but, resource, instant_text(now))
         return int(self._rows(sql, (*cells, *cells))[0][0])
 
     # issued documents

@@ -14,6 +14,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.services.accounts.delegation import acting_for, declare_child
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext, NotFound
@@ -255,6 +256,32 @@ class TestTaking:
         world.wait(days=60)
         with world.office.store.unit() as unit:
             assert unit.seats_ahead(owner.id, f"{CARD}/{ENROLMENT}", world.office.now(), "") == 0
+
+    def test_nor_do_the_children_that_one_person_declares(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Any number of children may be declared: each brought ten more seats."""
+        monkeypatch.setattr(bookings, "FAMILY_SEATS_AHEAD", 3)
+        afi = world.applicant()
+
+        def take(owner: Actor) -> Dossier:
+            dossier = world.sent(CARD, owner)
+            free = bookings.slots(world.office, owner, dossier.id, ENROLMENT).first_free
+            assert free
+            return bookings.book_slot(world.office, owner, dossier.id, ENROLMENT, free.office, free.start)
+
+        def child(name: str) -> Actor:
+            known = {"family_name": "AMEGAN", "given_names": name}
+            mandate = declare_child(world.office, afi, known, date(2015, 3, 27))
+            acting = acting_for(world.office, afi, mandate.id)
+            assert acting is not None
+            world.people[mandate.principal] = acting
+            return acting
+
+        kossi, ama, yao = child("Kossi"), child("Ama"), child("Yao")
+        assert all(take(one).bookings for one in (afi, kossi, ama))
+        for one in (yao, kossi, afi):
+            with pytest.raises(Refused, match="seats_many"):
+                take(one)
+        assert take(world.applicant("+22890445566")).bookings, "others book"
 
     def test_an_accepted_company_books_for_its_people(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bookings, "SEATS_AHEAD", 0)
