@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -13,10 +15,12 @@ from engine.services.context.app_context import AppContext
 from engine.services.core.call_queue import QueuedCall, queued_calls, take_call
 from engine.services.payments.customers import open_customer
 from engine.services.payments.settlement import OPEN, UNDER_WAY, check_payment, end_unsent, is_unplaced, kept_payment
+from engine.storage.results import Busy
 
 log = logging.getLogger("guichet.placing")
 
 LONGEST_PAGE: Final = 2000
+AGAIN: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each new try to save an answer in a busy store
 _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
 
@@ -87,7 +91,18 @@ def _safe_page(ctx: AppContext, page: str | None) -> str | None:
 
 
 def _change(ctx: AppContext, payment_id: str, **changes: object) -> None:
-    """Save changes of a payment that is still open. An ended one stays as it is."""
+    """Save changes of a payment that is still open. An ended one stays as it is.
+
+    An operator names its order and its page once, so a busy store is tried again. Raises `Busy` after the last try.
+    """
+    for pause in AGAIN:
+        with suppress(Busy):
+            return _changed(ctx, payment_id, **changes)
+        time.sleep(pause)
+    return _changed(ctx, payment_id, **changes)
+
+
+def _changed(ctx: AppContext, payment_id: str, **changes: object) -> None:
     with ctx.store.unit(write=True) as unit:
         payment = kept_payment(unit, payment_id)
         if payment.status in OPEN:

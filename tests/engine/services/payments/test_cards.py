@@ -16,12 +16,13 @@ from engine.integrations.simulated_operator import CARD_ENDINGS, SandboxCard, Sa
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier, Payment
 from engine.services.audit.integrity import fsck
+from engine.services.payments import order_placement, settlement
 from engine.services.payments import payments as cashier
-from engine.services.payments import settlement
 from engine.services.payments.customers import read_customer
 from engine.services.payments.order_placement import place_orders
 from engine.services.payments.refunds import owed_back
 from engine.services.sign_in.sessions import without_secrets
+from engine.storage.results import Busy
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests import worker
@@ -86,6 +87,30 @@ def test_an_edition_whose_methods_were_other_words_is_paid_as_it_was(
 ) -> None:
     world, dossier = hall(tmp_path, monkeypatch, "counter", "bank")
     assert pay(world, dossier, provider="sandbox", payer="90112233").status == "pending"
+
+
+def test_a_store_that_is_busy_when_the_operator_answers_loses_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator names its page once: without it the payer could neither pay nor, for a day, begin again."""
+    world, dossier = hall(tmp_path, monkeypatch, *TWO)
+    monkeypatch.setattr(order_placement, "AGAIN", (0.0, 0.0))
+    card, store, busy = world.office.providers["card"], type(world.office.store), ["turn", "turn"]
+    start, unit = card.start, store.unit
+
+    def answered(order: PaymentOrder) -> Started:
+        monkeypatch.setattr(store, "unit", locked)
+        return replace(start(order), page="https://pay.example/1")
+
+    def locked(self: Store, *how: Any, **more: Any) -> Any:
+        if busy:
+            raise Busy(busy.pop())
+        return unit(self, *how, **more)
+
+    monkeypatch.setattr(card, "start", answered)
+    payment = pay(world, dossier)
+    assert (payment.page, payment.reason, payment.status) == ("https://pay.example/1", None, "pending")
+    assert payment.provider_ref
 
 
 @pytest.mark.parametrize("ending", CARD_ENDINGS)
