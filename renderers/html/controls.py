@@ -17,7 +17,7 @@ from engine.core.values import national as national
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
 from renderers.i18n.formats import FIXED_SPACE, alphabetical
-from renderers.i18n.translations import Translations, in_language
+from renderers.i18n.translations import REFERENCE, Translations, in_language
 
 RADIOS_AT_MOST: Final = 20
 _FILES: Final = frozenset({"file", "photo", "evidence"})
@@ -311,7 +311,9 @@ def _example(view: FieldView, drawing: DrawingContext) -> str:
         return " ".join(part.lstrip("0") for part in reversed(view.example.split("-")))
     if view.type == "phone":
         return national(view.example).replace(" ", FIXED_SPACE)
-    return view.example if view.type in ("identifier", "time", "address", "email", "text", "integer") else ""
+    if view.type == "text":  # written in the first language of the file
+        return view.example if drawing.language == REFERENCE else ""
+    return view.example if view.type in ("identifier", "time", "address", "email", "integer") else ""
 
 
 def _said(view: FieldView, drawing: DrawingContext, warns: bool) -> str:

@@ -36,7 +36,7 @@ pytestmark = [
 ]
 ROOT = Path(__file__).resolve().parents[2]
 REASONS = {
-    "file_empty": "Ce fichier est vide.", "file_type": "Ce fichier n’est ni une photo ni un PDF.",
+    "file_empty": "Ce fichier est vide.", "file_type": "Ce format de fichier n’est pas accepté.",
     "file_size": "Ce fichier est trop lourd", "file_broken": "Ce fichier ne s’ouvre pas.",
     "file_unreadable": "Ce PDF ne s’ouvre pas.", "file_locked": "Ce PDF est protégé par un mot de passe.",
     "file_active": "Ce PDF contient un programme.",

@@ -1,4 +1,4 @@
-"""Eligibility questions, one per page, and where an applicant who is stopped can go."""
+"""Eligibility questions before a request, and where an applicant who is stopped can go."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response
+from werkzeug.datastructures import MultiDict
 
 from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
+from engine.domain.fields.scope import evaluated_before
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.eligibility import next_criterion, read_criterion, stopped_by, view_criterion
 from engine.model import Criterion, Procedure
@@ -33,14 +35,14 @@ class Walk:
     problems: tuple[AnswerProblem, ...] = ()
 
 
-def walk_criteria(procedure: Procedure, typed: Mapping[str, str]) -> Walk:
+def walk_criteria(procedure: Procedure, typed: MultiDict[str, str]) -> Walk:
     """Read the typed answers in the order of the questions, up to the first missing, wrong or stopping one."""
     day, directory = local_day(app_ctx().now()), app_ctx().directory
     given: dict[str, Plain] = {}
     carried: dict[str, str] = {}
     while (criterion := next_criterion(procedure, given, day, directory)) is not None:
-        posted = {name: [typed[name]] for name in typed if name == criterion.id or name.startswith(f"{criterion.id}_")}
-        if not posted and typed.get("etape") != criterion.id:
+        posted = _posted(criterion, typed)
+        if not posted and criterion.id not in typed.getlist("etape"):
             return Walk(criterion, False, given, carried)
         answers, problems = read_criterion(procedure, criterion, posted, given, day, directory)
         if problems:
@@ -64,27 +66,45 @@ def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: s
     )  # fmt: skip
 
 
-def question_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
-    """Show one question. Its form posts to the same address. `base` is the address of the first one."""
-    speech = Speech(app_ctx().wording, language())
-    day, directory = local_day(app_ctx().now()), app_ctx().directory
-    view = view_criterion(procedure, criterion, walk.given, day, directory, speech, walk.problems)
-    control = field_control(view, DrawingContext(site().words, language()))
-    errors = [(f"#{control.id}", control.error)] if control.error else []
-    order = [one.id for one in procedure.eligibility]
-    step = order.index(criterion.id) + 1
-    answered = list(walk.carried.items())
-    back = f"{base}?{urlencode(answered[:-1])}" if answered else base.removesuffix("/verifier")
+def question_page(procedure: Procedure, walk: Walk, typed: MultiDict[str, str], **more: object) -> Response:
+    """Show all questions that can be asked now, with what was typed and what is wrong. They are posted together."""
+    controls = [_control(procedure, criterion, walk, typed) for criterion in _asked_now(procedure, walk)]
+    errors = [(f"#{control.id}", control.error) for control in controls if control.error]
     return page(
-        "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title), control=control,
-        choices=_choices(control), carried=answered, step=step, count=len(order), back=back, errors=errors,
+        "citizen/eligibility.html", 422 if errors else 200, sheet=writer(procedure).sheet(), controls=controls,
+        carried=list(walk.carried.items()), errors=errors, **more,
     )  # fmt: skip
 
 
-def _choices(control: Control) -> list[tuple[str, str, bool]]:
-    if control.kind == "yes_no":
-        return [("oui", say("answer.positive"), control.value == "true"), ("non", say("answer.negative"), False)]
-    return [(option.code, label(option.label), option.chosen) for option in control.options if not option.shut]
+def _asked_now(procedure: Procedure, walk: Walk) -> list[Criterion]:
+    evaluated = evaluated_before(procedure, walk.given, local_day(app_ctx().now()), app_ctx().directory)
+    order = list(procedure.eligibility)
+    left = order[order.index(walk.criterion) :] if walk.criterion else []
+    return [one for one in left if one is walk.criterion or evaluated.shows(one.field)]
+
+
+def _control(procedure: Procedure, criterion: Criterion, walk: Walk, typed: MultiDict[str, str]) -> Control:
+    day, directory = local_day(app_ctx().now()), app_ctx().directory
+    given, problems = walk.given, walk.problems
+    if criterion is not walk.criterion:
+        given, problems = walk.given, ()
+        if criterion.id in typed.getlist("etape"):
+            posted = _posted(criterion, typed)
+            given, problems = read_criterion(procedure, criterion, posted, walk.given, day, directory)
+    speech = Speech(app_ctx().wording, language())
+    view = view_criterion(procedure, criterion, given, day, directory, speech, problems)
+    return field_control(view, DrawingContext(site().words, language()))
+
+
+def _posted(criterion: Criterion, typed: MultiDict[str, str]) -> dict[str, list[str]]:
+    return {name: [typed[name]] for name in typed if name == criterion.id or name.startswith(f"{criterion.id}_")}
+
+
+def typed_criteria(procedure: Procedure, typed: MultiDict[str, str]) -> str:
+    """Return the query that shows the posted answers again, with what is wrong."""
+    names = [one for criterion in procedure.eligibility for one in _posted(criterion, typed).items()]
+    steps = [("etape", one.id) for one in procedure.eligibility if one.id in typed.getlist("etape")]
+    return urlencode([*((name, values[0]) for name, values in names), *steps])
 
 
 def _instead(criterion: Criterion) -> Mapping[str, str] | None:

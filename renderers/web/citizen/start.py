@@ -20,7 +20,7 @@ from engine.services.applications.drafts import open_dossier, see_form
 from engine.services.applications.prefill import EarlierDossier, earlier_requests, take_over
 from engine.services.context.app_context import NotFound
 from renderers.i18n.formats import listed
-from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, walk_criteria
+from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, typed_criteria, walk_criteria
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label, writer
 from renderers.web.platform.request_context import (
@@ -42,7 +42,7 @@ blueprint = Blueprint("start", __name__)
 @blueprint.get("/demarches/<slug>/verifier")
 @public
 def check_right(slug: str) -> Response:
-    """Show the next eligibility question, the reason to stop, or the start page.
+    """Show the eligibility questions, the reason to stop, or the start page.
 
     The answers are in the query string and are copied into the form.
     """
@@ -52,14 +52,14 @@ def check_right(slug: str) -> Response:
     if walk.criterion is not None and walk.stops:
         return stopped_page(procedure, walk, walk.criterion, f"{back}/verifier")
     if walk.criterion is not None:
-        return question_page(procedure, walk, walk.criterion, f"{back}/verifier")
+        return question_page(procedure, walk, request.args, acting=acting_mandate(), token=new_token())
     return _start_page(procedure, walk, eligible=bool(procedure.eligibility))
 
 
 @blueprint.get("/demarches/<slug>/commencer")
 @public
 def before_start(slug: str) -> Response:
-    """Show the start page, or the next eligibility question if one is left."""
+    """Show the start page, or the eligibility questions if one is left."""
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.args)
     if walk.criterion is not None:
@@ -98,8 +98,11 @@ def start(slug: str) -> Response:
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.form)
     if walk.criterion is not None:
-        return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
-    if request.form.get("acting", "") != acting_mandate():  # the page that follows says for whom it is
+        return go(f"/demarches/{slug}/verifier?{typed_criteria(procedure, request.form)}")
+    asked = actor().id and "etape" in request.form  # the start page offers earlier answers, the questions do not
+    if request.form.get("acting", "") != acting_mandate() or (  # the page that follows says for whom it is
+        asked and earlier_requests(app_ctx(), actor(), procedure.id, walk.given, language())
+    ):
         return go(f"/demarches/{slug}/commencer?{urlencode(walk.carried)}")
     if actor().id:
         return go(open_draft(actor(), procedure.id, walk.given, form_token(), request.form.get("reuse", "")[:20]))

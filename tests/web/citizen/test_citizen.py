@@ -117,6 +117,29 @@ def test_no_answer_is_asked_again(visitor: PortalClient) -> None:
     assert "Répondez oui ou non" in page.text
 
 
+def test_all_questions_before_a_request_stand_on_one_page(tmp_path: Path) -> None:
+    """Posted together; what is wrong is said beside its question, and the other answers are kept."""
+    asked = "  majeur: {ask: 'Avez-vous 18 ans ?'"
+    more = "  age: {ask: Votre âge, type: integer, minimum: 1, stop_when: age > 99, because: Non.}\n"
+    book = STALL.replace(asked, more + "  etal: {ask: Un étal, when: age > 50, stop_when: not etal, because: Non.}\n" + asked)
+    first = a_portal_client(tmp_path)
+    office = replace(first.office, catalogue=Catalogue.of([a_procedure(book)], the_shared()))
+    visitor = replace(first, client=create_app(Settings(data=tmp_path, secret="test"), office).test_client())
+    page = visitor.open("/demarches/essai/verifier")
+    assert re.findall(r'name="etape" value="(.+?)"', page.html) == ["age", "majeur"]
+    assert "Gardez votre téléphone près de vous" in page.text
+    again = visitor.post("/demarches/essai/commencer", **{**page.form(), "age": "x", "majeur": "true"})
+    shown = visitor.open(again.address)
+    assert shown.title.startswith("Erreur : ")
+    assert 'value="x"' in shown.html
+    assert re.search(r'name="majeur" value="true"[^>]* checked', shown.html), "the other answer is kept"
+    opened = visitor.post("/demarches/essai/commencer", **{**shown.form(), "age": "60", "majeur": "true"})
+    assert re.findall(r'name="etape" value="(.+?)"', visitor.open(opened.address).html) == ["etal", "majeur"], "asked by the first"
+    assert re.search(r'name="majeur" value="true"[^>]* checked', visitor.page.html)
+    left = {**visitor.page.form(), "etal": "true"}
+    assert visitor.post("/demarches/essai/commencer", **left).address == "/connexion"
+
+
 def test_the_form_cannot_be_reached_around_the_question(known: PortalClient) -> None:
     form = known.open("/demarches/essai/verifier?majeur=oui").form()
     form["majeur"] = ["non"]
@@ -246,7 +269,7 @@ def test_each_file_stands_alone(known: PortalClient) -> None:
     page = known.send(address, **{"file:carte": picture(), "file:photo": bad, "go": "next"})
     assert page.status == 422
     assert "Document reçu à 12 h" in page.text
-    assert "Ce fichier n’est ni une photo ni un PDF" in page.text
+    assert "Ce format de fichier n’est pas accepté" in page.text
     again = known.open(address)
     attachment = re.search(r'name="detach" value="([^"]+)"', again.html)
     assert attachment
