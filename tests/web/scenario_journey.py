@@ -114,7 +114,8 @@ class ScenarioJourney:
         while me.path.endswith("/verifier") and me.has("input[name=etape]"):
             me.answer(self.answers)
             me.tap("main button.button")
-        me.tap("main form[action$='/commencer'] button.button")
+        if me.has("main form[action$='/commencer']"):
+            me.tap("main form[action$='/commencer'] button.button")
         if me.path == "/connexion":
             self._sign_in(me, self.phone)
 

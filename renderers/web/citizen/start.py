@@ -52,7 +52,9 @@ def check_right(slug: str) -> Response:
     if walk.criterion is not None and walk.stops:
         return stopped_page(procedure, walk, walk.criterion, f"{back}/verifier")
     if walk.criterion is not None:
-        return question_page(procedure, walk, request.args, acting=acting_mandate(), token=new_token())
+        return question_page(
+            procedure, walk, request.args, action=f"{back}/commencer", back=back, acting=acting_mandate(), token=new_token(),
+        )  # fmt: skip
     return _start_page(procedure, walk, eligible=bool(procedure.eligibility))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, g, request, session
 
@@ -23,7 +22,7 @@ from engine.services.sign_in.applicant_sign_in import send_help_code
 from renderers.html.controls import national
 from renderers.html.pagination import ON_A_PAGE, paged
 from renderers.i18n.translations import whole_number
-from renderers.web.citizen.eligibility import question_page, stopped_page, walk_criteria
+from renderers.web.citizen.eligibility import question_page, stopped_page, typed_criteria, walk_criteria
 from renderers.web.platform.access import agent, helper, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
@@ -237,8 +236,8 @@ def choose(slug: str) -> Response:
         return stopped_page(procedure, walk, walk.criterion, base)
     if walk.criterion is not None:
         if request.method == "POST":
-            return go(f"{base}?{urlencode(walk.carried)}")
-        return question_page(procedure, walk, walk.criterion, base)
+            return go(f"{base}?{typed_criteria(procedure, request.form)}")
+        return question_page(procedure, walk, request.args, action=base, back=HOME, token=new_token())
     if request.method == "GET":
         return page(
             "agent/counter_start.html", procedure=label(procedure.identity.title), carried=list(walk.carried.items()),

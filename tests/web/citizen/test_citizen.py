@@ -121,7 +121,9 @@ def test_all_questions_before_a_request_stand_on_one_page(tmp_path: Path) -> Non
     """Posted together; what is wrong is said beside its question, and the other answers are kept."""
     asked = "  majeur: {ask: 'Avez-vous 18 ans ?'"
     more = "  age: {ask: Votre âge, type: integer, minimum: 1, stop_when: age > 99, because: Non.}\n"
-    book = STALL.replace(asked, more + "  etal: {ask: Un étal, when: age > 50, stop_when: not etal, because: Non.}\n" + asked)
+    book = STALL.replace(
+        asked, more + "  etal: {ask: Un étal, when: age > 50, stop_when: not etal, because: Non.}\n" + asked
+    )
     first = a_portal_client(tmp_path)
     office = replace(first.office, catalogue=Catalogue.of([a_procedure(book)], the_shared()))
     visitor = replace(first, client=create_app(Settings(data=tmp_path, secret="test"), office).test_client())
@@ -134,7 +136,9 @@ def test_all_questions_before_a_request_stand_on_one_page(tmp_path: Path) -> Non
     assert 'value="x"' in shown.html
     assert re.search(r'name="majeur" value="true"[^>]* checked', shown.html), "the other answer is kept"
     opened = visitor.post("/demarches/essai/commencer", **{**shown.form(), "age": "60", "majeur": "true"})
-    assert re.findall(r'name="etape" value="(.+?)"', visitor.open(opened.address).html) == ["etal", "majeur"], "asked by the first"
+    assert re.findall(r'name="etape" value="(.+?)"', visitor.open(opened.address).html) == ["etal", "majeur"], (
+        "asked by the first"
+    )
     assert re.search(r'name="majeur" value="true"[^>]* checked', visitor.page.html)
     left = {**visitor.page.form(), "etal": "true"}
     assert visitor.post("/demarches/essai/commencer", **left).address == "/connexion"

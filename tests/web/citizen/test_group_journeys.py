@@ -78,9 +78,7 @@ def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
 def ask_for_visas(me: Person, portal: Portal) -> str:
     me.go("/demarches/e-visa")
     me.press("Commencer ma demande")
-    for question in ("tous_cedeao", "travail"):
-        me.fill(**{question: "non"})
-        me.press("Continuer")
+    me.fill(tous_cedeao="false", travail="false")
     me.press("Continuer")
     sign_in(me, portal)
     assert me.sees("Étape 1 sur 4")
@@ -191,8 +189,7 @@ def ask_for_connection(me: Person, portal: Portal) -> str:
     me.go("/demarches/raccordement-electricite")
     assert me.sees("Nous venons chez vous : Visite du technicien.")
     me.press("Commencer ma demande")
-    me.fill(forte_puissance="non")
-    me.press("Continuer")
+    me.fill(forte_puissance="false")
     me.press("Continuer")
     sign_in(me, portal)
     assert me.sees("Étape 1 sur 7 au plus")

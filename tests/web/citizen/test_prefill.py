@@ -259,7 +259,7 @@ def test_a_draft_that_is_begun_is_found_again_and_nothing_is_offered(known: Know
 
 
 def test_another_procedure_is_offered_what_it_shares(known: Known) -> None:
-    page = known.to_the_start(B3, etranger="non")
+    page = known.to_the_start(B3, etranger="false")
     assert "(Passeport ordinaire, n°" in page.text
     number = re.search(r'name="reuse" value="(\d+)"', page.html)
     assert number

@@ -31,11 +31,8 @@ def agreed(person: Person, portal: Portal) -> None:
 
 def filled(me: Person, scripts: bool) -> None:
     me.press("Passeport ordinaire")
-    me.fill(togolais="oui")
+    me.fill(togolais="true", en_mission="false")
     me.press("Continuer")
-    me.fill(en_mission="non")
-    me.press("Continuer")
-    me.press("Commencer")
     me.press("Continuer")
     me.fill(type_demande="premiere", lieu_depot="dgdn_lome")
     me.press("Continuer")
