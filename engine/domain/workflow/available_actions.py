@@ -7,13 +7,12 @@ An act is refused with `role`, `own_dossier`, `other_office`, `too_late`, `time_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from engine.core.problems import Refusal, refusal
 from engine.domain.common.access import acting_role, holds, in_their_offices
 from engine.domain.common.decision import Act, AvailableAction
-from engine.domain.common.task_parts import persons_of_task
+from engine.domain.common.four_eyes import People, barred_from_act, reserved_to_another
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.raw_answers import OTHER
@@ -25,8 +24,6 @@ from engine.model.directory import Directory
 from engine.model.roles import role_key
 from engine.model.types import TRUE, Scope
 from engine.records.dossier import Actor, Dossier
-
-People = Mapping[str, Actor]  # account id → the actor with today's roles
 
 
 def offers_of(moment: Moment, dossier: Dossier, people: People | None = None) -> tuple[AvailableAction, ...]:
@@ -48,8 +45,8 @@ def closed_because(
         _role(procedure, dossier, transition, actor)
         or _time(dossier, transition, moment.now, moment.directory)
         or closed_by_time(moment, past, acting_role(procedure, dossier, actor, transition.by), transition.where)
-        or _four_eyes(procedure, dossier, transition, actor)
-        or _same_as(procedure, dossier, transition, actor, people)
+        or barred_from_act(procedure, dossier, transition, actor.id)
+        or reserved_to_another(procedure, dossier, transition, actor, people)
         or _correction(dossier, transition)
         or _guard(procedure, transitions, moment.scope(dossier))
     )
@@ -75,40 +72,6 @@ def _time(dossier: Dossier, transition: Transition, now: datetime, directory: Di
     return refusal(
         "too_late", transition.where, until=until.isoformat(timespec="seconds"), within=str(transition.within)
     )
-
-
-def _four_eyes(procedure: Procedure, dossier: Dossier, transition: Transition, actor: Actor) -> Refusal | None:
-    """Return why another person must act. An agent who assisted with the request counts as involved."""
-    if transition.other_than and actor.id in dossier.assisted:
-        return refusal("assisted", transition.where)
-    mine = next((one for one in transition.other_than if actor.id in _persons(procedure, dossier, one)), None)
-    return refusal("four_eyes", transition.where, act=mine) if mine else None
-
-
-def _persons(procedure: Procedure, dossier: Dossier, act_or_task: str) -> frozenset[str]:
-    """Return who last took that transition or did that task, including its parts."""
-    last = last_actor(dossier, act_or_task)
-    return persons_of_task(procedure, dossier, act_or_task) | ({last} if last else set())
-
-
-def _same_as(
-    procedure: Procedure, dossier: Dossier, transition: Transition, actor: Actor, people: People | None
-) -> Refusal | None:
-    first = last_actor(dossier, transition.same_as) if transition.same_as else None
-    if transition.same_as is None or first in (None, actor.id):
-        return None
-    if people is not None and (
-        first not in people or not acting_role(procedure, dossier, people[first], transition.by)
-    ):
-        return None  # the first actor no longer holds the role: any holder may act
-    return refusal("same_as", transition.where, act=transition.same_as)
-
-
-def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
-    """Return the account id of the person who last took that transition or did that task, None without one."""
-    taken = next((one.by for one in reversed(dossier.taken) if one.transition == act_or_task), None)
-    done = dossier.done.get(act_or_task)
-    return taken or (done.by if done else None)
 
 
 def _correction(dossier: Dossier, transition: Transition) -> Refusal | None:

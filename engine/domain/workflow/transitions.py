@@ -9,6 +9,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.decision import Act, IssueOrder
+from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.documents.documents import is_issued, status_of
 from engine.domain.workflow.due_dates import instant_of, pause_due, turn_clocks
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
@@ -188,15 +189,20 @@ def _leave(passage: TransitionContext, moment: Moment, transition: Transition, a
         correction = None
     if act and act.correction and "correction" in transition.asks:
         correction = CorrectionRequest(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
-    kept = passage.dossier.assigned if keeps_actor(procedure, passage.dossier, transition.target) else None
+    kept = passage.dossier.assigned
+    if kept and not keeps_actor(procedure, passage.dossier, transition.target, kept):
+        kept = None
     return passage.with_(correction=correction, assigned=kept)
 
 
-def keeps_actor(procedure: Procedure, dossier: Dossier, target: str) -> bool:
+def keeps_actor(procedure: Procedure, dossier: Dossier, target: str, holder: str) -> bool:
     """Return True when the agent in charge remains.
 
-    They remain until the dossier reaches other roles than the last that had it.
+    They remain until the dossier reaches other roles than the last that had it, or an act that another person
+    must take, such as the answer to an appeal.
     """
+    if barred_from_state(procedure, dossier, target, holder) is not None:
+        return False
     roles = _agents_of(procedure, target)
     if not roles:
         return True

@@ -15,6 +15,7 @@ from engine.core.values import Plain
 from engine.domain.common.access import acting_role
 from engine.domain.common.agent_rights import Absence, administers, is_absent, may_see_person, with_absence
 from engine.domain.common.decision import EntryDraft
+from engine.domain.common.four_eyes import barred_from_state
 from engine.model import Procedure
 from engine.model.roles import awaited_roles
 from engine.records.dossier import Account, Actor, Dossier
@@ -125,7 +126,9 @@ def _refusal(
     if is_absent(account, ctx.day()):
         return refusal("absent")
     roles = sorted(awaited_roles(procedure, dossier.state))
-    return None if acting_role(procedure, dossier, person, roles) is not None else refusal("hand_role")
+    if acting_role(procedure, dossier, person, roles) is None:
+        return refusal("hand_role")
+    return refusal("hand_barred") if barred_from_state(procedure, dossier, dossier.state, to, person.roles) else None
 
 
 def order_handover(

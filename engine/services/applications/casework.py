@@ -10,6 +10,7 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import acting_role, holds, in_mandate
 from engine.domain.common.decision import Act, AvailableAction, Decision, EntryDraft
+from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
@@ -226,7 +227,7 @@ def assign(
 ) -> Dossier:  # fmt: skip
     """Assign a dossier to an agent who may act on it now, or to none.
 
-    Raises `NotFound`, `Conflict`. Raises Refused: role, closed.
+    Raises `NotFound`, `Conflict`. Raises Refused: role, closed; four_eyes or assisted where another person must act.
     """
 
     def work(unit: Unit) -> Dossier:
@@ -238,6 +239,9 @@ def assign(
         for person in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
             if person is None or person.kind != "agent" or not _may_handle(procedure, dossier, person):
                 raise Refused(refusal("role"))
+            barred = barred_from_state(procedure, dossier, dossier.state, person.id, person.roles)
+            if person.id == to and barred is not None:
+                raise Refused(barred)
         body = {"revision": dossier.revision + 1, "to": to}
         return keep(ctx, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
 

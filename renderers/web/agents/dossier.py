@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.clock import local_day
 from engine.core.problems import Refused
+from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.workflow.progress import applicants_act, public_key
 from engine.model import State
 from engine.records.dossier import Payment
@@ -23,9 +24,16 @@ from renderers.web.agents.notes import note_lines
 from renderers.web.agents.refunds import refund_lines
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import DossierContext, label
-from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, new_token, say
-from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer, why
+from renderers.web.shared.agent_dossier import (
+    AgentCase,
+    act_label,
+    agent_case,
+    correctable_of,
+    correction_offer,
+    refusal_text,
+    why,
+)
 from renderers.web.shared.messages import thread_of, unread_of
 from renderers.web.shared.staff import (
     DueDateTag,
@@ -82,7 +90,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
         correcting=correcting.transition.id if correcting else "", over=state is not None and state.is_end,
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
-        takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()),
+        takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
         unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
         takes_next=bool(went_on) and bool(list_inbox(app_ctx(), actor(), "to_take", limit=1).lines),
     )  # fmt: skip
@@ -139,6 +147,11 @@ def _newer(one: DossierContext) -> str:
     return say("case.newer", edition=current.edition)
 
 
+def _is_barred(one: DossierContext) -> bool:
+    """Return whether another person must act here, so that this agent does not take the dossier."""
+    return barred_from_state(one.procedure, one.dossier, one.dossier.state, actor().id, actor().roles) is not None
+
+
 def _holder(one: DossierContext, names: Mapping[str, str]) -> str:
     holder = one.dossier.assigned
     if holder is None:
@@ -173,7 +186,7 @@ def hold(number: str) -> Response:
     try:
         assign(app_ctx(), actor(), one.id, None if back else actor().id, token=form_token())
     except Refused as closed:
-        session["desk_note"] = sentence(closed.reason)
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
     session["desk_note"] = say("case.given_back" if back else "case.taken")
     return go("/agent" if back else one.at())

@@ -26,17 +26,8 @@ from engine.storage.results import Conflict, DossierLine
 from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
 from renderers.web.platform.access import agent, public
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import (
-    AGENT_AREA,
-    actor,
-    app_ctx,
-    dossier_number,
-    form_token,
-    go,
-    language,
-    new_token,
-    say,
-)
+from renderers.web.platform.request_context import AGENT_AREA, actor, app_ctx, form_token, go, language, new_token, say
+from renderers.web.shared.agent_dossier import agent_case, refusal_text
 from renderers.web.shared.staff import DueDateTag, due_tag, people, procedure_of, sign_in_page, sign_out_of, staff_page
 from renderers.web.shared.statuses import lines_public
 
@@ -302,9 +293,13 @@ def acts_in(procedure: Procedure, state_id: str, who: Actor) -> bool:
 @blueprint.post("/agent/prendre")
 @agent()
 def take() -> Response:
-    """Assign the chosen dossier to the agent and open it. Raises `NotFound` or `Refused`."""
+    """Assign the chosen dossier to the agent and open it, also when another person must act. Raises `NotFound`."""
     number = request.form.get("number", "")[:20]
-    assign(app_ctx(), actor(), dossier_number(number), actor().id, token=_token_for(number))
+    one = agent_case(number)
+    try:
+        assign(app_ctx(), actor(), one.id, actor().id, token=_token_for(number))
+    except Refused as closed:
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
     return go(f"/agent/dossiers/{number}")
 
 

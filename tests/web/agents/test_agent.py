@@ -214,6 +214,21 @@ def test_what_is_ready_to_be_collected_is_nobodys_next(staff_site: StaffSite, pa
     assert staff_site.kept(passport).assigned is None
 
 
+def test_an_appeal_is_not_offered_to_who_refused(staff_site: StaffSite, passport: Dossier) -> None:
+    world, seat = staff_site.world, staff_site.agent(GATEKEEPER)
+    seat.post("/agent/prendre", at="/agent", number=passport.number)
+    world.take(staff_site.kept(passport), staff_site.actor(GATEKEEPER), "refuser", reason="Non")
+    world.take(staff_site.kept(passport), world.applicant(), "contester", reason="Si")
+    assert staff_site.kept(passport).assigned is None
+    assert "M’attribuer ce dossier" not in seat.see(at(passport))
+    assert seat.post("/agent/prendre", at="/agent", number=passport.number).headers["Location"] == at(passport)
+    assert "Une autre personne doit le faire : vous avez déjà fait « Refuser »." in seat.see(at(passport))
+    other = staff_site.agent(f"{GATEKEEPER}.2")
+    assert "M’attribuer ce dossier" in other.see(at(passport))
+    other.post("/agent/prendre", at="/agent", number=passport.number)
+    assert staff_site.kept(passport).assigned == staff_site.actor(f"{GATEKEEPER}.2").id
+
+
 def test_a_double_touch_takes_one_dossier(staff_site: StaffSite, passport: Dossier) -> None:
     seat = staff_site.agent(GATEKEEPER)
     carried = hidden(seat.get("/agent"))

@@ -15,6 +15,7 @@ from engine.core.problems import Refused
 from engine.core.values import Span, Text
 from engine.domain.appointments.appointments import attended, missed, place, release
 from engine.domain.common.decision import Act, Decision, IssueOrder
+from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.reporting.journal_state import Projection, differences, fold, projection_of
 from engine.domain.workflow.actions import answer_look_up, no_show, open_transitions, pay, submit, take, task_done
 from engine.domain.workflow.state_machine import circuit_of
@@ -302,6 +303,39 @@ def test_four_eyes() -> None:
     story.book_slot("2026-12-02 08:30").done("depot", CLERK).take("originaux_conformes", BOTH)
     refused("four_eyes", lambda: story.take("fabriquer", BOTH))
     assert story.take("fabriquer", MAKER).state == "pret"
+
+
+def with_other_than(name: str, *others: str) -> Procedure:
+    """The passport whose examination must be another person's than `others` were."""
+    whole = passport()
+    ways = tuple(replace(one, other_than=others) if one.id == name else one for one in whole.transitions)
+    leaving = {state: tuple(one for one in ways if one.source == state) for state in whole.states}
+    return replace(whole, transitions=ways, leaving=leaving)
+
+
+@pytest.mark.parametrize(("holder", "kept"), [(CHECKER.id, None), (SECOND.id, SECOND.id)])
+def test_an_appeal_leaves_the_agent_who_refused_and_no_other(holder: str, kept: str | None) -> None:
+    story = Story(with_other_than("conforme", "refuser"), assigned=holder).submit()
+    story.take("refuser", CHECKER, reason="Non")
+    assert story.dossier.assigned == holder, "a refusal waits for no other agent"
+    story.take("contester", OWNER, reason="Si")
+    assert (story.dossier.state, story.dossier.assigned) == ("conformite", kept)
+
+
+def test_an_appeal_stays_where_the_same_agent_may_answer_it() -> None:
+    story = Story(passport(), assigned=CHECKER.id).submit().take("refuser", CHECKER, reason="Non")
+    assert story.take("contester", OWNER, reason="Si").dossier.assigned == CHECKER.id
+
+
+def test_who_holds_is_barred_by_role() -> None:
+    procedure = with_other_than("conforme", "refuser")
+    helped = replace(draft(procedure), state="conformite", assisted=(CLERK.id,))
+    barred = barred_from_state(procedure, helped, "conformite", CLERK.id)
+    assert barred is not None
+    assert barred.code == "assisted"
+    assert barred_from_state(procedure, helped, "conformite", CLERK.id, CLERK.roles) is None, "the role has no act here"
+    assert barred_from_state(procedure, helped, "conformite", CHECKER.id, CHECKER.roles) is None
+    assert barred_from_state(procedure, helped, "refuse", CLERK.id) is None, "an end is held by no rule"
 
 
 def test_a_reason_for_each_answer_to_correct_is_reason_enough() -> None:

@@ -178,6 +178,19 @@ class TestHands:
         with pytest.raises(Refused, match="role"):
             casework.assign(world.office, maker, dossier.id, maker.id)
 
+    def test_an_appeal_is_taken_by_another_agent_than_who_refused(self, world: World, checker: Actor) -> None:
+        owner, second = world.applicant(), world.agent("second", "dgdn/controleur")
+        dossier = world.sent(PASSPORT, owner)
+        casework.assign(world.office, checker, dossier.id, checker.id)
+        world.take(world.kept(dossier), checker, "refuser", reason="Non")
+        dossier = world.take(world.kept(dossier), owner, "contester", reason="Si")
+        assert (dossier.state, dossier.assigned) == ("conformite", None)
+        assert [line.id for line in casework.list_inbox(world.office, second, "to_take").lines] == [dossier.id]
+        with pytest.raises(Refused, match="four_eyes"):
+            casework.assign(world.office, checker, dossier.id, checker.id)
+        assert casework.assign(world.office, second, dossier.id, second.id).assigned == second.id
+        assert casework.assign(world.office, checker, dossier.id, None).assigned is None, "giving back is no decision"
+
 
 class TestTrays:
     def test_each_queue_holds_what_it_says(self, world: World, checker: Actor) -> None:
