@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, Response, request
 
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import AnswerProblem
+from engine.domain.forms.agent_files import pending_files
+from engine.records.dossier import Attachment
 from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.attachments import Upload
 from engine.services.applications.casework import offers
@@ -18,7 +21,7 @@ from engine.services.applications.drafts import read_attachment
 from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, app_ctx, file_response, form_token
+from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, say
 from renderers.web.platform.security import FILE_POLICY
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
 from renderers.web.shared.issued_documents import drawn_document
@@ -32,13 +35,18 @@ _TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
 @agent()
 def attachment(number: str, attachment_id: str) -> Response:
-    """Show one file: an image in the page, a PDF behind a link, and links to the next and previous file."""
+    """Show one file: an image in the page, a PDF behind a link, and links to the next and previous file in use.
+
+    A file that another one replaced says so, and leads to that one.
+    """
     one = agent_case(number)
     attachment, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)
-    order = [
-        kept for kept in one.dossier.attachments if may_read_file(one.procedure, one.dossier, kept, actor())
-    ]  # fmt: skip
-    place = [kept.id for kept in order].index(attachment.id)
+    used = one.dossier.files_used
+    readable = [kept for kept in one.dossier.attachments if may_read_file(one.procedure, one.dossier, kept, actor())]
+    pending = pending_files(one.dossier, actor().id, attachment.field)
+    order = [kept for kept in readable if kept.id in used or kept in pending]
+    place = order.index(attachment) if attachment in order else -1
+    same = [kept for kept in readable if kept.field == attachment.field and kept.id != attachment.id]
     correcting = correction_offer(offers(app_ctx(), actor(), one.id))
     field = attachment.field.split(".")[0]
     correct = ""
@@ -48,11 +56,24 @@ def attachment(number: str, attachment_id: str) -> Response:
     name = attachment.name if attachment.by is None else act_label(one.procedure, field)
     return staff_page(
         "agent/attachment.html", dossier=one.dossier, base=one.at(), attachment=attachment,
-        label=label(asked.label) if asked else name, place=place + 1, count=len(order), correct=correct,
+        label=label(asked.label) if asked else name, place=place + 1, count=len(order),
+        correct=correct if place >= 0 else "", replaced=_replaced(attachment, same) if place < 0 else "",
+        instead=_links(one, [kept for kept in same if kept in order] if place < 0 else ()),
+        former=_links(one, [kept for kept in same if kept not in order] if place >= 0 else ()),
         file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
-        before=one.at(f"/pieces/{order[place - 1].id}") if place else "",
-        after=one.at(f"/pieces/{order[place + 1].id}") if place + 1 < len(order) else "",
+        before=one.at(f"/pieces/{order[place - 1].id}") if place > 0 else "",
+        after=one.at(f"/pieces/{order[place + 1].id}") if 0 <= place < len(order) - 1 else "",
     )  # fmt: skip
+
+
+def _replaced(attachment: Attachment, same: Iterable[Attachment]) -> str:
+    """Return when another file of the question replaced this one, or that it was only removed."""
+    later = [kept.received_at for kept in same if kept.received_at > attachment.received_at]
+    return say("piece.replaced_on", day=day_of(min(later))) if later else say("piece.taken_out")
+
+
+def _links(one: AgentCase, files: Iterable[Attachment]) -> list[tuple[str, str, datetime]]:
+    return [(one.at(f"/pieces/{kept.id}"), kept.name, kept.received_at) for kept in files]
 
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/fichier")

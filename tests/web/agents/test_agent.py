@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -516,6 +518,36 @@ def test_a_picture_is_shown_and_a_pdf_is_not_run(staff_site: StaffSite) -> None:
         assert file.headers["Content-Security-Policy"].startswith("sandbox")
         assert file.headers["X-Content-Type-Options"] == "nosniff"
         assert stranger.get(at(dossier, f"/pieces/{attachment.id}/fichier")).status_code == 404
+
+
+def test_a_replaced_file_is_marked_and_paged_over(staff_site: StaffSite, passport: Dossier) -> None:
+    old = passport.attachments[0]
+    new = replace(old, id="newer", name="acte-lisible.jpg", received_at=old.received_at + timedelta(days=2))
+    named = json.loads(json.dumps(dict(passport.answers)).replace(old.id, new.id))
+    files = (*passport.attachments, new)
+    staff_site.world.force(passport, answers=named, attachments=files)
+    seat, count = staff_site.agent(GATEKEEPER), len(passport.attachments)
+    replaced = seat.get(at(passport, f"/pieces/{old.id}"))
+    assert "Ce fichier a été remplacé le 25 novembre 2026." in read(replaced)
+    assert "Voir le fichier en vigueur : acte-lisible.jpg" in read(replaced)
+    assert at(passport, "/pieces/newer") in replaced.get_data(as_text=True)
+    assert "Demander une correction de cette pièce" not in read(replaced)
+    seen = {}
+    for kept in files[1:]:
+        page = seat.get(at(passport, f"/pieces/{kept.id}"))
+        seen[kept.id] = page.get_data(as_text=True)
+        assert f"sur {count}" in read(page)
+        assert "remplacé le" not in read(page)
+    around = [one for one, text in seen.items() if f'/pieces/{old.id}" rel=' in text]
+    assert not around, "no link to the next file leads to a replaced one"
+    assert [one for one, text in seen.items() if f'/pieces/{old.id}"' in text] == ["newer"], "its successor leads there"
+
+
+def test_a_removed_file_is_marked(staff_site: StaffSite, passport: Dossier) -> None:
+    last = replace(passport.attachments[0], id="removed", field="elsewhere")
+    staff_site.world.force(passport, attachments=(*passport.attachments, last))
+    told = staff_site.agent(GATEKEEPER).see(at(passport, "/pieces/removed"))
+    assert "Ce fichier n’est plus dans le dossier." in told
 
 
 # -- the day of an office ----------------------------------------------------------------------------------------------
