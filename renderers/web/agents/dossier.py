@@ -13,12 +13,12 @@ from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.workflow.progress import applicants_act, public_key
 from engine.model import State
 from engine.records.dossier import Payment
-from engine.services.applications.casework import assign, list_inbox, offers
+from engine.services.applications.casework import assign, inbox_counts, offers
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import answer_sections, application, later_sections
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.agents.history import events
-from renderers.web.agents.inbox import acts_in
+from renderers.web.agents.inbox import NO_FILTERS, acts_in, what_waits
 from renderers.web.agents.ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
 from renderers.web.agents.notes import note_lines
 from renderers.web.agents.refunds import refund_lines
@@ -92,7 +92,8 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
         takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
         unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
-        takes_next=bool(went_on) and bool(list_inbox(app_ctx(), actor(), "to_take", limit=1).lines),
+        takes_next=bool(counts := inbox_counts(app_ctx(), actor()) if went_on else {}) and counts["to_take"] > 0,
+        waits=what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
     )  # fmt: skip
 
 

@@ -94,6 +94,9 @@ class Filters:
         return bool(self.procedure or self.state or self.office or self.text)
 
 
+NO_FILTERS: Final = Filters("a-prendre", "", "", "", "", "")
+
+
 # -- sign-in -----------------------------------------------------------------------------------------------------------
 
 
@@ -143,7 +146,8 @@ def inbox() -> Response:
         "agent/inbox.html",
         counter=bool(received_by(app_ctx(), actor())),
         owes=bool(refunds_to_pay(app_ctx(), actor(), limit=1).lines),
-        takes_next=counts["to_take"] > 0 and _leaves_one(asked),
+        takes_next=(takes_next := counts["to_take"] > 0 and _leaves_one(asked)),
+        waits=("", "") if takes_next else what_waits(asked, counts),
         filters=asked,
         queues=_queue_links(asked, counts),
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
@@ -170,6 +174,19 @@ def _leaves_one(asked: Filters) -> bool:
         office_id=asked.office or None, text=_searched(asked.text), limit=1,
     )  # fmt: skip
     return bool(found.lines)
+
+
+def what_waits(asked: Filters, counts: Mapping[str, int]) -> tuple[str, str]:
+    """Return what is said instead of « take the next », and its link. Nothing where the page shows the only queue left."""
+    if counts["to_take"]:
+        return say("tray.next_filtered"), NO_FILTERS.address()
+    queues = {key: name for name, key in QUEUES.items()}
+    rest = next((key for key in ("ready", "mine", "late") if counts[key]), None)
+    if rest is None:
+        return say("tray.nothing_next"), ""
+    here = queues[rest] == asked.queue and not asked.narrowed
+    link = NO_FILTERS.address(file=queues[rest])
+    return ("", "") if here else (say("tray.rest", queue=say(f"tray.{rest}")), link)
 
 
 def asked_of_form() -> Filters:
@@ -308,7 +325,7 @@ def take() -> Response:
 def take_next() -> Response:
     """Assign the unassigned dossier that is due first, and open it.
 
-    One that another agent takes meanwhile is skipped. Returns to the inbox if none is left.
+    One that another agent takes meanwhile, or must take, is skipped. Returns to the inbox if none is left.
     """
     asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
     found = list_inbox(
@@ -323,7 +340,8 @@ def take_next() -> Response:
         except (Conflict, NotFound, Refused):
             continue
         return go(f"/agent/dossiers/{line.number}")
-    session["desk_note"] = say("tray.nothing_next")
+    if found.lines:
+        session["desk_note"] = say("tray.next_of_others")
     return go("/agent")
 
 

@@ -192,13 +192,18 @@ def test_the_next_one_is_the_first_due(staff_site: StaffSite, passport: Dossier)
     assert first.headers["Location"] == at(passport)
     assert "Prendre le suivant" in seat.see("/agent")
     assert "Prendre le suivant" in seat.see("/agent?file=tous&demarche=" + PASSPORT)
-    assert "Prendre le suivant" not in seat.see("/agent?file=tous&q=personne"), "none is left under these filters"
+    narrowed = seat.see("/agent?file=tous&q=personne")
+    assert "Prendre le suivant" not in narrowed, "none is left under these filters"
+    assert "Ces filtres n’en laissent aucun à prendre." in narrowed
     assert seat.post("/agent/suivant", at="/agent").headers["Location"] == at(later)
     for queue in ("a-prendre", "miens", "tous"):
         told = seat.see(f"/agent?file={queue}")
         assert "Prendre le suivant" not in told, queue
-        assert "Il n’y a plus rien à prendre." in told
+        assert ("Il reste des dossiers dans « Les miens »." in told) is (queue != "miens"), "they stand on the page"
+        assert "rien à prendre" not in told
     assert seat.post("/agent/suivant", at="/agent").headers["Location"] == "/agent"
+    for dossier in (passport, later):
+        staff_site.world.take(staff_site.kept(dossier), staff_site.actor(GATEKEEPER), "conforme")
     assert "Il n’y a plus rien à prendre." in seat.see("/agent")
 
 
@@ -209,6 +214,8 @@ def test_what_is_ready_to_be_collected_is_nobodys_next(staff_site: StaffSite, pa
     told = seat.see("/agent")
     assert passport.label not in told
     assert "Prendre le suivant" not in told
+    assert "Il reste des dossiers dans « À remettre »." in told
+    assert "rien à prendre" not in told
     assert "À remettre 1" in told
     assert passport.label in seat.see("/agent?file=a-remettre")
     assert f"/agent?file=tous&amp;q={passport.number}" in seat.get(f"/agent?q={passport.number}").get_data(as_text=True)
