@@ -142,19 +142,26 @@ def _part(one: AgentCase, given: Contribution, form: FormView, names: Mapping[st
         return
     for number, answer in enumerate(_answers(one, given.page, frozenset())):
         if number == 0 and given.form.services:
-            silent = one.dossier.answers.get(given.part) == SILENT
-            said = say("waits.silent") if silent else answer.text
+            opinion = str(one.dossier.answers.get(given.part))
+            said = tacit_opinion(opinion) if given.by == SYSTEM else answer.text
             yield replace(answer, label=title, text=said, note=_person(given, names), note_kind="by")
         else:
             own = (_person(given, names), "by") if number == 0 else ("", "")
             yield replace(answer, label=f"{title} – {answer.label}", note=own[0], note_kind=own[1])
 
 
+def tacit_opinion(opinion: str) -> str:
+    """Return the words of an opinion that silence gave at the end of its time. No person gave it."""
+    return say("waits.silent") if opinion == SILENT else say(f"waits.tacit_{opinion}")
+
+
 def given_already(one: AgentCase, form_id: str, part: str | None) -> str:
-    """Return who gave an opinion or filled a row, and when. Empty if it is not given."""
+    """Return who gave an opinion or filled a row, and when, or that its time is over. Empty if it is not given."""
     for given in contributions(app_ctx(), actor(), one.id):
         if (given.form.id, given.part) == (form_id, part):
-            return _person(given, people([given.by]))
+            if given.by == SYSTEM and given.at is not None:
+                return say("errand.over", day=day_of(given.at))
+            return say("errand.given", hand=_person(given, people([given.by])))
     return ""
 
 

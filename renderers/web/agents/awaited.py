@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.domain.common.access import may_read
-from engine.domain.common.task_parts import SILENT
 from engine.domain.fields.views import FormView
 from engine.domain.workflow.awaited import Awaited
 from engine.domain.workflow.due_dates import clock_end, clock_left
@@ -18,7 +17,7 @@ from engine.services.applications.contributions import Wait, waits
 from engine.services.payments.payments import awaited_payment
 from renderers.html.diagram import kind_of
 from renderers.i18n.translations import whole_number
-from renderers.web.agents.answers import rows_of
+from renderers.web.agents.answers import rows_of, tacit_opinion
 from renderers.web.agents.walk_ins import arrival_href
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
@@ -120,11 +119,11 @@ def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
 def _done(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tuple[DueDateTag, str]:
     given, kind = say("waits.done"), "ok"
     if isinstance(thing.task, Form) and thing.task.services and thing.part is not None:
-        said = one.dossier.answers.get(thing.part)
+        said, tacit = one.dossier.answers.get(thing.part), thing.done_by == SYSTEM
         if not may_read(one.procedure, one.dossier, thing.part, actor()):
-            given = say("waits.given_hidden")
-        elif said == SILENT:
-            given, kind = say("waits.silent"), ""
+            given, kind = say("waits.over_hidden" if tacit else "waits.given_hidden"), "" if tacit else "ok"
+        elif tacit:
+            given, kind = tacit_opinion(str(said)), ""
         else:
             given = say(f"waits.opinion_{said}")
             kind = {"favourable": "ok", "unfavourable": "bad"}.get(str(said), "act")

@@ -119,7 +119,7 @@ def _ask(one: AgentCase, form_id: str, part: str | None) -> Response:
     except NotFound:
         if not (given := given_already(one, form_id, part)):
             raise
-        session["desk_note"] = say("errand.given", hand=given)
+        session["desk_note"] = given
         return go(one.at())
     if not part_in_progress.wait.is_mine:
         return _closed(part_in_progress)
@@ -200,7 +200,7 @@ def _closed(part: PartInProgress) -> Response:
     """Redirect to the dossier with the reason: another agent was first, or the part is for others."""
     closed, given = part.wait.closed, given_already(part.one, part.form.id, part.part)
     reason = refusal_text(part.one.procedure, closed) if closed else say("errand.already")
-    session["desk_note"] = say("errand.given", hand=given) if given else reason
+    session["desk_note"] = given if given else reason
     return go(part.one.at())
 
 

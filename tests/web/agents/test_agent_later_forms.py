@@ -140,9 +140,27 @@ def test_silence_and_its_day_are_told(staff_site: StaffSite) -> None:
     staff_site.world.wait(days=30)
     run_pass(staff_site.world.office)
     told = staff_site.agent(PLANNER).see(at(dossier))
+    assert "Services techniques Réputé favorable (sans réponse)" in told
+    assert "Services techniques Favorable" not in told
     assert "Guichet foncier Sans réponse" in told
-    assert "sans réponse, délai passé le" in told
+    assert "délai passé le" in told
+    roads = staff_site.agent(ROADS)
+    assert roads.get(at(dossier, "/a-faire/services/avis_voirie")).headers["Location"] == at(dossier)
+    assert re.search(r"Le délai est passé le \d+ \w+ 2026 : ce n’est plus à faire.", roads.see(at(dossier)))
     assert "Avis non rendu à temps : Services techniques" in told
+
+
+def test_an_opinion_by_silence_is_not_shown_as_given(staff_site: StaffSite) -> None:
+    dossier = staff_site.world.sent("opinions", public=True)
+    staff_site.world.wait(days=8)
+    run_pass(staff_site.world.office)
+    assert staff_site.kept(dossier).state == "avis", "the others have more time"
+    page = staff_site.agent(PLANNER).get(at(dossier))
+    assert read(page).count("Sécurité incendie Réputé défavorable (sans réponse)") == 2, "as asked, and as answered"
+    assert '<span class="tag ">Réputé' in page.get_data(as_text=True), "the mark of no opinion"
+    hidden_from = staff_site.agent(LAND).see(at(dossier))
+    assert "Délai passé sans réponse" in hidden_from
+    assert "éfavorable" not in hidden_from
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

@@ -169,7 +169,7 @@ def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, appealed: bo
     portal.move_to(case.dossier.entered_at + timedelta(days=17))
     assert case.dossier.state == "commission"
     planner = case.at(PLANNER)
-    assert planner.sees("sans réponse, délai passé")
+    assert planner.sees("délai passé")
     assert planner.sees("Possible seulement si")
     case.act(PLANNER, "proposer_refus", "Titre foncier contesté")
     case.act(MAYOR, "signer_refus")
