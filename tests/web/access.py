@@ -84,7 +84,7 @@ VISIT: Final = {"quoi": "remise", "bureau": "dgdn_lome", "start": "{slot}"}
 POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "agent.take": {"number": "{number}"},
     "agent_act.post": {"act-reason": "Incomplet", **CONFIRM},
-    "office_day.note": {"mark": "{number}/remise/attended"},
+    "office_day.note": {"mark": "{number}/remise/attended", **CONFIRM},
     "agent_later_forms.post": {"vu": "true", **CONFIRM},
     "agent_later_forms.post_part": {"opinion": "favourable", "note": "Rien", **CONFIRM},
     "agent_appointments.book": {"bureau": "dgdn_lome", "start": "{slot}"},

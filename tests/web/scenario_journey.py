@@ -283,6 +283,7 @@ class ScenarioJourney:
         mark = f'main button[name=mark][value="{self.number}/{held.appointment}'
         agent.tap(f'{mark}/arrived"]')
         agent.tap(f'{mark}/attended"]')
+        agent.tap("main button[value=confirm]")
 
     def _correct(self, step: Step) -> None:
         assert isinstance(step.value, dict)

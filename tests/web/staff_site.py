@@ -44,6 +44,12 @@ class Seat:
         carried = hidden(self.client.get(at or path))
         return self.client.post(path, data={**carried, **fields})
 
+    def noted(self, day: str, mark: str) -> TestResponse:
+        """Notes on the page of a day who was received or absent, and confirms it."""
+        asked = self.post(day, mark=mark)
+        assert asked.status_code == 200, asked.status_code
+        return self.client.post(day, data={**hidden(asked), "go": "confirm"})
+
 
 def read(answer: TestResponse) -> str:
     text = re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", answer.get_data(as_text=True), flags=re.S)

@@ -27,13 +27,24 @@ from renderers.web.agents.inbox import my_offices
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say, site
-from renderers.web.shared.agent_dossier import agent_case
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    day_of,
+    form_token,
+    go,
+    language,
+    new_token,
+    say,
+    site,
+)
+from renderers.web.shared.agent_dossier import AgentCase, agent_case
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("office_day", __name__)
 
 _MARKS = ("arrived", "attended", "missed", "undone")
+_FINAL = ("attended", "missed")  # asked once more: the dossier goes on, or a message leaves
 _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}
 
 
@@ -152,10 +163,13 @@ def _matches(one: Visit, query: str) -> bool:
     return all(any(name.startswith(word) for name in names) for word in words_of(query))
 
 
+def _status(line: DayLine) -> str:
+    arrived = line.booking.status == "booked" and line.booking.arrived_at is not None
+    return "arrived" if arrived else line.booking.status
+
+
 def _visit(line: DayLine) -> Visit:
-    booking, dossier = line.booking, line.dossier
-    arrived = booking.status == "booked" and booking.arrived_at is not None
-    status = "arrived" if arrived else booking.status
+    booking, dossier, status = line.booking, line.dossier, _status(line)
     at = site().words.clock(booking.arrived_at, language()) if booking.arrived_at else ""
     title = label(line.procedure_title)
     if line.appointment is None:
@@ -197,13 +211,17 @@ def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:
 def note(when: str) -> Response:
     """Record an arrival, a visit or an absence. The button carries `number/appointment/what`.
 
-    Redirects to the day. Shows it again (409) if it is refused.
+    A visit or an absence is asked once more first. Redirects to the day. Shows it again (409) if it is refused.
     """
     chosen, _, rest = request.form.get("mark", "")[:200].partition("/")
     appointment, _, what = rest.partition("/")
     if what not in _MARKS:
         raise NotFound
-    one, token = agent_case(chosen), form_token()
+    one, token, on = agent_case(chosen), form_token(), _day(when)
+    if what in _FINAL and request.form.get("go") != "confirm":
+        line = next((line for line in day(app_ctx(), actor(), on) if _is_of(line, one, appointment)), None)
+        if line is not None and what in dict(_marks(line, _status(line))):
+            return _asked(one, line, what, on)
     own_token = f"{token}:{chosen}:{what}" if token else None
     try:
         if what == "undone":
@@ -211,7 +229,41 @@ def note(when: str) -> Response:
         else:
             mark(app_ctx(), actor(), one.id, appointment, cast(What, what), token=own_token)
     except Refused as closed:
-        return _page(_day(when), 409, sentence(closed.reason))
+        return _page(on, 409, sentence(closed.reason))
     reported = say("walk_in.undone" if what == "undone" else f"day.{what}")
     session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=reported)
-    return go(_address(_day(when), bureau=request.form.get("bureau", "")[:100], q=request.form.get("q", "")[:100]))
+    return go(_address(on, **_narrowed()))
+
+
+def _narrowed() -> dict[str, str]:
+    """Return the posted filters of the list, so that the list is shown again as it was."""
+    return {name: request.form.get(name, "")[:100] for name in ("bureau", "q")}
+
+
+def _is_of(line: DayLine, one: AgentCase, appointment: str) -> bool:
+    return (line.dossier.id, line.booking.appointment) == (one.id, appointment)
+
+
+def _asked(one: AgentCase, line: DayLine, what: str, on: date) -> Response:
+    """Show what is about to be recorded and what it does, with the button that records it."""
+    visit, back = _visit(line), _address(on, **_narrowed())
+    details = [(say("day.person"), visit.name), (say("day.hour"), visit.hour), (say("day.visit"), visit.procedure),
+               (say("day.office"), visit.office), (say("day.state"), visit.word)]  # fmt: skip
+    return staff_page(
+        "agent/confirm.html", dossier=one.dossier, crumb=(back, say("day.title", day=day_of(on))),
+        title=say(f"day.sure_{what}"), text=_effect(one, line, what), details=details, token=new_token(),
+        action=_address(on), hidden=[("mark", f"{visit.number}/{visit.appointment}/{what}"), *_narrowed().items()],
+        button=say(f"day.note_{what}"), back=back, back_label=say("day.back"),
+    )  # fmt: skip
+
+
+def _effect(one: AgentCase, line: DayLine, what: str) -> str:
+    """Return what the record does. An absence too many takes the dossier to another step."""
+    if what == "attended" or line.appointment is None:
+        return say("day.attended_text")
+    leaving = one.procedure.leaving.get(one.dossier.state, ())
+    missed = next((transition for transition in leaving if transition.event == "missed"), None)
+    count = one.dossier.missed.get(line.appointment.id, 0) + 1
+    if missed is None or count <= line.appointment.no_show:
+        return say("day.missed_text")
+    return say("day.missed_ends", state=label(one.procedure.state(missed.target).label))

@@ -12,6 +12,7 @@ from engine.core.problems import Refused
 from engine.model import Appointment
 from engine.services.appointments.bookings import SlotSheet, book_slot, slots
 from engine.services.context.app_context import NotFound
+from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
@@ -65,12 +66,13 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
 
 
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:
-    moment = moment_of(start)
+    action = one.at(f"/creneau/{task.id}")
     return staff_page(
-        "agent/slot.html", dossier=one.dossier, base=one.at(), errors=[],
-        title=say("visit.title", visit=label(task.label)), action=one.at(f"/creneau/{task.id}"),
-        details=[(say("slot.date"), moment), (say("slot.place"), place_label(office_id))], token=new_token(),
-        office_id=office_id, start=start.isoformat(timespec="minutes"),
+        "agent/confirm.html", dossier=one.dossier, crumb=(one.at(), one.dossier.label or whole_number(one.dossier.number)),
+        title=say("visit.title", visit=label(task.label)), text=say("visit.told"), action=action, token=new_token(),
+        details=[(say("slot.date"), moment_of(start)), (say("slot.place"), place_label(office_id))],
+        hidden=[("bureau", office_id), ("start", start.isoformat(timespec="minutes"))],
+        button=say("slot.confirm"), back=f"{action}?{urlencode({'bureau': office_id})}", back_label=say("slot.other"),
     )  # fmt: skip
 
 

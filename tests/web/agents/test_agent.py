@@ -464,7 +464,7 @@ def test_a_later_form_is_drawn_judged_and_kept(staff_site: StaffSite, passport: 
     world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=5)
     seat = staff_site.agent(DESK)
     day = f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}"
-    seat.post(day, mark=f"{dossier.number}/depot/attended")
+    seat.noted(day, f"{dossier.number}/depot/attended")
     assert confirm(seat, dossier, "originaux_conformes")[0] == 303
     maker = staff_site.agent(MAKER)
     path = at(dossier, "/acte/fabriquer")
@@ -568,8 +568,8 @@ def test_the_day_of_an_office(staff_site: StaffSite, passport: Dossier) -> None:
     seat = staff_site.agent(DESK)
     assert "Absent" not in seat.see(path)
     assert "1 attendu" in seat.see(path)
-    read = staff_site.world.read(lambda unit: unit.readings_of(dossier.id))
-    assert read == (), "who reads the list of a day has opened no dossier"
+    readings = staff_site.world.read(lambda unit: unit.readings_of(dossier.id))
+    assert readings == (), "who reads the list of a day has opened no dossier"
     assert "Aucun rendez-vous" in seat.see(f"{path}?bureau=dgdn_kara")
     assert dossier.label in seat.see(f"{path}?q=amegan")
     assert "Aucun rendez-vous ne correspond." in seat.see(f"{path}?q=mensah")
@@ -580,9 +580,34 @@ def test_the_day_of_an_office(staff_site: StaffSite, passport: Dossier) -> None:
     assert "Absent" in seat.see(path)
     assert seat.post(path, mark=f"{dossier.number}/depot/arrived").status_code == 303
     assert "Arrivé à" in seat.see(path)
-    assert seat.post(path, mark=f"{dossier.number}/depot/attended").status_code == 303
+    asked = seat.post(path, mark=f"{dossier.number}/depot/attended", bureau="dgdn_lome", q="amegan")
+    assert "Noter la personne comme reçue ?" in read(asked)
+    assert staff_site.kept(dossier).state == "rendez_vous", "it is only asked"
+    sure = {**hidden(asked), "go": "confirm"}
+    answers = [seat.client.post(path, data=sure) for _ in range(2)]
+    assert [answer.headers["Location"] for answer in answers] == [f"{path}?bureau=dgdn_lome&q=amegan"] * 2
+    assert staff_site.world.kinds(dossier).count("task_done") == 1
     assert staff_site.kept(dossier).state == "originaux"
     assert "1 reçu" in seat.see(path)
+
+
+def test_an_absence_is_asked_with_what_it_does(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    dossier = world.booked(world.paid(world.take(passport, staff_site.actor(GATEKEEPER), "conforme")), "depot")
+    start = dossier.bookings["depot"].start
+    path, mark = f"/agent/rendez-vous/{start.date()}", f"{dossier.number}/depot/missed"
+    world.clock.instant = start + timedelta(minutes=20)
+    seat = staff_site.agent(DESK)
+    asked = read(seat.post(path, mark=mark))
+    assert "Noter la personne comme absente ?" in asked
+    assert "Un message demande au demandeur de prendre un autre rendez-vous." in asked
+    assert staff_site.kept(dossier).bookings["depot"].status == "booked", "it is only asked"
+    task = world.office.catalogue.procedures[PASSPORT].tasks["depot"]
+    world.force(staff_site.kept(dossier), missed={"depot": task.no_show})
+    last = read(seat.post(path, mark=mark))
+    assert "C’est une absence de trop. Le dossier passe à « " in last
+    assert seat.noted(path, mark).status_code == 303
+    assert staff_site.kept(dossier).closed_at is not None
 
 
 @pytest.mark.parametrize("when", ["hier", "2026-13-01", "0001-01-01"])

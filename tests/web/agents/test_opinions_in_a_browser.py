@@ -125,6 +125,8 @@ class Case:
         person = self.at(INSPECTOR)
         person.go(f"/agent/rendez-vous/{start.date()}")
         self.press(person, "Reçu")
+        person.arrived()
+        self.press(person, "Noter « Reçu »")
 
     def _owner(self) -> Actor:
         owner = self.dossier.owner

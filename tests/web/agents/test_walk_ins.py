@@ -55,7 +55,7 @@ def test_who_comes_without_a_time_is_put_on_the_list_of_the_day(staff_site: Staf
     assert seat.post(today, mark=f"{dossier.number}/depot/undone").status_code == 303
     assert "Arrivée annulée" in seat.see(today)
     assert seat.post(arrival(dossier)).status_code == 303
-    assert seat.post(today, mark=f"{dossier.number}/depot/attended").status_code == 303
+    assert seat.noted(today, f"{dossier.number}/depot/attended").status_code == 303
     assert staff_site.kept(dossier).state == "originaux"
     history = seat.see(f"/agent/dossiers/{dossier.number}")
     assert history.count("Venue sans rendez-vous") == 2
@@ -97,7 +97,7 @@ def test_who_is_marked_absent_and_comes_is_received(staff_site: StaffSite) -> No
     assert early.status_code == 409
     assert "quart d’heure" in early.get_data(as_text=True)
     staff_site.world.clock.instant = start + timedelta(minutes=15)
-    assert seat.post(today, mark=f"{dossier.number}/depot/missed").status_code == 303
+    assert seat.noted(today, f"{dossier.number}/depot/missed").status_code == 303
     assert "Cette absence ne comptera plus." in seat.see(arrival(dossier))
     assert seat.post(arrival(dossier)).status_code == 303
     assert staff_site.kept(dossier).missed == {}

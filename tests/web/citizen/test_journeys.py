@@ -115,6 +115,7 @@ def test_passport(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -
     counter.go(f"/agent/rendez-vous/{day:%Y-%m-%d}")
     counter.press("Arrivé")
     counter.press("Reçu")
+    counter.press("Noter « Reçu »")
     decide(counter, number, "originaux_conformes", "Originaux conformes")
     maker = agent(enter, "dgdn.production")
     expires = f"{portal.clock.now() + timedelta(days=1_800):%Y-%m-%d}"
