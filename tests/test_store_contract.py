@@ -803,6 +803,8 @@ def test_the_journal_of_rights_is_a_chain(store: Store) -> None:
         assert unit.right_head() == (2, second.hash)
         assert unit.rights() == (second, first)
         assert unit.rights(1) == (second,)
+        assert unit.rights(before=2) == (first,)
+        assert unit.rights(before=1) == ()
     assert list(store.findings()) == []
 
 

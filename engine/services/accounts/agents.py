@@ -34,6 +34,8 @@ from engine.storage.unit_of_work import Unit
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,59}")
 LONGEST_NAME: Final = 80
 _WHOLE: Final = 2**31  # number of entries: the whole journal
+_READ_AT_ONCE: Final = 200  # entries of the journal of rights
+_MOST_READ: Final = 4_000  # for one page
 _STAFF: Final[tuple[Kind, ...]] = ("agent", "auditor")
 
 
@@ -70,12 +72,31 @@ def member(ctx: AppContext, actor: Actor, account_id: str) -> Account:
         return _member(unit, actor, account_id)
 
 
-def journal_of_rights(ctx: AppContext, actor: Actor, limit: int = 100) -> tuple[JournalEntry, ...]:
-    """Return the last changes that concern the team of this administrator, the newest first."""
+def journal_of_rights(
+    ctx: AppContext, actor: Actor, before: int | None = None, limit: int = 50
+) -> tuple[tuple[JournalEntry, ...], int | None]:
+    """Return changes that concern the team of this administrator, the newest first, and where the next page begins.
+
+    `before` is the number that the last page gave. The second value is None once every entry is read. A page
+    is short when the others' entries fill all that is read at once.
+    """
+    found: list[JournalEntry] = []
+    accounts: dict[str, Account | None] = {}
     with ctx.store.unit() as unit:
-        entries = unit.rights(limit)
-        seen = {one: unit.account(one) for one in {_about(entry) for entry in entries}}
-    return tuple(one for one in entries if (about := seen[_about(one)]) and may_see_person(actor, about))
+        for _ in range(_MOST_READ // _READ_AT_ONCE):
+            entries = unit.rights(_READ_AT_ONCE, before)
+            for entry in entries:
+                if len(found) == limit:
+                    return tuple(found), before
+                before, about = entry.n, _about(entry)
+                if about not in accounts:
+                    accounts[about] = unit.account(about)
+                account = accounts[about]
+                if account is not None and may_see_person(actor, account):
+                    found.append(entry)
+            if len(entries) < _READ_AT_ONCE:
+                return tuple(found), None
+    return tuple(found), before
 
 
 def _about(entry: JournalEntry) -> str:

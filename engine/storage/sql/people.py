@@ -174,7 +174,7 @@ class PeopleQueries(RowQueries):
             raise Conflict(entry.dossier) from None
         self._change(OWE, (entry.dossier, entry.n, entry.hash))
 
-    def rights(self, limit: int = 200) -> tuple[JournalEntry, ...]:
-        """Return the last entries of the journal of rights, the newest first."""
-        rows = self._rows(f"{RIGHTS.select} ORDER BY n DESC LIMIT ?", (limit,))
-        return RIGHTS.read_all(rows)
+    def rights(self, limit: int = 200, before: int | None = None) -> tuple[JournalEntry, ...]:
+        """Return the last entries of the journal of rights, the newest first; with `before`, those below that number."""
+        where, cells = (" WHERE n < ?", (before,)) if before is not None else ("", ())
+        return RIGHTS.read_all(self._rows(f"{RIGHTS.select}{where} ORDER BY n DESC LIMIT ?", (*cells, limit)))

@@ -298,10 +298,16 @@ def _shown(account: Account, asked: Person) -> Account:
 @blueprint.get("/agent/equipe/journal")
 @agent()
 def journal() -> Response:
-    """Show who changed whose rights, the newest first."""
-    entries = people.journal_of_rights(app_ctx(), administrator())
+    """Show who changed whose rights, the newest first, 50 a page. `avant` is the number that a page gave."""
+    asked = request.args.get("avant", "")[:12]
+    before = int(asked) if asked.isascii() and asked.isdigit() else None
+    entries, rest = people.journal_of_rights(app_ctx(), administrator(), before)
     names = names_of(name for entry in entries for name in (entry.actor, _reported(entry, "account")))
-    return staff_page("agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME)
+    address = f"{_HOME}/journal"
+    return staff_page(
+        "agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME,
+        first=address if before is not None else "", next=f"{address}?avant={rest}" if rest is not None else "",
+    )  # fmt: skip
 
 
 def _reported(entry: JournalEntry, name: str) -> str:

@@ -93,6 +93,23 @@ def test_no_right_is_widened_by_what_the_page_does_not_offer(staff_site: StaffSi
     assert (kept.procedures, kept.until) == (account.procedures, date(2027, 12, 31))
 
 
+def test_the_journal_is_paged(staff_site: StaffSite) -> None:
+    chef, office, root = staff_site.agent("administration"), staff_site.world.office, staff_site.actor("administration")
+    added(staff_site, chef)
+    with office.store.unit(write=True) as unit:
+        about = unit.account_of("agent", "mensah")
+        assert about is not None
+        for _ in range(55):
+            people.note_about(office, unit, root, "factor_reset", about)
+    first = chef.get("/agent/equipe/journal")
+    assert "compte ouvert" not in read(first)
+    older = re.search(r'href="(/agent/equipe/journal\?avant=\d+)" rel="next"', first.get_data(as_text=True))
+    assert older
+    assert "A. Mensah : compte ouvert" in chef.see(older[1])
+    assert "Début de la liste" in chef.see(older[1])
+    assert chef.get("/agent/equipe/journal?avant=x").status_code == 200
+
+
 def test_two_administrators_on_one_page_do_not_write_over_each_other(staff_site: StaffSite) -> None:
     chef = staff_site.agent("administration")
     address = added(staff_site, chef)

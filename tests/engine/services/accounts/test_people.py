@@ -149,7 +149,8 @@ def test_each_change_is_sealed_and_says_who(world: World) -> None:
     people.give_password(world.office, chef, account.id)
     people.reset_factor(world.office, chef, account.id)
     people.close_person(world.office, chef, account.id)
-    told = people.journal_of_rights(world.office, chef)
+    told, rest = people.journal_of_rights(world.office, chef)
+    assert rest is None
     assert [one.kind for one in reversed(told)] == [
         "person_added", "person_added", "rights_changed", "password_given", "factor_reset", "person_closed",
     ]  # fmt: skip
@@ -159,6 +160,34 @@ def test_each_change_is_sealed_and_says_who(world: World) -> None:
     assert (changed["roles"], changed["before"]["roles"]) == ([COUNTER], [CHECKER])  # type: ignore[index,call-overload]
     assert "Mensah" not in str([one.body for one in told]), "no name in the journal"
     assert list(world.office.store.findings()) == []
+
+
+def test_the_journal_of_rights_is_read_to_its_first_entry(world: World) -> None:
+    """Changes of other teams, however many, hide none of one's own; pages neither repeat nor lose one."""
+    root, chef = administrator(world), administrator(world, "dgdn", login="dgdn.chef")
+    mine = added(world, by=root).account
+    other = added(world, "greffier", by=root, roles={"sncja/reclamations": None}).account
+    with world.office.store.unit(write=True) as unit:
+        for _ in range(230):
+            people.note_about(world.office, unit, root, "password_given", other)
+        for _ in range(60):
+            people.note_about(world.office, unit, root, "factor_reset", mine)
+        for _ in range(230):
+            people.note_about(world.office, unit, root, "password_given", other)
+    for who, about, count in ((chef, {mine.id}, 60), (root, {mine.id, other.id}, 520)):
+        read, before, pages = [], None, 0
+        while pages < 20:
+            entries, before = people.journal_of_rights(world.office, who, before)
+            pages, read = pages + 1, [*read, *entries]
+            assert len(entries) <= 50
+            if before is None:
+                break
+        numbers = [one.n for one in read]
+        assert numbers == sorted(set(numbers), reverse=True)
+        ours = [one for one in read if one.kind in ("password_given", "factor_reset")]
+        assert len(ours) == count
+        assert {one.body["account"] for one in ours} == about  # type: ignore[index,call-overload]
+        assert "person_added" in {one.kind for one in read}, "the oldest one"
 
 
 def test_a_mandate_bounds_what_a_controller_reads(world: World) -> None:

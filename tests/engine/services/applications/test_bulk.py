@@ -181,7 +181,7 @@ def test_an_order_is_its_givers_and_has_its_bounds(world: World) -> None:
     told = list(world.read(lambda unit: unit.rights()))
     assert [(entry.kind, entry.body["order"], entry.actor) for entry in told] == [("act_ordered", order.n, who.id)]  # type: ignore[index, call-overload]
     boss = replace(world.agent("admin"), administers=frozenset({"sncja"}))
-    assert [entry.kind for entry in people.journal_of_rights(world.office, boss)] == ["act_ordered"]
+    assert [entry.kind for entry in people.journal_of_rights(world.office, boss)[0]] == ["act_ordered"]
 
 
 # -- many hands, and none ----------------------------------------------------------------------------------------------
