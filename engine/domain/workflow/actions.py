@@ -16,10 +16,11 @@ from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import acting_role, is_owner
 from engine.domain.common.decision import NOT_COMPARED, Act, AvailableAction, Decision, PieceComparison
+from engine.domain.common.four_eyes import People
 from engine.domain.common.task_parts import forms_in_parts, is_in_parts, realigned
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
-from engine.domain.workflow.available_actions import People, guard_refusal, missing_from, offers_of
+from engine.domain.workflow.available_actions import guard_refusal, missing_from, offers_of
 from engine.domain.workflow.confirmations import confirm, confirms_of, match_again, to_compare, with_answers
 from engine.domain.workflow.due_dates import absent_from, resume_due
 from engine.domain.workflow.elapsed import closed_by_time, goes_on, law_decides, time_past

@@ -98,6 +98,15 @@ def readings_of_mine(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Doss
     return tuple(sorted(found, key=lambda pair: pair[0].at, reverse=True))
 
 
+def readings_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Reading, ...]:
+    """Return who read a dossier, the latest first, for an auditor. Raises `NotFound`."""
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        if actor.kind != "auditor":
+            raise NotFound
+        return unit.readings_of(dossier.id)
+
+
 def noted_motive(ctx: AppContext, actor: Actor, dossier_id: str, reading: str) -> str | None:
     """Return the reason that this person gave for this reading of the dossier, None without one.
 

@@ -17,11 +17,14 @@ from engine.language.source.loader import read_source
 from engine.publication.publications import publish
 from engine.records.codec import instant_text
 from engine.records.dossier import Dossier
+from engine.services.accounts import access_log
+from engine.services.applications import casework, messages
+from engine.services.context.app_context import NotFound
 from engine.services.core.checkpoints import sign_journal
 from engine.storage.sqlite.store import SqliteStore
 from renderers.html.diagram import diagram_rows
 from renderers.i18n.translations import load_words
-from renderers.web.auditors.dossiers import _facts
+from renderers.web.auditors.entries import Known, _facts
 from tests import worker
 from tests.engine.services.appointments.test_bookings import to_book
 from tests.engine.services.appointments.test_openings import WEDNESDAY, on
@@ -225,8 +228,9 @@ def test_moments_are_said_as_clocks_here_say_them(staff_site: StaffSite) -> None
     assert page.count("<time ") > len(entries), "what entries say too"
     with staff_site.app.test_request_context("/audit"):
         book = staff_site.world.office.catalogue.procedures[PASSPORT]
-        (fact,) = _facts(book, {"shown_until": exact})
-    assert fact == ("shown_until", load_words().moment(entries[0].at, "fr"), exact), "whatever the entry calls it"
+        (fact,) = _facts(Known(book), {"shown_until": exact})
+    told = plain(fact[0]), fact[1], fact[2]
+    assert told == ("Donnée « shown_until »", load_words().moment(entries[0].at, "fr"), exact), "whatever it is called"
 
 
 def test_a_broken_chain_is_named_with_both_values(tmp_path: Path) -> None:
@@ -297,6 +301,46 @@ def test_the_trail_says_what_people_say(staff_site: StaffSite) -> None:
     told = plain(seat.see(open_journal(seat, dossier)))
     assert named.label in told
     assert provider not in told
+
+
+def test_the_trail_names_people_and_no_id(staff_site: StaffSite, passport: Dossier) -> None:
+    """An agent and a controller by name, the applicant by their part; files, payments and messages without their ids."""
+    world, keeper, seat = staff_site.world, staff_site.actor(GATEKEEPER), staff_site.auditor()
+    casework.assign(world.office, keeper, passport.id, keeper.id)
+    messages.write_message(world.office, world.applicant(), passport.id, "Bonjour")
+    dossier = world.take(staff_site.kept(passport), keeper, "conforme")
+    world.paid(dossier)
+    trail = seat.get(open_journal(seat, passport))
+    told = plain(read(trail))
+    name = world.read(lambda unit: unit.account(keeper.id)).name
+    assert f"Attribué à : {name}" in told
+    assert f"{name} Agent" in told
+    assert "Écrit par : demandeur" in told
+    assert "Paiement : n° 1" in told
+    assert "AMEGAN" not in told
+    entries = world.read(lambda unit: unit.entries(passport.id))
+    ids = {entry.actor[:8] for entry in entries if entry.actor != entry.actor_kind}
+    ids |= {one for entry in entries for one in re.findall(r'"([\w-]{22})"', json.dumps(entry.body))}
+    assert len(ids) > 4
+    assert not [one for one in ids if one in told]
+    assert not re.findall(r"\bcode «", told), "each code has its word"
+
+
+def test_the_auditor_reads_who_opened_the_dossier(staff_site: StaffSite, passport: Dossier) -> None:
+    world, keeper = staff_site.world, staff_site.agent(GATEKEEPER)
+    keeper.see(f"/agent/dossiers/{passport.number}")
+    world.wait(days=1)
+    keeper = staff_site.agent(GATEKEEPER)
+    keeper.see(f"/agent/dossiers/{passport.number}")
+    seat = staff_site.auditor()
+    assert "Qui l’a ouvert" not in seat.see(f"/audit/dossiers/{passport.number}"), "the reason comes first"
+    told = plain(seat.see(open_journal(seat, passport)))
+    who = staff_site.actor(GATEKEEPER).id
+    name = world.read(lambda unit: unit.account(who)).name
+    assert re.search(rf"Qui l’a ouvert .*{name} Agent de conformité 2 mardi 24 novembre 2026", told)
+    assert re.search(r"Qui l’a ouvert .* Contrôleur 1 mardi 24 novembre 2026", told), "the controllers too"
+    with pytest.raises(NotFound):
+        access_log.readings_of(world.office, staff_site.actor(GATEKEEPER), passport.id)
 
 
 def plain(text: str) -> str:
