@@ -125,6 +125,7 @@ def receipt_pdf(
 
 def counter_pdf(
     number: str,
+    happened: tuple[str, str],
     rows: Sequence[tuple[str, str]],
     lists: Sequence[tuple[str, Sequence[str]]],
     follow: str,
@@ -135,7 +136,7 @@ def counter_pdf(
     sent_at: datetime | None = None,
     specimen: bool = False,
 ) -> bytes:
-    """Return the receipt of a request filled in at a counter.
+    """Return the receipt of what was done at a counter: `happened` is its title and its sentence.
 
     `follow` explains how to follow it, `address` is the content of the QR code.
     """
@@ -143,8 +144,8 @@ def counter_pdf(
     following: dict[str, Plain] = {"title": _say(wording, "frame.follow", language), "steps": follow}
     return paper_pdf({
         **_head("form", grouped, sent_at, agency_label, wording, language, specimen),
-        "title": _say(wording, "counter.receipt_title", language),
-        "operative": [_say(wording, "counter.receipt_text", language)],
+        "title": happened[0],
+        "operative": [literal(happened[1])],
         "particulars": {"rows": [[name, literal(value)] for name, value in rows]},
         "sections": [
             {"title": heading, "rows": [[item] for item in items], "dots": True} for heading, items in lists if items

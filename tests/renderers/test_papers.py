@@ -403,7 +403,17 @@ def test_what_happened_since_stands_across_it(status: str, day: date, said: str 
 @pytest.mark.parametrize("stars", ["**", "***", "****"])
 def test_typed_stars_stay(stars: str) -> None:
     rows = [("Nom", f"a {stars} b {stars} c")]
-    pdf = counter_pdf("26482911374", rows, [("À faire", ["Venir"])], "…", "https://exemple.tg", "La Ville", WORDS, "fr")
+    pdf = counter_pdf(
+        "26482911374",
+        ("Récépissé de demande", "Reçu : *ceci*."),
+        rows,
+        [("À faire", ["Venir"])],
+        "…",
+        "https://exemple.tg",
+        "La Ville",
+        WORDS,
+        "fr",
+    )
     read = pages(pdf)[0].replace("\u2060", "")
     assert f"a {stars} b {stars} c" in read
     assert "Récépissé de demande".upper() in read

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, session
 
-from engine.model import Appointment
+from engine.model import APPLICANT, Appointment
 from engine.services.accounts.assistance import follow_code
 from engine.services.payments.payments import CASH, awaited_payment, cash_due, owed, payments, take_cash
 from engine.services.payments.settlement import RECEIVED
@@ -56,7 +56,7 @@ def show(number: str) -> Response:
     cash = cash_due(app_ctx(), actor(), one.id)
     narrow = request.args.get("format") == "80"
     return page(
-        "agent/counter_receipt.html", dossier=one.dossier, rows=_rows(one), code=_grouped(one), follow=_follow(one),
+        "agent/counter_receipt.html", dossier=one.dossier, happened=_happened(one), rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
         cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(app_ctx(), actor(), one.id),
         receipts=_receipts(one), ahead=list(_ahead(one)), appointments=list(_visits(one)), note=session.pop("note", ""),
@@ -90,10 +90,35 @@ def pdf(number: str) -> Response:
     ]
     address = f"{app_ctx().settings.short_url}/suivi" + ("/code" if code else "")
     body = counter_pdf(
-        one.dossier.number, rows, lists, _follow(one), address, agency_of(one), app_ctx().wording, language(),
-        one.dossier.submitted_at, app_ctx().settings.marks_specimen,
+        one.dossier.number, _happened(one), rows, lists, _follow(one), address, agency_of(one), app_ctx().wording,
+        language(), one.dossier.submitted_at, app_ctx().settings.marks_specimen,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recepisse-{one.dossier.number}.pdf", inline=True)
+
+
+def _happened(one: DossierContext) -> tuple[str, str]:
+    """Return the title of the receipt and its sentence: what the person did last, or that the request is closed."""
+    dossier = one.dossier
+    paid = [paid.ended_at for paid in payments(app_ctx(), actor(), one.id) if paid.status in RECEIVED and paid.ended_at]
+    at, key, act = max(paid, default=None), "paid", ""
+    for taken in dossier.taken:
+        way = next((way for way in one.procedure.leaving.get(taken.source, ()) if way.id == taken.transition), None)
+        if way is None or (at is not None and taken.at < at):
+            continue
+        if way.event == "done" and one.procedure.state(taken.source).mode == "correct":
+            at, key = taken.at, "corrected"
+        elif APPLICANT in way.by and (taken.by_kind == APPLICANT or taken.by in dossier.assisted):
+            at, key, act = taken.at, "acted", label(way.label)
+    for form in one.procedure.forms():
+        done = dossier.done.get(form.id) if APPLICANT in form.by else None
+        if done is not None and (at is None or done.at >= at):
+            at, key, act = done.at, "acted", label(form.label)
+    state = one.procedure.states.get(dossier.state)
+    if dossier.closed_at is not None and key != "acted":
+        return say("counter.closed_title"), say("counter.closed_text", state=label(state.label) if state else "")
+    if at is None:
+        return say("counter.receipt_title"), say("counter.receipt_text")
+    return say(f"counter.{key}_title"), say(f"counter.{key}_text", act=act)
 
 
 def _rows(one: DossierContext) -> list[tuple[str, str]]:

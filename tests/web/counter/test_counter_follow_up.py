@@ -104,6 +104,12 @@ def test_corrections_are_made_with_the_person(visitor: PortalClient) -> None:
         made = {one.kind: (one.actor_kind, one.actor) for one in unit.entries(dossier.id)}
     assert made["corrected"] == made["task_done"] == ("agent", "ama")
     assert seat.open(f"{HOME}/{number}/corrections").address == f"{HOME}/{number}", "nothing is asked any more"
+    receipt = seat.open(f"{HOME}/{number}/recepisse").text
+    assert "Récépissé de corrections Nous avons reçu vos corrections. Gardez ce papier." in receipt
+    assert "Récépissé de demande" not in receipt
+    paper = PdfReader(io.BytesIO(seat.open(f"{HOME}/{number}/recepisse.pdf").response.data)).pages[0].extract_text()
+    assert "RÉCÉPISSÉ DE CORRECTIONS" in paper
+    assert "Nous avons reçu vos corrections." in " ".join(paper.split())
     assert fsck(visitor.office) == ()
 
 
@@ -124,6 +130,7 @@ def test_the_price_is_paid_then_the_visit_booked_moved_and_given_back(visitor: P
     receipt = seat.open(f"{HOME}/{number}/recepisse").text
     assert "Rendez-vous" in receipt
     assert "Changer le rendez-vous" in receipt
+    assert "Récépissé de paiement Nous avons reçu votre demande et votre paiement." in receipt
     assert "À faire avec la personne" not in receipt
     book(seat, visit, 1)
     moved = kept(visitor, number).bookings["remise"]
@@ -219,7 +226,8 @@ def test_the_quote_that_a_price_rests_on_is_read_at_the_counter(tmp_path: Path) 
 def test_a_closed_request_is_only_read(visitor: PortalClient) -> None:
     seat, number = back(visitor, "refuser", reason="Faux acte")
     receipt = seat.page.text
-    assert "Récépissé de demande" in receipt
+    assert "Situation de la demande Cette demande est terminée : « Refusé »." in receipt
+    assert "Récépissé" not in receipt.partition("Situation de la demande")[2].partition("Et ensuite")[0]
     assert "À faire avec la personne" not in receipt
     assert "Rien à payer pour le moment" not in receipt
     dossier = kept(visitor, number)
@@ -243,6 +251,8 @@ def test_what_is_asked_later_is_filled_in_with_the_person(tmp_path: Path) -> Non
     assert (dossier.state, dossier.answers["lumiere"]) == ("examen", True)
     assert seat.open(errand).address == f"{HOME}/{number}"
     assert "n’est plus demandé" in seat.follow().text
+    receipt = seat.open(f"{HOME}/{number}/recepisse").text
+    assert "Récépissé C’est enregistré : « Le plan ». Gardez ce papier." in receipt
     assert fsck(seat.office) == ()
 
 
