@@ -324,6 +324,18 @@ def test_every_fault_names_its_question(words: Translations, code: str) -> None:
             assert len(said.split()) <= 22, said
 
 
+@pytest.mark.parametrize("code", ["too_old", "issue_future", "issue_date"])
+def test_an_error_about_an_issue_date_names_its_document(words: Translations, code: str) -> None:
+    for language, quoted in (("fr", "« Certificat »"), ("en", "“Certificat”")):
+        said = words.problem(
+            AnswerProblem("piece", code, {"span": "3 months", "maximum": "2026-11-30"}),
+            "evidence",
+            "Certificat",
+            language,
+        )
+        assert quoted in said.replace("\u00a0", " ").replace("\u202f", " "), said
+
+
 def test_the_definitions_own_words_win(words: Translations) -> None:
     problem = AnswerProblem("x", "check", message=Text.of({"fr": "Trop tôt.", "en": "Too early."}))
     assert words.problem(problem, "date", "Nom", "fr") == "Trop tôt."

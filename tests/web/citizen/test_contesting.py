@@ -174,7 +174,14 @@ def test_the_desk_promises_only_the_reason_that_the_page_says(tmp_path: Path, ac
     typed = {"act-reason": "Hors de la ville", "go": "preview"}
     promised = desk.send(f"/agent/dossiers/{number}/acte/{act}", **typed).text
     assert "Nouvelle étape" in promised
-    assert ("Sur sa page de suivi, le demandeur lit Motif : « Hors de la ville »" in promised) is reads
+    for said in (
+        "Messages qui partiront",
+        "Documents qui seront produits",
+        "Sur sa page de suivi" if reads else "verra",
+    ):
+        assert said in promised
+    assert "envoyés" not in promised.partition("<main")[2]
+    assert ("Sur sa page de suivi, le demandeur lira Motif : « Hors de la ville »" in promised) is reads
     known.decide(number, act, reason="Hors de la ville")
     assert ("Motif : Hors de la ville" in known.open(f"/dossiers/{number}").text) is reads
 
