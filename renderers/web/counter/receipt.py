@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from operator import itemgetter
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, session
 
-from engine.model import APPLICANT, Appointment
+from engine.model import APPLICANT, APPLICATION, Appointment, Form
 from engine.services.accounts.assistance import follow_code
 from engine.services.payments.payments import CASH, awaited_payment, cash_due, owed, payments, take_cash
 from engine.services.payments.settlement import RECEIVED
@@ -31,6 +33,7 @@ from renderers.web.platform.dossier_context import (
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    day_of,
     file_response,
     form_token,
     go,
@@ -98,27 +101,33 @@ def pdf(number: str) -> Response:
 
 def _happened(one: DossierContext) -> tuple[str, str]:
     """Return the title of the receipt and its sentence: what the person did last, or that the request is closed."""
-    dossier = one.dossier
-    paid = [paid.ended_at for paid in payments(app_ctx(), actor(), one.id) if paid.status in RECEIVED and paid.ended_at]
-    at, key, act = max(paid, default=None), "paid", ""
-    for taken in dossier.taken:
-        way = next((way for way in one.procedure.leaving.get(taken.source, ()) if way.id == taken.transition), None)
-        if way is None or (at is not None and taken.at < at):
-            continue
-        if way.event == "done" and one.procedure.state(taken.source).mode == "correct":
-            at, key = taken.at, "corrected"
-        elif APPLICANT in way.by and (taken.by_kind == APPLICANT or taken.by in dossier.assisted):
-            at, key, act = taken.at, "acted", label(way.label)
-    for form in one.procedure.forms():
-        done = dossier.done.get(form.id) if APPLICANT in form.by else None
-        if done is not None and (at is None or done.at >= at):
-            at, key, act = done.at, "acted", label(form.label)
-    state = one.procedure.states.get(dossier.state)
-    if dossier.closed_at is not None and key != "acted":
+    at, key, act = max(_deeds(one), key=itemgetter(0), default=(None, "receipt", ""))
+    if one.dossier.closed_at is not None and key != "acted":
+        state = one.procedure.states.get(one.dossier.state)
         return say("counter.closed_title"), say("counter.closed_text", state=label(state.label) if state else "")
-    if at is None:
-        return say("counter.receipt_title"), say("counter.receipt_text")
-    return say(f"counter.{key}_title"), say(f"counter.{key}_text", act=act)
+    return say(f"counter.{key}_title"), say(f"counter.{key}_text", act=act, day=day_of(at) if at else "")
+
+
+def _deeds(one: DossierContext) -> Iterator[tuple[datetime, str, str]]:
+    """Yield what the person did since the request was sent: when, which kind, and its label."""
+    for paid in payments(app_ctx(), actor(), one.id):
+        if paid.status in RECEIVED and paid.ended_at is not None:
+            yield paid.ended_at, "paid", ""
+    for taken in one.dossier.taken:
+        leaving = one.procedure.leaving.get(taken.source, ())
+        transition = next((transition for transition in leaving if transition.id == taken.transition), None)
+        if transition is None:
+            continue
+        if transition.event == "done" and one.procedure.state(taken.source).mode == "correct":
+            yield taken.at, "corrected", ""
+        elif APPLICANT in transition.by and (taken.by_kind == APPLICANT or taken.by in one.dossier.assisted):
+            yield taken.at, "acted", label(transition.label)
+    for task in one.procedure.tasks.values():
+        done = one.dossier.done.get(task.id)
+        if done is not None and isinstance(task, Appointment):
+            yield done.at, "visited", label(task.label)
+        elif done is not None and isinstance(task, Form) and task.id != APPLICATION and APPLICANT in task.by:
+            yield done.at, "acted", label(task.label)
 
 
 def _rows(one: DossierContext) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from engine.domain.common import access
 from engine.records.dossier import Actor
 from engine.services.accounts import assistance
 from engine.services.applications.drafts import drop_draft
+from engine.services.appointments.bookings import mark
 from engine.services.audit.integrity import fsck
-from tests.web.client import STALL, PortalClient, Seen, a_portal_client, another, later, picture
+from tests.web.client import MAYOR, STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.web.counter.test_counter import HOME, an_agent, begun, filled, helping, kept, press, sent
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -105,11 +107,11 @@ def test_corrections_are_made_with_the_person(visitor: PortalClient) -> None:
     assert made["corrected"] == made["task_done"] == ("agent", "ama")
     assert seat.open(f"{HOME}/{number}/corrections").address == f"{HOME}/{number}", "nothing is asked any more"
     receipt = seat.open(f"{HOME}/{number}/recepisse").text
-    assert "Récépissé de corrections Nous avons reçu vos corrections. Gardez ce papier." in receipt
+    assert "Récépissé de corrections Nous avons reçu vos corrections le 24 novembre 2026. Gardez ce papier." in receipt
     assert "Récépissé de demande" not in receipt
     paper = PdfReader(io.BytesIO(seat.open(f"{HOME}/{number}/recepisse.pdf").response.data)).pages[0].extract_text()
     assert "RÉCÉPISSÉ DE CORRECTIONS" in paper
-    assert "Nous avons reçu vos corrections." in " ".join(paper.split())
+    assert "Nous avons reçu vos corrections le 24" in " ".join(paper.split())
     assert fsck(visitor.office) == ()
 
 
@@ -130,7 +132,7 @@ def test_the_price_is_paid_then_the_visit_booked_moved_and_given_back(visitor: P
     receipt = seat.open(f"{HOME}/{number}/recepisse").text
     assert "Rendez-vous" in receipt
     assert "Changer le rendez-vous" in receipt
-    assert "Récépissé de paiement Nous avons reçu votre demande et votre paiement." in receipt
+    assert "Récépissé de paiement Nous avons reçu votre paiement le 24 novembre 2026." in receipt
     assert "À faire avec la personne" not in receipt
     book(seat, visit, 1)
     moved = kept(visitor, number).bookings["remise"]
@@ -223,6 +225,24 @@ def test_the_quote_that_a_price_rests_on_is_read_at_the_counter(tmp_path: Path) 
     assert seat.open(quote).response.data[:5] == b"%PDF-"
 
 
+@pytest.mark.parametrize("then", ["accorde", "examen"])
+def test_the_receipt_of_a_visit_says_so(tmp_path: Path, then: str) -> None:
+    book_ = STALL.replace("attend: remise, due: 60 days, then: accorde", f"attend: remise, due: 60 days, then: {then}")
+    seat, number = back(a_portal_client(tmp_path, book_), "accorder")
+    seat.send(f"{HOME}/{number}/paiement", provider="argent", payer="90000001")
+    book(seat, f"{HOME}/{number}/rendez-vous", 0)
+    start = kept(seat, number).bookings["remise"].start
+    later(seat, minutes=1 + (start - seat.office.now()) // timedelta(minutes=1))
+    mark(seat.office, MAYOR, kept(seat, number).id, "remise", "attended")
+    seat = helping(another(seat))
+    name(seat, number)
+    receipt = seat.open(f"{HOME}/{number}/recepisse").text
+    visit = "Récépissé de rendez-vous Votre rendez-vous a eu lieu le"
+    assert (
+        visit if then == "examen" else "Situation de la demande Cette demande est terminée : « Accordé »."
+    ) in receipt
+
+
 def test_a_closed_request_is_only_read(visitor: PortalClient) -> None:
     seat, number = back(visitor, "refuser", reason="Faux acte")
     receipt = seat.page.text
@@ -252,7 +272,7 @@ def test_what_is_asked_later_is_filled_in_with_the_person(tmp_path: Path) -> Non
     assert seat.open(errand).address == f"{HOME}/{number}"
     assert "n’est plus demandé" in seat.follow().text
     receipt = seat.open(f"{HOME}/{number}/recepisse").text
-    assert "Récépissé C’est enregistré : « Le plan ». Gardez ce papier." in receipt
+    assert "Récépissé C’est enregistré le 24 novembre 2026 : « Le plan ». Gardez ce papier." in receipt
     assert fsck(seat.office) == ()
 
 
