@@ -44,7 +44,9 @@ def attachment(number: str, attachment_id: str) -> Response:
     used = one.dossier.files_used
     readable = [kept for kept in one.dossier.attachments if may_read_file(one.procedure, one.dossier, kept, actor())]
     pending = pending_files(one.dossier, actor().id, attachment.field)
+    questions = list(dict.fromkeys(kept.field for kept in readable))
     order = [kept for kept in readable if kept.id in used or kept in pending]
+    order.sort(key=lambda kept: questions.index(kept.field))
     place = order.index(attachment) if attachment in order else -1
     same = [kept for kept in readable if kept.field == attachment.field and kept.id != attachment.id]
     correcting = correction_offer(offers(app_ctx(), actor(), one.id))

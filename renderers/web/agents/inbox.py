@@ -179,7 +179,7 @@ def _leaves_one(asked: Filters) -> bool:
 def what_waits(asked: Filters, counts: Mapping[str, int]) -> tuple[str, str]:
     """Return what is said instead of « take the next », and its link. Nothing where the page shows the only queue left."""
     if counts["to_take"]:
-        return say("tray.next_filtered"), NO_FILTERS.address()
+        return say("tray.next_filtered"), ""
     queues = {key: name for name, key in QUEUES.items()}
     rest = next((key for key in ("ready", "mine", "late") if counts[key]), None)
     if rest is None:

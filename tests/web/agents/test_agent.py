@@ -545,6 +545,7 @@ def test_a_replaced_file_is_marked_and_paged_over(staff_site: StaffSite, passpor
         seen[kept.id] = page.get_data(as_text=True)
         assert f"sur {count}" in read(page)
         assert "remplacé le" not in read(page)
+    assert f"Pièce 1 sur {count}" in seat.see(at(passport, "/pieces/newer")), "where the replaced one stood"
     around = [one for one, text in seen.items() if f'/pieces/{old.id}" rel=' in text]
     assert not around, "no link to the next file leads to a replaced one"
     assert [one for one, text in seen.items() if f'/pieces/{old.id}"' in text] == ["newer"], "its successor leads there"
