@@ -317,6 +317,15 @@ def a_procedure_that_is_closed(site: AccessWorld) -> Seen:
 
 
 @a_way
+def a_visit_about_to_be_recorded(site: AccessWorld) -> Seen:
+    """Received: asked once more, with what it does. Absent: refused before the hour."""
+    agent, dossier = site.client_of("coll"), site.owner.dossiers["today"]
+    path, mark = f"/agent/rendez-vous/{site.world.office.day()}", f"{dossier['number']}/remise"
+    yield "office_day.note", agent.post(path, data={"mark": f"{mark}/attended"})
+    yield "409", agent.post(path, data={"mark": f"{mark}/missed"})
+
+
+@a_way
 def nothing_yet(site: AccessWorld) -> Seen:
     """Lists of somebody who has none."""
     newcomer = site.client_of("comp")
