@@ -9,8 +9,8 @@ import pytest
 from engine.records.dossier import Dossier
 from engine.services.applications.casework import assign
 from tests.engine.services.bulk_runner import to_sign
-from tests.engine.services.world import B3
-from tests.web.staff_site import CLERK, OTHER_CLERK, StaffSite, hidden, open_staff_site, read
+from tests.engine.services.world import B3, PASSPORT
+from tests.web.staff_site import CLERK, GATEKEEPER, OTHER_CLERK, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -56,6 +56,19 @@ def test_back_to_the_queue_and_what_changed_meanwhile_is_left(staff_site: StaffS
     where = chief.client.post(here, data={**hidden(preview), "go": "confirm"}).headers["Location"]
     assert "Terminé : 1 sur 2. Laissés de côté : 1." in chief.see(where)
     assert staff_site.kept(some[1]).assigned is None
+
+
+def test_an_appeal_is_not_handed_to_who_refused(staff_site: StaffSite) -> None:
+    world, chief = staff_site.world, staff_site.agent("administration")
+    first, second = staff_site.actor(GATEKEEPER), staff_site.actor(f"{GATEKEEPER}.2")
+    dossier = world.take(world.sent(PASSPORT), first, "refuser", reason="Non")
+    dossier = world.take(dossier, world.applicant(), "contester", reason="Si")
+    assign(world.office, second, dossier.id, second.id)
+    here = f"/agent/equipe/{second.id}/dossiers"
+    asked = {"dossier": [dossier.number], "vers": first.id, "go": "preview"}
+    told = read(chief.client.post(here, data=asked))
+    assert "Cette personne a déjà décidé sur ce dossier. Une autre doit le faire." in told
+    assert staff_site.kept(dossier).assigned == second.id
 
 
 @pytest.mark.parametrize("revision", ["9" * 23, "9" * 5000, "٣", "-1", ""])
