@@ -88,6 +88,10 @@ class Effort(NamedTuple):
 
 
 PASSPORT: Final = "passeport-ordinaire"
+ADULT_EFFORT: Final = Effort(screens=15, presses=14, taps=27, typed=16, uploads=4, octets=100_000)
+TO_THE_VISIT: Final = Effort(
+    screens=19, presses=17, taps=31, typed=16, uploads=4, octets=130_000
+)  # booked; with two looks more
 PASSPORT_EFFORT: Final = Effort(screens=17, presses=20, taps=32, typed=18, uploads=4, octets=150_000)
 
 

@@ -1,15 +1,18 @@
 """What a passport asks of somebody who comes for the first time, on a small phone, with and without scripts: counted from the
-home page until it is sent, printed with `-s`. The same for a minor: tests/web/citizen/test_scenario_journeys.py."""
+home page until the visit is booked, printed with `-s`. Until sent, for a minor: tests/web/citizen/test_scenario_journeys.py."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Browser
 
-from engine.simulation.environment import ScenarioRegister
-from tests.web.form_filler import PASSPORT, PASSPORT_EFFORT, FormFiller, within
+from engine.domain.common.decision import Act
+from engine.services.applications.casework import take_transition
+from engine.simulation.environment import PAYERS, ScenarioRegister
+from tests.web.citizen.test_group_journeys import agent_of
+from tests.web.form_filler import ADULT_EFFORT, PASSPORT, TO_THE_VISIT, Effort, FormFiller, within
 from tests.web.offline_browser import NARROW
-from tests.web.portal import Portal
+from tests.web.portal import Portal, wait_until
 from tests.web.scenario_journey import ScenarioJourney
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,11 +27,32 @@ def test_a_first_passport_takes_few_screens(browser: Browser, portal: Portal, sc
     def enters(name: str, desk: bool) -> FormFiller:
         return FormFiller(context.new_page(), portal.url, scripts=scripts)
 
-    walk = ScenarioJourney(portal, ScenarioRegister(), procedure, story, enters, "+22890110077")
+    walk = ScenarioJourney(portal, ScenarioRegister(), procedure, story, enters, PAYERS["paid"])
     try:
         walk.apply()
+        until_booked = _to_the_visit(portal, walk)
     finally:
         context.close()
-    print(f"passport, an adult, first time, scripts={scripts}: {walk.sent_after!r}\n  " + "\n  ".join(walk.me.screens))
-    assert within(walk.sent_after, PASSPORT_EFFORT), walk.sent_after
+    print(
+        f"passport, an adult, first time, scripts={scripts}: {walk.sent_after!r} {until_booked!r}\n  "
+        + "\n  ".join(walk.me.screens)
+    )
+    assert within(walk.sent_after, ADULT_EFFORT), walk.sent_after
+    assert within(until_booked, TO_THE_VISIT), until_booked
     assert not walk.faults(), walk.faults()
+
+
+def _to_the_visit(portal: Portal, walk: ScenarioJourney) -> Effort:
+    """From the message that asks for the fee to the booked visit; the following page leads on by itself."""
+    me, number = walk.me, walk.number
+    take_transition(portal.office, agent_of(portal, "dgdn/controleur"), walk.dossier.id, Act("conforme"))
+    me.go(f"/d/{number}")
+    assert me.path.endswith("/paiement"), me.path
+    me.page.locator("[name=provider]").first.check(force=True)
+    me.taps += 1
+    me.tap("main form .actions button.button")
+    wait_until(lambda: not any(one.left for one in walk.dossier.owed.values()))
+    me.go(f"/dossiers/{number}/rendez-vous")
+    me.tap("main .box.ok button[name=start]")
+    assert walk.dossier.bookings["depot"].status == "booked"
+    return me.effort()
