@@ -77,7 +77,7 @@ class Identity(NamedElement):
     category: str | None = None
     life_events: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("fr",)
-    channels: tuple[str, ...] = ("web", "counter", "paper", "api")
+    channels: tuple[str, ...] = ("web", "counter")
     from_: date | None = None
     until: date | None = None
     delay: Delay

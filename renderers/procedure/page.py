@@ -14,6 +14,7 @@ from typing import Final
 from engine.domain.workflow.announced import AnnouncedPrice, announced_price
 from engine.model import Appeal, Fee, FeeLine, Field, Law, Procedure
 from engine.model.directory import Directory, Office
+from engine.model.roles import receiving_roles
 from engine.model.types import FALSE, TRUE, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
@@ -251,9 +252,7 @@ class SheetWriter:
             appeals=tuple(self._appeal(one) for one in self._appeals()),
             laws=tuple(self._law(law) for law in laws if law.is_public),
             marked=any(not law.is_certain for law in laws) or any(one.mark for one in offices),
-            channels=tuple(
-                self.say(f"sheet.channel_{one}") for one in ("counter", "paper", "ussd") if one in identity.channels
-            ) or (self.say("sheet.channel_web"),),
+            channels=(self.say(f"sheet.channel_{'counter' if receiving_roles(self.procedure) else 'web'}"),),
             agency=self.agency(),
             offices=offices,
             version=self._version(),

@@ -15,7 +15,7 @@ from engine.model.types import TRUE, YES_NO
 Status = Literal["sourced", "to_confirm", "plausible"]
 Ground = Literal["legal_obligation", "public_task", "consent", "contract"]
 Representative = Literal["allowed", "required", "forbidden"]
-_CHANNELS: Final = ("web", "counter", "paper", "api")
+_CHANNELS: Final = ("web", "counter")
 _KEPT: Final[Mapping[str, Span]] = {
     "granted": Span(20, "year"), "refused": Span(2, "year"), "withdrawn": Span(2, "year"),
     "abandoned": Span(2, "year"), "expired": Span(2, "year"), "revoked": Span(2, "year"),

@@ -220,7 +220,7 @@ class _Circuits:
         """
         form = next(iter(self.names.checked(self.build, path, "form")), None)
         if form is not None and self.build.words(("later_forms", form, "each")) is not None:
-            self.build.say("S299", path, name=f"fills: {form} (each)")
+            self.build.say("S299", path, what="fills", name=form)
             return None
         return form
 

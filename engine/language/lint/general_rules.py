@@ -10,14 +10,16 @@ from engine.core.problems import Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.elements import flatten
-from engine.language.lint.rule_registry import rule
+from engine.language.lint.rule_registry import rule, written_at
 from engine.language.source.loader import read_source
-from engine.model import Fee, Field, Form, NamedElement, Procedure, Template
+from engine.model import COUNTER, Fee, Field, Form, NamedElement, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.paper import PaperTable
 from engine.model.provenance import sources_of
+from engine.model.roles import receiving_roles
 
 MOST_QUESTIONS: Final = 7
+CHANNELS_TO_COME: Final = frozenset({"paper", "ussd", "api"})  # known words, refused until each is served
 _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
     "dossier": "26 4829 1137 4",
     "link": "services.gouv.tg/s/26482911374",
@@ -131,7 +133,10 @@ def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
         for page in form.pages:
             asked = [field for field in page.fields if field.value is None and field.evidence is None]
             if len(asked) > MOST_QUESTIONS:
-                yield problem("V711", page.where, at=page.id, name=page.id, found=len(asked), most=MOST_QUESTIONS)
+                what = "page" if form.id == procedure.form.id else "form"
+                yield problem(
+                    "V711", page.where, at=page.id, name=page.id, what=what, found=len(asked), most=MOST_QUESTIONS
+                )
 
 
 @rule("V730")
@@ -215,21 +220,35 @@ def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterat
                 yield problem("V760", output.where, at=output.id, name=name)
 
 
+@rule("S299")
+def channel_to_come(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield S299 for each channel that the language knows and no part of the software serves yet."""
+    for name in procedure.identity.channels:
+        if name in CHANNELS_TO_COME:
+            others = tuple(one for one in procedure.identity.channels if one not in CHANNELS_TO_COME) or ("web",)
+            yield problem("S299", _channel_at(procedure, name), what="channel", name=name, allowed=others)
+
+
+@rule("C551")
+def counter_without_agent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C551 for a written `counter` where no role of the agency receives applicants."""
+    if receiving_roles(procedure):
+        return
+    where = _channel_at(procedure, COUNTER)
+    if where != procedure.identity.where:
+        yield problem("C551", where, name=COUNTER, agency=procedure.identity.agency)
+
+
+def _channel_at(procedure: Procedure, name: str) -> Position:
+    """The place of a channel in the file, else that of the procedure: by default, or from a preset."""
+    listed, otherwise = procedure.identity.channels, procedure.identity.where
+    return written_at(procedure, ("channels", listed.index(name)), otherwise) if name in listed else otherwise
+
+
 def _columns_of(procedure: Procedure, table: PaperTable) -> Iterator[str]:
     """Yield the columns of rows that a table prints: those it names, else all."""
     rows = procedure.fields.get(table.of)
     yield from table.columns or (rows.names_within if rows is not None else ())
-
-
-@rule("V750")
-def channel_impossible(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V750 for each upload of a form open to USSD, which carries no file."""
-    if "ussd" not in procedure.identity.channels:
-        return
-    for field in procedure.form.fields:
-        uploads = field.type in {"file", "photo"} or (field.evidence is not None and field.evidence.uploaded)
-        if uploads:
-            yield problem("V750", field.where, at=field.id, name=field.id, channel="ussd")
 
 
 @rule("R802")

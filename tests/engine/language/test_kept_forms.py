@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.core.problems import InvalidDefinition
+from engine.language.catalogue.check import check_definition
 from engine.language.compiler.build_context import BuildContext
 from engine.language.compiler.canonical import contract, expand, library_used
 from engine.language.compiler.compile import build_from_expanded, fingerprint_of
@@ -19,6 +20,7 @@ from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.records.codec import from_plain
 from engine.records.publications import Edition
+from tests.engine.language.building import a_file, compiled, the_shared
 from tests.engine.services.world import shipped
 from tests.histories.record import HERE
 
@@ -80,3 +82,23 @@ def test_what_cannot_be_compiled_is_no_edition() -> None:
     whole["procedure"]["outputs"][name]["when"] = "a_question_that_is_none == 3"
     with pytest.raises(InvalidDefinition):
         rebuilt(json.dumps(whole))
+
+
+def test_a_kept_text_may_promise_a_channel_that_a_new_text_may_not() -> None:
+    """The channels of the first release are still read; only their promise to come is refused, and only in a new text."""
+    text = a_file("channels: [web, counter, paper, api]")
+    checked = check_definition(text, "essai.yaml", the_shared())
+    assert [(one.code, one.facts["name"]) for one in checked.report.errors] == [("S299", "paper"), ("S299", "api")]
+    built = checked.built
+    assert built is not None
+    kept_text = checked.with_kept({built.fingerprint})
+    assert (kept_text.procedure, kept_text.report.errors) == (built, ())
+    again = rebuilt(built.expanded)
+    assert (again.fingerprint, again.identity.channels) == (built.fingerprint, ("web", "counter", "paper", "api"))
+
+
+def test_the_default_of_a_key_is_no_part_of_a_text() -> None:
+    """A kept text that named no channel keeps its fingerprint, and promises what is served today."""
+    procedure = compiled("")
+    assert "channels" not in json.loads(procedure.expanded)["procedure"]
+    assert procedure.identity.channels == ("web", "counter")
