@@ -32,6 +32,7 @@ NOWHERE: Final = Position("", 0, 0)
 ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a family of errors
 RETIRED: Final = frozenset({"V750"})  # no longer given, never used again: `accept` of a kept text may hold them
 _UNREADABLE: Final = frozenset("YSNE")  # families of what the compiler cannot read
+_COMPILED: Final = frozenset({"E406"})  # errors of these families that leave a meaning: a kept text may have them
 _OF_FILE: Final = "N309"  # the name of the file, which is no part of its text
 
 
@@ -56,7 +57,7 @@ class Problem:
     @property
     def prevents_building(self) -> bool:
         """Whether the compiler cannot give the text its meaning. A rule or a proof that fails does not."""
-        return self.is_error and self.code[0] in _UNREADABLE
+        return self.is_error and self.code[0] in _UNREADABLE and self.code not in _COMPILED
 
     def in_kept_text(self) -> Problem:
         """Return the problem as it counts in a published text: as advice. The name of a file remains an error."""

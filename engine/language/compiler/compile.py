@@ -171,5 +171,5 @@ def _definitions(symbols: SymbolContext) -> Iterator[tuple[str, Expression]]:
     words = replace(symbols.words.everywhere, maybe_empty=None)
     for name, definition in words.definitions.items():
         found, problems = parse_expression(name, words, definition.where)
-        if found is not None and not problems:
+        if found is not None and not any(one.prevents_building for one in problems):
             yield name, found

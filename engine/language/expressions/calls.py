@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from calendar import monthrange
+from datetime import MAXYEAR, MINYEAR
 from typing import cast
 
 from engine.language.expressions.functions import FUNCTIONS
@@ -72,9 +74,24 @@ class CallParser(ParseContext):
             elif not _is(node, wanted) or (name == "office_serving" and node.type.kind != "choice"):
                 self.wrong_argument(written.args[at], name, at + 1, node.type, wanted if wanted != "text" else "choice")
                 return None
+        if name == "date":
+            self.impossible_day(written, whole)
         if function.gives is not None:
             return FunctionCall(name, whole, function.gives)
         return self.of_one_type(written, name, whole)
+
+    def impossible_day(self, written: ast.Call, parts: tuple[Node, ...]) -> None:
+        """Report E406 for a written date that no calendar has. Without a written year, a leap year is assumed."""
+        year, month, day = (one.value if isinstance(one, Constant) else None for one in parts)
+        for number, (value, least, most) in enumerate(((year, MINYEAR, MAXYEAR), (month, 1, 12), (day, 1, 31))):
+            if isinstance(value, int) and not least <= value <= most:
+                part = ("year", "month", "day")[number]
+                self.say("E406", written.args[number], part=part, value=value, least=least, most=most)
+                return
+        if isinstance(month, int) and isinstance(day, int):
+            last = monthrange(year if isinstance(year, int) else 2024, month)[1]
+            if day > last:
+                self.say("E406", written.args[2], part="end", value=day, most=last, put=last)
 
     def of_one_type(self, written: ast.Call, name: str, arguments: tuple[Node, ...]) -> Node | None:
         """Return the node of a function whose arguments and result share one type.

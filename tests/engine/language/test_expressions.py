@@ -167,7 +167,7 @@ def problems_of(text: object, words: Vocabulary = WORDS, expects: Type | None = 
         ("year(around)", 1960),
         ("month(birth)", 11),
         ("date(2026, 2, 28) + days(1)", date(2026, 3, 1)),
-        ("date(2026, 2, 29)", None),
+        ("date(2026, rooms - 1, 29)", None),
         ("days_between(today, arrival)", 68),
         ("months_between(date(2026, 1, 1), date(2026, 2, 1))", 1),
         ("months_between(date(2026, 1, 1), date(2026, 2, 2))", 2),
@@ -372,6 +372,32 @@ def test_refused_at_its_place(text: str, code: str, column: int, width: int) -> 
 def test_every_fault_of_a_text_is_said_at_once() -> None:
     found = problems_of("statu == 'tenant' and rooms + 'a' > 2 and foo(1)")
     assert [one.code for one in found] == ["N301", "E410", "E404"]
+
+
+@pytest.mark.parametrize(
+    ("day", "part", "column", "put"),
+    [
+        ("2026, 2, 30", "end", 35, 28),
+        ("2028, 2, 30", "end", 35, 29),
+        ("year(birth), 2, 30", "end", 42, 29),  # no year has it
+        ("2026, 4, 31", "end", 35, 30),
+        ("2026, 13, 1", "month", 32, None),
+        ("rooms, 4, 0", "day", 36, None),
+        ("0, 4, 1", "year", 26, None),
+    ],
+)
+def test_a_written_date_exists(day: str, part: str, column: int, put: int | None) -> None:
+    """It would be empty for ever. The value keeps that meaning, so that a kept text is still compiled."""
+    expression, [one] = parse_expression(f"arrival < date({day})", WORDS, HERE)
+    assert (one.code, one.facts["part"], one.where.column, one.facts.get("put")) == ("E406", part, column, put)
+    assert expression is not None
+    assert expression.value(scope(arrival=date(2026, 1, 1))) is not True
+    assert (one.is_error, one.prevents_building) == (True, False)
+
+
+@pytest.mark.parametrize("day", ["2028, 2, 29", "year(birth), 2, 29", "2026, 12, 31", "2026, rooms, 31"])
+def test_a_date_that_may_exist_is_not_refused(day: str) -> None:
+    assert problems_of(f"birth < date({day})") == []
 
 
 @pytest.mark.parametrize(
