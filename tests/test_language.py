@@ -15,6 +15,7 @@ from _pytest.mark import ParameterSet
 from engine.core.problems import Problem
 from engine.language.catalogue.catalogue import Catalogue, Checked, check_definition, load_catalogue
 from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.lint.folder_rules import Neighbours, folder_problems
 from engine.model import Procedure, Scenario
 from engine.prover.checks.runner import prove
 from engine.simulation.player import play
@@ -55,6 +56,13 @@ def _read(path: Path) -> Checked:
     return check_definition(path.read_bytes(), str(path), _shared())
 
 
+def _named(name: str) -> Procedure | None:
+    return next((_read(path).built for path in GOOD + SHIPPED if path.stem == name), None)
+
+
+FOLDER = Neighbours(frozenset(path.stem for path in GOOD + SHIPPED), _named)
+
+
 def _expected(path: Path) -> tuple[str, str]:
     """`# N301 12:7` on the first line: the code, and where it must be found."""
     match = re.match(r"#\s*([A-Z]\d+)\s+(\d+:\d+)", _first_line(path))
@@ -80,10 +88,12 @@ def test_a_bad_file_is_found_out(path: Path, shared: Shared) -> None:
         assert checked.procedure is not None, found
         failures = [outcome.failure for outcome in _stories(checked.procedure, shared)]
         found += [(one.code, f"{one.where.line}:{one.where.column}") for one in failures if one]
+    elsewhere = list(folder_problems(checked.built, FOLDER)) if checked.built is not None else []
+    found += [(one.code, f"{one.where.line}:{one.where.column}") for one in elsewhere]
     proofs = _proofs(checked.procedure, shared) if PROVEN.fullmatch(code) and checked.procedure else []
     found += [(one.code, f"{one.where.line}:{one.where.column}") for one in proofs]
     assert (code, place) in found
-    others = {one.code for one in (*checked.report.errors, *proofs)} - {code}
+    others = {one.code for one in (*checked.report.errors, *elsewhere, *proofs)} - {code}
     assert others == _with_it(path), f"{path.name} has other faults: {others}"
 
 
@@ -97,6 +107,8 @@ def test_every_code_has_a_bad_file() -> None:
 def test_a_good_file_is_clean(path: Path) -> None:
     checked = _read(path)
     problems = list(checked.report) if path not in GOOD else list(checked.report.errors)
+    assert checked.built is not None
+    problems += folder_problems(checked.built, FOLDER)
     assert not [f"{one.where} {one.code} {dict(one.facts)}" for one in problems]
 
 

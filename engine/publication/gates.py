@@ -17,6 +17,7 @@ from engine.core.values import Plain, Span
 from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.language.diff.compare import Change, compare
+from engine.language.lint.folder_rules import Neighbours, folder_problems
 from engine.language.source.loader import read_source
 from engine.model import Delay, Procedure
 from engine.model.directory import Directory
@@ -171,6 +172,10 @@ def faults_of(catalogue: Catalogue, one: CandidateEdition, judge: Judge, day: da
     if number is not None:
         yield EDITION, number
     published = any(kept.fingerprint == one.procedure.fingerprint for kept in one.kept)
+    if not published:
+        folder = Neighbours(frozenset({*catalogue.procedures, *catalogue.warnings}), catalogue.procedures.get)
+        for fault in folder_problems(one.procedure, folder):
+            yield LINT, fault
     for fault in () if published else judge.prove(one.procedure, catalogue.directory, day):
         if fault.is_error:
             yield PROOFS, fault

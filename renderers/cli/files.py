@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from engine.language.catalogue.catalogue import Checked
     from engine.language.compiler.shared_files import Shared
+    from engine.language.lint.folder_rules import Neighbours
+    from engine.model import Procedure
 
 LANGUAGES = click.Choice(["fr", "en"])
 DEFAULT_FOLDER = Path("procedures")
@@ -70,6 +72,27 @@ def check_files(files: Iterable[Path]) -> tuple[list[tuple[Path, Checked]], list
         for file in sorted(folder.glob("*/*.yaml")):
             sources.setdefault(str(file), file.read_text("utf-8", "replace"))
     return checked, beside, sources
+
+
+def neighbours_of(file: Path, built: Mapping[Path, Procedure | None]) -> Neighbours:
+    """Return the procedures that a definition may name: those of its folder, then those beside its shared files.
+
+    `built` are the files already compiled. The others are compiled when a name of theirs is needed.
+    """
+    from engine.language.catalogue.catalogue import check_definition
+    from engine.language.lint.folder_rules import Neighbours
+
+    files: dict[str, Path] = {}
+    for folder in (shared_folder(file), file.parent):
+        files.update({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+
+    def find(name: str) -> Procedure | None:
+        path = files.get(name)
+        if path is None or path in built:
+            return built.get(path) if path is not None else None
+        return check_definition(path.read_bytes(), str(path), shared_for(path, {})[0], lint=False).built
+
+    return Neighbours(frozenset(files), find)
 
 
 def session_name() -> str:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 import click
 
 from renderers.cli import authoring as console_authoring
-from renderers.cli.files import LANGUAGES, check_files, definition_files, definition_path, shared_folder, shared_for
+from renderers.cli.files import (
+    LANGUAGES,
+    check_files,
+    definition_files,
+    definition_path,
+    neighbours_of,
+    shared_folder,
+    shared_for,
+)
 from renderers.cli.language import SpokenGroup
 
 if TYPE_CHECKING:
@@ -101,12 +109,19 @@ def lint(
 
 def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
     """Return the cache key of each file: all that the result of its check depends on."""
-    from engine.language.catalogue.cache import file_key, key_of
+    from engine.language.catalogue.cache import file_key, folder_digest, key_of, names_others
 
     files = list(files)
     shared = {folder: key_of(folder) for folder in {shared_folder(file) for file in files}}
     served = {file: shared_folder(file) == file.parent for file in files}
-    return {file: file_key(file, f"{shared[shared_folder(file)]} {served[file]}", day, proofs) for file in files}
+    beside = {folder: folder_digest(folder) for folder in {file.parent for file in files} | shared.keys()}
+    names = {
+        file: f"{beside[file.parent]} {beside[shared_folder(file)]}" if names_others(file) else "" for file in files
+    }
+    return {
+        file: file_key(file, f"{shared[shared_folder(file)]} {served[file]} {names[file]}", day, proofs)
+        for file in files
+    }
 
 
 def found_in(
@@ -117,14 +132,18 @@ def found_in(
     Errors of a text that the git reference `against` contains are advice.
     """
     from engine.core.problems import Problem
+    from engine.language.lint.folder_rules import folder_problems
 
     checked, beside, sources = check_files(files)
     problems = [problem for problem in beside if isinstance(problem, Problem)]
+    built = {file: one.built for file, one in checked}
     for file, one in checked:
         kept = _kept_at(file, one, against, language)
         judged = one.with_kept(kept)
         proven = proofs_of([(file, judged)], SECONDS_IN_LINT, again=False) if proofs else []
-        problems += [*judged.report, *(problem.in_kept_text() if kept else problem for problem in proven)]
+        elsewhere = folder_problems(one.built, neighbours_of(file, built)) if one.built is not None else ()
+        later = (problem.in_kept_text() if kept else problem for problem in (*elsewhere, *proven))
+        problems += [*judged.report, *later]
     return problems, [] if problems else list(files), sources
 
 

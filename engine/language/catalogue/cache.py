@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from typing import Final
 from engine.model import Procedure
 from engine.model.directory import Directory
 
+_NAMES_OTHERS: Final = re.compile(rb"\b(extends|held_by|instead|links)\b")
 _MOST: Final = 20_000  # keys stored; the oldest days are dropped first
 
 
@@ -105,6 +107,20 @@ def file_key(file: Path, shared: str, day: date, proofs: bool) -> str:
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     parts = ("file", file.stem, digest, shared, day.isoformat(), str(proofs))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def names_others(file: Path) -> bool:
+    """Return whether a definition may name others of its folder (`engine/language/lint/folder_rules.py`)."""
+    return bool(_NAMES_OTHERS.search(file.read_bytes()))
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the digest of all definitions of a folder. A check that names others depends on it."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.glob("*.yaml")):
+        with suppress(OSError):
+            whole.update(path.stem.encode("utf-8", "surrogateescape") + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
 
 
 def proof_key(procedure: Procedure, directory: Directory, day: date) -> str:

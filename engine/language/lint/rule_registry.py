@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from engine.core.problems import Problem
+from engine.core.problems import Position, Problem
+from engine.language.source.loader import Path, read_source
 from engine.model import Procedure
 from engine.model.directory import Directory
 
@@ -25,3 +26,10 @@ def rule(code: str) -> Callable[[Rule], Rule]:
         return function
 
     return sign_in
+
+
+def written_at(procedure: Procedure, path: Path, otherwise: Position) -> Position:
+    """Return where a simple value is written in the file itself, `otherwise` when it comes from a shared file."""
+    source = read_source(procedure.source, procedure.identity.where.file)
+    written = source.at(path)
+    return otherwise if written is None or isinstance(written, (dict, list)) else source.position(path)

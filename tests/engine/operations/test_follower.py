@@ -166,6 +166,10 @@ BAD = {
     "lint": (SECOND.replace("amount: 1500", "amount: prixx"), {"lint": ["N301"]}),
     "not YAML": ("procedure: [", {"lint": ["Y100"]}),
     "not text": ("\x00\x01\x02", {"lint": ["Y107"]}),
+    "another file": (
+        SECOND.replace("form:\n", "links:\n  avant: {label: Avant, relation: renews, procedure: permis}\nform:\n"),
+        {"lint": ["N313"]},
+    ),
     "number": (TEXT.replace("1000", "1500"), {"edition": ["R805"]}),
     "proof": (
         SECOND.replace("example: AMEGAN}", "example: AMEGAN}\n      x: {label: X, when: nom == 'A' and nom == 'B', example: y}"),

@@ -48,6 +48,13 @@ def with_output(text: str) -> str:
     return text.replace("personal_data:", OUTPUT + "personal_data:")
 
 
+CRITERION = """eligibility:
+  ailleurs:
+    ask: Avez-vous déjà un permis ?
+    stop_when: ailleurs
+    because: Il suffit.
+    instead: autre
+"""
 FIRST, CHANGED = with_output(TEXT), with_output(SECOND)
 
 
@@ -243,6 +250,19 @@ def test_lint_advises_about_a_published_text(agency: Agency, monkeypatch: pytest
     assert status == 1
     assert f"erreur[{code}]" in told
     assert run(agency, monkeypatch, "lint", "--against", "nowhere", "procedures")[0] == 1
+
+
+def test_a_published_text_may_name_a_procedure_that_is_gone(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of the other procedure leaves the folder: the text that names it stays valid until it changes."""
+    naming = FIRST.replace("form:\n", CRITERION + "form:\n")
+    agency.write("autre.yaml", TEXT.replace("procedure: essai", "procedure: autre"))
+    agency.publish(naming)
+    assert run(agency, monkeypatch, "lint", "--no-proofs", "procedures")[0] == 0
+    (agency.file.parent / "autre.yaml").unlink()
+    status, told = run(agency, monkeypatch, "lint", "--no-proofs", "procedures")
+    assert (status, "erreur[N313]" in told) == (1, True), "a clean result of before is not used"
+    status, told = run(agency, monkeypatch, "lint", "--no-proofs", "--against", "HEAD", "procedures")
+    assert (status, "conseil[N313]" in told) == (0, True)
 
 
 def test_lint_advises_about_the_proofs_of_a_published_text(agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
