@@ -32,7 +32,9 @@ NOWHERE: Final = Position("", 0, 0)
 ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a family of errors
 RETIRED: Final = frozenset({"V750"})  # no longer given, never used again: `accept` of a kept text may hold them
 _UNREADABLE: Final = frozenset("YSNE")  # families of what the compiler cannot read
-_COMPILED: Final = frozenset({"E406"})  # errors of these families that leave a meaning: a kept text may have them
+_COMPILED: Final = frozenset(
+    {"E406", "N315"}
+)  # errors of these families that leave a meaning: a kept text may have them
 _OF_FILE: Final = "N309"  # the name of the file, which is no part of its text
 
 

@@ -159,7 +159,17 @@ class BuildContext:
         return found if isinstance(found, bool) else default
 
     def text(self, path: Path) -> Text | None:
-        """Return the text at a path in its languages, None when there is none.
+        """Return the text at a path, which is printed as it is. Report N315 for each name in braces."""
+        text = self.template(path)
+        for language, words in text.versions if text is not None else ():
+            there = path if isinstance(self.placed.at(path), str) else (*path, language)
+            for found in PLACEHOLDER.finditer(words):
+                where = self.placed.inside(there, found.start(), len(found[0]))
+                self.problems.append(problem("N315", where, name=found[1].strip() or "…"))
+        return text
+
+    def template(self, path: Path) -> Text | None:
+        """Return the text at a path in its languages, None when there is none. It may hold placeholders.
 
         A text without languages is in the first language of the file.
         """
@@ -307,7 +317,7 @@ NUMBER: Final = frozenset({"agency", "office", "procedure", "year", "serial"})
 
 def read_template(build: BuildContext, path: Path, known: Iterable[str]) -> Template | None:
     """Return the text at a path, None when there is none. Report N308 for each unknown name in braces."""
-    text = build.text(path)
+    text = build.template(path)
     if text is None:
         return None
     every, names = set(known), set()

@@ -172,7 +172,7 @@ class _Papers:
 
     def text(self, path: Path) -> PaperText | None:
         """Return a text with placeholders, None when there is none. Report N308 for each one that is not known."""
-        text = self.build.text(path)
+        text = self.build.template(path)
         if text is None:
             return None
         used: set[str] = set()

@@ -51,7 +51,7 @@ def _scenario(symbols: SymbolContext, name: str, path: Path) -> Scenario:
     return Scenario(
         id=name,
         where=build.where(path, key=True),
-        story=build.text((*path, "story")) or Text.of(name, build.language),
+        story=build.template((*path, "story")) or Text.of(name, build.language),
         at=given.at,
         channel=given.channel,
         given=frozen(given.answers),

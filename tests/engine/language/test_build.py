@@ -72,6 +72,27 @@ form:
     assert procedure.order[-1] == "v44"
 
 
+BRACES = {
+    "label of a question": "form: {p: {title: P, fields: {nom: {label: 'Nom de {nom}'}}}}",
+    "help, in English": "form: {p: {title: P, fields: {nom: {label: Nom, help: {fr: Aide, en: 'As {nom}'}}}}}",
+    "title of a page": "form: {p: {title: 'Page de {nom}', fields: {nom: {label: Nom}}}}",
+    "an option": "form: {p: {title: P, fields: {nom: {label: Nom, type: choice, options: {a: 'De {nom}', b: B}}}}}",
+    "message of a check": "form: {p: {title: P, fields: {nom: {label: Nom}}, checks: {un: {must: 'length(nom) > 1', message: 'Pas {nom}'}}}}",
+    "label of a piece": "evidence: {acte: {label: 'Acte de {nom}'}}",
+    "title of a document": "outputs: {acte: {title: 'Acte de {nom}', operative: Un acte.}}",
+    "title of the procedure": "title: 'Carte de {nom}'",
+    "why one is stopped": "eligibility: {un: {ask: 'Oui ?', stop_when: un, because: 'Car {nom}'}}",
+}
+
+
+@pytest.mark.parametrize("text", BRACES.values(), ids=BRACES)
+def test_a_name_in_braces_is_refused_where_it_would_be_printed_with_its_braces(text: str) -> None:
+    procedure, problems = built(text)
+    found = [(one.code, one.facts["name"], one.where.width) for one in problems if one.code[0] == "N"]
+    assert found == [("N315", "nom", 5)]
+    assert procedure is not None, "a kept text with braces is still compiled"
+
+
 # -- questions ---------------------------------------------------------------------------------------------------------
 
 
