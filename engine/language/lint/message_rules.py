@@ -1,4 +1,4 @@
-"""The rules of messages that contain free text of the applicant.
+"""The rules of texts that quote answers: free text of the applicant in messages, and units written twice.
 
 Such text may not open an SMS or the subject of a mail. It may not go to an address that is only an answer. An
 SMS speaks in the name of the administration, and the applicant may type anything. A number typed in an answer
@@ -11,14 +11,18 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from engine.core.problems import Problem, problem
+from engine.core.problems import Position, Problem, problem
+from engine.core.values import Text
+from engine.language.lint.general_rules import fields_of
 from engine.language.lint.rule_registry import rule
-from engine.model import APPLICANT, Form, Notice, Procedure, Template
+from engine.model import APPLICANT, Field, Form, NamedElement, Notice, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.types import TEXT
 
 _FREE_TYPES: Final = frozenset({"text", "address", "email"})
 _OPENING: Final = re.compile(r"\W*\{(\w+)\}")  # no word before it
+_QUOTED: Final = re.compile(r"\{(\w+)\}")
+_UNITS: Final = {"money": ("FCFA", "F CFA", "F", "francs"), "percent": ("%",)}  # printed with such an answer
 REASON: Final = "reason"
 
 
@@ -82,3 +86,56 @@ def _openings(notice: Notice) -> Iterator[str]:
         for _, said in text.text.versions if text is not None else ():
             if (opening := _OPENING.match(said)) is not None:
                 yield opening[1]
+
+
+# -- units -------------------------------------------------------------------------------------------------------------
+
+
+@rule("V732")
+def unit_written_twice(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V732 for each placeholder followed by the unit that its answer is printed with."""
+    fields = {one.id: one for one in fields_of(procedure)}
+    for thing, text in _quoting(procedure):
+        for _, words in text.versions:
+            for found in _QUOTED.finditer(words):
+                unit = _unit_after(fields.get(found[1]), words[found.end() :])
+                if unit is not None:
+                    passage = words[found.start() : found.end()] + unit
+                    where = _passage_at(procedure, thing.where, passage)
+                    yield problem(
+                        "V732", where, at=thing.id, name=found[1], unit=unit.strip(), value=passage, put=found[0]
+                    )
+
+
+def _quoting(procedure: Procedure) -> Iterator[tuple[NamedElement, Text]]:
+    """Each text that quotes answers, with its element."""
+    yield procedure.identity, procedure.identity.dossier_label.text
+    yield from ((one, one.row_label.text) for one in fields_of(procedure) if one.row_label is not None)
+    yield from ((notice, template.text) for notice in procedure.notices for template in _texts(notice))
+    for output in procedure.outputs.values():
+        if output.body is not None:
+            yield output, output.body.text
+        if output.paper is not None:
+            yield from ((output, one.text) for one in output.paper.texts())
+
+
+def _unit_after(field: Field | None, rest: str) -> str | None:
+    """The unit, with the spaces before it, that begins what follows a placeholder. None when there is none."""
+    units = (
+        (field.unit,) if field is not None and field.unit else _UNITS.get(field.type, ()) if field is not None else ()
+    )
+    for unit in units:
+        found = re.match(rf"\s*{re.escape(unit)}(?!\w)", rest, re.IGNORECASE)
+        if found is not None:
+            return found[0]
+    return None
+
+
+def _passage_at(procedure: Procedure, where: Position, passage: str) -> Position:
+    """The place of a passage after that of its element. That of the element when a shared file holds it."""
+    if where.file != procedure.identity.where.file:
+        return where
+    for number, line in enumerate(procedure.source.splitlines()[where.line - 1 :], where.line):
+        if passage in line:
+            return Position(where.file, number, line.index(passage) + 1, len(passage))
+    return where

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.language.catalogue.catalogue import check_definition
+from engine.language.lint.message_rules import unit_written_twice
+from engine.model.directory import Directory
+from tests.engine.language.building import compiled
 from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,3 +59,38 @@ def test_no_shipped_procedure_says_an_applicants_words_first() -> None:
     reports = [check_definition(path.read_bytes(), path.name, SHARED).report for path in files]
     assert len(reports) > 10
     assert not {one.code for report in reports for one in report} & {"N311", "N312"}
+
+
+UNITS = """
+form:
+  p:
+    title: P
+    fields:
+      surface: {label: Surface, type: integer, unit: m}
+      part: {label: Part, type: percent}
+      apport: {label: Apport, type: money}
+      nombre: {label: Nombre, type: integer}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("{surface} m", "m"),
+        ("{surface}m, puis", "m"),
+        ("{part} %", "%"),
+        ("{apport} FCFA", "FCFA"),
+        ("{apport} F pour {nombre} m", "F"),
+        ("{surface} mètres", None),
+        ("{surface}, m", None),
+        ("{nombre} m", None),
+        ("{apport} par {part}", None),
+    ],
+)
+def test_a_unit_is_written_once(text: str, unit: str | None) -> None:
+    """Advice with the place of the passage, and the placeholder alone as what to write."""
+    procedure = compiled(f"dossier_label: '{text}'\n{UNITS}")
+    found = list(unit_written_twice(procedure, Directory()))
+    assert [(one.facts["unit"], one.where.column, one.facts["put"]) for one in found] == (
+        [(unit, 17, text[: text.index("}") + 1])] if unit else []
+    )
