@@ -63,13 +63,21 @@ class PageRead:
 
 
 def path(procedure: Procedure, scope: Scope) -> tuple[Page, ...]:
-    """Return the pages with at least one visible question, in order."""
-    return tuple(page for page in procedure.form.pages if any(_asks(field, scope) for field in page.fields))
+    """Return the pages with at least one visible question, and those of notes only with a visible note, in order."""
+    return tuple(page for page in procedure.form.pages if any(_appears(field, scope) for field in _put_on(page)))
 
 
-def _asks(field: Field, scope: Scope) -> bool:
-    if not is_asked(field):
-        return False
+def _put_on(page: Page) -> tuple[Field, ...]:
+    """Return what a page puts to the applicant: its questions, or its notes when it has no question.
+
+    A note is read once its page was left by a button. It then has the answer `true` in the draft, which no
+    submitted dossier keeps.
+    """
+    asked = tuple(field for field in page.fields if is_asked(field))
+    return asked or tuple(field for field in page.fields if field.type == "note")
+
+
+def _appears(field: Field, scope: Scope) -> bool:
     return scope.values.shows(field.id) if isinstance(scope.values, Values) else field.when.holds(scope)
 
 
@@ -111,7 +119,14 @@ def read_page(
 ) -> PageRead:
     """Return the effect of a post of one page. A page that does not exist, or is not open, changes nothing."""
     pages = [page for page in procedure.form.pages if page.id == page_id]
-    return _read(procedure, dossier, pages, raw, day, directory, open_fields(procedure, dossier), only)
+    found = _read(procedure, dossier, pages, raw, day, directory, open_fields(procedure, dossier), only)
+    notes = [one for page in pages for one in _put_on(page) if one.type == "note" and found.after.shows(one)]
+    if not notes or not dossier.is_draft:
+        return found
+    read = {one.id: True for one in notes}
+    return replace(
+        found, answers={**found.answers, **read}, changed=found.changed | (read.keys() - dossier.answers.keys())
+    )
 
 
 def read_corrections(
@@ -355,7 +370,7 @@ def _page_view(
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(evaluated, page, only)) if judged else ()
-    visited = all(_was_put(field, evaluated) for field in page.fields)
+    visited = all(_was_put(field, evaluated) for field in _put_on(page))
     said = given or (found if visited and reports else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = judged and not any(not one.warns for one in found)
@@ -363,7 +378,7 @@ def _page_view(
 
 
 def _was_put(field: Field, evaluated: EvaluatedAnswers) -> bool:
-    return not is_asked(field) or not evaluated.shows(field) or field.id in evaluated.answers
+    return not evaluated.shows(field) or field.id in evaluated.answers
 
 
 # -- around the form ---------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.records.dossier import Dossier
 from engine.services.applications.opinions import fill_row
+from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import publish_editions
 from engine.storage.sqlite.store import SqliteStore
 from server import Settings, create_app
@@ -345,3 +346,54 @@ def test_corrections_reach_rows_and_their_papers(visitor: PortalClient) -> None:
     visitor.post(address, **{**visitor.page.form("token"), "go": "send"})
     dossier = kept(visitor, number)
     assert (dossier.state, dossier.answers["stands"][0]["produits"]) == ("examen", ["sucre"])
+
+
+# -- pages that only inform --------------------------------------------------------------------------------------------
+
+INFORMED = """
+form:
+  avant: {title: Avant de commencer, fields: {lisez: {label: Gardez votre carte sous la main., type: note}}}
+  vous: {title: Vous, fields: {nom: {label: Nom, example: AMEGAN}}}
+  fin: {title: Ce qui suit, fields: {suite: {label: La mairie répond en deux jours., type: note}}}
+"""
+
+
+def test_a_page_that_only_informs_is_shown_and_left_with_one_button(tmp_path: Path) -> None:
+    visitor = serving(tmp_path, a_procedure(INFORMED)).sign_in()
+    number = begin(visitor)
+    base = f"/dossiers/{number}/demande"
+    assert visitor.page.address == f"{base}/avant", "the request begins with it"
+    page = visitor.follow()
+    assert "Gardez votre carte sous la main." in page.text
+    assert "Étape 1 sur 3" in page.text
+    assert [states(visitor, base)[title] for title in ("Avant de commencer", "Ce qui suit")] == ["À faire", "À faire"]
+    visitor.send(f"{base}/avant", go="next")
+    assert visitor.page.address == f"{base}/vous"
+    visitor.send(f"{base}/vous", nom="AMEGAN", go="next")
+    assert visitor.page.address == f"{base}/fin"
+    assert states(visitor, base) == {"Avant de commencer": "Terminé", "Vous": "Terminé", "Ce qui suit": "À faire"}
+    assert "La mairie répond en deux jours." in visitor.open(f"{base}/fin").text
+    visitor.send(f"{base}/fin", go="next")
+    assert visitor.page.address == f"/dossiers/{number}/verification"
+    assert set(states(visitor, base).values()) == {"Terminé"}
+    check = visitor.open(f"/dossiers/{number}/verification").text
+    assert "Avant de commencer" not in check, "there is no answer to check on it"
+    visitor.send(f"/dossiers/{number}/verification", declared="1")
+    sent_one = kept(visitor, number)
+    assert (sent_one.is_draft, sent_one.answers) == (False, {"nom": "AMEGAN"})
+    assert fsck(visitor.office) == ()
+
+
+def test_a_page_that_only_informs_may_be_passed_over(tmp_path: Path) -> None:
+    """Nothing on it can be wrong, so a request is sent without it."""
+    visitor = serving(tmp_path, a_procedure(INFORMED)).sign_in()
+    number = begin(visitor)
+    visitor.send(f"/dossiers/{number}/demande/vous", nom="AMEGAN", go="next")
+    visitor.send(f"/dossiers/{number}/verification", declared="1")
+    assert not kept(visitor, number).is_draft
+
+
+def states(visitor: PortalClient, base: str) -> dict[str, str]:
+    """What the list of pages says of each."""
+    found = re.findall(r"(Avant de commencer|Vous|Ce qui suit) (À faire|À compléter|Terminé)", visitor.open(base).text)
+    return dict(found)

@@ -451,6 +451,43 @@ def test_pages_know_whether_they_are_visited_and_complete() -> None:
     assert all(page.complete and page.visited for page in full.pages)
 
 
+NOTES = a_procedure("""
+form:
+  avant: {title: Avant de commencer, fields: {lisez: {label: Lisez ceci., type: note}, aussi: {label: Et ceci., type: note, when: seul}}}
+  vous: {title: Vous, fields: {seul: {label: Seul, type: yes_no}, rappel: {label: Un rappel., type: note}}}
+  couple: {title: Couple, when: not seul, fields: {ensemble: {label: Ensemble., type: note}}}
+  total: {title: Total, fields: {total: {label: Total, value: 3}}}
+  fin: {title: Fin, fields: {fin: {label: Voilà., type: note}}}
+""")
+
+
+def test_a_page_of_notes_is_on_the_path_while_one_of_them_is_shown() -> None:
+    def pages(**answers: Plain) -> list[str]:
+        dossier = a_dossier(NOTES, **answers)
+        return [page.id for page in path(NOTES, scope_of(NOTES, dossier, TODAY, DIRECTORY))]
+
+    assert pages(seul=False) == ["avant", "vous", "couple", "fin"]
+    assert pages(seul=True) == ["avant", "vous", "fin"], "a page of computed values only is never shown"
+
+
+def test_a_page_of_notes_is_read_once_it_was_left() -> None:
+    """It lacks nothing before, and what says that it was read is no part of a submitted dossier."""
+    dossier = a_dossier(NOTES, seul=True)
+    before = view_form(NOTES, dossier, TODAY, DIRECTORY, the_words())
+    assert [(page.id, page.visited, page.complete) for page in before.pages] == [
+        ("avant", False, True), ("vous", True, True), ("fin", False, True)
+    ]  # fmt: skip
+    assert check_answers(NOTES, dossier, TODAY, DIRECTORY) == ()
+    read = read_page(NOTES, dossier, "avant", {}, TODAY, DIRECTORY)
+    assert (read.stays, read.changed) == (False, {"lisez", "aussi"})
+    dossier = replace(dossier, answers=read.answers)
+    after = view_form(NOTES, dossier, TODAY, DIRECTORY, the_words())
+    assert [page.visited for page in after.pages] == [True, True, False]
+    assert read_page(NOTES, dossier, "avant", {}, TODAY, DIRECTORY).changed == frozenset()
+    assert read_page(NOTES, dossier, "vous", {"seul": ["true"]}, TODAY, DIRECTORY).changed == frozenset()
+    assert live_answers(NOTES, dossier, TODAY, DIRECTORY) == {"seul": True}
+
+
 def test_a_field_is_ready_to_draw() -> None:
     dossier = draft(**FULL)
     nature, annee, frais = page_of("projet", dossier).fields  # `motif` is not simple: it follows once the page is saved
