@@ -31,7 +31,7 @@ _LONGEST: Final = 120
 _TRANSLATED: Final[Mapping[str, tuple[str, ...]]] = {
     "expected": ("expected", "types"), "found": ("found", "types"), "kind": ("kind",), "left": ("types",),
     "right": ("types",), "given": ("types", "found"), "wanted": ("wanted", "types"),
-    "because": ("because",), "why": ("why",),
+    "because": ("because",), "why": ("why",), "proof": ("proofs",),
 }  # fmt: skip
 _NAMES: Final = ("near", "names", "others", "options", "missing", "trap", "possible")  # each name between quotes
 _SPANS: Final = ("lasts", "lead", "horizon", "given", "span")  # lengths of time, as people read them

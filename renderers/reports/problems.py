@@ -37,14 +37,16 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
         "error": "erreur", "advice": "conseil", "help": "aide", "see": "en savoir plus", "none": "Aucun problème",
         "in": "dans", "of": "sur", "file": "fichier", "files": "fichiers", "errors": "erreurs", "advices": "conseils",
-        "closed": "Publication refusée tant qu'il reste des erreurs.", "cause": "Pourquoi", "bad": "Refusé",
+        "closed": "Publication refusée tant qu'il reste des erreurs.",
+        "unread": "Les autres contrôles se font une fois ces erreurs corrigées.", "cause": "Pourquoi", "bad": "Refusé",
         "advised": "Signalé", "good": "Accepté", "colon": " : ",
         "kept": "Ce texte est déjà publié et reste valable. Une fois modifié, il sera refusé.",
     },
     "en": {
         "error": "error", "advice": "advice", "help": "help", "see": "learn more", "none": "No problem", "in": "in",
         "of": "of", "file": "file", "files": "files", "errors": "errors", "advices": "pieces of advice",
-        "closed": "Publication is refused as long as errors remain.", "cause": "Why", "bad": "Refused",
+        "closed": "Publication is refused as long as errors remain.",
+        "unread": "The other checks are made once these errors are corrected.", "cause": "Why", "bad": "Refused",
         "advised": "Pointed out", "good": "Accepted", "colon": ": ",
         "kept": "This text is already published and stays valid. Once changed, it will be refused.",
     },
@@ -170,6 +172,8 @@ def summary(report: Report, language: str = REFERENCE, files: int | None = None)
     whole = files is not None and at_fault <= files  # shared files may be at fault, and are not counted
     out_of = f" {words['of']} {files}" if whole else ""
     closed = f" {words['closed']}" if errors else ""
+    if any(one.prevents_building for one in report):
+        closed += f" {words['unread']}"
     return f"{', '.join(counts)}{where}{out_of}.{closed}"
 
 

@@ -88,7 +88,7 @@ def test_expand_says_what_it_cannot_do(folder: Path, what: object) -> None:
     ["--fee", "500", "--appointment"],
     ["--fee", "0", "--no-appointment", "--delay", "1"],
     ["--fee", "1500", "--lang", "en"],
-    ["--appointment", "--title", "Reçu : « l'original »? {nom} #3, [a]"],
+    ["--appointment", "--title", "Reçu : « l'original »? {nom #3, [a]"],
 ])  # fmt: skip
 def test_a_new_file_is_ready_at_once(folder: Path, options: list[str]) -> None:
     """`new` itself refuses to write what lint, the stories or the proofs find fault with."""

@@ -19,6 +19,7 @@ from renderers.i18n import problem_messages as problem_words
 from renderers.i18n.problem_messages import advice, codes, message
 from renderers.reports.problems import correction, explain, render_problem, render_report, summary
 from tests.engine.language.bad_files import BadFile, bad_files
+from tests.engine.language.building import a_file, the_shared
 
 ROOT = Path(__file__).parents[2]
 HOLES = re.compile(r"[{}]|\[\[|\]\]|None|…\s*[»”]|\s{2,}")
@@ -172,8 +173,11 @@ def test_colours_only_when_asked() -> None:
         ([], "fr", "Aucun problème dans 3 fichiers."),
         ([("Y115", "a")], "fr", "1 conseil dans 1 fichier sur 3."),
         ([("N301", "a"), ("N301", "b"), ("V711", "b")], "fr",
-         "2 erreurs, 1 conseil dans 2 fichiers sur 3. Publication refusée tant qu'il reste des erreurs."),
-        ([("N301", "a")], "en", "1 error in 1 file of 3. Publication is refused as long as errors remain."),
+         "2 erreurs, 1 conseil dans 2 fichiers sur 3. Publication refusée tant qu'il reste des erreurs. "
+         "Les autres contrôles se font une fois ces erreurs corrigées."),
+        ([("N301", "a")], "en", "1 error in 1 file of 3. Publication is refused as long as errors remain. "
+         "The other checks are made once these errors are corrected."),
+        ([("C507", "a")], "fr", "1 erreur dans 1 fichier sur 3. Publication refusée tant qu'il reste des erreurs."),
     ],
 )  # fmt: skip
 def test_the_last_line_counts(written: list[tuple[str, str]], language: str, said: str) -> None:
@@ -260,3 +264,75 @@ def test_the_help_says_what_to_write(right: str, wrong: str, code: str, said: st
     one, *_ = check_definition(EXAMPLE.replace(right, wrong, 1), "exemple.yaml", shared).report
     assert one.code == code
     assert said in advice(one)
+
+
+# -- what to write instead ---------------------------------------------------------------------------------------------
+
+FORM = "form: {p: {title: P, fields: {oui: {label: Oui, type: yes_no}, lien: {label: L, type: yes_no, when: oui}, c: {label: C, value: \"'a' if oui else 'b'\"}}}}\n"
+MENDED = {
+    "a key at the level of its own map": (
+        "fees:\n  droit:\n  label: Droit\n  amount: 1000\n", "S203", "« droit » est vide : ses clés se trouvent à son niveau",
+        "décalez « label » et « amount » de deux espaces vers la droite, sous « droit »",
+    ),
+    "names at the level of their own map": (
+        "form:\n  p:\n    title: P\n    fields:\n    nom: {label: Nom}\n", "S203", "« fields » est vide", "décalez « nom » de deux espaces",
+    ),
+    "a page at the level of the form": (
+        "form:\n  p:\n  title: P\n  fields:\n    nom: {label: Nom}\n", "S203", "« p » est vide", "décalez « title » et « fields »",
+    ),
+    "a key of another section": (
+        "form: {p: {title: P, fields: {nom: {label: Nom, sensitive: true}}}}\n", "S201", "« sensitive » n'est pas une clé",
+        "écrivez-la dans « personal_data »",
+    ),
+    "a table without all options": (
+        "form: {p: {title: P, fields: {m: {label: M, type: choice, options: {a: A, b: B}}}}}\ntables: {t: {by: [m], rows: {a: 1}, basis: loi}}\n",
+        "S230", "le tableau ne dit rien pour « b »", "« otherwise: 5000 »",
+    ),
+    "a table read by a computed value": (
+        f"{FORM}tables: {{t: {{by: [c], rows: {{a: 1}}, basis: loi}}}}\n", "N305", "« c » est une valeur calculée, sans options",
+        "« type: choice, options: {a: …, b: …} »",
+    ),
+    "a list without an option": (
+        "form: {p: {title: P, fields: {m: {label: M, type: choice, options: {a: A, b: B}}, autre: {label: Autre, when: 'm in []'}}}}\n",
+        "E410", "la liste qui suit « in » est vide", "« motif in ['perte', 'vol'] »",
+    ),
+    "a dossier that no state waits for": (
+        "links: {ancien: {label: Votre permis, relation: needs, procedure: essai}}\n", "C507",
+        "aucun état n'attend la fin du dossier lié par « ancien »", "« await: ancien »",
+    ),
+    "a form that no state waits for": (
+        "later_forms: {avis: {title: Avis, by: instructeur, fields: {note: {label: Note}}}}\n", "C507", "aucun état n'attend le formulaire « avis »",
+        "« gather: [avis] »",
+    ),
+    "a long form after the submission": (
+        "later_forms: {avis: {title: Avis, by: instructeur, fields: {"
+        + ", ".join(f"q{number}: {{label: Q}}" for number in range(8))
+        + "}}}\n", "V711", "le formulaire « avis » a 8 questions", "faites-en deux formulaires",
+    ),
+    "a yes or no that may be absent": (
+        f"{FORM}evidence: {{acte: {{label: Acte, when: not lien, basis: loi}}}}\n", "V720",
+        "« not lien » est vrai aussi quand « lien » n'a pas de réponse", "« lien == false »",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "code", "said", "repair"), MENDED.values(), ids=MENDED)
+def test_a_message_says_what_is_wrong_and_what_to_write(text: str, code: str, said: str, repair: str) -> None:
+    found = [
+        one
+        for one in check_definition(a_file(text), "essai.yaml", the_shared()).report
+        if one.code[0] in "SNEC" or one.code == code
+    ]
+    assert [one.code for one in found if one.code == code or one.code[0] in "SNE"] == [code]
+    [one] = [one for one in found if one.code == code]
+    assert said in message(one)
+    assert repair in advice(one)
+    assert said not in message(one, "en")
+
+
+@pytest.mark.parametrize("proof", ["P2", "P4", "P5", "P6", "P7", "P8", "P10", "P13", "P17"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_proof_that_did_not_end_says_of_what_in_words(proof: str, language: str) -> None:
+    told = message(problem("V790", NOWHERE, name="droit", proof=proof), language)
+    assert not re.search(r"P\d", told), "the number of a proof says nothing to an author"
+    assert "maxItems" in advice(problem("V790", NOWHERE, name="droit", proof=proof), language)

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Final
 
-from engine.core.problems import InvalidDefinition, Problem, Report, problem
+from engine.core.problems import Fact, InvalidDefinition, Problem, Report, problem
 from engine.language.compiler.compile import build_spliced, lacks_preset
 from engine.language.compiler.includes import combine
 from engine.language.compiler.shared_files import Shared
@@ -68,7 +68,9 @@ def check_definition(
     except InvalidDefinition as invalid:
         return Checked(None, invalid.report)
     placed, splicing = combine(source, shared.blocks, shared.presets)
-    shape = [] if sound else [*check_shape(source), *check_shape(placed, partial=lacks_preset(splicing))]
+    shape = [] if sound else check_shape(source)
+    if not sound and not any(one.facts.get("expected") == "indent" for one in shape):  # else merged as if left out
+        shape += check_shape(placed, partial=lacks_preset(splicing))
     shape = [*source.advice, *shape]
     procedure, built = build_spliced(placed, splicing, shared)
     built = _less_what_is_unread(source, shape, built)
@@ -90,11 +92,17 @@ def _not_said_yet(built: Iterable[Problem], shape: Iterable[Problem]) -> Iterato
 
 def _less_what_is_unread(source: Source, shape: Iterable[Problem], built: Iterable[Problem]) -> list[Problem]:
     """The problems without missing names that a misspelt section (`apointments`) declares."""
+    moved = {name for one in shape for name in _tuple(one.facts.get("inside")) if one.facts.get("expected") == "indent"}
+    built = [one for one in built if one.code not in {*_OF_NAMES, "S202"} or one.facts.get("name") not in moved]
     unread = [one for one in shape if one.code == "S201" and one.facts["near"]]
     meant = {near for one in unread for near in (one.facts["near"] if isinstance(one.facts["near"], tuple) else ())}
     if any(isinstance(source.at((str(one.facts["name"]),)), dict) for one in unread):
         return [one for one in built if one.code not in _OF_NAMES and one.facts.get("name") not in meant]
     return [one for one in built if one.code != "S202" or one.facts.get("name") not in meant]
+
+
+def _tuple(fact: Fact | None) -> tuple[str, ...]:
+    return fact if isinstance(fact, tuple) else ()
 
 
 def _names_refused(shape: list[Problem], built: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:

@@ -90,7 +90,7 @@ class Namespace:
         if found is None and name not in build.broken:  # its own fault is already reported
             build.unknown_at("N301", build.where(path, key=key), name, self.of(*kinds), **wanted)
         elif found is not None:
-            build.say("N305", path, name=name, found=found, wanted=kinds)
+            build.say("N305", path, name=name, found=found, wanted=kinds, allowed=self.of(*kinds))
         return False
 
     def checked(self, build: BuildContext, path: Path, *kinds: str) -> tuple[str, ...]:

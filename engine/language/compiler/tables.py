@@ -90,7 +90,9 @@ def _check_key(symbols: SymbolContext, name: str, path: Path, type_: Type) -> No
     ):
         return
     if type_.kind != "choice":
-        symbols.build.say("N305", path, name=name, found=type_.kind, wanted=("choice",))
+        computed = name in symbols.names.ids and symbols.build.at((*symbols.names.ids[name].path, "value")) is not None
+        what = "computed" if computed else "other"
+        symbols.build.say("N305", path, name=name, found=type_.kind, wanted=("choice",), what=what)
 
 
 def _read_rows(

@@ -171,7 +171,7 @@ class Operators(ParseContext):
         if item is None or any(option is None for _, option in options):
             return None
         if not options:
-            self.say("E410", written, operator="in", left=item.type.kind, right="empty")
+            self.say("E410", written, operator="in", left=item.type.kind, right="list", what="no_option")
             return None
         for place, option in options:
             if not isinstance(option, Constant):

@@ -94,6 +94,8 @@ class ParseContext(ABC):
     def say(self, code: str, place: ast.expr | Position, **facts: Fact) -> None:
         """Add a problem at a piece of syntax or at a position."""
         where = place if isinstance(place, Position) else self.source.at(place)
+        if code == "E410" and "empty" in (facts.get("left"), facts.get("right")):
+            facts = {"what": "untyped", **facts}
         self.problems.append(problem(code, where, **facts))
 
     def say_near(self, code: str, place: ast.expr | Position, name: str, known: Iterable[str], **facts: Fact) -> None:

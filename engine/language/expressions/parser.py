@@ -121,7 +121,14 @@ def _advice(node: Node, vocabulary: Vocabulary) -> list[Problem]:
     if vocabulary.maybe_empty is None:
         return []
     found = careless_negations(node, vocabulary.maybe_empty)
-    return [problem("V720", one.where, names=tuple(sorted(names))) for one, names in found]
+    return [problem("V720", one.where, names=tuple(sorted(names)), **_of_yes_no(one)) for one, names in found]
+
+
+def _of_yes_no(one: Not) -> dict[str, Fact]:
+    """The facts of a negated answer, where `x == false` is what the author means."""
+    if not isinstance(one.item, Name):
+        return {}
+    return {"what": "yes_no", "name": one.item.id, "put": f"{one.item.id} == false"}
 
 
 def _fitted(node: Node, wanted: tuple[Type, ...], source: ExpressionSource, reading: _Reading) -> Node | None:

@@ -8,7 +8,7 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.typing import leaves
 from engine.language.lint.rule_registry import rule
-from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Transition
+from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Task, Transition
 from engine.model.directory import Directory
 from engine.model.graph import (
     awaited,
@@ -88,7 +88,16 @@ def task_never_awaited(procedure: Procedure, directory: Directory) -> Iterator[P
     used |= {str(transition.event) for transition in procedure.transitions if transition.event in procedure.tasks}
     for task in procedure.tasks.values():
         if task.id not in used and not (isinstance(task, Link) and task.relation != "needs"):
-            yield problem("C507", task.where, at=task.id, name=task.id)
+            yield problem("C507", task.where, at=task.id, name=task.id, what=_kind_of_task(task))
+
+
+def _kind_of_task(task: Task) -> str:
+    """Return the section of a task in one word, for a message."""
+    if isinstance(task, Form):
+        return (
+            "link" if isinstance(task, Link) else "look_up" if task.register else "opinion" if task.services else "form"
+        )
+    return "fee" if isinstance(task, Fee) else "appointment"
 
 
 @rule("C508")

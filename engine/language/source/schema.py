@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from engine.core.problems import Fact, Position, Problem, problem
 from engine.core.spelling import close_names, plain
-from engine.language.source.loader import Path, PositionedTree
+from engine.language.source.loader import Path, PositionedTree, Tree, node_at, walk
 from engine.language.source.notation import likely_number, likely_span, read_date, read_hours
 from engine.language.source.quoting import quote
 from engine.language.source.schema_rules import laid_over, rules_of_procedure, rules_of_shared
@@ -94,7 +94,7 @@ def check_shape(source: PositionedTree, partial: bool | None = None) -> list[Pro
         partial = isinstance(tree, dict) and "extends" in tree
     faults = _Faults(source, partial)
     found = [one for error in errors_of(None, tree) for one in faults.of(error)]
-    return _once(faults.without_repeats([*found, *rules_of_procedure(source, partial)]))
+    return _once(faults.with_indents(faults.without_repeats([*found, *rules_of_procedure(source, partial)])))
 
 
 def check_shared_shape(source: PositionedTree, kind: SharedKind) -> list[Problem]:
@@ -107,7 +107,7 @@ def check_shared_shape(source: PositionedTree, kind: SharedKind) -> list[Problem
     if partial and isinstance(source.tree, dict):
         missing = tuple(name for name in ("preset", "title") if name not in source.tree)
         own += [_missing(source, (), missing)] if missing else []
-    return _once([*own, *rules])
+    return _once(faults.with_indents([*own, *rules]))
 
 
 def _once(problems: list[Problem]) -> list[Problem]:
@@ -144,6 +144,7 @@ def _keys_of(error: ValidationError) -> Mapping[str, object]:
     return error.instance if isinstance(error.instance, dict) else {}
 
 
+_HOMES: Final = {"sensitive": "personal_data"}  # keys of one section that authors seek elsewhere
 _KEY_KINDS: Final = (("monday", "weekdays"), ("^[0-9]{4}", "date"), ("^[1-9]", "edition"))
 _ONE_OF: Final = ("S204", "S206")  # one key of several was wanted
 _FOUND: Final = (
@@ -157,6 +158,8 @@ class _Faults:
     def __init__(self, source: PositionedTree, partial: bool) -> None:
         self.source, self.partial = source, partial
         self.meant: dict[Position, set[str]] = {}  # by the place of a map, the keys that misspelt ones stand for
+        self.unknown: set[Path] = set()  # the keys that their map does not know
+        self.empty: dict[Path, Mapping[str, Any]] = {}  # empty values that must be maps, each with its schema
 
     def of(self, error: ValidationError) -> Iterator[Problem]:
         path: Path = tuple(error.absolute_path)
@@ -171,7 +174,37 @@ class _Faults:
             wanted: Any = error.validator_value
             yield _missing(self.source, path, tuple(name for name in wanted if name not in _keys_of(error)))
         else:
+            if error.instance is None and path and isinstance(error.schema, dict):
+                self.empty[path] = error.schema
             yield self._value(error, path)
+
+    def with_indents(self, problems: list[Problem]) -> list[Problem]:
+        """The problems, with one for all keys that stand at the level of their own map, which is thus empty."""
+        found = list(problems)
+        for path, schema in self.empty.items():
+            moved = self._moved(path, schema)
+            inside: list[Path] = [(*path[:-1], name, *rest) for name, whole in moved.items() for rest, _ in walk(whole)]
+            if inside:
+                at_fault = {self.source.position(one, key=key) for one in (path, *inside) for key in (True, False)}
+                found = [one for one in found if one.where not in at_fault]
+                names = tuple(str(one[-1]) for one in inside)
+                where = self.source.position(inside[0], key=True)
+                facts: dict[str, Fact] = {"expected": "indent", "name": names[0], "parent": str(path[-1])}
+                found.append(problem("S203", where, **facts, names=tuple(moved), inside=(str(path[-1]), *names)))
+        return found
+
+    def _moved(self, path: Path, schema: Mapping[str, Any]) -> dict[str, Tree]:
+        """The keys right after an empty map that belong inside: its own keys, or ids that the map around refuses."""
+        around = node_at(self.source.tree, path[:-1])
+        if not isinstance(around, dict):
+            return {}
+        moved: dict[str, Tree] = {}
+        for name in list(around)[list(around).index(str(path[-1])) + 1 :]:
+            holds_ids = "patternProperties" in schema and (*path[:-1], name) in self.unknown
+            if name not in schema.get("properties", ()) and not holds_ids:
+                break
+            moved[name] = around[name]
+        return moved
 
     def without_repeats(self, problems: list[Problem]) -> list[Problem]:
         """The problems without a missing key that is reported as a misspelt one."""
@@ -200,10 +233,12 @@ class _Faults:
                 continue
             where = self.source.position((*path, name), key=True)
             if not patterns:
+                self.unknown.add((*path, name))
                 free = tuple(one for one in known if one not in _keys_of(error))
                 near = close_names(name, free)
                 self.meant.setdefault(self.source.position(path, key=True), set()).update(near)
-                yield problem("S201", where, name=name, near=near, allowed=free or known, **_put(near))
+                home: dict[str, Fact] = {"home": _HOMES[name]} if name in _HOMES else {}
+                yield problem("S201", where, name=name, near=near, allowed=free or known, **_put(near), **home)
                 continue
             kind = next((kind for sign, kind in _KEY_KINDS if sign in patterns[0]), "id")
             near = (plain(name),) if kind == "id" and plain(name)[:1].isalpha() else ()
