@@ -19,6 +19,7 @@ from renderers.definition.values import ChangeValues, span_of
 from renderers.i18n.formats import listed
 from renderers.i18n.translations import Translations, quoted, typographic
 from renderers.procedure.prices import usual_price
+from renderers.reports.new_steps import notes_of_step
 
 MARKS: Final[Mapping[str, str]] = {"added": "+", "changed": "~", "removed": "-"}
 LONG: Final = 90  # characters; beyond, before and after have their own lines
@@ -333,6 +334,7 @@ class ChangeWriter:
             yield from self._usual(change)
         if change.key == "sms" and isinstance(change.after, Template):
             yield self._length(change.before, change.after)
+        yield from notes_of_step(self.compared.after, self.now, change)
         facts = change.facts
         moved = change.code == "R804" and self.compared.before.edition in self.compared.after.migrate
         for name in _COUNTED:

@@ -55,7 +55,11 @@ def changes_text(writer: ChangeWriter, sides: Sides, show_all: bool = False, col
         return "\n".join([said, *remarks(writer)]) + "\n"
     untouched = writer.compared.untouched()
     hidden = writer.say("changes.kept" if show_all else "changes.hidden", count=len(untouched))
-    lines = [title(writer, sides), f"  {writer.say('changes.legend')}   {hidden}"]
+    lines = [
+        title(writer, sides),
+        f"  {writer.say('changes.legend')}   {hidden}",
+        f"  {writer.say('changes.legend_impact')}",
+    ]
     lines += [f"  {remark}" for remark in remarks(writer)]
     for chapter in writer.chapters():
         lines += ["", chapter.title.upper()]

@@ -30,7 +30,7 @@ from renderers.i18n.translations import Translations
 from renderers.reports.changes import ChangeWriter, Comparison
 from renderers.reports.changes_report import render_changes
 from renderers.reports.changes_summary import Sides
-from tests.makers import PROCEDURES, compiled, the_directory, the_words
+from tests.makers import PROCEDURES, a_procedure, compiled, the_directory, the_words
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
 FORMS = {"text": "sheet.txt", "json": "sheet.json", "github": "sheet.github", "html": "sheet.html"}
@@ -62,6 +62,63 @@ def test_the_sheet_in_english() -> None:
     text = sheet("text", "en")
     for said in ("PRICE", "pays more", "15 → 10 working days (waits less)", "BREAK  R801", "is it a rename?"):
         assert said in text.replace("\u00a0", " ")
+
+
+SIGNED = """
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: etat_civil
+      due: 5 working days
+      transitions: {accorder: {label: Accorder, to: accorde}}
+    accorde: {label: Accordé, end: granted}
+"""
+COUNTERSIGNED = SIGNED.replace("to: accorde}}", "to: visa}}").replace(
+    "    accorde:",
+    "    visa:\n      label: Contre-visa\n      by: maire\n      due: 2 days\n      late: accorde\n"
+    "      transitions: {viser: {label: Viser, to: accorde}, rendre: {label: Rendre, by: etat_civil, to: examen}}\n    accorde:",
+)
+
+
+def spaced(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def test_a_new_step_says_who_how_long_what_it_may_do_and_who_newly_reads() -> None:
+    before, after = a_procedure(SIGNED), a_procedure(COUNTERSIGNED)
+    writer = ChangeWriter(Comparison.of(before, after, the_directory()), the_words(), "fr")
+    lines = {
+        spaced(line.label): line
+        for chapter in writer.chapters()
+        for line in chapter.lines
+        if line.change.kind == "added"
+    }
+    step, sign, back = (lines[name] for name in ("Étape « Contre-visa »", "Action « Viser »", "Action « Rendre »"))
+    assert (step.impact, step.what) == ("review", "étape de plus (de nouvelles personnes lisent les dossiers)")
+    maire, etat_civil = (the_directory().role(f"mairie/{one}") for one in ("maire", "etat_civil"))
+    assert maire is not None
+    assert etat_civil is not None
+    assert tuple(map(spaced, step.notes)) == (
+        f"par : {etat_civil.label}, {maire.label}", "délai : 2 jours ; passé ce délai : « Accordé »",
+        "actes possibles : « Viser », « Rendre »", f"lisent désormais les dossiers : {maire.label}",
+    )  # fmt: skip
+    assert tuple(map(spaced, sign.notes)) == (f"par : {maire.label}", "de « Contre-visa » vers « Accordé »")
+    assert (back.impact, tuple(map(spaced, back.notes))) == (
+        "safe",
+        (f"par : {etat_civil.label}", "de « Contre-visa » vers « Examen »"),
+    )
+    sheet_of = render_changes(writer.compared, the_words(), form="text", language="fr", sides=SIDES)
+    assert "sûr : pour tous · à revoir : pour les demandes à venir · rupture : pour les dossiers en cours" in spaced(
+        sheet_of
+    )
+
+
+def test_a_new_step_of_the_same_people_is_safe() -> None:
+    same = COUNTERSIGNED.replace("by: maire", "by: etat_civil")
+    changes = Comparison.of(a_procedure(SIGNED), a_procedure(same), the_directory()).changes
+    assert {one.impact for one in changes if one.kind == "added"} == {"safe"}
 
 
 def test_a_rate_says_of_what_it_is_and_what_the_example_pays() -> None:

@@ -58,6 +58,8 @@ from engine.language.diff.judges import (
     value_of_row,
     verified,
 )
+from engine.model import APPLICANT, SYSTEM
+from engine.model.roles import awaited_roles, role_key, roles_of
 from engine.model.types import TRUE, Expression
 
 # -- facets ------------------------------------------------------------------------------------------------------------
@@ -241,6 +243,7 @@ def weigh(pair: FacetPair) -> ImpactDetail:
 # -- elements that appear or disappear----------------------------------------------------------------------------------
 
 
+NEW_READERS: Final = ImpactDetail("review", "new_readers")
 _ADDED: Final[Mapping[str, ImpactDetail]] = {
     "law": REVIEW,
     "eligibility": ImpactDetail("review", "one_more_condition"),
@@ -281,7 +284,20 @@ def weigh_added(element: Element, around: EditionPair) -> ImpactDetail:
         return SAFE
     if element.noun == "look_ups" and not element.facets.get("sends"):
         return SAFE
-    return _ADDED.get(element.noun, SAFE)
+    weight, readers = _ADDED.get(element.noun, SAFE), _new_readers(element, around)
+    if not readers:
+        return weight
+    return replace(weight if weight != SAFE else NEW_READERS, facts={**weight.facts, "readers": readers})
+
+
+def _new_readers(element: Element, around: EditionPair) -> tuple[str, ...]:
+    """Return the roles (`agency/role`) that have a part in the procedure through a new step, and had none before."""
+    if element.noun not in ("states", "acts", "later_forms", "opinions", "services", "appointments"):
+        return ()
+    by = element.facets.get("by")
+    named = (role_key(around.after, role) for role in (by if isinstance(by, tuple) else ()))
+    roles = awaited_roles(around.after, element.path[-1]) if element.noun == "states" else named
+    return tuple(sorted(frozenset(roles) - roles_of(around.before) - {APPLICANT, SYSTEM}))
 
 
 def _asked_anew(element: Element, around: EditionPair) -> ImpactDetail:
