@@ -202,7 +202,7 @@ def _table(one: DossierContext, account: FeeAccount) -> PriceTable:
     table = price_table(one, account.label, account.lines, account.left)
     if not account.paid:
         return table
-    paid = PriceLine(say("money.already"), -account.paid, "", "", False, False)
+    paid = PriceLine(say("money.already"), -account.paid, "", "", False)
     return replace(table, lines=(*table.lines, paid), left=True)
 
 

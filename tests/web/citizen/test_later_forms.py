@@ -193,7 +193,7 @@ def test_a_question_that_a_row_opens_is_asked_not_blamed(visitor: PortalClient) 
     bad = (io.BytesIO(b"#!/bin/sh"), "photo.jpg")
     assert visitor.send(address, **{"file:stands.0.extincteur": bad, "go": "next"}).status == 422
     page = visitor.send(address, go="next")
-    assert "n’est ni une photo ni un PDF" in page.text, "why it was refused is still said"
+    assert "Ce format de fichier n’est pas accepté" in page.text, "why it was refused is still said"
     visitor.send(address, **{"file:stands.0.extincteur": picture(), "go": "next"})
     assert visitor.page.address.endswith("/demande/stands#f-stands")
 
