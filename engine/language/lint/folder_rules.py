@@ -63,22 +63,23 @@ def _unknown_inside(procedure: Procedure, link: Link, earlier: Procedure) -> Ite
     """Yield N314 for the rows and the copied names of a link that the earlier procedure does not have."""
     rows = {one.id: one for one in earlier.fields.values() if one.type == "rows"}
     if link.row is not None and link.row not in rows:
-        where = written_at(procedure, ("links", link.id, "row"), link.where)
-        yield _absent(where, link.row, "rows", rows, earlier)
+        yield _absent(procedure, ("links", link.id, "row"), link, link.row, "rows", rows, earlier)
     columns = {one.id for one in rows[link.row].rows} if link.row in rows else set[str]()
     answers = {*earlier.fields, *(f"{one.id}_other" for one in earlier.fields.values() if one.other), *columns}
     for mine, name in link.copies.items():
-        where = written_at(procedure, ("links", link.id, "copies", mine), link.where)
+        path = ("links", link.id, "copies", mine)
         output, dot, part = name.partition(".")
         if not dot and name not in answers:
-            yield _absent(where, name, "answer", answers, earlier)
+            yield _absent(procedure, path, link, name, "answer", answers, earlier)
         elif dot and (output not in earlier.outputs or part not in _PARTS):
             documents = {f"{one}.{end}" for one in earlier.outputs for end in _PARTS}
-            yield _absent(where, name, "document", documents, earlier)
+            yield _absent(procedure, path, link, name, "document", documents, earlier)
 
 
-def _absent(where: Position, name: str, what: str, known: Iterable[str], earlier: Procedure) -> Problem:
-    near = close_names(name, known)
+def _absent(
+    procedure: Procedure, path: Path, link: Link, name: str, what: str, known: Iterable[str], earlier: Procedure
+) -> Problem:  # fmt: skip
+    near, where = close_names(name, known), written_at(procedure, path, link.where)
     return problem("N314", where, name=name, what=what, procedure=earlier.id, near=near, **_put(near))
 
 
