@@ -126,7 +126,6 @@ def check_page(
         today=day_of(app_ctx().now()), pay_when=say("check.pay_next", amount=francs(now)) if now else say("check.pay_later") if total > 0 else "",
         missing=_missing(one, sheet), token=new_token(), revision=sheet.dossier.revision,
         reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
-        now=say("money.now", amount=francs(now)) if 0 < now < total else "",
     )  # fmt: skip
 
 

@@ -139,9 +139,9 @@ def leave_with_a_bad_file(me: Person, field: str) -> None:
     """Chosen and left at once: the page waits for the answer, and says it again when one insists."""
     me.fill(**{f"file:{field}": {"name": "page.pdf", "mimeType": "application/pdf", "buffer": b"#!/bin/sh"}})
     me.page.get_by_role("button", name="Continuer", exact=True).last.click()
-    expect(me.page.locator("main .piece .error").first).to_contain_text("n’est ni une photo ni un PDF")
+    expect(me.page.locator("main .piece .error").first).to_contain_text("n’est pas accepté")
     me.press("Continuer")
-    assert me.sees("n’est ni une photo ni un PDF")
+    assert me.sees("n’est pas accepté")
 
 
 # -- a house on the grid -----------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_a_connection_paid_in_parts(enter: Enter, portal: Portal) -> None:
     """Without scripts: a request, a visit at home, a quote, three parts of it, two of them paid together."""
     me = enter("owner", scripts=False, looks=False)
     number = ask_for_connection(me, portal)
-    assert me.sees("À payer à l’envoi : 2 000 FCFA.")
+    assert me.sees("Vous payez 2 000 FCFA juste après.")
     me.press("Envoyer ma demande")
     me.press("Payer 2 000 FCFA")
     pay(me, portal, number, "Payer 2 000 FCFA", 2_000)
