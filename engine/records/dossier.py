@@ -101,13 +101,16 @@ class TakenTransition:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRequest:
-    """What an agent asks to correct: field → reason. `made` lists the fields already corrected."""
+    """What an agent asks to correct: field → reason. `made` lists the fields already corrected.
+
+    `offsets`: for each fee that was passed before, what its answers cost then above its fixed price."""
 
     fields: Mapping[str, str]
     reason: str
     at: datetime
     by: str
     made: frozenset[str] = frozenset()
+    offsets: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def left(self) -> tuple[str, ...]:

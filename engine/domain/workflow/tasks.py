@@ -9,7 +9,7 @@ from engine.domain.common.working_time import add_span
 from engine.domain.fields.field_types import is_asked
 from engine.domain.workflow.confirmations import with_answers
 from engine.domain.workflow.due_dates import resume_due
-from engine.domain.workflow.fee_quotes import quote
+from engine.domain.workflow.fee_quotes import opens_transition, quote
 from engine.domain.workflow.transition_context import Moment, TransitionContext
 from engine.model import APPLICATION, Appointment, Fee, Form, Link, Procedure, State, Task
 from engine.model.types import Scope
@@ -130,7 +130,9 @@ def _reopen_form(passage: TransitionContext, moment: Moment, state: State) -> Tr
         passage = passage.with_(correction=correction)
     if correction is None or not correction.left:
         return passage
-    return passage.with_(done={name: done for name, done in passage.dossier.done.items() if name != APPLICATION})
+    open_again = {name: done for name, done in passage.dossier.done.items() if name != APPLICATION}
+    passage = passage.with_(done=open_again, correction=correction)
+    return passage.with_(correction=replace(correction, offsets=_offsets(moment, passage.dossier)))
 
 
 def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> TransitionContext:
@@ -153,6 +155,66 @@ def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> Transiti
     passage = passage.with_(owed={**dossier.owed, fee.id: owed})
     unknown = priced.missing and not priced.exempt  # an amount that depends on an empty answer is not zero
     return passage if owed.left or unknown else mark_done(passage, moment, fee.id)
+
+
+def _offsets(moment: Moment, dossier: Dossier) -> dict[str, int]:
+    """Return by fee that no state asks again what the answers cost now above the price that was fixed.
+
+    These are the fees that are done, and those that a state passed because they did not apply. Answers that cost less
+    than what was paid, after an earlier correction, may cost that much again.
+    """
+    procedure, scope = moment.procedure, moment.scope(dossier)
+    left = (procedure.states[one.source] for one in dossier.taken if one.source in procedure.states)
+    passed = {name for state in left for name in state.waits}
+    found = {}
+    for fee in procedure.fees():
+        applies, owed = fee.when.holds(scope), dossier.owed.get(fee.id)
+        if owed is not None and fee.id in dossier.done:
+            priced = quote(procedure, fee.id, scope, dossier.language, moment.wording).amount if applies else 0
+            found[fee.id] = max(0, priced - owed.amount)
+        elif owed is None and fee.id in passed and not applies:
+            found[fee.id] = 0
+    return found
+
+
+def with_corrected_prices(moment: Moment, dossier: Dossier) -> Dossier:
+    """Return a corrected dossier with the prices that its answers raise, on the day when the correction was asked.
+
+    What was paid stays paid: the difference is left to pay, and no price falls below what was paid for it. A price
+    that is raised and not paid falls again with the answers.
+    """
+    correction = dossier.correction
+    if correction is None or not correction.offsets:
+        return dossier
+    scope = replace(moment, now=correction.at).scope(dossier)
+    owed, done = dict(dossier.owed), dict(dossier.done)
+    for name, offset in correction.offsets.items():
+        fee, before = moment.procedure.tasks.get(name), owed.get(name)
+        if not isinstance(fee, Fee):
+            continue
+        if not fee.when.holds(scope):
+            if before is not None and before.left and before.paid:
+                owed[name] = replace(before, amount=before.paid)
+            elif before is not None and before.left:
+                owed.pop(name)
+                done.pop(name, None)
+            continue
+        priced = quote(moment.procedure, name, scope, dossier.language, moment.wording)
+        least = min(before.paid, before.amount) if before is not None else 0
+        amount = max(priced.amount - offset, least)
+        unknown = priced.missing and not priced.exempt
+        if not unknown and amount != (before.amount if before is not None else 0):
+            at, paid = (before.at, before.paid) if before is not None else (moment.now, 0)
+            owed[name] = Owed(name, priced.label, amount, tuple(priced.lines), at, paid)
+            done.setdefault(name, Done(moment.now, moment.actor.id))
+    return dossier if owed == dossier.owed else replace(dossier, owed=owed, done=done)
+
+
+def awaits_difference(moment: Moment, dossier: Dossier) -> bool:
+    """Return True when a price that a correction raised is not paid yet. The correction is not sent before."""
+    raised = dossier.correction.offsets if dossier.correction is not None else {}
+    fees = [fee for fee in moment.procedure.fees() if fee.id in raised and fee.id in dossier.owed]
+    return not all(opens_transition(fee, dossier.owed[fee.id], moment.scope(dossier)) for fee in fees)
 
 
 def holds_slot(dossier: Dossier, appointment: str) -> bool:

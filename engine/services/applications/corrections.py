@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.core.problems import Refused, refusal
+from engine.core.values import Plain
+from engine.domain.common.decision import EntryDraft
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
 from engine.domain.workflow.confirmations import still_confirmed
-from engine.domain.workflow.transition_context import codes
+from engine.domain.workflow.tasks import awaits_difference, with_corrected_prices
+from engine.domain.workflow.transition_context import Moment, changes, codes
 from engine.model import APPLICATION, Procedure
 from engine.records.dossier import Actor, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload, UploadField, handed_in, keep_file, spot_of
@@ -27,7 +30,7 @@ from engine.services.applications.draft_answers import (
     shown_form,
 )
 from engine.services.context.app_context import AppContext, WrongAnswers, pinned, seen
-from engine.services.core.commit import carry_out
+from engine.services.core.commit import carry_out, keep
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.limits.file_counts import count_file, sender_of
 from engine.storage.files.attachments import StoredFile
@@ -124,7 +127,8 @@ def send_corrections(
 ) -> Dossier:
     """Send the corrected dossier back to the agents.
 
-    Raises `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: correction_incomplete (fields),
+    Answers that raise a paid price raise what is owed: the dossier is then returned without being sent, until the
+    difference is paid. Raises `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: correction_incomplete (fields),
     not_now.
     """
 
@@ -137,12 +141,26 @@ def send_corrections(
         answers = live_answers(procedure, before, day, ctx.directory)
         confirmed = still_confirmed(procedure, before.answers, answers, before.confirmed)
         live = replace(before, answers=answers, confirmed=confirmed)
+        moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
+        priced = with_corrected_prices(moment, live)
+        noted = _price_entries(before, priced)
+        if awaits_difference(moment, priced):
+            owing = replace(before, owed=priced.owed, done=priced.done)
+            return keep(ctx, unit, before, owing, noted, actor) if noted else before
         decision = task_done(
-            procedure, live, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
+            procedure, priced, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip
-        return carry_out(ctx, unit, before, decision, actor)
+        return carry_out(ctx, unit, before, replace(decision, entries=(*noted, *decision.entries)), actor)
 
     return once(ctx, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
+
+
+def _price_entries(before: Dossier, after: Dossier) -> tuple[EntryDraft, ...]:
+    """Return the entry of the prices that a correction changes, none without a change."""
+    if after.owed == before.owed:
+        return ()
+    made: list[Plain] = codes(before.correction.made) if before.correction else []
+    return (EntryDraft("corrected", {"made": made, **changes(before, after)}),)
 
 
 def _correcting(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:

@@ -77,7 +77,10 @@ def keep_corrections(one: DossierContext) -> Response:
         return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), errors), 422)
     left = one.dossier.correction.left if one.dossier.correction else ()
     if request.form.get("go") == "send" and not left:
-        send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
+        sent = send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
+        if sent.correction is not None:
+            session["note"] = say("counter.pay_correction" if at_counter() else "correct.pay_first")
+            return go(one.at())
         session["note"] = say("counter.corrections_sent" if at_counter() else "track.corrections_sent")
         return go(one.at())
     session["note"] = say("form.kept")

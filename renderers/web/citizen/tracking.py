@@ -136,7 +136,8 @@ def _listed_when(line: DossierLine, group: str) -> str:
 def short(number: str) -> Response:
     """Redirect the short address of messages to what the applicant must do, else to the dossier."""
     one = case(number)
-    href, _ = next_act(one) if public_key(one.procedure, one.dossier) in _ACTS else ("", "")
+    acts = not actor().only_reads and public_key(one.procedure, one.dossier) in _ACTS
+    href, _ = next_act(one) if acts else ("", "")
     return go(href or one.at())
 
 

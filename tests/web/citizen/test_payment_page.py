@@ -13,6 +13,8 @@ from engine.records.dossier import Payment
 from engine.services.core.call_queue import beat
 from engine.services.sign_in import sessions
 from renderers.web.shared.payment_methods import following
+from tests.makers import a_procedure
+from tests.web.citizen.test_later_forms import serving
 from tests.web.client import NOON, PortalClient, a_portal_client
 from tests.worker import work_off
 
@@ -141,3 +143,53 @@ def test_without_a_worker_nothing_is_begun_and_that_is_said(visitor: PortalClien
     beat(office)
     visitor.send(address, provider="argent", payer="91223344")
     assert "Tapez votre code" in visitor.follow().text
+
+
+# -- answers corrected after the payment -------------------------------------------------------------------------------
+
+COPIES = """
+title: Copies
+summary: Demander des copies.
+form:
+  copies:
+    title: Les copies
+    fields:
+      copies: {label: Nombre de copies, type: integer, minimum: 1, maximum: 9, example: 1}
+fees:
+  place: {label: Copies, amount: 500, times: copies}
+workflow:
+  start: a_payer
+  states:
+    a_payer: {label: À payer, pay: place, due: 20 days, then: examen, late: classe}
+    examen:
+      label: Examen
+      by: maire
+      due: 5 working days
+      transitions:
+        corriger: {label: Faire corriger, to: a_corriger, asks: [correction, reason]}
+        accorder: {label: Accorder, to: accorde}
+    a_corriger: {label: À corriger, correct: requested, due: 20 days, then: examen, late: classe}
+    accorde: {label: Accordé, end: granted}
+    classe: {label: Classé, end: abandoned}
+"""
+
+
+def test_a_dearer_correction_is_paid_before_it_is_sent(tmp_path: Path) -> None:
+    me = serving(tmp_path, a_procedure(COPIES)).sign_in()
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/copies", copies="1", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    me.send(f"/dossiers/{number}/paiement", payer="90000001")
+    work_off(me.office)
+    me.decide(number, "corriger", reason="Combien ?", correction={"copies": "Combien ?"})
+    at = f"/dossiers/{number}/corrections"
+    me.send(at, copies="9", go="save")
+    me.send(at, go="send")
+    unsent = me.follow()
+    assert "Vos corrections augmentent le prix. Payez la différence, puis renvoyez votre dossier." in unsent.text
+    assert "Payer 4 000 FCFA" in unsent.text
+    assert "Nous attendons 1 chose de vous" in unsent.text
+    me.send(f"/dossiers/{number}/paiement", payer="90000001")
+    work_off(me.office)
+    me.send(at, go="send")
+    assert "Vos corrections sont envoyées." in me.follow().text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,9 @@ from engine.core.values import Plain
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.announced import announced_price
 from engine.domain.workflow.fee_quotes import Quote, part_of, quote, quotes
-from engine.records.dossier import Owed
+from engine.domain.workflow.tasks import awaits_difference, with_corrected_prices
+from engine.domain.workflow.transition_context import Moment
+from engine.records.dossier import SYSTEM_ACTOR, CorrectionRequest, Done, Owed
 from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
 
 HEAD = """
@@ -212,3 +215,30 @@ def test_a_part_is_rounded_up_so_that_the_last_is_never_larger(terms: str, amoun
     dossier = a_sent_dossier(procedure, est_societe=False)
     owed = Owed("frais", "Frais", amount, (), NOW, paid)
     assert part_of(fee, owed, scope_of(procedure, dossier, TODAY, the_directory())) == part
+
+
+@pytest.mark.parametrize(
+    ("answers", "amount", "waits"),
+    [
+        ({"zone": "bord", "surface": 1}, 100, False),
+        ({"zone": "bord", "surface": 3}, 300, True),
+        ({"zone": "bord", "surface": 0}, 100, False),
+        ({"zone": "bord"}, 100, False),
+        ({"zone": "centre", "surface": 3}, 100, False),
+    ],
+)
+@pytest.mark.parametrize("raised", [100, 200])
+def test_what_corrected_answers_leave_to_pay(answers: dict[str, Plain], amount: int, waits: bool, raised: int) -> None:
+    """100 were paid. The price may be raised already by answers that are corrected once more."""
+    procedure = fee("amount: 100, times: surface, when: zone == 'bord'")
+    kept = replace(
+        a_sent_dossier(procedure, **answers), done={"taxe": Done(NOW, "system")},
+        owed={"taxe": Owed("taxe", "Taxe", raised, (), NOW, 100)},
+        correction=CorrectionRequest({"surface": ""}, "", NOW, "agent", offsets={"taxe": 0}),
+    )  # fmt: skip
+    moment = Moment(procedure, SYSTEM_ACTOR, NOW, the_directory(), the_words())
+    after = with_corrected_prices(moment, kept)
+    if "surface" in answers or answers["zone"] == "centre":  # else the price is unknown, and nothing changes
+        assert (after.owed["taxe"].amount, awaits_difference(moment, after)) == (amount, waits)
+    else:
+        assert after is kept
