@@ -90,9 +90,7 @@ def apply(reader: Reader, portal: Portal, enters: Callable[[Reader, Portal], Non
     reader.press("Start now")
     reader.press("Continue")
     assert me.sees("Answer yes or no") or me.sees("Choose an answer")
-    for question in ("tous_cedeao", "travail"):
-        me.fill(**{question: "non"})
-        reader.press("Continue")
+    me.fill(tous_cedeao="false", travail="false")
     reader.press("Continue")
     (enters or sign_in)(reader, portal)
     assert me.sees("Step 1 of 4")
