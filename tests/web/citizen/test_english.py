@@ -125,10 +125,12 @@ def apply(reader: Reader, portal: Portal, enters: Callable[[Reader, Portal], Non
     reader.go("/dossiers")
     reader.go("/")
     reader.go(f"/dossiers/{number}/verification")
-    reader.press("Send and pay")
+    reader.press("Send my application")
     assert me.sees("Tick the box to certify your answers")
     me.fill(declared=True)
-    reader.press("Send and pay")
+    reader.press("Send my application")
+    assert me.sees("Your application has been sent")
+    reader.go(f"/dossiers/{number}/paiement")
     return number
 
 
