@@ -81,9 +81,10 @@ class StepWriter:
 
     def _results(self, source: str, state: State) -> str:
         """Return the documents that the entry of a state gives. Those that depend on answers are joined with « or »."""
-        taken = (one for one in self.procedure.leaving.get(source, ()) if one.target == state.id)
-        issued = dict.fromkeys(name for one in (*taken, state) for name in one.effects.issues)
-        granted = [self.procedure.outputs[one] for one in issued if self.procedure.outputs[one].grants]
+        taken = (one.effects for one in self.procedure.leaving.get(source, ()) if one.target == state.id)
+        issued = dict.fromkeys(name for effects in (*taken, state.effects) for name in effects.issues)
+        outputs = [self.procedure.outputs[one] for one in issued]
+        granted = [one for one in outputs if one.grants or (state.outcome == "granted" and one.kind == "receipt")]
         sure = [self._received(one) for one in granted if not self._is_chosen(one.when)]
         chosen = [self._received(one) for one in granted if self._is_chosen(one.when)]
         if chosen:
@@ -120,7 +121,16 @@ class StepWriter:
     def _exception(self, key: str, found: list[Detour]) -> str:
         place = (one.transition.source if key in _FROM else one.transition.target for one in found)
         names = dict.fromkeys(self._state(one, spans=key == "lapse") for one in place)
-        return self.say(f"sheet.may.{key}", what=joined(", ", names), span=self._span(key, found))
+        facts = {"what": joined(", ", names), "span": self._span(key, found)}
+        if key == "missed":
+            facts["count"] = str(self._absences(found))
+        return self.say(f"sheet.may.{key}", **facts)
+
+    def _absences(self, found: list[Detour]) -> int:
+        """Return the number of missed appointments that ends a request, the lowest of its appointments."""
+        waits = (task for one in found for task in self.procedure.state(one.transition.source).waits)
+        visits = [task for task in map(self.procedure.tasks.get, waits) if isinstance(task, Appointment)]
+        return 1 + min((one.no_show for one in visits), default=0)
 
     def _state(self, state_id: str, spans: bool) -> str:
         state = self.procedure.state(state_id)
@@ -137,8 +147,9 @@ class StepWriter:
         transition = detour.transition
         if key == "appeal":
             return transition.within
-        if transition.event in self.procedure.clocks:
-            return constant_span(self.procedure.clocks[transition.event].lasts)
+        clock = self.procedure.clocks.get(transition.event or "")
+        if clock is not None:
+            return constant_span(clock.lasts)
         return constant_span(self.procedure.state(transition.target if key == "correction" else transition.source).due)
 
     def _said(self, span: Span) -> str:

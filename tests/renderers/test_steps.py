@@ -91,9 +91,9 @@ def test_the_sheet_announces_the_first_granted_scenario_and_lists_the_rest() -> 
     ]  # fmt: skip
     assert exceptions == [
         "Selon le dossier, une étape s’ajoute : Enquête sur place.",
-        "Sans réponse de notre part dans les 5 jours ouvrés, votre demande est acceptée.",
+        "Sans réponse de notre part dans un délai de 5 jours ouvrés, votre demande est acceptée.",
         "Si votre demande est refusée, nous vous disons pourquoi.",
-        "Vous pouvez contester la décision dans les 2 mois.",
+        "Vous pouvez contester la décision dans un délai de 2 mois.",
     ]
 
 
@@ -113,7 +113,27 @@ def test_a_dossier_is_told_what_may_happen_in_its_state() -> None:
     assert list(writer.exceptions(("enquete", "examen", "accorde"), "enquete")) == []
     assert len(list(writer.exceptions(("examen", "accorde"), "examen"))) == 3
     assert procedure.states["refuse"].is_end
-    assert list(writer.exceptions(("refuse",), "refuse")) == ["Vous pouvez contester la décision dans les 2 mois."]
+    assert list(writer.exceptions(("refuse",), "refuse")) == [
+        "Vous pouvez contester la décision dans un délai de 2 mois."
+    ]
+
+
+def test_a_receipt_is_what_is_received_at_the_end() -> None:
+    assert "Vous recevez : Récépissé de déclaration de perte." in sheet(held_out("declaration-de-perte"))[1]
+
+
+def test_the_sheet_says_how_many_missed_appointments_end_a_request() -> None:
+    shipped = compiled((PROCEDURES / "raccordement-electricite.yaml").read_text(), "raccordement-electricite.yaml")
+    assert "Après un rendez-vous manqué, votre demande s’arrête." in sheet(held_out("legalisation-signature"))[2]
+    assert "Après 2 rendez-vous manqués, votre demande s’arrête." in sheet(shipped)[2]
+
+
+def test_one_month_is_not_said_in_the_plural() -> None:
+    assert "Vous pouvez contester la décision dans un délai de 1 mois." in sheet(held_out("legalisation-signature"))[2]
+
+
+def held_out(name: str) -> Procedure:
+    return compiled((HELD_OUT / f"{name}.yaml").read_text(), f"{name}.yaml")
 
 
 def test_a_card_is_what_is_received_not_its_slip() -> None:
