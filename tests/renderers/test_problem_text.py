@@ -252,6 +252,8 @@ EXAMPLE = (Path(__file__).parents[1] / "bad" / "P3_no_time_to_pay.yaml").read_te
 @pytest.mark.parametrize(("right", "wrong", "code", "said"), [
     ("type: phone}", "type: date, example: 02/04/1985}", "E401", "« 1985-04-02 »"),
     ("type: phone}", "type: yes_no, when: today < 02/04/2027, example: true}", "E401", "« date(2027, 4, 2) »"),
+    ("type: phone}", "type: date, maximum: today + 15 days, example: 2026-12-01}", "E401", "« days(15) »"),
+    ("type: phone}", "type: date, maximum: today + 1 working day}", "E401", "« working_days(1) »"),
     ("amount: 1000", "amount: 15 000", "E413", "« 15000 »"),
     ("pay: 1000", "pay: 1\u202f000", "S203", "« 1000 »"),
     ("{take: refuser", "{take: jeter", "N301", "« workflow »"),

@@ -26,6 +26,7 @@ _SPOKEN: Final = {"and", "or", "not", "in", "if", "else", "True", "False", "None
 _HABITS: Final = (
     ("quotes", re.compile(r"[‘’“”«»]")),
     ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
+    ("span", re.compile(r"\b\d+ (working )?(day|week|month|year)s?\b")),
     ("unit", re.compile(r"\b\d+ ?(F|FCFA|CFA|XOF|francs?|€|%|m²)(?!\w)", re.IGNORECASE)),
     ("number", re.compile(r"\b0\d+|\b\d+( \d+)+")),
     ("and", re.compile(r"&&|\bet\b", re.IGNORECASE)),
@@ -141,7 +142,10 @@ def _syntax_problem(source: ExpressionSource, fault: SyntaxError) -> Problem:
 
 
 def _as_written(hint: str, token: str) -> dict[str, Fact]:
-    """A date or a number with thousands as an expression writes it."""
+    """A date, a length of time or a number with thousands as an expression writes it."""
+    if hint == "span":
+        count, *unit = token.split(" ")
+        return {"instead": f"{'_'.join(unit).removesuffix('s')}s({count})"}
     day, number = likely_date(token) or (token if hint == "date" else None), likely_number(token)
     if day is not None and read_date(day) is not None:
         return {"instead": "date({}, {}, {})".format(*map(int, day.split("-")))}

@@ -300,6 +300,7 @@ def test_names_are_those_of_the_place() -> None:
         ("status == ‘tenant’", "E401", 21, 1),
         ("rooms => 3", "E401", 17, 2),
         ("rooms == 1 000", "E401", 20, 5),
+        ("arrival > today + 15 days", "E401", 29, 7),
         ("arrival > 2026-01-01", "E401", 21, 10),
         ("(rooms > 3", "E401", 11, 1),
         ("remark == 'abc", "E401", 21, 1),
