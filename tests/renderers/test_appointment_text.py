@@ -88,8 +88,8 @@ PAPER = PLAIN + "\nevidence: {acte: {label: Acte, how: [show_original]}}"
         (FETCHED + VISIT.replace("PLACE", "office"), "En ligne + rendez-vous", ("2 fois : Visite, À retirer",)),
         (
             PLAIN + VISIT.replace("PLACE", "applicant"),
-            "En ligne + visite chez vous",
-            ("Non, tout se fait en ligne", "Nous venons chez vous : Visite."),
+            "En ligne + notre visite",
+            ("Non, tout se fait en ligne", "Nous venons sur place : Visite."),
         ),
     ],
 )

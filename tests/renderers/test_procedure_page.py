@@ -107,7 +107,7 @@ scenarios: {un: {story: Rien, steps: [{wait: 1 day}]}}
 def test_a_visit_awaited_with_other_things_is_a_step_too() -> None:
     said = "Vous venez au rendez-vous : Relevé."
     assert said in [step.replace("\u00a0", " ") for step in sheet(VISIT.replace("PLACE", "office")).steps]
-    said = "Nous venons chez vous : Relevé."
+    said = "Nous venons sur place : Relevé."
     assert said in [step.replace("\u00a0", " ") for step in sheet(VISIT.replace("PLACE", "applicant")).steps]
 
 

@@ -187,7 +187,7 @@ def test_a_connection_paid_in_parts(enter: Enter, portal: Portal) -> None:
 
 def ask_for_connection(me: Person, portal: Portal) -> str:
     me.go("/demarches/raccordement-electricite")
-    assert me.sees("Nous venons chez vous : Visite du technicien.")
+    assert me.sees("Nous venons sur place : Visite du technicien.")
     me.press("Commencer ma demande")
     me.fill(forte_puissance="false")
     me.press("Continuer")
