@@ -228,7 +228,8 @@ class Journey:
         self.get("form", form, "naissance_year")
         self._post("answers", form, {**ANSWERS, "go": "next"}, "/verification")
         self.get("check", f"/dossiers/{number}/verification", "declared")
-        self._post("send", f"/dossiers/{number}/verification", {"declared": "1"}, "/paiement")
+        self._post("send", f"/dossiers/{number}/verification", {"declared": "1"}, "/envoye")
+        self.get("sent", f"/dossiers/{number}/envoye", f"/dossiers/{number}/paiement")
         return number
 
     def pays(
