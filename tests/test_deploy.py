@@ -181,6 +181,8 @@ def test_what_is_left_out_of_the_image() -> None:
     }
     assert first == "*"
     assert {line[1:] for line in others if line.startswith("!")} == copied
+    assert "procedures/registers" in others, "invented answers of registers: without a file a register says unavailable"
+    assert (ROOT / "procedures/registers").is_dir()
 
 
 def test_what_is_packed_is_what_the_commands_need() -> None:
