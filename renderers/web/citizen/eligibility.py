@@ -71,7 +71,8 @@ def question_page(procedure: Procedure, walk: Walk, typed: MultiDict[str, str], 
     controls = [_control(procedure, criterion, walk, typed) for criterion in _asked_now(procedure, walk)]
     errors = [(f"#{control.id}", control.error) for control in controls if control.error]
     return page(
-        "citizen/eligibility.html", 422 if errors else 200, sheet=writer(procedure).sheet(), controls=controls,
+        "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title),
+        minutes=writer(procedure).minutes(), controls=controls,
         carried=list(walk.carried.items()), errors=errors, **more,
     )  # fmt: skip
 
@@ -86,11 +87,8 @@ def _asked_now(procedure: Procedure, walk: Walk) -> list[Criterion]:
 def _control(procedure: Procedure, criterion: Criterion, walk: Walk, typed: MultiDict[str, str]) -> Control:
     day, directory = local_day(app_ctx().now()), app_ctx().directory
     given, problems = walk.given, walk.problems
-    if criterion is not walk.criterion:
-        given, problems = walk.given, ()
-        if criterion.id in typed.getlist("etape"):
-            posted = _posted(criterion, typed)
-            given, problems = read_criterion(procedure, criterion, posted, walk.given, day, directory)
+    if criterion is not walk.criterion and criterion.id in typed.getlist("etape"):
+        given, problems = read_criterion(procedure, criterion, _posted(criterion, typed), given, day, directory)
     speech = Speech(app_ctx().wording, language())
     view = view_criterion(procedure, criterion, given, day, directory, speech, problems)
     return field_control(view, DrawingContext(site().words, language()))

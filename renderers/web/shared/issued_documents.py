@@ -1,7 +1,7 @@
 """Issued documents as their readers get them: drawn as PDF, or zone by zone on a page. The only place that does either.
 
-On the page of a verification, answers that nobody checked, the answers of a form and the particulars that the definition
-keeps to itself are left out. The page before an act shows them.
+The page of a verification leaves out unchecked answers, the answers of a form and the particulars outside `verify.shows`.
+The page before an act shows them.
 """
 
 from __future__ import annotations
