@@ -50,6 +50,10 @@ class FileRegister:
                 return RegisterAnswer("found", MappingProxyType(dict(answers)))
         return RegisterAnswer("not_found")
 
+    def is_readable(self, register_id: str) -> bool:
+        """Return whether the register has a valid file."""
+        return self._records(register_id) is not None
+
     def _records(self, register_id: str) -> list[tuple[dict[str, Plain], dict[str, Plain]]] | None:
         if not register_id.isidentifier():
             return None

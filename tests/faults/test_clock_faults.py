@@ -14,7 +14,7 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import new_id
-from engine.operations import doctor as checkup
+from engine.operations import doctor_store as checkup
 from engine.records.dossier import Dossier
 from engine.records.people import SecondFactor
 from engine.services.audit.integrity import fsck

@@ -151,7 +151,16 @@ def test_why_a_database_does_not_answer_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     ("cause", "tries"),
-    [("password", 1), ("role", 1), ("database", 1), ("not_admitted", 1), ("starting", 3), ("refused", 3), ("other", 3)],
+    [
+        ("password", 1),
+        ("role", 1),
+        ("database", 1),
+        ("not_admitted", 1),
+        ("pooler", 1),
+        ("starting", 3),
+        ("refused", 3),
+        ("other", 3),
+    ],
 )
 def test_a_server_is_waited_for_unless_it_would_say_the_same_again(
     monkeypatch: pytest.MonkeyPatch, cause: str, tries: int
@@ -178,6 +187,7 @@ def test_a_server_is_waited_for_unless_it_would_say_the_same_again(
         ("FATAL:  sorry, too many clients already", "full"),
         ("FATAL:  the database system is starting up", "starting"),
         ("server does not support SSL, but SSL was required", "encryption"),
+        ("FATAL:  unsupported startup parameter in options: statement_timeout", "pooler"),
         (f"FATAL:  {SECRET} is\n no good", "other"),
     ],
 )

@@ -32,6 +32,7 @@ _SHORT: Final = 3  # characters of a secret that may be part of any word
 _CAUSES: Final = tuple(
     (cause, re.compile(words, re.IGNORECASE))
     for cause, words in (
+        ("pooler", "unsupported startup parameter"),
         ("password", "password authentication failed|no password supplied|par mot de passe|mot de passe fourni"),
         ("database", r"database .* does not exist|no such database|base de données .* n.existe pas"),
         ("role", r"role .* does not exist|no such user|rôle .* n.existe pas"),
@@ -46,7 +47,9 @@ _CAUSES: Final = tuple(
     )
 )  # fmt: skip
 
-_FOR_GOOD: Final = frozenset({"address", "password", "role", "database", "not_admitted"})  # SQLSTATE 28xxx and 3D000
+_FOR_GOOD: Final = frozenset(
+    {"address", "pooler", "password", "role", "database", "not_admitted"}
+)  # SQLSTATE 28xxx and 3D000
 
 
 def check_address(address: str) -> None:

@@ -46,7 +46,7 @@ from engine.storage.schema.ddl_people import (
     REFUSED_BECAUSE,
     SIGN_IN,
 )
-from engine.storage.schema.migration_list import NAMES, ForeignSchema, UnsafeSettings
+from engine.storage.schema.migration_list import NAMES, ForeignSchema, UnsafeSettings, WrongEncoding
 from engine.storage.sql.row_journal import ROW_ENTRIES
 from engine.storage.table_copy import ORDERED
 
@@ -356,7 +356,9 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
 
 
 def check_settings(found: Mapping[str, str]) -> None:
-    """Check the server settings. Raises `UnsafeSettings` if acknowledged data could be lost."""
+    """Check the server settings. Raises `WrongEncoding`, or `UnsafeSettings` if acknowledged data could be lost."""
+    if (encoding := found.get("server_encoding", "")) != SAFE["server_encoding"]:
+        raise WrongEncoding(encoding)
     if wrong := [f"{name}={found.get(name)}" for name, value in SAFE.items() if found.get(name) != value]:
         raise UnsafeSettings(", ".join(wrong))
 

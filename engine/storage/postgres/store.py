@@ -97,6 +97,10 @@ BATCH: Final = 1000
 _HURRIED: Final = "SELECT set_config('lock_timeout', %s, true)"  # milliseconds, in this transaction
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
 
+# The copies of this server, and the servers that must confirm a commit. Another role's copies have no state here.
+_STANDBY: Final = """SELECT CASE WHEN pg_is_in_recovery() THEN 'on' ELSE '' END,
+    (SELECT count(*) FROM pg_stat_replication), current_setting('synchronous_standby_names')"""
+
 # Errors that may pass: a busy row or server, a lost connection, a start or stop. Any other error is a bug.
 _PASSING: Final = (
     errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable, errors.QueryCanceled,
@@ -269,10 +273,18 @@ class PostgresStore:
             migrate(connection)
 
     def settings(self) -> Mapping[str, str]:
-        """Return the server settings, and the name of the database role if it is a superuser."""
+        """Return the server settings, its copies, and the name of the database role if it is a superuser.
+
+        `follows` is "on" for a standby. `copies` counts its standbys, empty without any. `synchronous` names
+        those that confirm a commit.
+        """
         with self._connection() as connection:
             superuser = connection.execute(_SUPERUSER).fetchone()
-            return {"store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else ""}
+            follows, copies, synchronous = connection.execute(_STANDBY).fetchone() or ("", 0, "")
+            return {
+                "store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else "",
+                "follows": follows, "copies": str(copies) if copies else "", "synchronous": synchronous,
+            }  # fmt: skip
 
     def migration_state(self) -> MigrationState:
         """Return the schema state compared with this release, without changing it."""
@@ -340,9 +352,10 @@ def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
 
 
 def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """Return the settings in use on this connection."""
+    """Return the settings in use on this connection. A database without encoding returns bytes."""
     names = ("server_version", *SAFE)
-    return {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in names}  # type: ignore[index]
+    found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in names}  # type: ignore[index]
+    return {name: one.decode() if isinstance(one, bytes) else str(one) for name, one in found.items()}
 
 
 @contextmanager

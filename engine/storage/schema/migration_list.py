@@ -58,6 +58,10 @@ class UnsafeSettings(RuntimeError):
     """The database does not run with the required settings. Its commits are not safe, so the program does not start."""
 
 
+class WrongEncoding(UnsafeSettings):
+    """The database does not store text as UTF-8. `str()` is its encoding, which never changes after its creation."""
+
+
 class ForeignSchema(RuntimeError):
     """A newer release than this one migrated the database. `str()` is a migration that is unknown here."""
 

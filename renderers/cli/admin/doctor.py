@@ -14,7 +14,7 @@ from renderers.cli.files import LANGUAGES
 from renderers.cli.main import ComparingCommand
 
 if TYPE_CHECKING:
-    from engine.operations.doctor import DoctorCheck, InstallationProbe
+    from engine.operations.installation_probe import DoctorCheck, InstallationProbe
     from renderers.i18n.translations import Translations
 
 _MARKS: Final = {"well": "+", "watch": "!", "mend": "✕"}
@@ -36,7 +36,8 @@ def doctor_command(looked_at: Callable[[], InstallationProbe]) -> click.Command:
         Exit codes: 0 all is well; 2 something to watch; 3 something to repair; 1 the checks could not run.
         """
         from engine.core.clock import SystemClock
-        from engine.operations.doctor import DoctorCheck, examine, worst
+        from engine.operations.doctor import examine
+        from engine.operations.installation_probe import DoctorCheck, worst
         from renderers.i18n.translations import load_words
         from renderers.pdf.typst import has_letters
 

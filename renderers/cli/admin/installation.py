@@ -33,8 +33,8 @@ from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.compiler.shared_files import Shared
-from engine.operations.doctor import InstallationProbe
 from engine.operations.follower import INDEX, Follower, stories_of
+from engine.operations.installation_probe import InstallationProbe
 from engine.operations.refresh import FolderSource, RefreshSource
 from engine.operations.settings import Settings, UnreadFile, unknown_settings
 from engine.operations.store_factory import file_of, kept_nothing, open_blob_store, open_store, unproven_server
@@ -289,6 +289,7 @@ def place_looked_at() -> InstallationProbe:
         open_blob_store=(lambda: open_blob_store(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
         sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
+        has_register=FileRegister(settings.procedures / "registers").is_readable,
     )  # fmt: skip
 
 

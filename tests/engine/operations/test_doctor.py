@@ -24,13 +24,16 @@ from engine.core.problems import Refused
 from engine.integrations.clamav import ClamAV
 from engine.integrations.gateways import Gateways, NotSent, UnreadGateways, WrongGateways
 from engine.integrations.http_client import HttpClient
+from engine.integrations.registers import FileRegister
 from engine.integrations.sms_gateway import SmsGateway
 from engine.integrations.smtp import MailServer
 from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.operations import doctor as checkup
-from engine.operations.doctor import DoctorCheck, InstallationProbe, examine, worst
+from engine.operations import doctor_store
+from engine.operations.doctor import examine
 from engine.operations.follower import Follower, stories_of
+from engine.operations.installation_probe import DoctorCheck, InstallationProbe, worst
 from engine.operations.settings import unknown_settings
 from engine.operations.store_factory import unproven_server
 from engine.prover.checks.runner import prove
@@ -43,7 +46,7 @@ from engine.services.core.checkpoints import sign_journal
 from engine.storage.files.reserve import Reserve
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.results import Busy, Damaged, Unreachable
-from engine.storage.schema.migration_list import UnsafeSettings
+from engine.storage.schema.migration_list import UnsafeSettings, WrongEncoding
 from engine.storage.sqlite.store import SqliteStore
 from renderers.cli.admin.doctor import found as words_of
 from renderers.cli.admin.installation import opened_to_publish
@@ -172,6 +175,7 @@ def gateways(**there: Answers) -> Mapping[str, Any]:
         ({"open_store": fails(Busy("connection"))}, "store_unreachable", "mend"),
         ({"open_store": fails(Damaged("SQLITE_NOTADB"))}, "store_damaged", "mend"),
         ({"open_store": fails(UnsafeSettings("fsync=off"))}, "store_unsafe", "mend"),
+        ({"open_store": fails(WrongEncoding("SQL_ASCII"))}, "store_encoding", "mend"),
         ({"gateways": fails(WrongGateways("[sms] address: is missing"))}, "gateways_wrong", "mend"),
         ({"gateways": fails(UnreadGateways("gateways.toml"))}, "gateways_missing", "mend"),
         (gateways(), "sms_none", "watch"),
@@ -189,6 +193,49 @@ def test_each_part_that_is_not_well(
     found = look(replace(place, **changes), world)
     assert found[code].level == level
     assert worst(found.values()) in (level, "mend")
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "level"),
+    [
+        ({"follows": "on", "copies": "", "synchronous": ""}, "store_follows", "mend"),
+        ({"follows": "", "copies": "2", "synchronous": ""}, "store_one_copy", "watch"),
+        ({"follows": "", "copies": "2", "synchronous": "ANY 1 (b, c)"}, None, "well"),
+        ({"follows": "", "copies": "", "synchronous": ""}, None, "well"),
+    ],
+)
+def test_a_standby_and_copies_that_confirm_nothing(
+    place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch, said: dict[str, str], code: str, level: str
+) -> None:
+    settings = world.office.store.settings()
+    monkeypatch.setattr(type(world.office.store), "settings", lambda self: {**settings, **said})
+    found = look(place, world)
+    assert {one for one in found if one in ("store_follows", "store_one_copy")} == ({code} if code else set())
+    assert code is None or found[code].level == level
+
+
+def test_a_register_that_a_published_procedure_queries_and_that_is_not_there(
+    place: InstallationProbe, world: World
+) -> None:
+    asked: list[str] = []
+    assert look(replace(place, has_register=lambda name: not asked.append(name)), world)["editions_well"]
+    assert asked
+    missing = look(replace(place, has_register=lambda name: False), world)["registers_missing"]
+    assert (missing.level, missing.facts) == ("mend", {"names": ", ".join(sorted(asked))})
+    assert FileRegister(ROOT / "procedures" / "registers").is_readable("casier_national")
+    assert not FileRegister(ROOT / "procedures" / "registers").is_readable("nowhere")
+
+
+@pytest.mark.slow
+def test_a_database_in_another_encoding_is_refused_by_its_name() -> None:
+    with database() as address, psycopg.connect(address, autocommit=True) as owner:
+        name = f"guichet_ascii_{uuid4().hex[:12]}"
+        owner.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+        try:
+            with pytest.raises(WrongEncoding, match=r"\ASQL_ASCII\Z"):
+                PostgresStore(make_conninfo(**{**conninfo_to_dict(address), "dbname": name}))
+        finally:
+            owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_keys_that_others_may_read_or_that_are_old_or_beside_the_data(place: InstallationProbe, world: World) -> None:
@@ -241,7 +288,7 @@ def test_a_database_that_lets_nobody_in_says_why_in_words(place: InstallationPro
 
 
 def test_a_file_on_a_network(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "_kind_of_disk", lambda file: "nfs4")
+    monkeypatch.setattr(doctor_store, "_kind_of_disk", lambda file: "nfs4")
     assert look(place, world)["store_on_network"].facts == {"kind": "nfs4"}
 
 
@@ -269,7 +316,7 @@ def test_a_database_elsewhere_that_nothing_asks_who_it_is(
 
 
 def test_no_clock_is_minus_nothing_late() -> None:
-    told = [checkup._drift(seconds).facts["seconds"] for seconds in (-0.04, 0.0, -0.06, 1.0)]
+    told = [doctor_store._drift(seconds).facts["seconds"] for seconds in (-0.04, 0.0, -0.06, 1.0)]
     assert told == ["+0.0", "+0.0", "-0.1", "+1.0"]
 
 
@@ -462,8 +509,9 @@ def told(data: Path, *args: str, **environ: str) -> Any:
 
 def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     words = load_words()
-    source = Path(checkup.__file__).read_text("utf-8")
-    codes = set(re.findall(r'"((?:settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
+    files = (checkup, doctor_store)
+    source = "".join(Path(str(one.__file__)).read_text("utf-8") for one in files)
+    codes = set(re.findall(r'"((?:registers|settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
                            r'|gateways|operators|worker|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
     codes |= {"letters_well", "letters_missing"}
