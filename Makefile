@@ -18,12 +18,15 @@ help: ## list the commands
 install: $(VENV)/.ready ## make the environment and install the packages
 
 $(VENV)/.ready: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
-	touch $@
+	@echo 'Python environment in $(VENV): packages of pyproject.toml are downloaded (about two minutes)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	@touch $@
+	@echo 'Installed. make run serves the portal, make test runs the tests, $(BIN)/guichet --help lists the commands.'
 
 run: install ## the portal with all procedures, demo people and a simulated operator, on http://localhost:8000
-	$(BIN)/guichet serve --demo
+	@echo "Demonstration in $${GUICHET_DATA:-var/demo}: fictitious people, simulated operator. Ctrl-C stops it."
+	@$(BIN)/guichet serve --demo
 
 worker: install ## the worker: timers, outbound messages, due dates, payments to check
 	$(BIN)/guichet worker

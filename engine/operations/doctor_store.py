@@ -129,6 +129,8 @@ def _of_release(state: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
     """Check that the migrations are those of this release. Opening the store has checked its settings."""
     if state.strange:
         return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(state.strange)})
+    if state.untouched:
+        return DoctorCheck("store", "store_empty", "mend")
     if state.pending:
         return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(state.pending)})
     version = said.get("version") or said.get("server_version", "")

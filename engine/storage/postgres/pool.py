@@ -6,6 +6,7 @@ need it fail at once. The others are then served. Each later request tries the s
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from select import POLLIN, poll
 from time import monotonic
 from typing import Any, Final
+from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -39,12 +41,21 @@ logging.getLogger("psycopg.pool").addFilter(lambda record: not str(record.msg).s
 
 Pool = ConnectionPool[psycopg.Connection[Any]]
 _OF_A_PARENT: Final[list[Pool]] = []  # referenced so that a child never closes connections of its parent
+_open: Final[WeakSet[Pool]] = WeakSet()  # of this process
 _alone = threading.Lock()  # protects the state shared by threads; held briefly
 
 
 def _born() -> None:
     global _alone
     _alone = threading.Lock()  # the parent's may be held by a thread that does not exist here
+    _open.clear()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close the pools of a command that ends: Python 3.13 would wait five seconds for each of their threads."""
+    for pool in list(_open):
+        pool.close(timeout=1)
 
 
 os.register_at_fork(after_in_child=_born)
@@ -130,6 +141,7 @@ class StoreConnections:
                     _OF_A_PARENT.append(self._of[1])
                 self._out, self._silent_since = 0, None
                 self._of = os.getpid(), self._pool()
+                _open.add(self._of[1])
             return self._of[1]
 
     def _pool(self) -> Pool:

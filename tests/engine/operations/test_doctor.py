@@ -268,6 +268,7 @@ def test_a_store_of_another_release(place: InstallationProbe, world: World, monk
     standing = world.office.store.migration_state()
     for change, code in (
         ({"pending": ("0099 later",)}, "migrations_pending"), ({"strange": ("9999 x",)}, "store_of_another_release"),
+        ({"pending": ("0001 facts",), "untouched": True}, "store_empty"),
     ):  # fmt: skip
         changed = replace(standing, **change)
         monkeypatch.setattr(SqliteStore, "migration_state", lambda self, changed=changed: changed)  # type: ignore[misc]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -56,6 +58,20 @@ def test_no_process_is_called_to_help_with_what_is_short(store: PostgresStore) -
             for name in ("max_parallel_workers_per_gather", "jit")
         )
     assert (helpers, compiled) == ("0", "off")
+
+
+def test_a_command_that_ends_leaves_no_thread_of_its_connections() -> None:
+    """Python 3.13 waits five seconds for each thread that runs at the end. Exit handlers run last in, first out."""
+    program = """if True:
+        import atexit, sys, threading
+        atexit.register(lambda: print([one.name for one in threading.enumerate() if one.name.startswith("pool-")]))
+        from engine.storage.postgres.store import PostgresStore
+        store = PostgresStore(sys.argv[1])
+        store.settings()
+        assert any(one.name.startswith("pool-") for one in threading.enumerate())"""
+    with database() as address:
+        ended = subprocess.run([sys.executable, "-c", program, address], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (0, "[]", "")
 
 
 @pytest.mark.parametrize("name", ["synchronous_commit", "fsync", "full_page_writes"])
