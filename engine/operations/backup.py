@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from engine.core.problems import Refused, refusal
+from engine.core.progress import ProgressReporter, unwatched
 from engine.services.core.stored_files import is_named, places
 from engine.services.payments.settlement import forget_orders
 from engine.storage.files.attachments import AttachmentStore, FileErased, Lost, Place
@@ -62,8 +63,7 @@ class Backup:
 
 
 def back_up(
-    source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime,
-    reported: Callable[[str], None] = lambda what: None,
+    source: Store, attachments: AttachmentStore, keys: Path, folder: Path, now: datetime, progress: ProgressReporter = unwatched
 ) -> Backup:  # fmt: skip
     """Save everything in a new folder, except missing files.
 
@@ -77,13 +77,12 @@ def back_up(
     later = () if state.untouched else state.pending
     with closing(SqliteStore(folder / STORE)) as copy:
         copy.migrate(without=later)
-        moved = copy_tables(source, copy, lambda one: reported(one.table), held=False)
+        moved = copy_tables(source, copy, held=False, progress=progress)
     with _store_of(folder / STORE, bool(later)) as readable:
         named = list(places(readable))
-    reported(FILES)
     there = AttachmentStore(folder / FILES, attachments.keys)
     found: dict[str, list[Place]] = {"held": [], "erased": [], "lost": []}
-    for place in named:
+    for place in progress(named, lambda: len(named), "files"):
         found[_file_kept(place, source, attachments, there)].append(place)
     shutil.copyfile(keys, folder / KEYS)
     os.chmod(folder / KEYS, 0o600)
@@ -113,7 +112,9 @@ def _file_kept(place: Place, source: Store, attachments: AttachmentStore, there:
     return "lost"
 
 
-def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -> tuple[int, int, tuple[Place, ...]]:
+def copy_files(
+    store: Store, source: AttachmentStore, target: AttachmentStore, progress: ProgressReporter = unwatched
+) -> tuple[int, int, tuple[Place, ...]]:
     """Copy all named files to another place, where each is read back.
 
     Return the number there, the number copied, and the lost ones. The installation may run meanwhile,
@@ -121,7 +122,7 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
     store.
     """
     count, new, lost = 0, 0, list[Place]()
-    for dossier, digest in places(store):
+    for dossier, digest in places(store, progress):
         if not target.keeps((dossier, digest)):
             try:
                 data = source.read(digest, dossier)
@@ -139,7 +140,7 @@ def copy_files(store: Store, source: AttachmentStore, target: AttachmentStore) -
 
 
 def bring_back(
-    folder: Path, target: Store, files: BlobStore | Path, keys: Path, reported: Callable[[str], None] = lambda what: None
+    folder: Path, target: Store, files: BlobStore | Path, keys: Path, progress: ProgressReporter = unwatched
 ) -> Backup:  # fmt: skip
     """Restore a backup of this or an earlier release into an empty installation.
 
@@ -157,9 +158,8 @@ def bring_back(
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     try:
         check_empty(target)
-        with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy), kept, attachments):
-            reported(FILES)
-            copy_tables(copy, target, lambda one: reported(one.table))
+        with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy, progress), kept, attachments):
+            copy_tables(copy, target, progress=progress)
         with target.unit(write=True) as unit:
             unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
             forget_orders(unit)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.core.problems import Refused, refusal
+from engine.core.progress import ProgressReporter, unwatched
 from engine.domain.appointments.appointments import resource_key
 from engine.domain.editions.migration import Crossing, Stays, cross
 from engine.domain.editions.renaming import Translation
@@ -68,7 +69,7 @@ class Migration:
 
 def migrate(
     ctx: AppContext, procedure_id: str, edition: int | None = None, *, dry_run: bool = False, limit: int | None = None,
-    by: str = "",
+    by: str = "", progress: ProgressReporter = unwatched,
 ) -> Migration:  # fmt: skip
     """Migrate the open dossiers of earlier editions to the edition in force, or to the published one
     numbered `edition`. At most `limit` of them. `by` is the person who asks, named in the journals.
@@ -80,7 +81,8 @@ def migrate(
     staying: list[Staying] = []
     procedures: dict[int, Procedure] = {}
     there = closed = 0
-    for dossier_id in ctx.store.all_dossiers(procedure_id):
+    known = ctx.store.all_dossiers
+    for dossier_id in progress(known(procedure_id), lambda: sum(1 for _ in known(procedure_id)), "dossiers"):
         if limit is not None and len(moved) >= limit:
             return Migration(procedure, procedures, dry_run, tuple(moved), tuple(staying), there, closed, True)
         found = _one(ctx, procedure, dossier_id, dry_run, by)

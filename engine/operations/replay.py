@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.core.progress import ProgressReporter, unwatched
 from engine.domain.editions.renaming import Translation
 from engine.domain.editions.replay import Difference, differences, is_faithful, relive
 from engine.journal.chain import JournalEntry
@@ -36,7 +37,13 @@ class Replay:
     more: bool
 
 
-def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: int | None = None) -> Replay:
+def replay(
+    ctx: AppContext,
+    proposed: Procedure,
+    directory: Directory,
+    limit: int | None = None,
+    progress: ProgressReporter = unwatched,
+) -> Replay:
     """Replay every closed dossier of the procedure (`limit` at most).
 
     Each is replayed under `proposed` and under its own edition. Only differences between the two are
@@ -47,7 +54,8 @@ def replay(ctx: AppContext, proposed: Procedure, directory: Directory, limit: in
     unfaithful: list[str] = []
     played = same = erased = 0
     more = False
-    for dossier_id in ctx.store.all_dossiers(proposed.id):
+    known = ctx.store.all_dossiers
+    for dossier_id in progress(known(proposed.id), lambda: sum(1 for _ in known(proposed.id)), "dossiers"):
         with ctx.store.unit() as unit:
             ctx.directories.look(unit)
             dossier = unit.dossier(dossier_id)

@@ -11,7 +11,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from engine.core.progress import ProgressReporter, unwatched
 
 # In the order of insertion: referenced tables come first.
 TABLES: Final = (
@@ -72,8 +75,9 @@ class CopiedTable:
 
 
 def copy_tables(
-    source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *, held: bool = True
-) -> tuple[CopiedTable, ...]:
+    source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *,
+    held: bool = True, progress: ProgressReporter = unwatched,
+) -> tuple[CopiedTable, ...]:  # fmt: skip
     """Copy all rows of `source` to `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`.
 
     Both have the same migrations. Those of an earlier release lack tables.
@@ -82,11 +86,18 @@ def copy_tables(
     with source.tables("hold" if held else "read") as here, target.tables("fill") as there:
         _check_empty(there)
         kept = [table for table in TABLES if here.columns(table) or there.columns(table)]
+        columns = {table: here.columns(table) for table in kept}
         for table in kept:
-            columns = here.columns(table)
-            if missing := set(columns) ^ set(there.columns(table)):
+            if missing := set(columns[table]) ^ set(there.columns(table)):
                 raise NotWhole(f"{table}: {min(missing)} is not on both sides")
-            there.write(table, columns, _placed(columns, here.read(table, columns, _order(columns, here.key(table)))))
+        rows = (
+            (table, row)
+            for table in kept
+            for row in here.read(table, columns[table], _order(columns[table], here.key(table)))
+        )
+        watched = progress(rows, lambda: sum(here.count(table) for table in kept), "rows")
+        for table, found in groupby(watched, key=lambda one: one[0]):
+            there.write(table, columns[table], _placed(columns[table], (row for _, row in found)))
         for table in kept:
             mine, theirs = (_held(side, table) for side in (here, there))
             if mine != theirs:

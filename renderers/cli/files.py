@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from engine.core.progress import ProgressReporter, T
     from engine.language.catalogue.catalogue import Checked
     from engine.language.compiler.shared_files import Shared
     from engine.language.lint.folder_rules import Neighbours
@@ -107,3 +109,17 @@ def definition_path(slug_or_path: str) -> Path:
     """Return the path of a definition, given by path or by its address."""
     path = Path(slug_or_path)
     return path if path.suffix else DEFAULT_FOLDER / f"{slug_or_path}.yaml"
+
+
+def shown_progress(language: str) -> ProgressReporter:
+    """Return a progress on standard error: a bar with the time left on a terminal, else one line."""
+    from renderers.i18n.translations import load_words
+
+    words = load_words()
+
+    def watched(items: Iterable[T], count: Callable[[], int], what: str) -> Iterator[T]:
+        label = words.say(f"operations.progress.{what}", language, {})
+        with click.progressbar(items, length=count(), label=label, file=sys.stderr, show_pos=True) as bar:
+            yield from bar
+
+    return watched

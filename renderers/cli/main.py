@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.core.progress import ProgressReporter, unwatched
 from renderers.cli import authoring as console_authoring
 from renderers.cli.files import (
     LANGUAGES,
@@ -23,6 +24,7 @@ from renderers.cli.files import (
     neighbours_of,
     shared_folder,
     shared_for,
+    shown_progress,
 )
 from renderers.cli.language import SpokenGroup
 
@@ -96,7 +98,8 @@ def lint(
     keys = keys_of(files, day, proofs)
     known = CheckCache.load(cache_folder() / "proved.json")
     unsure = [file for file in files if not known.knows(keys[file])]
-    found, clean, sources = found_in(unsure, proofs, against, language) if unsure else ([], [], {})
+    shown = shown_progress(language) if proofs and len(unsure) > 1 else unwatched
+    found, clean, sources = found_in(unsure, proofs, against, language, shown) if unsure else ([], [], {})
     if clean:
         CheckCache.load(cache_folder() / "proved.json").learn({keys[file]: day for file in clean}).save()
     report = Report.of(found)
@@ -125,7 +128,7 @@ def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
 
 
 def found_in(
-    files: Sequence[Path], proofs: bool, against: str = "", language: str = "fr"
+    files: Sequence[Path], proofs: bool, against: str = "", language: str = "fr", progress: ProgressReporter = unwatched
 ) -> tuple[list[Problem], list[Path], dict[str, str]]:
     """Return the problems of files and their shared files, the files without problem, and the texts.
 
@@ -137,7 +140,7 @@ def found_in(
     checked, beside, sources = check_files(files)
     problems = [problem for problem in beside if isinstance(problem, Problem)]
     built = {file: one.built for file, one in checked}
-    for file, one in checked:
+    for file, one in progress(checked, lambda: len(checked), "proofs"):
         kept = _kept_at(file, one, against, language)
         judged = one.with_kept(kept)
         proven = proofs_of([(file, judged)], SECONDS_IN_LINT, again=False) if proofs else []
@@ -219,7 +222,9 @@ def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float) -> 
     files = definition_files(paths)
     checked, _, sources = check_files(files)
     unread = [problem for _, one in checked if one.procedure is None for problem in one.report.errors]
-    report = Report.of([*unread, *proofs_of(checked, seconds)])
+    shown = shown_progress(language) if len(files) > 1 else unwatched
+    watched = shown(checked, lambda: len(checked), "proofs")
+    report = Report.of([*unread, *proofs_of(watched, seconds)])
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
     )
@@ -332,27 +337,27 @@ def test(
     files = definition_files(paths)
     checked, _, sources = check_files(files)
     exploring = exploration(seconds, seed, language) if explore else None
-    reported, failed = [], False
-    for file, one in checked:
+    reported, failed, said = [], False, []
+    shown = shown_progress(language) if len(files) > 1 else unwatched
+    for file, one in shown(checked, lambda: len(checked), "scenarios"):
         shared, _ = shared_for(file, {})
         if one.procedure is None:
             failed = True
             reported.append((str(file), None, None))
-            click.echo(not_playable(str(file), language), err=form == "json")
+            said.append(not_playable(str(file), language))
+            if form == "json":
+                click.echo(said[-1], err=True)
             continue
         played = play_all(one.procedure, shared, coverage)
         failed = failed or not played.succeeded
-        if form == "text":
-            click.echo(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
+        said.append(story_report(played, sources, language, coverage=coverage, colour=sys.stdout.isatty()))
         plain = None
         if exploring is not None:
             found, text, plain = exploring(one.procedure, shared)
             failed = failed or found
-            if form == "text":
-                click.echo(text)
+            said.append(text)
         reported.append((str(file), played, plain))
-    if form == "json":
-        click.echo(stories_json(reported, language), nl=False)
+    click.echo(stories_json(reported, language) if form == "json" else "\n".join(said), nl=form != "json")
     sys.exit(1 if failed else 0)
 
 

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
+from engine.core.progress import ProgressReporter, unwatched
 from engine.core.values import Plain
 from engine.journal.chain import JournalEntry
 from engine.records.codec import instant_text
@@ -58,17 +59,20 @@ _NAMED: Final = 16  # characters of a pseudonym
 Row = tuple[str, Mapping[str, Cell]]
 
 
-def write_for_controllers(ctx: AppContext, file: Path, procedure: str | None = None) -> dict[str, int]:
+def write_for_controllers(
+    ctx: AppContext, file: Path, procedure: str | None = None, progress: ProgressReporter = unwatched
+) -> dict[str, int]:
     """Write the file; return the number of rows by table.
 
     Drafts are left out: only their owner reads them. Each dossier is read at one moment, the whole file
     is not. Raises `FileExistsError`, `OSError`.
     """
-    return write_masked(file, TABLES, INDEXES, _rows(ctx, procedure))
+    return write_masked(file, TABLES, INDEXES, _rows(ctx, procedure, progress))
 
 
-def _rows(ctx: AppContext, procedure: str | None) -> Iterator[Row]:
-    for dossier_id in ctx.store.all_dossiers(procedure):
+def _rows(ctx: AppContext, procedure: str | None, progress: ProgressReporter) -> Iterator[Row]:
+    known = ctx.store.all_dossiers
+    for dossier_id in progress(known(procedure), lambda: sum(1 for _ in known(procedure)), "dossiers"):
         with ctx.store.unit() as unit:
             dossier = unit.dossier(dossier_id)
             if dossier is None or dossier.is_draft:

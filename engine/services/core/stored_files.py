@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.core.progress import ProgressReporter, unwatched
 from engine.records.dossier import Dossier
 from engine.storage.files.attachments import Place
 from engine.storage.unit_of_work import Store, Unit
@@ -15,9 +16,9 @@ def places_of(unit: Unit, dossier: Dossier) -> list[Place]:
     return [(dossier.id, digest) for digest in sorted({one.sha256 for one in named})]
 
 
-def places(store: Store) -> Iterator[Place]:
+def places(store: Store, progress: ProgressReporter = unwatched) -> Iterator[Place]:
     """Yield the places of the files of all dossiers, then of mandates."""
-    for dossier_id in store.all_dossiers():
+    for dossier_id in progress(store.all_dossiers(), lambda: sum(1 for _ in store.all_dossiers()), "dossiers"):
         with store.unit() as unit:
             dossier = unit.dossier(dossier_id)
             found = places_of(unit, dossier) if dossier is not None else []

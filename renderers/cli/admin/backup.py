@@ -24,6 +24,7 @@ from renderers.cli.admin.installation_commands import (
     without_ring,
     wording,
 )
+from renderers.cli.files import shown_progress
 
 
 def copy_command(installed: Callable[[], Installation]) -> click.Command:
@@ -93,7 +94,9 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         with opening():
             try:
                 store = kept(place.store, words, language)
-                done = back_up(store, files_of(place), place.keys, folder, SystemClock().now())
+                done = back_up(
+                    store, files_of(place), place.keys, folder, SystemClock().now(), shown_progress(language)
+                )
             except Refused as refused:
                 refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
             except NoKeyRing as ring:
@@ -145,7 +148,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
                 read_contents(folder)
                 store = opened(place.store)
                 store.migrate()
-                done = bring_back(folder, store, open_blob_store(place.files), place.keys)
+                done = bring_back(folder, store, open_blob_store(place.files), place.keys, shown_progress(language))
             except Refused as refused:
                 refuse(words.refusal(refused.reason.code, refused.reason.facts, language))
             except NotWhole as different:
@@ -175,7 +178,10 @@ def _copy_store(source: str, target: str, language: str) -> None:
         there = opened(target)
         there.migrate()
         moved = copy_tables(
-            here, there, lambda one: click.echo(words.say("operations.table", language, {"name": one.table}))
+            here,
+            there,
+            lambda one: click.echo(words.say("operations.table", language, {"name": one.table})),
+            progress=shown_progress(language),
         )
     except NotEmpty as full:
         fail(words, "not_empty", language, name=named(target), table=str(full))
@@ -203,7 +209,7 @@ def _copy_files(place: Installation, address: str, language: str) -> None:
     try:
         source, target = files_of(replace(place, files=there)), files_of(place)
         target.blobs.check()
-        count, new, lost = copy_files(store, source, target)
+        count, new, lost = copy_files(store, source, target, shown_progress(language))
     except Lost as one:
         fail(words, "file_not_taken", language, name=str(target.blobs), digest=str(one)[:12])
     except NoFileKey as missing:

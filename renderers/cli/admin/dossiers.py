@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from renderers.cli.files import LANGUAGES, definition_path, session_name, shared_for
+from renderers.cli.files import LANGUAGES, definition_path, session_name, shared_for, shown_progress
 from renderers.cli.main import ComparingCommand
 
 if TYPE_CHECKING:
@@ -47,13 +47,14 @@ def migrate_command(opened: Callable[[], AppContext]) -> click.Command:
         from renderers.reports.migration import MigrationWriter, exit_code
 
         words, office = load_words(), opened()
+        shown = shown_progress(language)
         try:
-            found = bring_over(office, slug, edition, dry_run=True, limit=limit)
+            found = bring_over(office, slug, edition, dry_run=True, limit=limit, progress=shown)
             if not dry_run and found.moved:
                 if not yes:
                     _confirmed(MigrationWriter(found, words, language).text(), words, language)
                 office.store.migrate()
-                found = bring_over(office, slug, edition, limit=limit, by=session_name())
+                found = bring_over(office, slug, edition, limit=limit, by=session_name(), progress=shown)
         except NotFound:
             _fail(words.say("migration.unknown", language, {"name": slug}))
         except Refused as refused:
@@ -98,7 +99,7 @@ def replay_command(opened: Callable[[], AppContext]) -> click.Command:
             _fail(words.refusal(refused.reason.code, refused.reason.facts, language))
         if proposed.id != definition_path(slug).stem:
             _fail(words.say("replay.another", language, {"name": proposed.id, "slug": slug}))
-        found = live_again(opened(), proposed, directory, limit)
+        found = live_again(opened(), proposed, directory, limit, shown_progress(language))
         writer = ReplayWriter(found, words, language)
         click.echo(writer.text() if form == "text" else writer.json(), nl=False)
         sys.exit(exit_code(found))
@@ -159,7 +160,7 @@ def masked_command(opened: Callable[[], AppContext]) -> click.Command:
         if procedure is not None and office.catalogue.summary(procedure) is None:
             _fail(words.say("masked.no_procedure", language, {"name": procedure}))
         try:
-            counts = write_for_controllers(office, file, procedure)
+            counts = write_for_controllers(office, file, procedure, shown_progress(language))
         except FileExistsError:
             _fail(words.say("masked.exists", language, {"name": str(file)}))
         except OSError:

@@ -18,6 +18,7 @@ from renderers.cli.admin.installation_commands import (
     without_ring,
     wording,
 )
+from renderers.cli.files import shown_progress
 
 if TYPE_CHECKING:
     from engine.storage.files.attachments import AttachmentStore
@@ -178,7 +179,7 @@ def _rotate(words: Translations, place: Installation, store: Store, again: bool,
     try:
         if not again:
             click.echo(words.say("operations.key_made", language, {"name": add_key(place.keys)}))
-        done, lost = _ring_of(words, place, language).rewrap(places(store))
+        done, lost = _ring_of(words, place, language).rewrap(places(store, shown_progress(language)))
         lost = tuple(one for one in lost if is_named(store, one))  # files erased meanwhile are left out
     except NoKeyRing as ring:
         without_ring(words, place, ring, language)

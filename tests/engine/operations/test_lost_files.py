@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.core.clock import SystemClock
+from engine.core.progress import ProgressReporter, T
 from engine.operations import backup as safekeeping
 from engine.operations.backup import CONTENTS, FILES, back_up, bring_back
 from engine.operations.store_factory import open_store
@@ -68,15 +69,16 @@ def office_of(world: World, place: Installation) -> Any:
     return replace(world.office, store=open_store(place.store), attachments=kept)
 
 
-def a_month_passes(world: World) -> Callable[[str], None]:
+def a_month_passes(world: World) -> ProgressReporter:
     """The draft is forgotten, and what it held is swept, once a backup has taken the moment of the store."""
 
-    def told(what: str) -> None:
-        if what == FILES:
+    def told(items: Iterable[T], count: Callable[[], int], what: str) -> Iterable[T]:
+        if what == "files":
             for path in lie(world.office.attachments.blobs.folder):  # type: ignore[attr-defined]
                 os.utime(path, (0, 0))
             world.clock.advance(timedelta(days=31))
             timers.run_pass(world.office)
+        return items
 
     return told
 

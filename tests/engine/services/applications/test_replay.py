@@ -221,7 +221,7 @@ def test_the_command(world: World, tmp_path: Path) -> None:
     assert run.invoke(command, [SLUG, "--against", str(file)]).exit_code == 0
     file.write_text(first().source.replace("to: refuse,", "to: abandonne,"), "utf-8")
     said = run.invoke(command, [SLUG, "--against", str(file), "--format", "json"])
-    assert (said.exit_code, json.loads(said.output)["differences"][0]["kind"]) == (3, "end")
+    assert (said.exit_code, json.loads(said.stdout)["differences"][0]["kind"]) == (3, "end")
     for wrong in ([SLUG], [SLUG, "--against", str(tmp_path / "nowhere.yaml")], ["autre", "--against", str(file)]):
         found = run.invoke(command, wrong)
         assert (found.exit_code, "Traceback" in found.output) == (1, False)
