@@ -5,6 +5,7 @@
     label = "Mixx by Yas (T-Money)"        # as citizens read it
     network = "TMONEY"
     prefixes = ["70", "71", "90", "91"]    # first digits of its numbers; another number only causes a question
+    countries = ["TG"]                     # of its numbers; another one is refused
     token_file = "/run/secrets/paygate"    # each secret: in this file (`token`), or in its own file (`token_file`)
 
     [operators.card]
@@ -47,6 +48,8 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
+
+import phonenumbers
 
 from engine.core.clock import Clock
 from engine.core.values import forbidden_at
@@ -135,6 +138,12 @@ class _Table:
             raise self.wrong("prefixes", 'must be a list of digits, as in ["70", "90"]')
         return tuple(value)
 
+    def countries(self) -> tuple[str, ...]:
+        value = self._keys.pop("countries", [])
+        if not isinstance(value, list) or not all(one in phonenumbers.SUPPORTED_REGIONS for one in value):
+            raise self.wrong("countries", 'must be a list of ISO codes of countries, as in ["TG"]')
+        return tuple(value)
+
     def one_of(self, key: str, *allowed: str, default: str | None = None) -> str:
         value = self.text(key, default)
         if value not in allowed:
@@ -165,7 +174,7 @@ _Made = Callable[[_Table, str, str, Clock, str], PaymentProvider]
 def _paygate(table: _Table, name: str, label: str, clock: Clock, base_url: str) -> PaymentProvider:
     network = cast(Network, table.one_of("network", "TMONEY", "FLOOZ"))
     made = PayGate(name, label, table.wire(PAYGATE), table.secret("token"), network, clock)
-    made.prefixes = table.prefixes()
+    made.prefixes, made.countries = table.prefixes(), table.countries()
     return made
 
 
@@ -175,7 +184,7 @@ def _fedapay(table: _Table, name: str, label: str, clock: Clock, base_url: str) 
         return FedaPayCard(name, label, table.wire(FEDAPAY), secret, signing, _back(name, base_url), clock)
     mode = cast(Mode, table.one_of("mode", "moov_tg", "togocel"))
     made = FedaPay(name, label, table.wire(FEDAPAY), secret, signing, mode, clock)
-    made.prefixes = table.prefixes()
+    made.prefixes, made.countries = table.prefixes(), table.countries()
     return made
 
 
@@ -184,7 +193,7 @@ def _paydunya(table: _Table, name: str, label: str, clock: Clock, base_url: str)
     master, private, token = (table.secret(key) for key in ("master", "private", "token"))
     store = table.text("store", label)
     made = PayDunya(name, label, table.wire(PAYDUNYA), master, private, token, wallet, store, clock)
-    made.prefixes = table.prefixes()
+    made.prefixes, made.countries = table.prefixes(), table.countries()
     return made
 
 

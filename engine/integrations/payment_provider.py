@@ -144,6 +144,10 @@ class PaymentProvider(Protocol):
         """The first digits of the wallet's national numbers, as far as known. A ported number may differ."""
 
     @property
+    def countries(self) -> tuple[str, ...]:
+        """The ISO codes of the countries whose numbers it charges; empty: any, or no number is asked."""
+
+    @property
     def rings(self) -> bool:
         """True when an order appears on the payer's phone."""
 
@@ -177,6 +181,7 @@ class Wallet:
     method: Method = "mobile_money"
     asks: tuple[Asked, ...] = WALLET_ASKS
     prefixes: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
     rings: bool = True
 
     def accepts(self, order: PaymentOrder) -> Refusal | None:

@@ -212,12 +212,12 @@ class SandboxProvider(Wallet):
 
     def __init__(
         self, operator: SandboxOperator, id: str = "sandbox", label: str = "Opérateur simulé",
-        method: Method = "mobile_money", prefixes: tuple[str, ...] = (),
+        method: Method = "mobile_money", prefixes: tuple[str, ...] = (), countries: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._operator = operator
         self._id = id
         self._label = label
-        self.method, self.prefixes = method, prefixes
+        self.method, self.prefixes, self.countries = method, prefixes, countries
 
     @property
     def id(self) -> str:

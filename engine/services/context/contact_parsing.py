@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import phonenumbers
@@ -41,6 +42,18 @@ def sms_country(number: str) -> str:
     """Return the ISO country code of a number (E.164); empty for one of no country, such as a satellite."""
     region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
     return region if region is not None and region.isalpha() else ""
+
+
+def is_of(number: str, countries: Collection[str]) -> bool:
+    """Return whether a number (E.164) is of one of these countries; True without countries."""
+    return not countries or sms_country(number) in countries
+
+
+def number_of(country: str) -> tuple[str, str]:
+    """Return the calling code of a country and an example of its mobile numbers: `+228`, `+228 90 11 23 45`."""
+    example = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
+    shown = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.INTERNATIONAL) if example else ""
+    return f"+{phonenumbers.country_code_for_region(country)}", shown
 
 
 def receives_sms(number: str) -> bool:

@@ -22,7 +22,7 @@ from engine.integrations.payment_provider import CURRENCY, NO_CUSTOMER, Customer
 from engine.model import MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
 from engine.records.dossier import Actor, Dossier, Owed, Payment, PaymentEvent
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
-from engine.services.context.contact_parsing import read_phone
+from engine.services.context.contact_parsing import is_of, number_of, read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.call_queue import QueuedCall, is_served, queue_call
 from engine.services.core.fee_accounts import fees_now
@@ -138,7 +138,7 @@ def start_payment(
     """Open a payment of all that is owed now, or of the next instalments (`part`), and queue its order.
 
     `payer` is the number of a wallet, `customer` the data that card providers ask for. Raises Refused:
-    phone_format, unknown_provider, role, nothing_owed, too_many_tries.
+    phone_format, phone_country, unknown_provider, role, nothing_owed, too_many_tries.
     payment_pending and payment_unknown (payment, until): money may still come, and no fee is paid
     twice.
     method_refused: a fee does not take this method. amount_refused: the provider does not take this
@@ -149,6 +149,9 @@ def start_payment(
     if connector is None:
         raise Refused(refusal("unknown_provider", provider=provider[:40]))
     phone = read_phone(payer) if "payer" in connector.asks else ""
+    if phone and not is_of(phone, connector.countries):
+        codes, examples = zip(*(number_of(one) for one in connector.countries), strict=True)
+        raise Refused(refusal("phone_country", provider=connector.label, codes=codes, example=examples[0]))
 
     def work(unit: Unit) -> Payment:
         dossier = seen(unit, ctx, actor, dossier_id)

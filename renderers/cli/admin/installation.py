@@ -206,7 +206,7 @@ def _gateways(settings: Settings, operator: SandboxOperator | None) -> Gateways:
     if operator is not None:
         inbox = InboxSender()
         simulated: dict[str, PaymentProvider] = {
-            name: SandboxProvider(operator, name, label, prefixes=prefixes)
+            name: SandboxProvider(operator, name, label, prefixes=prefixes, countries=("TG",))
             for name, (label, prefixes) in DEMO_PROVIDERS.items()
         }
         simulated["card"] = SandboxCard(operator, "card", "Visa, Mastercard")

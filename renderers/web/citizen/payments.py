@@ -71,6 +71,7 @@ from renderers.web.shared.payment_methods import (
     page_left,
     read_holder,
     seems_elsewhere,
+    suits,
 )
 
 blueprint = Blueprint("payments", __name__)
@@ -96,7 +97,8 @@ def choose_payment(one: DossierContext) -> Response:
     if (awaited := awaited_payment(app_ctx(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
     phone = one.dossier.contact_phone or ""
-    return _choose_page(one, _Typed(payer=national(phone)))
+    fits = any("payer" in choice.asks and suits(choice, phone) for choice in offered(one).values())
+    return _choose_page(one, _Typed(payer=national(phone) if fits else ""))
 
 
 @blueprint.post("/dossiers/<number>/paiement")
@@ -143,7 +145,12 @@ def _started(one: DossierContext, typed: _Typed, customer: Customer) -> Response
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
             return go(one.at("/paiement"))
-        where = {"phone_format": "payer", "amount_refused": "provider", "method_refused": "provider"}
+        where = {
+            "phone_format": "payer",
+            "phone_country": "payer",
+            "amount_refused": "provider",
+            "method_refused": "provider",
+        }
         if (name := where.get(closed.reason.code)) is not None:
             return _choose_page(one, typed, {name: sentence(closed.reason)})
         raise
@@ -173,8 +180,11 @@ class _Typed:
 def _choose_page(
     one: DossierContext, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
 ) -> Response:  # fmt: skip
-    choices = offered(one)
-    providers = [ProviderChoice(name, choice.label) for name, choice in choices.items()]
+    choices, phone = offered(one), one.dossier.contact_phone or ""
+    providers = [
+        ProviderChoice(name, choice.label)
+        for name, choice in sorted(choices.items(), key=lambda pair: not suits(pair[1], phone))
+    ]
     provider = providers[0].id if len(providers) == 1 else typed.provider
     errors = [(f"#{name}", said) for name, said in faults.items() if said]
     accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
@@ -193,6 +203,7 @@ def _choose_page(
         only=method_names(one) if app_ctx().providers and not providers else "", seems=seems,
         chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
         wallets=any("payer" in choice.asks for choice in choices.values()),
+        none_suits=bool(phone) and not any(suits(choice, phone) for choice in choices.values()),
         cards=any(choice.method == "card" for choice in choices.values()),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from engine.core.countries import ALPHA_2, COUNTRIES
 from engine.core.problems import Refused
 from engine.integrations.payment_provider import NO_CUSTOMER, Asked, Customer, PaymentProvider
 from engine.records.dossier import Payment
-from engine.services.context.contact_parsing import read_phone
+from engine.services.context.contact_parsing import is_of, read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import payment_methods_of
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placing
@@ -61,6 +61,11 @@ def offered(one: DossierContext) -> Mapping[str, PaymentProvider]:
     """Return the operators for all fees due now. At a counter no card is typed on the agent's screen."""
     methods = payment_methods_of(app_ctx(), actor(), one.id) - ({"card"} if at_counter() else set())
     return {name: choice for name, choice in app_ctx().providers.items() if choice.method in methods}
+
+
+def suits(provider: PaymentProvider, phone: str) -> bool:
+    """Return whether the provider charges this number (E.164), or needs none."""
+    return "payer" not in provider.asks or (bool(phone) and is_of(phone, provider.countries))
 
 
 def method_names(one: DossierContext) -> str:

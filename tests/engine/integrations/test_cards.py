@@ -102,6 +102,7 @@ label = "Mixx"
 token = "t"
 network = "TMONEY"
 prefixes = ["70", "9"]
+countries = ["TG"]
 
 [operators.visa]
 kind = "cinetpay"
@@ -126,6 +127,7 @@ def test_the_file_names_cards_and_how_numbers_begin(tmp_path: Path) -> None:
     found = read_gateways(file, CLOCK, "https://guichet.example").operators
     assert {name: one.method for name, one in found.items()} == {"mixx": "mobile_money", "visa": "card", "feda": "card"}
     assert (found["mixx"].prefixes, found["visa"].prefixes) == (("70", "9"), ())
+    assert (found["mixx"].countries, found["visa"].countries) == (("TG",), ())
     assert found["feda"].asks == ("name", "email")
 
 
@@ -135,6 +137,7 @@ def test_the_file_names_cards_and_how_numbers_begin(tmp_path: Path) -> None:
         (FILE.replace('method = "card"', 'method = "cash"'), "[operators.visa] method: must be one of mobile_money, card"),
         (FILE.replace('["70", "9"]', '"70"'), "[operators.mixx] prefixes: must be a list of digits"),
         (FILE.replace('["70", "9"]', '["+228"]'), "[operators.mixx] prefixes: must be a list of digits"),
+        (FILE.replace('["TG"]', '["Togo"]'), "[operators.mixx] countries: must be a list of ISO codes"),
         (FILE.replace('kind = "paygate"', 'kind = "paygate"\nmethod = "card"'), "[operators.mixx] method: is not a key"),
         (FILE.replace('method = "card"\nlabel = "Carte"\nsecret', 'method = "card"\nmode = "moov_tg"\nlabel = "Carte"\nsecret'), "[operators.feda] mode: is not a key"),
     ],

@@ -83,6 +83,34 @@ def test_only_what_a_fee_takes_is_offered(tmp_path: Path, methods: str, offered:
     assert payments(visitor, number) == ()
 
 
+def test_a_wallet_of_one_country_refuses_a_number_of_another_and_what_suits_comes_first(tmp_path: Path) -> None:
+    visitor, number = at_the_stall(tmp_path)
+    address = f"/dossiers/{number}/paiement"
+    providers = cast(dict[str, PaymentProvider], visitor.office.providers)
+    for name in ("argent", "flooz"):
+        cast(SandboxProvider, providers[name]).countries = ("TG",)
+    told = visitor.open(address)
+    assert re.findall(r'name="provider" value="(\w+)"', told.html) == ["argent", "flooz", "carte"]
+    assert told.value("payer") == "90 11 22 33"
+    refused = visitor.send(address, provider="argent", payer="+33 6 12 34 56 78")
+    assert refused.status == 422
+    assert "Mixx demande un numéro qui commence par +228, par exemple +228 90 11 23 45." in refused.text
+    assert refused.value("payer") == "+33 6 12 34 56 78"
+    assert payments(visitor, number) == ()
+    dossier_id = visitor.dossier_id(number)
+    with visitor.office.store.unit(write=True) as unit:
+        dossier = unit.dossier(dossier_id)
+        assert dossier is not None
+        moved = replace(dossier, contact_phone="+33612345678", revision=dossier.revision + 1)
+        unit.put_dossier(moved, dossier.revision)
+    told = visitor.open(address)
+    assert re.findall(r'name="provider" value="(\w+)"', told.html) == ["carte", "argent", "flooz"]
+    assert told.value("payer") == ""
+    assert "Aucun de ces moyens" not in told.text
+    del providers["carte"]
+    assert "Aucun de ces moyens ne prend votre numéro." in visitor.open(address).text
+
+
 def test_a_card_is_paid_on_the_operators_page(tmp_path: Path) -> None:
     visitor, number = at_the_stall(tmp_path)
     address = f"/dossiers/{number}/paiement"
