@@ -28,7 +28,7 @@ _INPUTMODES: Final = {"integer": "numeric", "money": "numeric", "decimal": "deci
                       "phone": "tel", "email": "email"}  # fmt: skip
 _INPUT_TYPES: Final = {"phone": "tel", "email": "email"}
 _AUTOCOMPLETE: Final = {"phone": "tel", "email": "email"}
-_MIME: Final = {"pdf": "application/pdf", "jpg": "image/jpeg,image/heic", "png": "image/png"}
+_MIME: Final = {"pdf": "application/pdf", "jpg": "image/jpeg,image/heic,image/webp", "png": "image/png"}
 _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_counter")
 
 
@@ -287,9 +287,8 @@ def _label(view: FieldView, drawing: DrawingContext) -> str:
 def _hint(view: FieldView, drawing: DrawingContext) -> str:
     parts = [in_language(view.help, drawing.language)]
     if view.type in _FILES and _uploads(view):
-        kinds = drawing.say("piece.kinds_pdf" if "pdf" in view.accept else "piece.kinds_photo")
-        parts.append(f"{kinds}, {drawing.say('piece.at_most', size=drawing.words.size(view.max_size, drawing.language))}"
-                     if view.max_size else kinds)  # fmt: skip
+        size = drawing.words.size(view.max_size or 0, drawing.language)
+        parts.append(drawing.say("piece.kinds_pdf" if "pdf" in view.accept else "piece.kinds_photo", size=size))
         if view.max_items > 1:
             parts.append(drawing.say("piece.most_files", count=str(view.max_items)))
     elif example := _example(view, drawing):

@@ -24,7 +24,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from engine.storage.files import images as picture_content
-from engine.storage.files.attachments import LONGEST_NAME, AttachmentStore
+from engine.storage.files.attachments import LARGEST_PICTURE, LONGEST_NAME, AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.inspection import Rejected
 from tests.effort import tries
@@ -37,7 +37,7 @@ PROCESSOR: Final = 2.0  # seconds for one file
 CANARY: Final = b"CANARI-DU-LIEU"  # what no kept picture may still hold
 TRACES: Final = (CANARY, b"Exif", b"<script", b"PK\x03\x04", b"%PDF", b"http://ns.adobe.com", b"GPS", b"8BIM")
 KEPT: Final = "kept"
-EITHER: Final = "kept file_type file_size file_broken file_unreadable file_locked file_active"
+EITHER: Final = "kept file_type file_size picture_size file_broken file_unreadable file_locked file_active"
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def archive() -> bytes:
 
 def pictures() -> Iterator[Hostile]:
     for side in (8000, 14000, 20000, 2**31 - 1):
-        yield Hostile(f"claims {side} pixels a side", "a.png", a_png(side, side, pixels=b"x"), "file_size")
-    yield Hostile("one pixel wide, 24 million high", "a.png", a_png(1, 24_000_000), "file_size")
-    yield Hostile("24 million wide, one pixel high", "a.png", a_png(24_000_000, 1), "file_size")
+        yield Hostile(f"claims {side} pixels a side", "a.png", a_png(side, side, pixels=b"x"), "picture_size")
+    yield Hostile("one pixel wide, 24 million high", "a.png", a_png(1, 24_000_000), "picture_size")
+    yield Hostile("24 million wide, one pixel high", "a.png", a_png(24_000_000, 1), "picture_size")
     yield Hostile("as large as may be", "a.png", a_png(4899, 4898), KEPT)
     yield Hostile("a large photo", "a.jpg", a_jpeg(4899, 4898, progressive=True), KEPT)
     yield Hostile("gone over thousands of times", "a.jpg", many_scans(20_000), "file_broken")
@@ -365,7 +365,8 @@ def others() -> Iterator[Hostile]:
     for case, (name, data) in wrong.items():
         yield Hostile(case, name, data, "file_type")
     yield Hostile("nothing", "a.jpg", b"", "file_empty")
-    yield Hostile("too heavy", "a.jpg", b"\xff\xd8\xff" + b"\0" * LARGEST, "file_size")
+    yield Hostile("too heavy", "a.jpg", b"\xff\xd8\xff" + b"\0" * LARGEST_PICTURE, "picture_size")
+    yield Hostile("a document too heavy", "a.pdf", b"%PDF-1.7" + b"\0" * LARGEST, "file_size")
     for name in NAMES:
         yield Hostile(f"called {name[:30]!r}", name, a_jpeg(), KEPT)
 

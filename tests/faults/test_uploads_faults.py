@@ -37,7 +37,7 @@ pytestmark = [
 ROOT = Path(__file__).resolve().parents[2]
 REASONS = {
     "file_empty": "Ce fichier est vide.", "file_type": "Ce format de fichier n’est pas accepté.",
-    "file_size": "Ce fichier est trop lourd", "file_broken": "Ce fichier ne s’ouvre pas.",
+    "file_size": "Ce fichier est trop lourd", "picture_size": "Cette photo est trop grande", "file_broken": "Ce fichier ne s’ouvre pas.",
     "file_unreadable": "Ce PDF ne s’ouvre pas.", "file_locked": "Ce PDF est protégé par un mot de passe.",
     "file_active": "Ce PDF contient un programme.",
 }  # fmt: skip
@@ -177,7 +177,7 @@ def on_the_disk_first(patch: pytest.MonkeyPatch) -> None:
         (only_what_is_written_out, "runs a script when opened", ""),
         (only_what_is_written_out, "folded", "kept instead of file_active"),
         (any_beginning, "late PDF", "kept instead of file_type"),
-        (any_size, "24 million wide", "kept instead of file_size"),
+        (any_size, "24 million wide", "kept instead of picture_size"),
         (names_as_they_came, "called", "is shown as"),
         (on_the_disk_first, "an archive", "refused, and on the disk"),
     ],

@@ -22,7 +22,7 @@ class AnswerProblem:
     """
 
     at: str
-    code: str  # empty format length minimum maximum date choice file_type file_size check unique total …
+    code: str  # empty format length minimum maximum date choice file_type file_size picture_size check unique total …
     facts: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
     message: Text | None = None
     warns: bool = False

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 
 from engine.storage.files.blob_store import BlobStore, FolderBlobStore
 from engine.storage.files.encryption import FileKeys, NoFileKey, Undecryptable, is_sealed, key_of
-from engine.storage.files.inspection import Content, Rejected, judged
+from engine.storage.files.inspection import Content, Rejected, is_picture, judged
 from engine.storage.files.reserve import Reserve
 from engine.storage.files.resumable_uploads import Arrivals
 from engine.storage.gate import AdmissionGate
@@ -28,6 +28,7 @@ from engine.storage.results import IntegrityFinding
 LONGEST_NAME: Final = 100
 AT_ONCE: Final = 2  # files inspected at once: an image may take 150 MB of memory
 WAITING: Final = 4  # more wait, a second at most: two of eight threads stay free for other pages
+LARGEST_PICTURE: Final = 12_000_000  # bytes received; what is stored keeps the limit of its question
 FOR_KNOWN: Final = 1  # of both, reserved for verified applicants
 
 _ERASED: Final = b"erased"  # stored in place of an erased file; it is neither an image nor a PDF
@@ -100,12 +101,15 @@ class AttachmentStore:
         """
         if not data:
             raise Rejected("file_empty")
-        if len(data) > max_size:
-            raise Rejected("file_size", size=len(data), maximum=max_size)
+        most = max(max_size, LARGEST_PICTURE) if is_picture(data) else max_size  # a picture is stored smaller
+        if len(data) > most:
+            raise Rejected("picture_size" if is_picture(data) else "file_size", size=len(data), maximum=most)
         self.reserve.check(len(data), unproven=unproven)
         if self._inspect is not None and (code := self._inspect(data)) is not None:
             raise Rejected(code)
         content = self._judged(data, name, accept, weigh, sender)
+        if len(content.data) > max_size:
+            raise Rejected("picture_size", size=len(content.data), maximum=max_size)
         digest = hashlib.sha256(content.data).hexdigest()
         if before is not None:
             before(digest, len(content.data))
@@ -278,7 +282,7 @@ def display_name(name: str, kind: str) -> str:
     extension."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     shown = "".join(sign if unicodedata.category(sign)[0] not in "CZ" else " " for sign in last if not _hidden(sign))
-    stem = re.sub(r"\.(pdf|jpe?g|png)\Z", "", " ".join(shown.split()), flags=re.IGNORECASE).strip(" .")
+    stem = re.sub(r"\.(pdf|jpe?g|png|webp)\Z", "", " ".join(shown.split()), flags=re.IGNORECASE).strip(" .")
     return f"{stem[: LONGEST_NAME - len(kind) - 1].rstrip(' .') or 'document'}.{kind}"
 
 

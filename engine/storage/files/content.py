@@ -18,7 +18,7 @@ def never() -> None:
 class Rejected(Exception):
     """A file that is not stored, and the reason.
 
-    Codes: file_empty, file_size, file_type, file_pdf, file_picture, file_broken (a picture), file_unreadable (a PDF),
+    Codes: file_empty, file_size, picture_size, file_type, file_pdf, file_picture, file_broken (a picture), file_unreadable (a PDF),
     file_locked, file_active. `facts` are parameters of the message: size and maximum in bytes, most pixels, kind
     found.
     """

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from engine.storage.files.content import Content, Rejected
 
 MOST_PIXELS: Final = 24_000_000
+MOST_WEBP_PIXELS: Final = 12_600_000  # decoded whole, beside two frames of its decoder; phones write 12 million
 MOST_PHOTO_PIXELS: Final = 110_000_000  # of a JPEG with one scan, decoded at the size needed; phones take 108 million
 MOST_SIDE: Final = 20_000  # beyond, a narrow image needs ten times its own memory
 MOST_PIXELS_OF_A_BYTE: Final = 400  # as in an image of one colour; a header can claim any size
@@ -24,6 +25,7 @@ HEAVY_PNG: Final = 1_000_000  # bytes; a larger PNG is a photo and becomes a JPE
 
 Image.MAX_IMAGE_PIXELS = MOST_PHOTO_PIXELS
 
+_FORMATS: Final = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
 _MARKER: Final = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")
 _SCAN, _END = b"\xda", b"\xd9"
 
@@ -31,23 +33,23 @@ _SCAN, _END = b"\xda", b"\xd9"
 def pixels_of(data: bytes, kind: str) -> int:
     """Return how many pixels an image holds, by its header and its bytes.
 
-    Raises `Rejected`: `file_size` for too many pixels, `file_broken` for too many scans or an unreadable header.
+    Raises `Rejected`: `picture_size` for too many pixels, `file_broken` for too many scans or an unreadable header.
     """
     scans = _scans(data) if kind == "jpg" else 0
     if scans > MOST_SCANS or (kind == "png" and _chunks(data) > MOST_PARTS):
         raise Rejected("file_broken")
-    most = MOST_PHOTO_PIXELS if scans == 1 else MOST_PIXELS
+    most = MOST_PHOTO_PIXELS if scans == 1 else MOST_WEBP_PIXELS if kind == "webp" else MOST_PIXELS
     try:
         with _opened(data, kind) as opened:
             width, height = opened.size
             _drafted(opened)
             decoded = opened.width * opened.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Rejected("file_size", pixels=most) from None
+        raise Rejected("picture_size", pixels=most) from None
     except Exception:  # any error of a decoder on hostile bytes means a broken file
         raise Rejected("file_broken") from None
     if width * height > most or decoded > MOST_PIXELS or max(width, height) > MOST_SIDE:
-        raise Rejected("file_size", pixels=most)
+        raise Rejected("picture_size", pixels=most)
     return min(width * height, MOST_PIXELS_OF_A_BYTE * len(data))
 
 
@@ -61,7 +63,7 @@ def drawn_anew(data: bytes, kind: str, accept: tuple[str, ...]) -> Content:
 
 
 def _opened(data: bytes, kind: str) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=["PNG" if kind == "png" else "JPEG"])
+    return Image.open(io.BytesIO(data), formats=[_FORMATS[kind]])
 
 
 def _scans(data: bytes) -> int:
@@ -98,7 +100,7 @@ def _saved_anew(opened: Image.Image, kind: str, accept: tuple[str, ...]) -> Cont
     picture = _on_white(_upright(opened))
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())  # pixels without metadata
-    if kind == "png":
+    if kind == "png" or "jpg" not in accept:
         saved = _encoded(bare, "PNG", optimize=False)
         if len(saved) <= HEAVY_PNG or "jpg" not in accept:
             return Content("png", saved)

@@ -3,12 +3,12 @@ through, and rejected if it is locked, broken, or acts when opened. File names p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from engine.storage.files.content import Content, MakeWay, Rejected, never
 
-__all__ = ["Content", "Rejected", "judged", "kind_of"]
+__all__ = ["Content", "Rejected", "is_picture", "judged", "kind_of"]
 
 
 def judged(
@@ -20,7 +20,7 @@ def judged(
     kind = kind_of(data)
     if kind is None:
         raise Rejected("file_type", found=_claimed_kind(data, name), accept=accept)
-    if kind not in accept:
+    if kind not in accept and not (kind == "webp" and is_photo(accept)):
         raise Rejected(_NOT_HERE[kind], found=kind, accept=accept)
     return _pdf(data, make_way) if kind == "pdf" else _picture(data, kind, accept, weigh)
 
@@ -41,11 +41,28 @@ def _picture(data: bytes, kind: str, accept: tuple[str, ...], weigh: Callable[[i
 
 
 def kind_of(data: bytes) -> str | None:
-    """Return pdf, jpg or png by the first bytes only, or None."""
+    """Return pdf, jpg, png or webp by the first bytes only, or None."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
     return next((kind for start, kind in _BEGINNINGS if data.startswith(start)), None)
 
 
-_NOT_HERE: Final = {"pdf": "file_pdf", "jpg": "file_picture", "png": "file_picture"}  # valid, but not accepted here
+def is_picture(data: bytes) -> bool:
+    """Return whether the first bytes are those of a picture."""
+    return kind_of(data) not in (None, "pdf")
+
+
+def is_photo(accept: Collection[str]) -> bool:
+    """Return whether pictures are accepted."""
+    return "jpg" in accept or "png" in accept
+
+
+_NOT_HERE: Final = {
+    "pdf": "file_pdf",
+    "jpg": "file_picture",
+    "png": "file_picture",
+    "webp": "file_picture",
+}  # valid, but not accepted here
 _BEGINNINGS: Final = ((b"%PDF-", "pdf"), (b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"))
 _HEIC: Final = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypmsf1")
 

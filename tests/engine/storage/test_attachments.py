@@ -26,7 +26,7 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from engine.storage.files.attachments import AttachmentStore, Lost, StoredFile, Weigh, display_name
+from engine.storage.files.attachments import LARGEST_PICTURE, AttachmentStore, Lost, StoredFile, Weigh, display_name
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.images import LONGEST_SIDE, MOST_SCANS
 from engine.storage.files.inspection import Rejected
@@ -132,6 +132,34 @@ def test_a_large_photo_is_made_smaller(store: AttachmentStore) -> None:
     assert kept_picture(store, kept).size == (LONGEST_SIDE, LONGEST_SIDE * 3 // 5)
 
 
+def test_a_photo_heavier_than_the_limit_of_its_question_is_made_smaller_first(store: AttachmentStore) -> None:
+    out = io.BytesIO()
+    Image.effect_noise((3000, 2600), 90).convert("RGB").save(out, "JPEG", quality=95)
+    assert SIZE < len(out.getvalue()) < LARGEST_PICTURE
+    assert why_refused(store, out.getvalue() + bytes(LARGEST_PICTURE), "a.jpg") == "picture_size"
+    kept = store.keep(out.getvalue(), "a.jpg", ALL, SIZE)
+    assert kept.size <= SIZE
+    with pytest.raises(Rejected) as still:
+        store.keep(out.getvalue(), "a.jpg", ALL, 100_000)
+    assert still.value.code == "picture_size", "what is stored keeps the limit"
+
+
+@pytest.mark.parametrize(("accept", "kind"), [(ALL, "jpg"), (("png",), "png"), (("jpg", "png"), "jpg")])
+def test_a_webp_becomes_what_is_accepted(store: AttachmentStore, accept: tuple[str, ...], kind: str) -> None:
+    kept = store.keep(a_picture("WEBP"), "a.webp", accept, SIZE)
+    assert kept.kind == kind
+    assert kept.name == f"a.{kind}"
+    assert kept_picture(store, kept).size == (40, 20)
+
+
+def test_webps_that_are_refused(store: AttachmentStore) -> None:
+    assert why_refused(store, a_picture("WEBP", size=(4200, 3001)), "a.webp") == "picture_size"
+    assert why_refused(store, a_picture("WEBP")[:40], "a.webp") == "file_broken"
+    with pytest.raises(Rejected) as refused:
+        store.keep(a_picture("WEBP"), "a.webp", ("pdf",), SIZE)
+    assert refused.value.code == "file_picture"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(8000, 6000), (8160, 6120), (12000, 9000)])
 def test_photos_of_telephones_of_48_50_and_108_million_pixels_are_kept(
@@ -162,7 +190,7 @@ def test_a_picture_weighs_no_more_than_its_bytes_may_hold(store: AttachmentStore
 def test_what_would_hold_too_many_pixels_is_refused_by_its_header(
     store: AttachmentStore, size: tuple[int, int], more: dict[str, bool]
 ) -> None:
-    assert why_refused(store, a_picture(size=size, **more), "a.jpg") == "file_size"
+    assert why_refused(store, a_picture(size=size, **more), "a.jpg") == "picture_size"
 
 
 def test_a_photo_is_gone_over_so_often_and_no_more(store: AttachmentStore) -> None:
@@ -205,10 +233,10 @@ def a_claimed_png(width: int, height: int) -> bytes:
     [
         pytest.param(b"", "file_empty", id="empty"),
         pytest.param(b"a" * (SIZE + 1), "file_size", id="too heavy"),
-        pytest.param(a_claimed_png(8000, 8000), "file_size", id="64 Mpx"),
-        pytest.param(a_claimed_png(20000, 20000), "file_size", id="400 Mpx"),
-        pytest.param(a_claimed_png(2**31 - 1, 2**31 - 1), "file_size", id="4 Epx"),
-        pytest.param(a_claimed_png(20_001, 9), "file_size", id="a ribbon"),
+        pytest.param(a_claimed_png(8000, 8000), "picture_size", id="64 Mpx"),
+        pytest.param(a_claimed_png(20000, 20000), "picture_size", id="400 Mpx"),
+        pytest.param(a_claimed_png(2**31 - 1, 2**31 - 1), "picture_size", id="4 Epx"),
+        pytest.param(a_claimed_png(20_001, 9), "picture_size", id="a ribbon"),
         pytest.param(a_claimed_png(100, 100), "file_broken", id="fewer pixels than said"),
         pytest.param(a_claimed_png(0, 100), "file_broken", id="no pixel"),
         pytest.param(a_picture()[:300], "file_broken", id="cut photo"),

@@ -89,7 +89,7 @@ def post(visitor: PortalClient, page: str, address: str, data: bytes) -> TestRes
 
 def test_limits_are_said_beforehand(known: PortalClient) -> None:
     _, papers = at_the_papers(known)
-    assert re.search(r"Photo \(JPG, PNG\) ou PDF, \d+ Mo au plus", known.open(papers).text)
+    assert re.search(r"Photo \(JPG, PNG, WebP\), ou PDF de \d+ Mo au plus", known.open(papers).text)
 
 
 @pytest.mark.slow
