@@ -251,17 +251,19 @@ def explain(code: str, language: str) -> None:
 @click.option("--lang", "language", type=LANGUAGES, default="fr")
 def graph(slug_or_path: str, form: str, language: str) -> None:
     """Draw the workflow of a procedure."""
+    from renderers.definition.workflow import CircuitReader
     from renderers.html.diagram import workflow_mermaid, workflow_svg
     from renderers.i18n.translations import load_words
 
-    path = definition_path(slug_or_path)
+    words, path = load_words(), definition_path(slug_or_path)
     [(_, checked)], _, _ = check_files(definition_files([path]))
     if checked.procedure is None:
         raise click.ClickException(f"{path} has errors; run: guichet lint {path}")
     if form == "svg":
-        click.echo(workflow_svg(checked.procedure, language))
+        reader = CircuitReader(checked.procedure, shared_for(path, {})[0].directory, words, language)
+        click.echo(workflow_svg(checked.procedure, language, reader.key(), reader.legend()))
     else:
-        click.echo(workflow_mermaid(checked.procedure, language, load_words()), nl=False)
+        click.echo(workflow_mermaid(checked.procedure, language, words), nl=False)
 
 
 class ComparingCommand(click.Command):

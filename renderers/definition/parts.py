@@ -83,6 +83,15 @@ class TableText:
 
 
 @dataclass(frozen=True, slots=True)
+class WayText:
+    """A transition in words: the act or its cause, who does it, its time limit (may be empty)."""
+
+    what: str
+    who: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
 class StateText:
     """A state in sentences: its public label, what it waits for, its time limit, and where it leads."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from engine.core.gsm7 import sms_parts, to_gsm
 from engine.language.lint.general_rules import longest_message, longest_value
 from engine.model import APPLICANT, APPLICATION, Appointment, Effects, Form, Notice, State, TimeLimit, Transition
-from renderers.definition.parts import Clause, MatrixRow, NoticeText, RoleMay, StateText
+from renderers.definition.parts import Clause, MatrixRow, NoticeText, RoleMay, StateText, WayText
 from renderers.definition.reader import ProcedureReader
+from renderers.html.templates import span_text
 from renderers.i18n.translations import quoted
 
 _HOLES = ("dossier", "due", "link", "meeting", "office")
@@ -77,6 +78,36 @@ class CircuitReader(ProcedureReader):
             )
         )
         return f"{said} ({notes})" if notes else said
+
+    def way(self, transition: Transition) -> WayText:
+        """Return a transition: the act or the cause, with its condition; who does it; its time limit."""
+        event, mode = transition.event, self.definition.state(transition.source).mode
+        keys = (f"event.done_{mode}" if event == "done" else "", f"event.short_{event}")
+        key = next((one for one in keys if one and self.words.has(one)), "")
+        cause = self.words.say(key, self.language, {}) if key else self.label(event or "")
+        what, condition = self.t(transition.label) if event is None else cause, self.branch(transition)
+        who = self.words.say("desk.system", self.language, {}) if event else ", ".join(map(self.role, transition.by))
+        return WayText(f"{what} ({condition})" if condition else what, who, self._limit(transition))
+
+    def _limit(self, transition: Transition) -> str:
+        """Return the time limit of an act, or that of its state. Empty without one."""
+        if transition.within is not None:
+            span = span_text(self.words, transition.within, self.language)
+            return self.words.say("audit.within", self.language, {"span": span})
+        if (clock := self.definition.clocks.get(transition.event or "")) is not None:
+            return self.expressions.value(clock.lasts)
+        state = self.definition.state(transition.source)
+        theirs = transition.event == "due" or set(transition.by) & set(state.by)
+        return self.expressions.value(state.due) if state.due is not None and theirs else ""
+
+    def key(self) -> tuple[str, ...]:
+        """Return each transition in one line, in the order of their numbers on the diagram."""
+        ways = map(self.way, self.definition.transitions)
+        return tuple(" – ".join(filter(None, (way.what, way.who, way.limit))) for way in ways)
+
+    def legend(self) -> Mapping[str, str]:
+        """Return what each colour and line of the diagram means."""
+        return {kind: self.say(f"graph_{kind}") for kind in ("applicant", "agent", "system", "auto", "tacit")}
 
     def state_label(self, state: str) -> str:
         """Return the label of a state. Raises KeyError for an unknown one."""

@@ -6,6 +6,7 @@ The SVG has no style attribute and real text.
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -24,6 +25,13 @@ MARGIN: Final = 20
 LETTERS: Final = 24
 _BADGE: Final = 18  # the height of numbers on a line
 _PARTS: Final = (0.36, 0.5, 0.24, 0.64, 0.76, 0.14)  # positions of the numbers along a line, the best first
+
+_COLUMN: Final = 470  # of the key
+_COLUMN_LETTERS: Final = 68
+_LINE: Final = 17
+_DASH: Final = {
+    "": "", "auto": ' stroke-dasharray="6 4"', "tacit": ' stroke-dasharray="1 5" stroke-linecap="round"',
+}  # fmt: skip
 
 _FILL: Final = {  # background, border
     "applicant": ("#fff4d6", "#7a4d00"),
@@ -81,11 +89,13 @@ def kind_of(state: State) -> str:
 
 
 def workflow_svg(
-    procedure: Procedure, language: str, current: str | None = None, counts: Mapping[str, Count] | None = None
-) -> str:
-    """Return the diagram, from the start downwards.
+    procedure: Procedure, language: str, key: Sequence[str], legend: Mapping[str, str], current: str | None = None,
+    counts: Mapping[str, Count] | None = None,
+) -> str:  # fmt: skip
+    """Return the diagram, from the start downwards, with its key below: each number in words, colours and lines.
 
-    `current` is highlighted, `counts` are the dossiers in each state.
+    `key` has one text for each transition, in their order. `current` is highlighted, `counts` are the dossiers in
+    each state.
     """
     numbered = diagram_rows(procedure, language)
     pairs: dict[tuple[str, str], list[int]] = {}
@@ -94,7 +104,9 @@ def workflow_svg(
     order = [procedure.start, *(state for state in procedure.states if state != procedure.start)]
     drawing = draw(order, list(pairs), procedure.start)
     width = round(drawing.columns * (WIDTH + GAP_X) + 2 * MARGIN)
-    height = round(drawing.layers * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN)
+    width = max(width, _COLUMN + 2 * MARGIN)
+    below = round(drawing.layers * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN)
+    said, height = _key(key, legend, width, below)
     title = escape(procedure.identity.title.in_(language))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -104,11 +116,15 @@ def workflow_svg(
         'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#3c4a53"/></marker></defs>',
     ]
     taken: list[tuple[float, float, float]] = []
-    drawn = [_edge(drawing, pair, numbers, numbered, taken) for pair, numbers in pairs.items() if pair[0] != pair[1]]
+    drawn = [
+        _edge(procedure, drawing, pair, numbers, numbered, taken, key)
+        for pair, numbers in pairs.items()
+        if pair[0] != pair[1]
+    ]
     parts += [line for line, _ in drawn] + [badge for _, badge in drawn]
     parts += [_box(drawing, state, language, current, counts or {}) for state in procedure.states.values()]
-    parts += [_loop(drawing, pair[0], numbers) for pair, numbers in pairs.items() if pair[0] == pair[1]]
-    return "".join([*parts, "</svg>"])
+    parts += [_loop(drawing, pair[0], numbers, key) for pair, numbers in pairs.items() if pair[0] == pair[1]]
+    return "".join([*parts, said, "</svg>"])
 
 
 def workflow_mermaid(procedure: Procedure, language: str, words: Translations) -> str:
@@ -140,9 +156,50 @@ def _centre(point: tuple[float, int]) -> tuple[float, float]:
     return MARGIN + column * (WIDTH + GAP_X), MARGIN + layer * (HEIGHT + GAP_Y) + HEIGHT / 2
 
 
+def _key(key: Sequence[str], legend: Mapping[str, str], width: int, top: int) -> tuple[str, int]:
+    """Return the key in columns below the diagram, and the height of the whole."""
+    lines: list[tuple[str, str]] = []  # number, text; a text goes on in lines without number
+    for number, text in enumerate(key, start=1):
+        first, *rest = textwrap.wrap(text, _COLUMN_LETTERS)
+        lines += [(f"{number}", first), *(("", one) for one in rest)]
+    columns = max(1, (width - 2 * MARGIN) // _COLUMN)
+    rows = -(-len(lines) // columns)
+    parts, y = [], top + 14
+    for index, (kind, text) in enumerate(legend.items()):
+        x = MARGIN + (index % columns) * _COLUMN
+        parts.append(
+            _sample(kind, x, y + _LINE * (index // columns)) + _text(x + 34, y + _LINE * (index // columns), text)
+        )
+    y += _LINE * (-(-len(legend) // columns)) + 10
+    for index, (number, text) in enumerate(lines):
+        x, down = MARGIN + (index // rows) * _COLUMN, y + _LINE * (index % rows)
+        parts.append((_text(x + 24, down, number, "end") if number else "") + _text(x + 34, down, text))
+    return "".join(parts), y + _LINE * rows + MARGIN
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" font-size="12" fill="#14212b">{escape(text)}</text>'
+
+
+def _sample(kind: str, x: float, y: float) -> str:
+    """Return a box of a colour, or a line of a kind."""
+    if kind in _FILL:
+        fill, border = _FILL[kind]
+        return f'<rect x="{x:.0f}" y="{y - 11:.0f}" width="24" height="14" rx="3" fill="{fill}" stroke="{border}"/>'
+    return f'<path d="M{x:.0f} {y - 4:.0f}H{x + 26:.0f}" stroke="#3c4a53" stroke-width="1.6"{_DASH[kind]}/>'
+
+
+def _kind_of_line(procedure: Procedure, rows: Sequence[DiagramRow]) -> str:
+    """Return `tacit` where the silence of the administration leads, `auto` without an act, else empty."""
+    if not all(row.event for row in rows):
+        return ""
+    silent = all(row.event == "due" or row.event in procedure.clocks for row in rows)
+    return "tacit" if silent and kind_of(procedure.states[rows[0].source]) == "agent" else "auto"
+
+
 def _edge(
-    drawing: GraphDrawing, pair: tuple[str, str], numbers: Sequence[int], numbered: Sequence[DiagramRow],
-    taken: list[tuple[float, float, float]],
+    procedure: Procedure, drawing: GraphDrawing, pair: tuple[str, str], numbers: Sequence[int],
+    numbered: Sequence[DiagramRow], taken: list[tuple[float, float, float]], key: Sequence[str],
 ) -> tuple[str, str]:  # fmt: skip
     """Return the line and the label with its numbers, placed apart from the labels in `taken`.
 
@@ -157,13 +214,12 @@ def _edge(
     for (x1, y1), (x2, y2) in itertools.pairwise(points):
         bend = (y2 - y1) / 2
         path.append(f"C{x1:.0f} {y1 + bend:.0f} {x2:.0f} {y2 - bend:.0f} {x2:.0f} {y2:.0f}")
-    automatic = all(numbered[number - 1].event for number in numbers)
-    dash = ' stroke-dasharray="5 4"' if automatic else ""
+    dash = _DASH[_kind_of_line(procedure, [numbered[number - 1] for number in numbers])]
     x, y = _free(points[0], points[1], _badge_width(numbers), taken)
     line = (
         f'<path d="{"".join(path)}" fill="none" stroke="#3c4a53" stroke-width="1.4"{dash} marker-end="url(#fleche)"/>'
     )
-    return line, _badge(x, y, numbers)
+    return line, _badge(x, y, numbers, key)
 
 
 def _along(start: tuple[float, float], end: tuple[float, float], part: float = 0.36) -> tuple[float, float]:
@@ -195,12 +251,15 @@ def _badge_width(numbers: Sequence[int]) -> int:
     return 12 + 7 * len(", ".join(map(str, numbers)))
 
 
-def _badge(x: float, y: float, numbers: Sequence[int]) -> str:
+def _badge(x: float, y: float, numbers: Sequence[int], key: Sequence[str]) -> str:
+    """Return the numbers of transitions, with their text for a pointer or a screen reader."""
+    text_of_all = escape("; ".join(key[number - 1] for number in numbers if number <= len(key)))
     text = ", ".join(map(str, numbers))
     width = _badge_width(numbers)
     return (
+        f"<g><title>{text_of_all}</title>"
         f'<rect x="{x - width / 2:.0f}" y="{y - 9:.0f}" width="{width}" height="{_BADGE}" rx="9" fill="#fff" '
-        f'stroke="#3c4a53"/><text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="11">{text}</text>'
+        f'stroke="#3c4a53"/><text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="middle" font-size="11">{text}</text></g>'
     )
 
 
@@ -213,9 +272,9 @@ def _count(x: float, y: float, text: str) -> str:
     )
 
 
-def _loop(drawing: GraphDrawing, state: str, numbers: Sequence[int]) -> str:
+def _loop(drawing: GraphDrawing, state: str, numbers: Sequence[int], key: Sequence[str]) -> str:
     x, y = _centre(drawing.at[state])
-    return _badge(x + WIDTH / 2 - 14, y - HEIGHT / 2, numbers)
+    return _badge(x + WIDTH / 2 - 14, y - HEIGHT / 2, numbers, key)
 
 
 def _box(drawing: GraphDrawing, state: State, language: str, current: str | None, counts: Mapping[str, Count]) -> str:

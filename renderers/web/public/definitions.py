@@ -17,7 +17,6 @@ from renderers.definition.parts import MatrixRow
 from renderers.definition.reader import spelled
 from renderers.definition.workflow import CircuitReader
 from renderers.html.diagram import DiagramRow, diagram_rows, kind_of, workflow_svg
-from renderers.html.templates import span_text
 from renderers.reports.publication import SignatureText
 from renderers.web.platform.access import auditor, public
 from renderers.web.platform.dossier_context import label
@@ -25,7 +24,7 @@ from renderers.web.platform.languages import language
 from renderers.web.platform.request_context import app_ctx, file_response, page, say, site
 from renderers.web.public.publications import history_sentences, writer
 from renderers.web.shared.editions import edition_asked
-from renderers.web.shared.staff import event_label, known, mandated, procedure_of, role_label, staff_page, writer_of
+from renderers.web.shared.staff import known, mandated, procedure_of, staff_page
 
 blueprint = Blueprint("definitions", __name__)
 
@@ -182,7 +181,8 @@ def picture_for_auditors(slug: str) -> Response:
 
 
 def _svg(procedure: Procedure, counts: Mapping[str, Count]) -> Response:
-    drawn = workflow_svg(procedure, language(), counts=counts)
+    reader = _reader(procedure)
+    drawn = workflow_svg(procedure, language(), reader.key(), reader.legend(), counts=counts)
     return file_response(drawn.encode(), "image/svg+xml; charset=utf-8", f"{procedure.id}.svg", inline=True)
 
 
@@ -201,42 +201,20 @@ def _passes_by_itself(procedure: Procedure) -> bool:
     return any(kind_of(state) == "system" for state in procedure.states.values())
 
 
+def _reader(procedure: Procedure) -> CircuitReader:
+    return CircuitReader(procedure, app_ctx().directory, site().words, language())
+
+
 def _matrix(procedure: Procedure) -> Matrix:
-    reader = CircuitReader(procedure, app_ctx().directory, site().words, language())
+    reader = _reader(procedure)
     return Matrix(tuple(reader.role(key) for key in reader.roles()), tuple(reader.matrix()))
 
 
 def _transition_line(procedure: Procedure, transition: DiagramRow) -> TransitionRow:
+    way = _reader(procedure).way(transition.transition)
     return TransitionRow(
-        transition.number, transition.source_label, _action(procedure, transition), _who(transition), _delay(procedure, transition), transition.target_label, _message(procedure, transition)
+        transition.number, transition.source_label, way.what, way.who, way.limit, transition.target_label, _message(procedure, transition)
     )  # fmt: skip
-
-
-def _action(procedure: Procedure, transition: DiagramRow) -> str:
-    """Return the name of the act, or the event of an automatic transition, with its condition."""
-    said = transition.label if transition.event is None else event_label(procedure, transition.transition)
-    condition = CircuitReader(procedure, app_ctx().directory, site().words, language()).branch(transition.transition)
-    return f"{said} ({condition})" if condition else said
-
-
-def _who(transition: DiagramRow) -> str:
-    if transition.event is not None:
-        return say("desk.system")
-    return ", ".join(_role(role) for role in transition.by)
-
-
-def _role(role: str) -> str:
-    said = role_label(role)
-    return say("desk.applicant_capital") if role == "applicant" else said
-
-
-def _delay(procedure: Procedure, transition: DiagramRow) -> str:
-    """Return the time limit of the act, or that of the state. Empty without one."""
-    if transition.transition.within is not None:
-        return say("audit.within", span=span_text(site().words, transition.transition.within, language()))
-    state = procedure.state(transition.source)
-    theirs = transition.event == "due" or set(transition.by) & set(state.by)
-    return writer_of(procedure).value(state.due) if state.due is not None and theirs else ""
 
 
 def _message(procedure: Procedure, transition: DiagramRow) -> str:
@@ -254,7 +232,7 @@ def _message(procedure: Procedure, transition: DiagramRow) -> str:
     )
     template = (own.sms or own.inbox or own.email_body) if own else None
     if template is not None:
-        return CircuitReader(procedure, app_ctx().directory, site().words, language()).template(template)
+        return _reader(procedure).template(template)
     before, after = procedure.state(transition.source), procedure.state(transition.target)
     if before.public == after.public and kind_of(before) == kind_of(after):
         return ""
