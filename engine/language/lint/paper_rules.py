@@ -1,4 +1,4 @@
-"""The rules of official documents (`docs/language.md` §17, C560 to C570): laws cited, words, signatures, refusals.
+"""The rules of official documents (`docs/language.md` §17, C560 to C571): laws cited, words, signatures, refusals.
 
 Proof P13 looks at where the printed values come from, and P17 at the variants of an operative text.
 """
@@ -307,6 +307,31 @@ def _states_what_was_found(procedure: Procedure, output: Output) -> bool:
     names = {one for clause in clauses for one in (*answers_in(clause.text), *clause.when.names)}
     leaves = (leaf for name in sorted(names) for leaf in source_of(procedure, name).leaves())
     return any(leaf.kind in ("register", "form") for leaf in leaves)
+
+
+@rule("C571")
+def appeal_that_the_end_does_not_open(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C571 for each letter or decision of refusal with an appeal whose act does not leave the refused end.
+
+    A document without `remedies` prints no appeal that was lodged on the way and that the end does not open.
+    """
+    agency = directory.agencies.get(procedure.identity.agency)
+    known = procedure.identity.appeals or (agency.appeals if agency else {})
+    for output in (one for one in procedure.outputs.values() if one.kind in DECIDING):
+        named = output.paper.remedies if output.paper is not None else None
+        for appeal in (known[one] for one in (known if named is None else named) if one in known):
+            among = [one for one in edges(procedure) if named is not None or one.id != appeal.act]
+            closed = [one for one in among if appeal.act and _refuses(procedure, one, output)
+                      and all(act.id != appeal.act for act in procedure.leaving.get(one.target, ()))]  # fmt: skip
+            path = _path(procedure, among, closed)
+            if path is not None:
+                others = [
+                    one.id for one in known.values() if one.id != appeal.id and (named is None or one.id in named)
+                ]
+                yield problem(
+                    "C571", output.where, at=output.id, name=output.id, appeal=appeal.id, act=appeal.act or "",
+                    state=path[-1].target, others=", ".join(others), path=_states(path),
+                )  # fmt: skip
 
 
 def _path(procedure: Procedure, among: Iterable[Transition], last: Iterable[Transition]) -> _Way | None:

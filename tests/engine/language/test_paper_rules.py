@@ -184,3 +184,36 @@ def test_a_table_that_prints_a_column_of_limited_readers_is_found(columns: str, 
         ("keep: {granted", "sensitive: {sante: {seen_by: [directeur]}}, keep: {granted"),
     )  # fmt: skip
     assert [one.facts["name"] for one in found if one.code == "V760"] == named
+
+
+APPEAL = "bad/C571_appeal_that_an_end_does_not_open.yaml"
+SHUT = "    irrecevable: {label: Irrecevable, end: refused}\n"
+OWN = """      transitions:
+        contester: {label: Contester, by: applicant, to: examen, within: 2 months, asks: [reason], basis: loi}
+"""
+BOTH = "  transitions:\n    contester: {from: [refuse, irrecevable], label: Contester, by: applicant, to: examen, asks: [reason]}\n"
+LETTER = "{title: Refus, kind: letter,"
+
+
+@pytest.mark.parametrize(("changes", "states"), [
+    ([], ["irrecevable"]), ([(OWN, ""), ("outputs:\n", f"{BOTH}outputs:\n")], []), ([(LETTER, f"{LETTER} remedies: [protecteur],")], []),
+    ([(LETTER, f"{LETTER} remedies: [gracieux],")], ["irrecevable"]), ([("within: 2 months, act: contester,", "within: 2 months,")], []),
+    ([("end: refused}", "end: abandoned}")], []),
+])  # fmt: skip
+def test_a_letter_of_refusal_announces_only_appeals_that_the_end_opens(
+    changes: list[tuple[str, str]], states: list[str]
+) -> None:
+    found = [one for one in faults(APPEAL, *changes) if one.code == "C571"]
+    assert [one.facts["state"] for one in found] == states
+    assert all("remedies: [protecteur]" in advice(one, "en") for one in found if LETTER not in dict(changes))
+
+
+def test_an_appeal_lodged_on_the_way_is_not_announced_again() -> None:
+    """The same letter, where only the way through the appeal leads to the end that no longer opens it."""
+    first = ("ecarter: {label: Écarter, to: irrecevable, asks: [reason], issues: lettre}\n        ", "")
+    last = ("to: examen, within", "to: recours, within")
+    appeal = "    recours: {label: Recours, by: instructeur, due: 5 days, transitions: {rejeter: {label: Rejeter, to: irrecevable, asks: [reason], issues: lettre}}}\n"
+    changes = (first, last, (SHUT, appeal + SHUT))
+    assert "C571" not in [one.code for one in faults(APPEAL, *changes)]
+    named = (LETTER, f"{LETTER} remedies: [gracieux],")
+    assert "C571" in [one.code for one in faults(APPEAL, *changes, named)], "named, it is printed whatever was lodged"
