@@ -109,10 +109,10 @@ def prepare_document(
 
 
 def _holder(evaluated: EvaluatedAnswers, dossier: Dossier, output: Output, row: int | None, speech: Speech) -> str:
-    """Return the holder of a document: the label of its row, else of the dossier, to which letters are addressed."""
+    """Return the holder of a document, to whom a letter is addressed: the label of its row, else of the dossier."""
     rows = evaluated.procedure.fields.get(output.per or "")
     own = row_words(evaluated, rows, row, speech) if rows is not None and row is not None else ""
-    return own if own and output.kind != "letter" else dossier.label
+    return own or dossier.label
 
 
 def _stated(

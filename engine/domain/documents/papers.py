@@ -15,12 +15,12 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, Text, group_number
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
-from engine.domain.documents.content import ContentLine, answers_of, is_still_open, to_bring
+from engine.domain.documents.content import ContentLine, answers_of, appeals_of, is_still_open, to_bring
 from engine.domain.documents.paper_tokens import token_address
 from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, literal, typographic
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers
-from engine.model import Appeal, Output, Procedure
+from engine.model import APPLICANT, Appeal, Output, Procedure
 from engine.model.directory import Agency, Office
 from engine.model.paper import OutputPaper, PaperClause, PaperTable
 from engine.model.provenance import reserved_behind
@@ -194,7 +194,7 @@ class _Composer:
             "title": self.text(self.output.title),
             "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",
             "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
-            "addressee": [literal(self.dossier.label)] if kind == "letter" and self.dossier.label else [],
+            "addressee": [literal(self.order.holder)] if kind == "letter" and self.order.holder else [],
             "object": [self.phrase("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
             "basis": list(self.basis()),
             "considering": list(self.considering()),
@@ -401,13 +401,12 @@ class _Composer:
 
     def remedies(self, kind: str) -> dict[str, Plain]:
         """Return the appeals, each with its delay and last day."""
-        identity = self.procedure.identity
-        appeals = identity.appeals or (self.agency.appeals if self.agency else {})
+        appeals = {one.id: one for one in appeals_of(self.evaluated)}
         named = self.written.remedies
         if named is None:
             still_open = (id for id, one in appeals.items() if is_still_open(one, self.procedure, self.dossier))
             named = tuple(still_open) if kind in ("letter", "decision") else ()
-        rows: list[Plain] = [self.remedy(appeals[one]) for one in named if one in appeals]
+        rows: list[Plain] = [self.remedy(appeals[one]) + self.online(appeals[one]) for one in named if one in appeals]
         return self.titled("remedies", rows)
 
     def remedy(self, appeal: Appeal) -> str:
@@ -418,6 +417,14 @@ class _Composer:
         until = add_span(self.order.now, within, self.evaluated.directory.calendar)
         span = self.wording.span(within.count, within.unit, within.working, self.language)
         return self.phrase("remedy", appeal=label, span=span, until=self.day(local_day(until)))
+
+    def online(self, appeal: Appeal) -> str:
+        """Return where an appeal is lodged, empty unless the applicant now takes its act on the page of the dossier."""
+        opened = self.procedure.leaving.get(self.dossier.state, ())
+        if not any(one.id == appeal.act and APPLICANT in one.by for one in opened if self.order.site.url):
+            return ""
+        address = f"{self.order.site.url.removesuffix('/v')}/d/{self.dossier.number}"
+        return self.phrase("remedy_online", address=address)
 
     def verify(self) -> dict[str, Plain]:
         """Return how the document is verified and what its page shows."""

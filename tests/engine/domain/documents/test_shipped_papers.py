@@ -85,6 +85,26 @@ def test_each_refusal_gives_its_reason_and_the_remedies(procedure: str) -> None:
             assert zones.get("considering") or own, one.name
 
 
+def test_a_letter_says_where_an_appeal_of_the_dossier_is_lodged() -> None:
+    """Where the act of the appeal leaves the end. Other appeals are lodged elsewhere, and no file says where."""
+    online = re.compile(r"\(délai : 2 mois, jusqu’au [^)]+\) ; en ligne : [\w.:]+/d/(\d{11})$")
+    for name, story, count in (
+        ("casier-judiciaire-b3", "piece_insuffisante", 1),
+        ("permis-de-construire", "irrecevable", 0),
+    ):
+        [one] = [one for one in issued(name) if one.story == story]
+        said = [words.replace("\u00a0", " ") for words in texts((one.document.paper or {})["remedies"]["rows"])]  # type: ignore[index,call-overload]
+        found = [hit[1] for words in said if (hit := online.search(words))]
+        assert found == [one.dossier.number] * count, said
+
+
+def test_a_document_is_made_in_a_town() -> None:
+    """A commune such as Golfe 1 is no place."""
+    towns = [office.town.in_("fr") for office in shipped().directory.offices.values() if office.town is not None]
+    assert "Lomé" in towns
+    assert not [town for town in towns if re.search(r"\d", town)]
+
+
 def fact_of(one: StoryPaper, output: Output) -> tuple[object, ...]:
     """What the registers and agents say of the fact that a document certifies: choices, yes or no, variants."""
     evaluated = evaluate_answers(one.procedure, one.dossier, local_day(one.document.issued_at), shipped().directory)
@@ -184,8 +204,28 @@ def test_a_visa_names_its_own_traveller_and_no_other() -> None:
         paper = one.paper or {}
         rows = dict(paper["particulars"]["rows"])  # type: ignore[index, call-overload, union-attr]
         assert one.holder == paper["holder"] == f"{rows['Nom']} {rows['Prénoms']}"
-    letters = [one.document for one in issued("e-visa") if one.document.output == "lettre_refus"]
-    assert any(one.holder.endswith(")") for one in letters), "a letter is addressed to the person who asked"
+    letters = [one.document for one in issued("e-visa") if one.document.output in ("lettre_refus", "lettre_maintien")]
+    assert len({one.holder for one in letters}) > 2
+    for one in letters:
+        assert (one.paper or {})["addressee"] == [one.holder]
+        surname, given = one.holder.rsplit(" ", 1)
+        assert f"**{given} {surname}**" in texts((one.paper or {})["operative"])[0]
+
+
+@pytest.mark.parametrize(("days", "said"), [(1, "y séjourner 1 jour au plus"), (2, "y séjourner 2 jours au plus")])
+def test_a_visa_counts_its_days(days: int, said: str) -> None:
+    visa = shipped().procedures["e-visa"]
+    [story] = [one for one in visa.scenarios if one.id == "famille"]
+    [at] = [number for number, step in enumerate(story.steps) if step.verb == "do"]
+    decided = replace(
+        story.steps[at],
+        options={**story.steps[at].options, "rows": [{"jours_accordes": days}] * 2 + [{"accorde": False}]},
+    )
+    steps = (*story.steps[:at], decided, story.steps[at + 1])
+    papers = papers_of(replace(visa, scenarios=(replace(story, steps=steps),)), shipped(), the_words())
+    texts_of = [stated(one).replace("\u00a0", " ") for one in papers if one.document.output == "visa"]
+    assert len(texts_of) == 2
+    assert all(said in words for words in texts_of), texts_of
 
 
 def test_a_visa_says_what_it_does_not_replace() -> None:
