@@ -74,7 +74,7 @@ def summary(number: str) -> Response:
         raise NotFound
     view = see_form(app_ctx(), actor(), one.id)
     prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
-    papers = [(paper.label, f"{paper.name}, {paper.text}") for paper in received_files(one, view)]
+    papers = [(paper.label, ", ".join(filter(None, (paper.name, paper.text)))) for paper in received_files(one, view)]
     details = [
         (say("link.section"), [(link.title, link.named) for link in linked_lines(one)]),
         (say("track.files"), papers),

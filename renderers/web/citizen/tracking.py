@@ -273,13 +273,18 @@ def _message(same: list[OutboundMessage]) -> MessageRow:
 
 
 def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
-    """Return the files that answer a question, each with the time of receipt."""
-    asked = ((part, view) for part in form.pages for view in every_field(part))
+    """Return the files that answer a question, each with the time of receipt, and the documents already held."""
+    asked = [(part, view) for part in form.pages for view in every_field(part)]
     return [
-        LinkRow(label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
-        for part, view in asked
-        for file in view.files
-    ]  # fmt: skip
+        *(LinkRow(label=_asked_in(part, view), text=view.text) for part, view in asked if view.is_held),
+        *(
+            LinkRow(
+                label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file)
+            )
+            for part, view in asked
+            for file in view.files
+        ),
+    ]
 
 
 def _asked_in(part: PageView, view: FieldView) -> str:

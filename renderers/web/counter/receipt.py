@@ -63,6 +63,7 @@ def show(number: str) -> Response:
         steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
         cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(app_ctx(), actor(), one.id),
         receipts=_receipts(one), ahead=list(_ahead(one)), appointments=list(_visits(one)), note=session.pop("note", ""),
+        specimen=app_ctx().settings.marks_specimen,
     )  # fmt: skip
 
 

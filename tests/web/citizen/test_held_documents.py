@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Dossier
@@ -77,6 +79,12 @@ def test_the_form_says_what_is_already_held(site: StaffSite) -> None:
     assert TOLD.format(number=document.number) in me.open(me.page.address).text
     me.send(at(site, address, "verification"), declared="1")
     assert draft_of(site.world, address).submitted_at is not None, me.page.text
+    told = TOLD.format(number=document.number)
+    assert f"Preuve : {told}" in me.open(at(site, address, "")[:-1]).text.partition("Pièces")[2]
+    printed = me.open(at(site, address, "recapitulatif.pdf")).response.data
+    words = " ".join(PdfReader(io.BytesIO(printed)).pages[0].extract_text().split())
+    assert document.number in words
+    assert ", Document déjà" not in words
     agent, case = site.agent("mairie.maire"), "/agent/" + at(site, address, "")[1:-1]
     assert TOLD.format(number=document.number) in agent.see(case)
     assert LOST not in agent.see(case)

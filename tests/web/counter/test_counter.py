@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from engine.records.dossier import Account, Dossier
+from engine.services.context.app_context import AppSettings
 from engine.services.keys.secrets import hash_secret
 from tests.web.client import ANSWERS, PHONE, STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.worker import work_off
@@ -80,6 +81,18 @@ def kept(visitor: PortalClient, number: str) -> Dossier:
         found = unit.dossier_numbered(number)
     assert found
     return found
+
+
+@pytest.mark.parametrize("specimen", [True, False])
+def test_a_receipt_of_a_demonstration_has_no_value(
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch, specimen: bool
+) -> None:
+    monkeypatch.setattr(AppSettings, "marks_specimen", property(lambda _: specimen))
+    seat = helping(visitor)
+    receipt = f"{HOME}/{sent(seat)}/recepisse"
+    for format in ("", "?format=80"):
+        article = seat.open(f"{receipt}{format}").html.partition('<article class="paper">')[2]
+        assert ("Spécimen, sans valeur" in article.partition("</article>")[0]) is specimen
 
 
 def test_from_the_code_read_aloud_to_the_receipt(visitor: PortalClient) -> None:
