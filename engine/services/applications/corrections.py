@@ -11,6 +11,9 @@ from dataclasses import replace
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.decision import EntryDraft
+from engine.domain.documents.held_documents import held_in
+from engine.domain.fields.files import without_held
+from engine.domain.fields.raw_answers import OTHER
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
@@ -42,7 +45,14 @@ def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-    return shown_form(ctx, procedure, dossier, actor, only=open_fields(procedure, dossier))
+    return shown_form(ctx, procedure, _asked_anew(dossier), actor, only=open_fields(procedure, dossier))
+
+
+def _asked_anew(dossier: Dossier) -> Dossier:
+    """Return the dossier in which evidence to correct is not held: an agent asked for another than this document."""
+    asked = dossier.correction.fields if dossier.correction else ()
+    anew = {name: without_held(dossier.answers[name]) for name in held_in(dossier) if name in asked}
+    return replace(dossier, answers={**dossier.answers, **anew}) if anew else dossier
 
 
 def save_corrections(
@@ -78,7 +88,7 @@ def _save(
     ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
     judged: Sequence[tuple[UploadField, StoredFile | AnswerProblem]], actor: Actor,
 ) -> SavedAnswers:  # fmt: skip
-    read = read_corrections(procedure, before, raw, ctx.day(), ctx.directory)
+    read = read_corrections(procedure, _asked_anew(before), raw, ctx.day(), ctx.directory)
     after, wrong = replace(before, answers=read.answers), list[AnswerProblem]()
     for spot, kept in judged:
         full = kept if isinstance(kept, AnswerProblem) else None
@@ -88,7 +98,7 @@ def _save(
     only = open_fields(procedure, before)
     found = check_answers(procedure, after, ctx.day(), ctx.directory)
     reported = {one.at for one in wrong}
-    problems = (*wrong, *(one for one in found if one.at.split(".")[0] in only and one.at not in reported))
+    problems = (*wrong, *(one for one in found if _questions(one.at) & only and one.at not in reported))
     after = _marked(procedure, before, after, raw, problems)
     made = codes(after.correction.made) if after.correction else []
     dossier = keep_answers(ctx, unit, before, after, "corrected", actor, made=made)
@@ -103,7 +113,7 @@ def _marked(
     correction = before.correction
     if correction is None:
         return after
-    faulty = {one.at.split(".")[0].removesuffix("_issued") for one in problems if not one.warns}
+    faulty = {name for one in problems if not one.warns for name in _questions(one.at)}
     types = {field.id: field.type for field in procedure.form.fields}
     posted = {name.split(".")[0] for name in raw}
     made = set(correction.made)
@@ -115,6 +125,12 @@ def _marked(
         elif touched:
             made.add(name)
     return replace(after, correction=replace(correction, made=frozenset(made)))
+
+
+def _questions(at: str) -> frozenset[str]:
+    """Return the names that a problem may be of: `casier_issued` and `motif_other` are controls of a question."""
+    name = at.partition(".")[0]
+    return frozenset({name, name.removesuffix("_issued"), name.removesuffix(f"_{OTHER}")})
 
 
 def _is_posted(name: str, posted: set[str]) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.model import Sensitive
-from engine.records.dossier import Dossier
+from engine.records.dossier import CorrectionRequest, Dossier
 from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
 from engine.services.applications.drafts import Upload
@@ -391,6 +391,16 @@ class TestCorrections:
         assert empty.dossier.correction.made == frozenset()
         with pytest.raises(WrongAnswers):
             intake.send_corrections(world.office, world.applicant(), dossier.id)
+
+    def test_another_answer_without_its_words_is_not_corrected(self, world: World) -> None:
+        """The page said that all was corrected, and the sending was refused without a word."""
+        owner = world.applicant()
+        asked = CorrectionRequest({"motif": "Lequel ?"}, "Un point", world.office.now(), "c")
+        dossier = world.force(world.sent(), state="a_corriger", correction=asked)
+        saved = intake.save_corrections(world.office, owner, dossier.id, {"motif": ["other"], "motif_other": [""]})
+        assert [one.at for one in saved.problems] == ["motif_other"]
+        assert saved.dossier.correction is not None
+        assert saved.dossier.correction.left == ("motif",)
 
     def test_nothing_to_correct_elsewhere(self, world: World) -> None:
         dossier = world.sent()

@@ -16,6 +16,7 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.records.dossier import Actor, ConfirmedAnswer, Dossier
 from engine.services.applications import drafts as intake
+from engine.services.applications.attachments import Upload
 from engine.services.applications.casework import take_transition
 from engine.services.applications.held_documents import held_by_others, worth_of_held
 from engine.services.audit.integrity import fsck
@@ -168,6 +169,29 @@ def test_agents_are_told_that_a_correction_names_somebody_else(world: World) -> 
     assert held_by_others(world.office, maire, sent.id) == {"preuve"}
     world.force(world.kept(earlier), erased_at=world.office.now(), answers={})
     assert held_by_others(world.office, maire, sent.id) == frozenset(), "an erased request names no person"
+
+
+def test_a_document_that_an_agent_refuses_is_asked_like_any_other(world: World) -> None:
+    """It was withdrawn. « Vous n'avez rien à envoyer » stood beside the request for another."""
+    earlier, maire, me = card(world), world.agent("maire", "mairie/maire"), world.applicant()
+    sent = intake.submit(world.office, me, opened(world, "corrige").id, declared=True, token=new_id())
+    world.force(world.kept(earlier), documents=(replace(earlier.documents[0], status="revoked"),))
+    asked = Act("corriger", "La carte est retirée", {"preuve": "Une autre preuve"})
+    take_transition(world.office, maire, sent.id, asked, token=new_id())
+    [view] = [one for page in intake.see_corrections(world.office, me, sent.id).pages for one in page.fields
+              if one.id == "preuve"]  # fmt: skip
+    assert not view.is_held
+    assert view.asks_issue_date
+    file = {"preuve": Upload("acte.pdf", pdf())}
+    saved = intake.save_corrections(world.office, me, sent.id, {"preuve": ["acte"]}, file, token=new_id())
+    assert [(one.at, one.code) for one in saved.problems] == [("preuve_issued", "issue_date")]
+    assert saved.dossier.correction is not None
+    assert saved.dossier.correction.left == ("preuve",), "else the dossier is sent back and refused without a word"
+    day = {"preuve_issued_day": ["20"], "preuve_issued_month": ["11"], "preuve_issued_year": ["2026"]}
+    assert not intake.save_corrections(world.office, me, sent.id, day, token=new_id()).problems
+    back = intake.send_corrections(world.office, me, sent.id, token=new_id())
+    assert (back.state, held(back)) == ("examen", {})
+    assert world.take(back, maire, "accorder").state == "accorde"
 
 
 def test_agents_are_told_that_a_piece_names_somebody_else(world: World) -> None:
