@@ -92,7 +92,11 @@ def test_a_letter_says_where_an_appeal_of_the_dossier_is_lodged() -> None:
         ("casier-judiciaire-b3", "piece_insuffisante", 1),
         ("permis-de-construire", "irrecevable", 0),
     ):
-        [one] = [one for one in issued(name) if one.story == story]
+        one = next(
+            one
+            for one in issued(name)
+            if one.story == story and one.procedure.outputs[one.document.output].kind == "letter"
+        )
         said = [words.replace("\u00a0", " ") for words in texts((one.document.paper or {})["remedies"]["rows"])]  # type: ignore[index,call-overload]
         found = [hit[1] for words in said if (hit := online.search(words))]
         assert found == [one.dossier.number] * count, said
@@ -103,6 +107,19 @@ def test_a_document_is_made_in_a_town() -> None:
     towns = [office.town.in_("fr") for office in shipped().directory.offices.values() if office.town is not None]
     assert "Lomé" in towns
     assert not [town for town in towns if re.search(r"\d", town)]
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_no_refusal_stays_valid_beside_what_is_granted_since(procedure: str) -> None:
+    """An appeal was allowed: the square of the refusal says that it was withdrawn."""
+    outputs = shipped().procedures[procedure].outputs
+    for one in issued(procedure):
+        mine = [other for other in one.dossier.documents if other.row == one.document.row]
+        since = [other for other in mine if outputs[other.output].grants and other.issued_at >= one.document.issued_at]
+        refused = (
+            outputs[one.document.output].kind in ("letter", "decision") and not outputs[one.document.output].grants
+        )
+        assert not (refused and since) or one.document.status != "valid", one.name
 
 
 def fact_of(one: StoryPaper, output: Output) -> tuple[object, ...]:
