@@ -127,6 +127,46 @@ def expand(slug_or_path: str, language: str) -> None:
     click.echo(write_tree(long_form(placed)), nl=False)
 
 
+# -- paper -------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("slug_or_path")
+@click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the form")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="the file to write; SLUG.pdf by default")
+def paper(slug_or_path: str, language: str, out: Path | None) -> None:
+    """Draw the blank paper form of a procedure as PDF.
+
+    The printed address is that of GUICHET_SHORT_URL, else of GUICHET_BASE_URL. Exit code 1 when the definition
+    has errors or the file cannot be written.
+    """
+    from engine.core.clock import SystemClock, local_day
+    from engine.operations.settings import Settings
+    from renderers.i18n.translations import in_language, load_words
+    from renderers.procedure.blank_form import BlankFormWriter, draw_form
+
+    [path] = definition_files([definition_path(slug_or_path)])
+    [(_, checked)], _, _ = check_files([path])
+    if checked.procedure is None:
+        raise click.ClickException(said("faulty", language, file=path))
+    directory, words = shared_for(path, {})[0].directory, load_words()
+    settings, day = Settings.from_environment(os.environ), local_day(SystemClock().now())
+
+    def title_of(slug: str) -> str:
+        other = path.with_name(f"{slug}.yaml")
+        found = check_files([other])[0][0][1].procedure if other.exists() else None
+        return in_language(found.identity.title, language) if found else slug
+
+    writer = BlankFormWriter(checked.procedure, directory, words, language, day, title_of)
+    form = draw_form(writer.content(settings.short_url or settings.base_url))
+    target = out or Path(f"{checked.procedure.id}.pdf")
+    try:
+        target.write_bytes(form.body)
+    except OSError as error:
+        raise click.ClickException(f"{target}: {error.strerror}") from None
+    click.echo(said("form_drawn", language, file=target, count=form.pages, size=words.size(len(form.body), language)))
+
+
 # -- lint --fix --------------------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OFFERED: Final = ("fr", "en")
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "write": ("new", "preview", "fmt", "explain", "expand", "graph", "schema"),
+    "write": ("new", "preview", "fmt", "explain", "expand", "graph", "paper", "schema"),
     "prove": ("lint", "test", "prove"),
     "change": ("diff", "snapshot", "replay", "publish", "migrate"),
     "serve": ("serve", "worker", "doctor", "fsck", "verify", "masked"),

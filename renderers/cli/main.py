@@ -423,5 +423,5 @@ def verify(export: Path, keys: Path | None, checkpoint: Path | None, language: s
     sys.exit(code)
 
 
-for _command in (console_authoring.fmt, console_authoring.expand, console_authoring.new):
+for _command in (console_authoring.fmt, console_authoring.expand, console_authoring.new, console_authoring.paper):
     console.add_command(_command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from engine.core.countries import COUNTRIES
@@ -40,6 +41,7 @@ from renderers.i18n.formats import listed
 from renderers.i18n.translations import Translations, in_language, quoted
 
 LONGEST: Final = 800  # characters; a longer text is replaced by the expression as written
+_MOST_LISTED: Final = 20  # values of a list, where a printed form names them
 _SIGNS: Final = {"==": "is", "!=": "is_not", "<": "below", "<=": "most", ">": "above", ">=": "least"}
 _SPANS: Final = {"days": ("day", False), "weeks": ("week", False), "working_days": ("day", True),
                  "months": ("month", False), "years": ("year", False)}  # fmt: skip
@@ -50,11 +52,15 @@ class ExpressionWriter:
     """Writes the expressions of one procedure in one language."""
 
     def __init__(
-        self, procedure: Procedure, directory: Directory, words: Translations, language: str, today: str = "today"
-    ) -> None:
-        """`today` is the key of the word for the present day. A document uses the day of its issue."""
+        self, procedure: Procedure, directory: Directory, words: Translations, language: str, today: str = "today",
+        codes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """`today` is the key of the word for the present day. A document uses the day of its issue.
+
+        `codes` are the numbers of questions on a printed form. A computed answer is then written as its expression.
+        """
         self._procedure, self._directory, self._words, self._language = procedure, directory, words, language
-        self._today = today
+        self._today, self._codes = today, codes
         self.columns = _columns(procedure)
         self._fields = {**self.columns, **procedure.fields}
         self._pages = _pages_of_twins(procedure, language)
@@ -232,6 +238,8 @@ class ExpressionWriter:
         label = getattr(thing, "label", None) or getattr(thing, "title", None)
         if not isinstance(label, Text) or not label:
             return quoted(name, self._language)
+        if name in self._codes:
+            return quoted(f"{self._codes[name]} {in_language(label, self._language)}", self._language)
         page = self._pages.get(name)
         return quoted(in_language(label, self._language), self._language) + (f" ({page})" if page else "")
 
@@ -286,8 +294,13 @@ class ExpressionWriter:
         return in_language(office.label, self._language) if office else quoted(value, self._language)
 
     def _list(self, list_id: str) -> str:
-        listed = self._procedure.lists.get(list_id)
-        return in_language(listed.title, self._language) if listed else list_id
+        found = self._procedure.lists.get(list_id)
+        if found is None:
+            return list_id
+        title = in_language(found.title, self._language)
+        if not self._codes or len(found.items) > _MOST_LISTED:
+            return title
+        return f"{title} ({', '.join(in_language(one.label, self._language) for one in found.items)})"
 
 
 def _options(field: Field) -> tuple[Option, ...]:
@@ -330,18 +343,24 @@ def _pages_of_twins(procedure: Procedure, language: str) -> dict[str, str]:
 _ADULT = {"<": "sheet.when_younger", ">=": "sheet.when_older"}
 
 
-def condition_text(expression: Expression, procedure: Procedure, words: Translations, language: str) -> str:
-    """Return a simple condition, `si « Pourquoi… ? » : perdu ou volé`. Empty if always true or not simple."""
+def condition_text(
+    expression: Expression, procedure: Procedure, words: Translations, language: str,
+    codes: Mapping[str, str] = MappingProxyType({}),
+) -> str:  # fmt: skip
+    """Return a simple condition, `si « Pourquoi… ? » : perdu ou volé`. Empty if always true or not simple.
+
+    `codes` are the numbers of questions on a printed form: `si « 1.2 Pourquoi… ? » : perdu ou volé`.
+    """
     if expression == TRUE:
         return ""
-    return _Reader(procedure, words, language).said(tree(expression))
+    return _Reader(procedure, words, language, codes).said(tree(expression))
 
 
 class _Reader:
     """Writes simple conditions for the public page."""
 
-    def __init__(self, procedure: Procedure, words: Translations, language: str) -> None:
-        self._procedure, self._words, self._language = procedure, words, language
+    def __init__(self, procedure: Procedure, words: Translations, language: str, codes: Mapping[str, str]) -> None:
+        self._procedure, self._words, self._language, self._codes = procedure, words, language, codes
 
     def said(self, node: Node) -> str:
         """Return the condition of a node, empty if it cannot be written simply."""
@@ -387,11 +406,14 @@ class _Reader:
         if not all(code in labels for code in codes):
             return ""
         answer = " / ".join(labels[code] for code in codes)
-        facts = {"question": in_language(field.label, self._language), "answer": answer}
+        facts = {"question": self._question(name, field), "answer": answer}
         return self._words.say("sheet.when_answer_not" if negated else "sheet.when_answer", self._language, facts)
 
     def _about(self, name: str, key: str) -> str:
         field = self._procedure.fields.get(name)
         if field is None:
             return ""
-        return self._words.say(key, self._language, {"question": in_language(field.label, self._language)})
+        return self._words.say(key, self._language, {"question": self._question(name, field)})
+
+    def _question(self, name: str, field: Field) -> str:
+        return " ".join(filter(None, (self._codes.get(name), in_language(field.label, self._language))))

@@ -100,3 +100,11 @@ def _kinds(piece: Piece, words: Translations, language: str) -> list[str]:
         else:
             said.append(quoted(part["escaped"] or part[0], language))
     return list(dict.fromkeys(said))
+
+
+def longest_answer(pattern: str) -> int | None:
+    """Return the most characters that the pattern accepts, None if it has no simple words or no end."""
+    pieces = _pieces(pattern)
+    if not pieces or any(piece.times[1] is None for piece in pieces):
+        return None
+    return sum((piece.times[1] or 0) * max(len(piece.signs), 1) for piece in pieces)
