@@ -260,9 +260,12 @@ class BlankFormWriter(FormReader, MoneyReader):
         return [CELLS] * min(-(-signs // CELLS), _LINES) if signs >= CELLS else [signs]
 
     def _digits(self, one: Field) -> int:
-        most = one.bounds.maximum.node if one.bounds.maximum is not None else None
-        if isinstance(most, Constant) and most.value is not None:
-            return min(len(str(most.value)), CELLS)
+        ends = [bound.node for bound in (one.bounds.maximum, one.bounds.minimum) if bound is not None]
+        known = [len(str(node.value)) for node in ends if isinstance(node, Constant)]
+        if known and (
+            max(known) > 1 or len(known) == len(ends) > 1
+        ):  # a minimum alone tells the digits of a year, not 0
+            return min(max(known), CELLS)
         return _DIGITS[one.type]
 
     def _ticks(self, field: Field) -> list[Plain]:
@@ -280,10 +283,8 @@ class BlankFormWriter(FormReader, MoneyReader):
         return option.until is not None and option.until < self.day
 
     def _option(self, option: Option) -> str:
-        days = {name: self.words.plain_day(day, self.language)
-                for name, day in (("first", option.from_), ("last", option.until)) if day}  # fmt: skip
-        details = (self.condition(option.when), self.say("option_dates_" + "_".join(days), **days) if days else "")
-        said = " ; ".join(one[:1].lower() + one[1:] for one in details if one)
+        details = (self.condition(option.when), self._days(option.from_, option.until))
+        said = self.text("also").join(one[:1].lower() + one[1:] for one in details if one)
         return f"{self.t(option.label)} ({said})" if said else self.t(option.label)
 
     def _rows(self, one: Field) -> dict[str, Plain]:
@@ -299,7 +300,7 @@ class BlankFormWriter(FormReader, MoneyReader):
         inside = [
             f"{self.t(column.label)} {self.condition(column.when)}".strip() for _, column in self._lettered(code, one)
         ]
-        asked = self.text("each_asks", questions=" ; ".join(inside))
+        asked = self.text("each_asks", questions=self.text("also").join(inside))
         help = " ".join(filter(None, (self.t(one.help), asked)))
         return {
             "code": code, "label": self.t(one.label), "help": help, "condition": self.condition(one.when),
@@ -331,30 +332,58 @@ class BlankFormWriter(FormReader, MoneyReader):
     def _fee(self, fee: Fee) -> Iterator[Plain]:
         """Yield the lines of a fee with their cases, then what lowers it or bounds it."""
         for line in self._lines(fee):
-            label = self.t(line.label) or self.t(fee.label)
-            when = [
-                self.condition(fee.when, line.when),
-                *self._price(fee, line).conditions[0 if line.when == TRUE else 1 :],
-            ]
-            said = capital(" ; ".join(filter(None, when)))
-            cases = price_cases(line.amount, self.definition, self.language)
-            for case, francs in cases or (("", None),):
-                amount = self.money(line.amount) if francs is None else self.words.money(francs, self.language)
-                if line.per is not None:
-                    amount = self.say("per", amount=amount, unit=self.t(line.per))
-                elif line.times is not None:
-                    amount = self.say("times", amount=amount, times=self.expressions.factor(line.times))
-                yield {"label": ", ".join(filter(None, (label, case))), "amount": amount, "when": said}
+            yield from self._price_lines(fee, line)
         if fee.exempt is not None:
             yield {"label": self.text("exempt"), "amount": self.words.money(0, self.language),
-                   "when": self.condition(fee.exempt)}  # fmt: skip
+                   "when": self.condition(fee.exempt), "case": False}  # fmt: skip
         for cut in fee.reductions:
             value = f"{self.expressions.value(cut.percent)} %" if cut.percent else ""
             amount = self.text("minus", value=value or (self.money(cut.amount) if cut.amount else ""))
-            yield {"label": capital(self.t(cut.because)), "amount": amount, "when": self.condition(cut.when)}
+            yield {
+                "label": capital(self.t(cut.because)),
+                "amount": amount,
+                "when": self.condition(cut.when),
+                "case": False,
+            }
         for key, bound in (("at_least", fee.at_least), ("at_most", fee.at_most)):
             if bound is not None:
-                yield {"label": self.text(key), "amount": self.money(bound), "when": ""}
+                yield {"label": self.text(key), "amount": self.money(bound), "when": "", "case": False}
+
+    def _price_lines(self, fee: Fee, line: FeeLine) -> Iterator[Plain]:
+        """Yield a line, then each of its cases. A line owed where its amount is above zero lists those cases only."""
+        label, cases = self.t(line.label) or self.t(fee.label), price_cases(line.amount, self.definition, self.language)
+        above_zero = bool(cases) and _is_above_zero(tree(line.when), tree(line.amount))
+        when = self._line_conditions(fee, TRUE if above_zero else line.when, line)
+        cases = tuple((case, francs) for case, francs in cases if francs or not above_zero)
+        if len(cases) > 1 and when:
+            yield {"label": label, "amount": "", "when": when, "case": False}
+            for case, francs in cases:
+                yield {"label": capital(case), "amount": self._amount(line, francs), "when": "", "case": True}
+            return
+        for case, francs in cases or (("", None),):
+            named = ", ".join(filter(None, (label, case)))
+            yield {"label": named, "amount": self._amount(line, francs), "when": when, "case": False}
+
+    def _line_conditions(self, fee: Fee, when: Expression, line: FeeLine) -> str:
+        rows = self.text("per_row", rows=self.label(line.for_each)) if line.for_each else ""
+        said = (self.condition(fee.when, when), rows, self._days(line.from_, line.until))
+        return capital(self.text("also").join(filter(None, said)))
+
+    def _amount(self, line: FeeLine, francs: int | None) -> str:
+        amount = self.money(line.amount) if francs is None else self.words.money(francs, self.language)
+        if line.per is not None:
+            return self.say("per", amount=amount, unit=self.t(line.per))
+        return (
+            amount
+            if line.times is None
+            else self.say("times", amount=amount, times=self.expressions.factor(line.times))
+        )
+
+    def _days(self, first: date | None, last: date | None) -> str:
+        days = {
+            name: self.words.plain_day(day, self.language) for name, day in (("first", first), ("last", last)) if day
+        }
+        return self.say("option_dates_" + "_".join(days), **days) if days else ""
 
     def _price_tables(self) -> Iterator[Plain]:
         """Yield the tables that a price is read from, where the lines do not list its cases."""
@@ -375,7 +404,7 @@ class BlankFormWriter(FormReader, MoneyReader):
             spans.setdefault(self.span(span), []).append(self.say(f"outcome_{name}"))
         kept = [self.say("keep_line", outcome=", ".join(names), span=span) for span, names in spans.items()]
         if kept:
-            yield f"{self.text('kept', kept=' ; '.join(kept))}, {self.say(f'afterwards_{data.afterwards}')}."
+            yield f"{self.text('kept', kept=self.text('also').join(kept))}, {self.say(f'afterwards_{data.afterwards}')}."
         yield self.text("rights", agency=self.sheet.agency())
 
 
@@ -400,6 +429,14 @@ def _put_in(node: Node, channel: str) -> Node | bool:
             return kept[0] if len(kept) == 1 else type(node)(kept)
         case _:
             return node
+
+
+def _is_above_zero(when: Node, amount: Node) -> bool:
+    """Return whether a condition says that the amount itself is above zero."""
+    return (
+        isinstance(when, Compare) and when.left == amount and when.sign == ">"
+        and isinstance(when.right, Constant) and when.right.value == 0
+    )  # fmt: skip
 
 
 def _tables_in(node: Node) -> Iterable[str]:
