@@ -23,12 +23,13 @@ from renderers.web.citizen import (
 )
 from renderers.web.citizen import linked_dossiers as links
 from renderers.web.citizen import row_pages as rows
-from renderers.web.public import articles, catalogue
+from renderers.web.public import articles, blank_forms, catalogue
 from renderers.web.public import demo_operator as operator
 from renderers.web.shared import messages
 
 BLUEPRINTS = (
     catalogue.blueprint,
+    blank_forms.blueprint,
     start.blueprint,
     signin.blueprint,
     unverified_drafts.blueprint,

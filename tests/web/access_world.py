@@ -377,6 +377,7 @@ def _things(world: World, people: Mapping[str, Actor], owner: Holder) -> tuple[d
         "change_id": _closed(office, people["admi"]), "snippet_id": snippets.keep_snippet(office, people["admi"], "dgdn", "Merci", "Merci.").id,
         "events": _told(office, people["audi"]), "file": files["offi"], "file_ended": files["ende"],
         "name": Assets().address("guichet.css").rpartition("/")[2],
+        "signs": office.catalogue.procedures["etal"].fingerprint[:8],
     }  # fmt: skip
     return things, {name: one.id for name, one in mandates.items()}
 

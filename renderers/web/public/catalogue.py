@@ -25,6 +25,7 @@ from renderers.procedure.search import Searched, WordIndex
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label, writer
 from renderers.web.platform.request_context import actor, app_ctx, language, page, say, site
+from renderers.web.public.blank_forms import form_link
 from renderers.web.shared.statuses import line_title, lines_public
 
 blueprint = Blueprint("catalogue", __name__)
@@ -231,7 +232,8 @@ def _notices() -> list[HomeNotice]:
 def sheet(slug: str) -> Response:
     """Show the public sheet of a procedure. Answers 404 for an unknown procedure."""
     procedure = current_procedure(slug)
-    return page("citizen/procedure.html", sheet=writer(procedure).sheet(_draft_address(procedure)))
+    draft = _draft_address(procedure)
+    return page("citizen/procedure.html", sheet=writer(procedure).sheet(draft), form=form_link(procedure))
 
 
 def _draft_address(procedure: Procedure) -> str:

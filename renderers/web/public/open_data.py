@@ -98,7 +98,7 @@ def sheet(slug: str) -> Response:
         "laws": [{"title": label(law.title), "status": law.status, "official": law.official, "source": law.source, "article": law.article,
                   "url": law.url, "checked": law.checked.isoformat() if law.checked else None}
                  for law in procedure.laws.values()],
-        "links": {"page": _address(base), "definition": _address(f"{base}/definition"),
+        "links": {"page": _address(base), "form": _address(f"{base}/formulaire.pdf"), "definition": _address(f"{base}/definition"),
                   "yaml": _address(f"{base}/definition.yaml"), "circuit": _address(f"{base}/circuit"),
                   "history": _address(f"{base}/historique"), "versions": _address(f"{base}/versions.json")},
     }, f"{slug}.json")  # fmt: skip

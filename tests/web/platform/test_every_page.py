@@ -41,6 +41,7 @@ FILES: Final = [
     "auditor_events.take",
     "auditor_procedures.procedures_csv",
     "auditor_procedures.procedures_json",
+    "blank_forms.pdf",
     "comparisons.compare_json",
     "comparisons.compare_json_for_auditors",
     "counter_form.attachment",
