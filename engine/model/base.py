@@ -16,6 +16,7 @@ MOBILE_MONEY: Final = "mobile_money"
 PAYMENT_METHODS: Final = frozenset({"cash", MOBILE_MONEY, "card"})
 APPLICANT: Final = "applicant"
 COUNTER: Final = "counter"  # the channel of requests assisted in an office
+PAPER: Final = "paper"  # that of signed forms, which an agent types in
 SYSTEM: Final = "system"
 
 Outcome: TypeAlias = Literal["granted", "refused", "withdrawn", "abandoned", "expired", "revoked"]

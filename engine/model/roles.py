@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engine.model import APPLICANT, COUNTER, SYSTEM, Appointment, Form, Procedure
+from engine.model import APPLICANT, COUNTER, PAPER, SYSTEM, Appointment, Form, Procedure
 
 
 def role_key(procedure: Procedure, role: str) -> str:
@@ -40,9 +40,9 @@ def receiving_roles(procedure: Procedure) -> frozenset[str]:
     """Return the roles (`agency/role`) of the procedure's own agency that receive people at a counter.
 
     These are the roles that handle its appointments. Without appointments, they are those of the first step that
-    waits for an agent of the agency. Empty when the procedure is not offered at a counter.
+    waits for an agent of the agency. Empty when the procedure comes neither at a counter nor on paper.
     """
-    if COUNTER not in procedure.identity.channels:
+    if not {COUNTER, PAPER} & {*procedure.identity.channels}:
         return frozenset()
     visits = (task for task in procedure.tasks.values() if isinstance(task, Appointment))
     meeting = {role_key(procedure, role) for visit in visits for role in visit.by}

@@ -12,14 +12,14 @@ from engine.core.values import Text
 from engine.language.diff.elements import flatten
 from engine.language.lint.rule_registry import rule, written_at
 from engine.language.source.loader import read_source
-from engine.model import COUNTER, Fee, Field, Form, NamedElement, Procedure, Template
+from engine.model import COUNTER, PAPER, Fee, Field, Form, NamedElement, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.paper import PaperTable
 from engine.model.provenance import sources_of
 from engine.model.roles import receiving_roles
 
 MOST_QUESTIONS: Final = 7
-CHANNELS_TO_COME: Final = frozenset({"paper", "ussd", "api"})  # known words, refused until each is served
+CHANNELS_TO_COME: Final = frozenset({"ussd", "api"})  # known words, refused until each is served
 _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
     "dossier": "26 4829 1137 4",
     "link": "services.gouv.tg/s/26482911374",
@@ -231,12 +231,13 @@ def channel_to_come(procedure: Procedure, directory: Directory) -> Iterator[Prob
 
 @rule("C551")
 def counter_without_agent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C551 for a written `counter` where no role of the agency receives applicants."""
+    """Yield C551 for a written `counter` or `paper` where no role of the agency receives applicants or forms."""
     if receiving_roles(procedure):
         return
-    where = _channel_at(procedure, COUNTER)
-    if where != procedure.identity.where:
-        yield problem("C551", where, name=COUNTER, agency=procedure.identity.agency)
+    for name in (COUNTER, PAPER):
+        where = _channel_at(procedure, name)
+        if where != procedure.identity.where:
+            yield problem("C551", where, name=name, agency=procedure.identity.agency)
 
 
 def _channel_at(procedure: Procedure, name: str) -> Position:

@@ -21,7 +21,7 @@ from engine.core.values import Plain, digits_only, has_check_digit, new_id
 from engine.domain.common.decision import EntryDraft
 from engine.domain.common.names import person_name
 from engine.language.catalogue.catalogue import Catalogue
-from engine.model import COUNTER
+from engine.model import COUNTER, PAPER
 from engine.model.roles import roles_of
 from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
@@ -232,11 +232,13 @@ def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: 
 
 
 def begin_request(
-    ctx: AppContext, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None
-) -> Dossier:
+    ctx: AppContext, agent: Actor, procedure_id: str, criteria: Mapping[str, Plain], language: str, token: str | None,
+    *, channel: str = COUNTER, sheet: str = "",
+) -> Dossier:  # fmt: skip
     """Open a draft for the helped person, or return their existing one, and record who helped.
 
-    Raises as `open_dossier`; `NotFound` without an assistance.
+    `channel` is `paper` where a signed form is typed in, and `sheet` the signs of its edition. Raises as
+    `open_dossier`; `NotFound` without an assistance.
     """
     actor, now = helping(ctx, agent), assistance_of(ctx, agent)
     if actor is None or now is None:
@@ -245,11 +247,11 @@ def begin_request(
         raise NotFound
     opening = replace(actor, dossiers=frozenset[str]())
     dossier = open_dossier(
-        ctx, opening, procedure_id, criteria=criteria, channel=COUNTER, language=language, token=token
+        ctx, opening, procedure_id, criteria=criteria, channel=channel, language=language, token=token
     )
     acting = replace(actor, dossiers=actor.dossiers | {dossier.id})
     with ctx.store.unit(write=True) as unit:
-        return _join(ctx, unit, agent, now, own_draft(unit, ctx, acting, dossier.id))
+        return _join(ctx, unit, agent, now, own_draft(unit, ctx, acting, dossier.id), channel, sheet)
 
 
 def resume_request(ctx: AppContext, agent: Actor, number: str) -> Dossier:
@@ -281,8 +283,12 @@ def _is_theirs(dossier: Dossier, now: Assistance, procedures: Container[str]) ->
     return dossier.owner == now.person and dossier.procedure in procedures and not gone
 
 
-def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Dossier) -> Dossier:
+def _join(
+    ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Dossier, channel: str = COUNTER, sheet: str = ""
+) -> Dossier:
     """Add the dossier to the assistance and record the help; of a closed one, a reading in the access log.
+
+    A draft is then of the counter. One typed in from a signed form stays of that form.
 
     Raises `NotFound` when the assistance ended or changed meanwhile.
     """
@@ -293,9 +299,11 @@ def _join(ctx: AppContext, unit: Unit, agent: Actor, now: Assistance, before: Do
     kept = before
     if before.closed_at is None:
         helped = (*before.assisted, *((agent.id,) if agent.id not in before.assisted else ()))
-        body: dict[str, Plain] = {"revision": before.revision + 1, "consent": now.consent, "channel": COUNTER}
-        channel = COUNTER if before.is_draft else before.channel
-        after = replace(before, assisted=helped, channel=channel)
+        came = PAPER if before.is_draft and before.channel == PAPER else channel
+        body: dict[str, Plain] = {"revision": before.revision + 1, "consent": now.consent, "channel": came}
+        if sheet:
+            body["sheet"] = sheet
+        after = replace(before, assisted=helped, channel=came if before.is_draft else before.channel)
         acting = _acting(agent, replace(still, dossiers=named), ())
         kept = keep(ctx, unit, before, after, [EntryDraft("assisted", body)], acting)
     else:

@@ -29,7 +29,7 @@ _UNSAID = frozenset(
     {"revision", "sequence", "seat", "hands", "series", "serial", "salts"}
 )  # used by `fsck`, of no interest to a reader
 _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed", "seen", "side", "how"})
-_PLAIN = frozenset({"number", "digest", "asked", "names"})  # said as they are
+_PLAIN = frozenset({"number", "digest", "asked", "names", "sheet"})  # said as they are
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, g, request, session
 from engine.core.problems import Refused
 from engine.domain.common.names import REFUSALS, first_wrong
 from engine.domain.forms.eligibility import adopt_criteria
-from engine.model import Procedure
+from engine.model import COUNTER, PAPER, Procedure
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.services.accounts import assistance
@@ -42,6 +42,7 @@ from renderers.web.platform.request_context import (
     page,
     say,
 )
+from renderers.web.public.blank_forms import edition_of
 from renderers.web.public.catalogue import in_order
 from renderers.web.shared.staff import staff_page
 
@@ -239,13 +240,35 @@ def choose(slug: str) -> Response:
             return go(f"{base}?{typed_criteria(procedure, request.form)}")
         return question_page(procedure, walk, request.args, action=base, back=HOME, token=new_token())
     if request.method == "GET":
-        return page(
-            "agent/counter_start.html", procedure=label(procedure.identity.title), carried=list(walk.carried.items()),
-            token=new_token(), back=HOME,
-        )  # fmt: skip
+        return _start_page(procedure, walk.carried)
+    on_paper, signs = _is_on_paper(procedure), request.form.get("signs", "").strip().lower()[:20]
+    edition = edition_of(procedure, signs) if on_paper else "current"
+    if edition == "unknown":
+        return _start_page(procedure, walk.carried, signs, say("counter.signs_wrong"))
     criteria = adopt_criteria(procedure, walk.given, app_ctx().day(), app_ctx().directory)
-    dossier = assistance.begin_request(app_ctx(), _agent(), slug, criteria, language(), form_token())
+    dossier = assistance.begin_request(
+        app_ctx(), _agent(), slug, criteria, language(), form_token(),
+        channel=PAPER if on_paper else COUNTER, sheet=signs if on_paper else "",
+    )  # fmt: skip
+    if edition == "past":
+        session["note"] = say("counter.sheet_past")
     return go(f"{HOME}/{dossier.number}/demande")
+
+
+def _is_on_paper(procedure: Procedure) -> bool:
+    """Return whether the agent types in a signed form. It is the only way of a procedure without a counter."""
+    channels = procedure.identity.channels
+    return PAPER in channels and (COUNTER not in channels or request.form.get("source") == "paper")
+
+
+def _start_page(procedure: Procedure, carried: Mapping[str, str], signs: str = "", error: str = "") -> Response:
+    """Show how a request begins. Where signed forms are accepted, ask whether one is typed in, and its signs."""
+    channels = procedure.identity.channels
+    return page(
+        "agent/counter_start.html", 422 if error else 200, procedure=label(procedure.identity.title),
+        carried=list(carried.items()), token=new_token(), back=HOME, paper=PAPER in channels,
+        present=COUNTER in channels, signs=signs, error=error, errors=[("#signs", error)] if error else [],
+    )  # fmt: skip
 
 
 def _agent() -> Actor:

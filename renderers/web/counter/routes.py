@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
+from engine.model import PAPER
 from engine.services.accounts.assistance import confirm_by_code, person_named
 from engine.services.applications.drafts import check, submit
 from engine.services.context.app_context import WrongAnswers
@@ -26,6 +27,7 @@ from renderers.web.platform.request_context import actor, app_ctx, asker, form_r
 blueprint = Blueprint("counter_form", __name__)
 
 _CONFIRMED: Final = ("paper", "code")
+_ON_FORM: Final = "form"  # signed on the paper form that is typed in
 
 
 @blueprint.get(f"{HOME}/<number>")
@@ -131,7 +133,7 @@ def send(number: str) -> Response:
             return _send_code(one)
         if request.form.get("declared") != "1":
             return _check(one, undeclared=True, status=422)
-        if how not in _CONFIRMED:
+        if how not in (*_CONFIRMED, *((_ON_FORM,) if one.dossier.channel == PAPER else ())):
             return _check(one, say("counter.unconfirmed"), 422)
         if how == "code":
             confirm_by_code(app_ctx(), actor(), request.form.get("confirm_code", "")[:20], mark=actor().id)
@@ -162,5 +164,6 @@ def _check(one: DossierContext, error: str = "", status: int = 200, undeclared: 
     counter = {
         "phone": person_named(app_ctx(), actor())[1], "error": error, "confirmed": how,
         "declared": request.form.get("declared") == "1", "reading": one.at("/lecture"),
+        "on_form": one.dossier.channel == PAPER,
     }  # fmt: skip
     return check_page(one, check(app_ctx(), actor(), one.id), undeclared, status=status, counter=counter)

@@ -10,10 +10,9 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from flask import Blueprint, Response, current_app, request
 
@@ -152,10 +151,11 @@ def printed(slug: str, signs: str) -> Response:
 
     The square holds the address in capitals.
     """
-    procedure, asked = current_procedure(slug.lower()), signs.lower()[:SIGNS]
-    if len(asked) == SIGNS and procedure.fingerprint.startswith(asked):
+    procedure = current_procedure(slug.lower())
+    edition = edition_of(procedure, signs)
+    if edition == "current":
         return go(f"/demarches/{procedure.id}")
-    changed = len(asked) == SIGNS and any(one.startswith(asked) for one in _fingerprints(procedure.id))
+    changed = edition == "past"
     return page(
         "citizen/blank_form.html", 200 if changed else 404, title=label(procedure.identity.title), form=form_link(procedure),
         heading=say("blank.changed" if changed else "blank.unknown"),
@@ -163,5 +163,12 @@ def printed(slug: str, signs: str) -> Response:
     )  # fmt: skip
 
 
-def _fingerprints(slug: str) -> Iterable[str]:
-    return (one.edition.fingerprint for one in edition_records(app_ctx().store, slug))
+def edition_of(procedure: Procedure, signs: str) -> Literal["current", "past", "unknown"]:
+    """Return the edition of a form by the signs printed on it."""
+    asked = signs.strip().lower()
+    if len(asked) != SIGNS:
+        return "unknown"
+    if procedure.fingerprint.startswith(asked):
+        return "current"
+    records = edition_records(app_ctx().store, procedure.id)
+    return "past" if any(one.edition.fingerprint.startswith(asked) for one in records) else "unknown"

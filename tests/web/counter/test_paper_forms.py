@@ -1,0 +1,107 @@
+"""A signed paper form typed in at the counter: its signs, the channel of the dossier, the signature as confirmation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.client import PortalClient, a_portal_client
+from tests.web.counter.test_counter import HOME, an_agent, kept, press
+
+pytestmark = pytest.mark.slow  # a whole site for each test
+
+BOOK = """
+title: Étal sur papier
+channels: [web, counter, paper]
+form:
+  vous:
+    title: Vous
+    fields:
+      nom: {label: Nom, example: AMEGAN}
+      telephone:
+        label: Téléphone
+        type: phone
+        required: "channel not in ['counter', 'paper']"
+        example: '+22890123456'
+"""
+
+
+def at_the_counter(folder: Path, book: str = BOOK) -> tuple[PortalClient, PortalClient]:
+    """The portal, and an agent to whom a signed sheet was left."""
+    visitor = a_portal_client(folder, book)
+    seat = an_agent(visitor)
+    seat.open(HOME)
+    press(seat, HOME, "family_name", how="paper", family_name="Amegan", given_names="Afi", signed="1")
+    assert seat.page.address == HOME, seat.page.text
+    return visitor, seat
+
+
+def signs_of(visitor: PortalClient) -> str:
+    return visitor.office.catalogue.procedures["essai"].fingerprint[:8]
+
+
+def begin(seat: PortalClient, **fields: Any) -> str:
+    press(seat, f"{HOME}/demarches/essai", **fields)
+    return seat.page.address
+
+
+def test_a_signed_form_is_typed_in_and_counts_as_the_confirmation(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path)
+    number = begin(seat, source="paper", signs=signs_of(visitor).upper()).split("/")[3]
+    assert kept(visitor, number).channel == "paper"
+    press(seat, f"{HOME}/{number}/demande/vous", nom="Amegan", go="next")
+    check = seat.open(f"{HOME}/{number}/verification").text
+    assert "La personne a signé « Je certifie" in check
+    assert "J’ai lu à haute voix" not in check
+    press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="form")
+    assert seat.page.address == f"{HOME}/{number}/recepisse", seat.page.text
+    dossier = kept(visitor, number)
+    assert (dossier.channel, dossier.assisted, dossier.answers.get("telephone")) == ("paper", ("ama",), None)
+    with visitor.office.store.unit() as unit:
+        entries = {one.kind: one.body for one in unit.entries(dossier.id)}
+    assert entries["declared_aloud"]["confirmed"] == "form"
+    assisted = entries["assisted"]
+    assert (assisted["channel"], assisted["consent"], assisted["sheet"]) == ("paper", "paper", signs_of(visitor))
+
+
+def test_a_form_of_no_edition_is_refused_and_nothing_begins(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path)
+    for signs in ("", "00000000", signs_of(visitor)[:7]):
+        begin(seat, source="paper", signs=signs)
+        assert seat.page.status == 422
+        assert "Aucune édition de ce formulaire" in seat.page.text
+        assert 'id="paper" name="source" value="paper" checked' in seat.page.html
+    assert begin(seat, source="paper", signs=signs_of(visitor)).endswith("/demande")
+
+
+def test_a_person_who_is_there_makes_a_request_of_the_counter(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path)
+    number = begin(seat, source="present").split("/")[3]
+    assert kept(visitor, number).channel == "counter"
+    press(seat, f"{HOME}/{number}/demande/vous", nom="Amegan", go="next")
+    assert press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="form").status == 422
+
+
+def test_a_draft_of_a_form_stays_one_when_it_is_opened_again(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path)
+    number = begin(seat, source="paper", signs=signs_of(visitor)).split("/")[3]
+    assert begin(seat, source="present").split("/")[3] == number
+    assert kept(visitor, number).channel == "paper"
+
+
+def test_a_procedure_without_paper_asks_nothing_about_it(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path, BOOK.replace("channels: [web, counter, paper]\n", ""))
+    assert 'name="source"' not in seat.open(f"{HOME}/demarches/essai").html
+    number = begin(seat, source="paper", signs=signs_of(visitor)).split("/")[3]
+    assert kept(visitor, number).channel == "counter"
+
+
+def test_a_procedure_on_paper_alone_is_received_at_the_counter(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path, BOOK.replace("[web, counter, paper]", "[web, paper]"))
+    assert "La personne est devant moi" not in seat.open(f"{HOME}/demarches/essai").text
+    number = begin(seat, signs=signs_of(visitor)).split("/")[3]
+    assert kept(visitor, number).channel == "paper"
+    sheet = visitor.open("/demarches/essai").text
+    assert "signez-le et déposez-le à un guichet" in sheet
