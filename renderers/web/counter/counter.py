@@ -241,6 +241,8 @@ def choose(slug: str) -> Response:
         return question_page(procedure, walk, request.args, action=base, back=HOME, token=new_token())
     if request.method == "GET":
         return _start_page(procedure, walk.carried)
+    if PAPER in procedure.identity.channels and "signs" not in request.form:  # the last criterion was just answered
+        return go(f"{base}?{typed_criteria(procedure, request.form)}")
     on_paper, signs = _is_on_paper(procedure), request.form.get("signs", "").strip().lower()[:20]
     edition = edition_of(procedure, signs) if on_paper else "current"
     if edition == "unknown":

@@ -66,6 +66,15 @@ def test_a_signed_form_is_typed_in_and_counts_as_the_confirmation(tmp_path: Path
     assert (assisted["channel"], assisted["consent"], assisted["sheet"]) == ("paper", "paper", signs_of(visitor))
 
 
+def test_after_the_last_criterion_the_source_is_asked(tmp_path: Path) -> None:
+    criterion = "eligibility:\n  majeur: {ask: 'Avez-vous 18 ans ?', stop_when: not majeur, because: Un parent le demande.}\nform:"
+    visitor, seat = at_the_counter(tmp_path, BOOK.replace("form:", criterion, 1))
+    press(seat, f"{HOME}/demarches/essai", majeur="oui")
+    assert seat.page.address.startswith(f"{HOME}/demarches/essai?majeur=oui")
+    press(seat, seat.page.address, source="paper", signs=signs_of(visitor))
+    assert kept(visitor, seat.page.address.split("/")[3]).channel == "paper", seat.page.text
+
+
 def test_a_form_of_no_edition_is_refused_and_nothing_begins(tmp_path: Path) -> None:
     visitor, seat = at_the_counter(tmp_path)
     for signs in ("", "00000000", signs_of(visitor)[:7]):
