@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from engine.domain.workflow.announced import AnnouncedPrice, announced_price
-from engine.model import Appeal, Fee, FeeLine, Field, Law, Procedure
+from engine.model import COUNTER, PAPER, Appeal, Fee, FeeLine, Field, Law, Procedure
 from engine.model.directory import Directory, Office
 from engine.model.roles import receiving_roles
 from engine.model.types import FALSE, TRUE, Expression
@@ -252,7 +252,7 @@ class SheetWriter:
             appeals=tuple(self._appeal(one) for one in self._appeals()),
             laws=tuple(self._law(law) for law in laws if law.is_public),
             marked=any(not law.is_certain for law in laws) or any(one.mark for one in offices),
-            channels=(self.say(f"sheet.channel_{'counter' if receiving_roles(self.procedure) else 'web'}"),),
+            channels=self._channels(),
             agency=self.agency(),
             offices=offices,
             version=self._version(),
@@ -271,6 +271,13 @@ class SheetWriter:
         """Return the label of the agency, or its key if the directory lacks it."""
         agency = self.directory.agencies.get(self.procedure.identity.agency)
         return in_language(agency.label, self.language) if agency else self.procedure.identity.agency
+
+    def _channels(self) -> tuple[str, ...]:
+        """Return the ways to make a request beside this page: those that agents receive, else this page alone."""
+        channels = self.procedure.identity.channels if receiving_roles(self.procedure) else ()
+        return tuple(self.say(f"sheet.channel_{one}") for one in (PAPER, COUNTER) if one in channels) or (
+            self.say("sheet.channel_web"),
+        )
 
     def _version(self) -> str:
         since = self.procedure.identity.from_

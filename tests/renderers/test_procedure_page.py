@@ -244,6 +244,7 @@ def test_an_office_that_was_not_checked_is_to_be_confirmed() -> None:
 
 @pytest.mark.parametrize("channels", ["", "channels: [web]", "channels: [web, counter, paper, api, ussd]"])
 def test_the_sheet_promises_no_way_to_apply_that_is_not_served(channels: str) -> None:
-    """A kept edition may name a paper form: none is printed yet, so its page names the counter alone."""
-    expected = "En ligne, sur cette page" if channels == "channels: [web]" else "Au guichet d’un bureau"
-    assert sheet(channels).channels == (expected,)
+    """A kept edition may name a channel that is not served yet: its page names the others."""
+    counter, paper = "Au guichet d’un bureau", "Sur un formulaire papier signé"
+    expected = {"channels: [web]": ("En ligne, sur cette page",), "": (counter,)}.get(channels, (paper, counter))
+    assert sheet(channels).channels == expected

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -43,7 +43,8 @@ class KeptForm:
     body: bytes
     packed: bytes  # gzip: half the bytes on a slow line
     pages: int
-    mark: str
+    etag: str
+    mark: str  # of the content that it was drawn from
     day: date
     directory: Directory
 
@@ -90,12 +91,12 @@ class _Drawer:
         mark = hashlib.sha256(repr(content).encode()).hexdigest()[:32]
         before = self.forms.get(key)
         if before is not None and before.mark == mark:  # another day, or another office elsewhere: the same form
-            kept = KeptForm(before.body, before.packed, before.pages, mark, ctx.day(), ctx.directory)
+            kept = replace(before, day=ctx.day(), directory=ctx.directory)
         else:
             _count_drawing()
             form = draw_form(content)
-            packed = gzip.compress(form.body, 6, mtime=0)
-            kept = KeptForm(form.body, packed, form.pages, mark, ctx.day(), ctx.directory)
+            packed, etag = gzip.compress(form.body, 6, mtime=0), hashlib.sha256(form.body).hexdigest()[:32]
+            kept = KeptForm(form.body, packed, form.pages, etag, mark, ctx.day(), ctx.directory)
         self.forms[key] = kept
         while len(self.forms) > _MOST_KEPT:
             self.forms.popitem(last=False)
@@ -138,7 +139,7 @@ def pdf(slug: str) -> Response:
     if packed:
         response.headers["Content-Encoding"] = "gzip"
     response.vary.add("Accept-Encoding")
-    response.set_etag(f"{kept.mark}{'-gzip' if packed else ''}")
+    response.set_etag(f"{kept.etag}{'-gzip' if packed else ''}")
     response.make_conditional(request)
     return response
 

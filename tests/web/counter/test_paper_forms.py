@@ -85,6 +85,14 @@ def test_a_form_of_no_edition_is_refused_and_nothing_begins(tmp_path: Path) -> N
     assert begin(seat, source="paper", signs=signs_of(visitor)).endswith("/demande")
 
 
+def test_a_sheet_of_a_past_edition_is_typed_in_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor, seat = at_the_counter(tmp_path)
+    monkeypatch.setattr("renderers.web.counter.counter.edition_of", lambda procedure, signs: "past")
+    number = begin(seat, source="paper", signs="0badcafe").split("/")[3]
+    assert "Ce formulaire a changé depuis." in seat.open(f"{HOME}/{number}/demande/vous").text
+    assert kept(visitor, number).channel == "paper"
+
+
 def test_a_person_who_is_there_makes_a_request_of_the_counter(tmp_path: Path) -> None:
     visitor, seat = at_the_counter(tmp_path)
     number = begin(seat, source="present").split("/")[3]
@@ -114,3 +122,5 @@ def test_a_procedure_on_paper_alone_is_received_at_the_counter(tmp_path: Path) -
     assert kept(visitor, number).channel == "paper"
     sheet = visitor.open("/demarches/essai").text
     assert "signez-le et déposez-le à un guichet" in sheet
+    assert "Sur un formulaire papier signé" in sheet
+    assert "Au guichet d’un bureau" not in sheet
