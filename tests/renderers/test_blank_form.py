@@ -320,12 +320,33 @@ def test_no_title_stands_alone_at_the_foot_of_a_page(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_conditions_stand_in_the_drawn_pages() -> None:
-    for name in ("copie-acte-etat-civil", "permis-de-construire"):
-        pages = pypdf.PdfReader(io.BytesIO(drawn(name).body)).pages
-        text = letters(" ".join(page.extract_text() for page in pages))
-        for one in asked(content_of(the_procedure(name))).values():
-            assert letters(one["condition"]) in text, one["code"]
+@pytest.mark.parametrize("name", SHIPPED)
+def test_each_question_stands_in_the_drawn_pages_with_its_condition_and_help(name: str) -> None:
+    content = content_of(the_procedure(name))
+    text = text_of(drawn(name))
+    for one in asked(content).values():
+        for part in ("code", "label", "condition", "help"):
+            assert letters(one[part]) in text, (one["code"], part)
+    for page in content["pages"]:
+        assert letters(f"{page['number']}{page['title']}") in text
+        assert letters(page["condition"]) in text
+    assert all(letters(one["label"]) in text and letters(one["when"]) in text for one in content["prices"])
+
+
+@pytest.mark.slow
+def test_rows_are_drawn_with_their_title_and_their_condition() -> None:
+    content = content_of(a_procedure(ROWS))
+    text = text_of(draw_form(content))
+    homes = content["pages"][0]["questions"][1]
+    assert letters(f"{homes['code']}{homes['label']}{homes['condition']}") in text
+    assert all(letters(one["condition"]) in text for one in homes["columns"])
+
+
+def text_of(form: PrintedForm) -> str:
+    """The letters and digits of all pages, without their feet."""
+    pages = (page.extract_text() for page in pypdf.PdfReader(io.BytesIO(form.body)).pages)
+    lines = (line for page in pages for line in page.splitlines() if not re.search(r"Page \d+ / \d+", line))
+    return letters(" ".join(line for line in lines if not re.match(r"\S+/f/\S+$", line.strip())))
 
 
 def letters(text: str) -> str:
