@@ -45,6 +45,38 @@ def is_issued(dossier: Dossier, output: str, row: int | None, day: date) -> bool
     return any(status_of(one, day) in ("valid", "suspended") for one in mine)
 
 
+def with_issued_rows(
+    procedure: Procedure, dossier: Dossier, answers: Mapping[str, Plain], day: date
+) -> dict[str, Plain]:
+    """Return changed answers, with the rows that documents in force name by their number as they are in the dossier.
+
+    A row with a granting document stays as it is. One with a refusal may change, at its place. A removed or moved one
+    restores all rows.
+    """
+    found = dict(answers)
+    for name, rows in _issued_rows(procedure, dossier, day).items():
+        old, new = dossier.answers.get(name), answers.get(name)
+        if old == new or not isinstance(old, list) or not isinstance(new, list):
+            continue
+        known = {at: granted for at, granted in rows.items() if at < len(old)}
+        if any(at >= len(new) or (new[at] != old[at] and old[at] in new) for at in known):
+            found[name] = old
+        else:
+            found[name] = [old[at] if known.get(at) else row for at, row in enumerate(new)]
+    return found
+
+
+def _issued_rows(procedure: Procedure, dossier: Dossier, day: date) -> dict[str, dict[int, bool]]:
+    """Return by question the rows with a document in force, each with True when one of them grants."""
+    found: dict[str, dict[int, bool]] = {}
+    for one in dossier.documents:
+        output = procedure.outputs.get(one.output)
+        if output is not None and output.per and one.row is not None and status_of(one, day) in ("valid", "suspended"):
+            rows = found.setdefault(output.per, {})
+            rows[one.row] = rows.get(one.row, False) or output.grants
+    return found
+
+
 def is_erased(document: IssuedDocument) -> bool:
     """Return True when the content was erased: number, dates and signature remain."""
     return not document.content and not document.holder and document.paper is None

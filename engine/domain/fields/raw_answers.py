@@ -31,7 +31,7 @@ CODES: Final = (
     "date", "date_incomplete", "date_year", "date_unreal", "date_past", "date_future", "time",
     "choice", "shut", "other_detail", "declaration", "identifier", "checksum",
     "file", "files_many", "issue_date", "issue_future", "too_old",
-    "rows_few", "rows_many", "unique", "total", "check", "unconfirmed", "unconfirmed_ticked", "same_and_typed",
+    "rows_few", "rows_many", "row_issued", "unique", "total", "check", "unconfirmed", "unconfirmed_ticked", "same_and_typed",
 )  # fmt: skip
 """Every code an `AnswerProblem` may carry, each with the facts its sentence may use (beside `type` and `id` of the question, always there):
 
@@ -40,7 +40,8 @@ minimum, maximum (minimum | maximum: the bound as text) · date (not understood)
 year) · date_year · date_unreal (day, month, year) · date_past, date_future (the bound is today) · time · choice (not in
 the list) · shut (an option that is closed; the message says why) · other_detail (of « Autre », missing) · declaration
 (not ticked) · identifier, checksum (name, example) · file (missing) · files_many (maximum) · issue_date (missing) ·
-issue_future (maximum) · too_old (span) · rows_few (minimum) · rows_many (maximum) · unique (label, row) · total (wanted, found,
+issue_future (maximum) · too_old (span) · rows_few (minimum) · rows_many (maximum) · row_issued (an issued
+document names a row that was changed, moved or removed) · unique (label, row) · total (wanted, found,
 label) · check (id; the message says it) · unconfirmed, unconfirmed_ticked (an answer that an agent did not compare
 with its piece) · same_and_typed (ticked as equal, and another value typed).
 """

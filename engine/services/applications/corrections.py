@@ -11,9 +11,10 @@ from dataclasses import replace
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.decision import EntryDraft
+from engine.domain.documents.documents import with_issued_rows
 from engine.domain.documents.held_documents import held_in
 from engine.domain.fields.files import without_held
-from engine.domain.fields.raw_answers import OTHER
+from engine.domain.fields.raw_answers import OTHER, fault
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
@@ -95,6 +96,11 @@ def _save(
         if isinstance(kept, StoredFile):
             after, full = handed_in(ctx, after, spot, kept)
         wrong += [full] if full else []
+    held = with_issued_rows(procedure, before, after.answers, ctx.day())
+    wrong += [
+        fault("row_issued").at(name, procedure.fields[name]) for name in held if held[name] != after.answers[name]
+    ]
+    after = replace(after, answers=held)
     only = open_fields(procedure, before)
     found = check_answers(procedure, after, ctx.day(), ctx.directory)
     reported = {one.at for one in wrong}

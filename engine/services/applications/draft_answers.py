@@ -11,6 +11,7 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
+from engine.domain.documents.documents import with_issued_rows
 from engine.domain.editions.draft_migration import Redrafted, redraft
 from engine.domain.editions.renaming import Translation
 from engine.domain.fields.scope import EvaluatedAnswers
@@ -87,11 +88,14 @@ def keep_answers(
 ) -> Dossier:
     """Save a dossier with changed answers or files; without a change, nothing is written.
 
-    The journal names the answers and commits to them. A changed answer is no longer confirmed. Raises Refused: too_many_tries. For drafts, and
+    Rows with a document in force stay. The journal names the answers and commits to them. A changed answer is no longer confirmed. Raises Refused: too_many_tries. For drafts, and
     for entries of drafts only: already_submitted, closed.
     """
     if kind in _OF_DRAFTS or before.is_draft:
         check_open_draft(before)
+    if before.documents:
+        answers = with_issued_rows(pinned(ctx, unit, before), before, after.answers, ctx.day())
+        after = replace(after, answers=answers)
     if after == before:
         return before
     if kind in _OF_DRAFTS:
