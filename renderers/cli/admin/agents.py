@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from renderers.cli.admin.installation_commands import wording
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from engine.services.context.app_context import AppContext
     from renderers.i18n.translations import Translations
 
+_PARTS = ("name", "roles", "offices", "until", "procedures", "administers")  # of a person, as the options are called
 LANGUAGES = click.Choice(["fr", "en"])
 ACTIONS = ("add", "change", "list", "close", "reopen", "password", "reset-totp")
 
@@ -49,8 +52,8 @@ def agent_command(opened: Callable[[], AppContext], kept: Callable[[], AppContex
     ) -> None:  # fmt: skip
         """Manage the accounts and rights of agents and auditors.
 
-        `add` opens an account and shows its password once. `change` replaces the rights. `close` disables the
-        account and ends its sessions. `reopen` enables it again. `password` replaces a lost password,
+        `add` opens an account and shows its password once. `change` replaces the rights that its options name; the
+        others stay, and an empty option (--office '') removes its own. `close` disables the account and ends its sessions. `reopen` enables it again. `password` replaces a lost password,
         `reset-totp` deletes a lost second factor, and `list` shows all rights. Each change is recorded in the
         journal of rights.
 
@@ -82,9 +85,24 @@ def _asked(
 ) -> Person:  # fmt: skip
     from engine.services.accounts.agents import Person
 
-    split = (one.partition(":") for one in roles)
+    split = (one.partition(":") for one in roles if one)
     given = {role: _day(day) if day else None for role, _, day in split}
-    return Person(name, given, offices, _day(until) if until else None, procedures, administers)
+    places, names, managed = (tuple(filter(None, those)) for those in (offices, procedures, administers))
+    return Person(name, given, places, _day(until) if until else None, names, managed)
+
+
+def _kept_besides(account: Account, asked: Person, given: click.Context) -> Person:
+    """Return the rights asked for, with those of the account where no option is given: a change never widens others."""
+    from engine.services.accounts.agents import Person
+
+    held = Person(
+        account.name, {role: account.ends.get(role) for role in account.roles}, account.offices, account.until,
+        account.procedures, account.administers,
+    )  # fmt: skip
+    named = [name for name in _PARTS if given.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+    if not named:
+        raise click.UsageError("Missing option: nothing to change.")
+    return replace(held, **{name: getattr(asked, name) for name in named})
 
 
 def _day(text: str) -> date:
@@ -98,8 +116,6 @@ def _done(
     words: Translations, ctx: AppContext, action: str, login: str, auditor: bool, asked: Person, language: str
 ) -> str:
     """Carry out the action and return what to report to the administrator."""
-    from dataclasses import replace
-
     from engine.records.dossier import SYSTEM_ACTOR
     from engine.services.accounts import agents as people
     from engine.services.context.app_context import NotFound
@@ -112,7 +128,7 @@ def _done(
     except NotFound:
         _fail(words.say("people.unknown", language, {"login": login}))
     if action == "change":
-        asked = replace(asked, name=asked.name or account.name)
+        asked = _kept_besides(account, asked, click.get_current_context())
         people.change_person(ctx, SYSTEM_ACTOR, account.id, asked, seen=people.rights_seen(account))
         return words.say("people.changed", language, {"login": login})
     if action in ("reopen", "password"):
