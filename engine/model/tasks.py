@@ -84,6 +84,11 @@ class Link(Form):
     copies: Mapping[str, str] = field(default_factory=lambda: _NONE)  # id in this dossier → id in the earlier one
     row: str | None = None  # a question of rows of the earlier dossier, one of which is picked
 
+    @property
+    def ends_documents(self) -> bool:
+        """Whether the documents of the earlier dossier end with those of this one."""
+        return self.relation in ("renews", "amends", "revokes")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeLine(NamedElement):

@@ -46,6 +46,15 @@ def missing_link(procedure: Procedure, dossier: Dossier, scope: Scope) -> Refusa
     return None
 
 
+def may_end(procedure: Procedure, link: Link, *definitions: Procedure | None) -> bool:
+    """Return whether a link may be followed: only the agency of the earlier dossier ends its documents.
+
+    `definitions` are the edition of that dossier and the present one, for a procedure may have changed hands.
+    """
+    agencies = {one.identity.agency for one in definitions if one is not None}
+    return not link.ends_documents or procedure.identity.agency in agencies
+
+
 def link_unfit(link: Link, earlier: Dossier, procedure: Procedure, row: int | None, scope: Scope) -> Refusal | None:
     """Return why an earlier dossier cannot be linked, None when it can. `procedure` is its own edition."""
     if not link.when.holds(scope):

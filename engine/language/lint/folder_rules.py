@@ -1,4 +1,4 @@
-"""The rules of names in other files of a folder: N313 for a procedure, N314 for a name inside one.
+"""The rules of other files of a folder: N313 for the name of a procedure, N314 for a name inside one, C572 for its documents.
 
 They need the whole folder, so they run in `guichet lint` and in the gates of a publication, not when a file is
 read: a file that leaves the folder takes no other file out of service.
@@ -44,6 +44,7 @@ def folder_problems(procedure: Procedure, folder: Neighbours) -> Iterator[Proble
         earlier = procedure if link.procedure == procedure.id else folder.find(link.procedure)
         if not missing and earlier is not None:
             yield from _unknown_inside(procedure, link, earlier)
+            yield from _of_another_agency(procedure, link, earlier)
 
 
 def _unknown(
@@ -74,6 +75,14 @@ def _unknown_inside(procedure: Procedure, link: Link, earlier: Procedure) -> Ite
         elif dot and (output not in earlier.outputs or part not in _PARTS):
             documents = {f"{one}.{end}" for one in earlier.outputs for end in _PARTS}
             yield _absent(procedure, path, link, name, "document", documents, earlier)
+
+
+def _of_another_agency(procedure: Procedure, link: Link, earlier: Procedure) -> Iterator[Problem]:
+    """Yield C572 for a link that would end documents of another agency."""
+    theirs = earlier.identity.agency
+    if link.ends_documents and theirs != procedure.identity.agency:
+        where = written_at(procedure, ("links", link.id, "relation"), link.where)
+        yield problem("C572", where, name=link.id, relation=link.relation, procedure=earlier.id, agency=theirs)
 
 
 def _absent(

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from engine.core.clock import local_day
-from engine.core.problems import Refusal, Refused
+from engine.core.problems import Refusal, Refused, refusal
 from engine.domain.fields.scope import scope_of
-from engine.domain.workflow.linked_dossiers import awaited_links, copied, link_ended, link_unfit
+from engine.domain.workflow.linked_dossiers import awaited_links, copied, link_ended, link_unfit, may_end
 from engine.model import Link, Procedure
+from engine.model.types import Scope
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, LinkedDossier
 from engine.services.applications.draft_answers import keep_answers, own_draft, shown_form
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
@@ -48,7 +49,7 @@ def name_earlier(
         earlier = _earlier(unit, ctx, actor, number, phone)
         scope = scope_of(procedure, before, day, ctx.directory)
         definition = pinned(ctx, unit, earlier)
-        unfit = link_unfit(link, earlier, definition, row, scope)
+        unfit = _unfit(ctx, procedure, link, earlier, definition, row, scope)
         if unfit is not None:
             raise Refused(unfit)
         links = {**before.links, link_id: LinkedDossier(earlier.id, earlier.number, row)}
@@ -100,7 +101,18 @@ def candidate(
         definition = pinned(ctx, unit, earlier)
     rows = _rows(ctx, link, earlier, definition)
     scope = scope_of(procedure, draft, ctx.day(), ctx.directory)
-    return LinkCandidate(earlier, definition, rows, link_unfit(link, earlier, definition, 0 if rows else None, scope))
+    unfit = _unfit(ctx, procedure, link, earlier, definition, 0 if rows else None, scope)
+    return LinkCandidate(earlier, definition, rows, unfit)
+
+
+def _unfit(
+    ctx: AppContext, procedure: Procedure, link: Link, earlier: Dossier, definition: Procedure, row: int | None,
+    scope: Scope,
+) -> Refusal | None:  # fmt: skip
+    """Return why an earlier dossier cannot be linked, None when it can. Its documents may be of another agency."""
+    if not may_end(procedure, link, definition, ctx.catalogue.procedures.get(link.procedure)):
+        return refusal("link_unfit", link.where, link=link.id)
+    return link_unfit(link, earlier, definition, row, scope)
 
 
 def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:

@@ -28,7 +28,7 @@ from engine.domain.messages.notifications import ROLE_ADDRESS, notifications_for
 from engine.domain.messages.preferences import NotificationPreferences, is_wished, wishes_of
 from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
-from engine.domain.workflow.linked_dossiers import succeeded
+from engine.domain.workflow.linked_dossiers import may_end, succeeded
 from engine.model import Output, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, OutboundMessage
 from engine.services.context.app_context import AppContext, pinned
@@ -294,7 +294,10 @@ def succession(
         earlier = unit.dossier(linked.dossier) if linked else None
         if earlier is None:
             continue
-        ended = succeeded(procedure, link, before, after, outputs, earlier, pinned(ctx, unit, earlier), now)
+        definition = pinned(ctx, unit, earlier)
+        if not may_end(procedure, link, definition, ctx.catalogue.procedures.get(link.procedure)):
+            continue
+        ended = succeeded(procedure, link, before, after, outputs, earlier, definition, now)
         if ended:
             yield earlier, ended
 

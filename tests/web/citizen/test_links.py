@@ -12,7 +12,7 @@ import pytest
 from engine.core.values import group_number
 from engine.domain.common.decision import Act
 from engine.language.catalogue.catalogue import Catalogue
-from engine.records.dossier import Account, Actor, Dossier
+from engine.records.dossier import Account, Actor, Dossier, LinkedDossier
 from engine.services.accounts.delegation import give
 from engine.services.applications.casework import take_transition
 from engine.services.context.app_context import publish_editions
@@ -221,6 +221,68 @@ def test_what_does_not_fit_says_why(visitor: PortalClient) -> None:
     page = visitor.send(address, number=pending)
     assert (page.status, kept(visitor, number)) == (422, ("", None))
     assert "Il faut un dossier « Permis de stand »" in page.text
+
+
+# -- documents of another agency -----------------------------------------------------------------------------------------
+
+REGISTRAR = Actor("agent", "registrar", "Officier", frozenset({"obac/instructeur"}))
+ELSEWHERE = (
+    AGAIN.replace("edition: 1", "edition: 2")
+    .replace("agency: mairie", "agency: obac")
+    .replace("by: maire", "by: instructeur")
+)
+
+
+def of_the_office_of_exams(visitor: PortalClient, text: str = ELSEWHERE, first: str = FIRST) -> PortalClient:
+    """The renewal is published by another agency, as before `guichet lint` refused it."""
+    books = [compiled(first, "permis.yaml"), compiled(text, "renouvellement.yaml")]
+    office = publish_editions(replace(visitor.office, catalogue=Catalogue.of(books, the_shared())))
+    app = create_app(
+        Settings(data=visitor.office.attachments.blobs.folder.parent, secret="test"), office, visitor.operator
+    )
+    return replace(visitor, client=app.test_client(), office=office).sign_in()
+
+
+@pytest.mark.parametrize("relation", ["renews", "amends", "revokes"])
+def test_no_agency_ends_the_document_of_another(visitor: PortalClient, relation: str) -> None:
+    """Such a link cannot be named, and one that was named ends nothing."""
+    earlier = a_permit(visitor, "LEE")
+    other = of_the_office_of_exams(visitor, ELSEWHERE.replace("renews", relation))
+    number = begin(other, "renouvellement")
+    address = f"/dossiers/{number}/lien/ancien"
+    assert group_number(earlier) not in other.open(address).text
+    assert (other.send(address, number=earlier).status, kept(other, number)[0]) == (422, "")
+    other.send(f"/dossiers/{number}/demande/moi", chef="LEE", go="next")
+    named, draft = {"ancien": LinkedDossier(case_of(other, earlier).id, earlier, 0)}, case_of(other, number)
+    with other.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(draft, links=named, revision=draft.revision + 1), draft.revision)
+    other.send(f"/dossiers/{number}/verification", declared="1")
+    assert other.page.status == 303, (other.page.status, other.page.text)
+    take_transition(other.office, REGISTRAR, other.dossier_id(number), Act("accorder"))
+    assert [one.status for one in case_of(other, number).documents] == ["valid"]
+    assert [one.status for one in case_of(other, earlier).documents] == ["valid"]
+
+
+def test_what_ends_nothing_is_named_across_agencies(visitor: PortalClient) -> None:
+    earlier = a_permit(visitor, "LEE")
+    other = of_the_office_of_exams(visitor, ELSEWHERE.replace("renews", "duplicates"))
+    number = begin(other, "renouvellement")
+    other.send(f"/dossiers/{number}/lien/ancien", earlier=earlier)
+    other.send(other.page.address, row="0")
+    assert kept(other, number) == (earlier, "LEE")
+
+
+def test_a_procedure_that_changed_hands_is_renewed_by_its_new_agency(visitor: PortalClient) -> None:
+    earlier = a_permit(visitor, "LEE")
+    moved = FIRST.replace("edition: 1", "edition: 2").replace("agency: mairie", "agency: obac")
+    other = of_the_office_of_exams(visitor, first=moved.replace("by: maire", "by: instructeur"))
+    number = begin(other, "renouvellement")
+    other.send(f"/dossiers/{number}/lien/ancien", earlier=earlier)
+    other.send(other.page.address, row="0")
+    other.send(f"/dossiers/{number}/verification", declared="1")
+    assert other.page.status == 303, (other.page.status, other.page.text)
+    take_transition(other.office, REGISTRAR, other.dossier_id(number), Act("accorder"))
+    assert [one.status for one in case_of(other, earlier).documents] == ["replaced"]
 
 
 # -- at the counter ------------------------------------------------------------------------------------------------------
