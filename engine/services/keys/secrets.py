@@ -15,8 +15,9 @@ CODE_DIGITS: Final = 6
 
 _hasher: Final = PasswordHasher()  # argon2id, RFC 9106's second choice: 64 MiB, 3 passes
 AT_ONCE: Final = 2  # passwords hashed at the same time: each needs 64 MiB and a processor
-WAITING: Final = 2  # callers that wait for a place, for a second at most. Further callers get `Busy`
-_gate: Final = AdmissionGate(AT_ONCE, WAITING)
+WAITING: Final = 4  # callers that wait for a place, for a second at most. Further callers get `Busy`
+FOR_KNOWN: Final = 1  # of both, reserved for browsers that the account signed in from before
+_gate: Final = AdmissionGate(AT_ONCE, WAITING, kept=FOR_KNOWN)
 _DUMMY_HASH: Final = _hasher.hash("nobody has this password")
 
 
@@ -26,12 +27,13 @@ def hash_secret(password: str) -> str:
         return _hasher.hash(password)
 
 
-def is_secret(kept: str, password: str) -> bool:
+def is_secret(kept: str, password: str, *, known: bool = True, place: str = "") -> bool:
     """Return whether the password matches the stored hash.
 
-    An empty `kept` takes the same time, which hides which accounts exist. Raises `Busy`.
+    An empty `kept` takes the same time, which hides which accounts exist. Callers that are not `known` leave a place
+    to those that are; `place` is the block of their address. Raises `Busy`.
     """
-    with _gate.turn():
+    with _gate.turn(known=known, place=place):
         try:
             return _hasher.verify(kept or _DUMMY_HASH, password) and bool(kept)
         except (VerificationError, InvalidHashError):

@@ -19,7 +19,7 @@ from engine.records.codec import instant_text
 from engine.records.dossier import Account, Actor
 from engine.records.people import SecondFactor
 from engine.services.context.app_context import AppContext
-from engine.services.context.rate_limit import too_many
+from engine.services.context.rate_limit import block_of, too_many
 from engine.services.keys.secrets import hash_secret, is_secret, new_token, token_digest
 from engine.services.limits.guesses import count_wrong, is_known, limits_of, shut
 from engine.services.sign_in import second_factor
@@ -85,7 +85,8 @@ def sign_in(
         closed = None if known else too_many(unit, now, (f"login@{client}", POSTS_PER_CLIENT))
     if closed:
         raise Refused(closed)
-    right = is_secret(account.secret if account else "", password)  # slow on purpose: outside any unit
+    kept, place = account.secret if account else "", block_of(client)
+    right = is_secret(kept, password, known=known, place=place)  # slow on purpose: outside any unit
     tries = limits_of(f"login:{kind}:{login}", PASSWORDS_A_DAY, client=client, browser=browser if known else "")
     passed: Passed | None = None
     with ctx.store.unit(write=True) as unit:

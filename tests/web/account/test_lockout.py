@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import html
 import re
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 from engine.records.dossier import Account
 from engine.services.accounts import assistance
+from engine.services.keys import secrets
 from engine.services.keys.secrets import hash_secret
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.demo_accounts import open_demo
@@ -123,7 +128,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             sealed, now = second_factor.sealed_key(world.office), world.office.now()
             code = pyotp.TOTP(second_factor.opened_key(world.office, sealed)).at(now)
             assert second_factor.prove(world.office, unit, account.id, sealed, code, now)
-    with fronting(create_app(Settings(data=tmp_path, demo=False), world.office, world.operator)) as port:
+    with fronting(create_app(Settings(data=tmp_path, demo=False), world.office, world.operator), threads=8) as port:
         yield Site(world, port)
 
 
@@ -233,6 +238,43 @@ def test_an_agent_attacked_from_everywhere_comes_in_from_the_usual_browser_and_f
         assert stranger.send("/agent/connexion/suite", code=site.factor(ADMINISTRATOR)).location == "/agent/connexion"
         assert "L’identifiant, le mot de passe ou le code n’est pas le bon" in stranger.see("/agent/connexion").text
         assert stranger.see("/agent").location.startswith("/agent/connexion")
+
+
+class Slow(PasswordHasher):
+    """As on a machine that does other work: each check takes a while, and no processor of this one."""
+
+    def verify(self, hash: Any, password: Any) -> Any:
+        time.sleep(0.3)
+        return super().verify(hash, password)
+
+
+def test_a_flood_of_passwords_leaves_the_usual_browser_its_place(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers at many addresses keep the checks busy, each within its limits."""
+    usual, over, heard = site.agent(), threading.Event(), list[int]()
+    usual.send("/agent/deconnexion", at="/agent")
+    monkeypatch.setattr(secrets, "_hasher", Slow())
+
+    def flood(first: int) -> None:
+        for turn in range(10_000):
+            if over.is_set():
+                return
+            stranger = site.browser(f"127.0.{first}.{turn % 250 + 1}")
+            heard.append(stranger.send("/agent/connexion", login=f"personne{first}", password="autre chose").status)
+
+    strangers = [threading.Thread(target=flood, args=(first,)) for first in range(1, 9)]
+    for one in strangers:
+        one.start()
+    try:
+        until = time.monotonic() + 30
+        while 503 not in heard and time.monotonic() < until:
+            time.sleep(0.05)
+        came = [usual.send("/agent/connexion", login="mensah", password=PASSWORD).location for _ in range(5)]
+    finally:
+        over.set()
+        for one in strangers:
+            one.join()
+    assert 503 in heard, "the checks are busy"
+    assert came == ["/agent/connexion/suite"] * 5
 
 
 def test_who_knows_a_password_leaves_its_owner_their_codes(site: Site) -> None:
