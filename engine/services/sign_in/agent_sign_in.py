@@ -21,7 +21,7 @@ from engine.records.people import SecondFactor
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import block_of, too_many
 from engine.services.keys.secrets import hash_secret, is_secret, new_token, token_digest
-from engine.services.limits.guesses import count_wrong, is_known, limits_of, shut
+from engine.services.limits.guesses import browser_key, count_wrong, is_known, limits_of, shut
 from engine.services.sign_in import second_factor
 from engine.services.sign_in.demo_accounts import is_invented
 from engine.services.sign_in.passwords import refusal_for_password
@@ -34,7 +34,7 @@ Want: TypeAlias = Literal["password", "enrolment", "code", "both"]
 
 PASSWORDS_A_DAY: Final = 100  # wrong ones of one login, from unknown browsers
 CODES_A_DAY: Final = 100  # wrong ones of one account, likewise
-POSTS_PER_CLIENT: Final = 300  # passwords in a window, right or wrong: each is slow to check
+POSTS_PER_CLIENT: Final = 300  # passwords in a window from an address or a known browser: each is slow to check
 TICKET_LASTS: Final = timedelta(minutes=15)
 
 
@@ -82,7 +82,8 @@ def sign_in(
     with ctx.store.unit(write=True) as unit:
         account = unit.account_of(kind, login)
         known = is_known(ctx, account.id if account else "", browser)
-        closed = None if known else too_many(unit, now, (f"login@{client}", POSTS_PER_CLIENT))
+        sender = f"login~{browser_key(browser)}" if known else f"login@{client}"
+        closed = too_many(unit, now, (sender, POSTS_PER_CLIENT))
     if closed:
         raise Refused(closed)
     kept, place = account.secret if account else "", block_of(client)
