@@ -229,6 +229,8 @@ def said() -> Iterator[str]:
     yield f"{file_counts.BYTES_A_DAY:,} a person and day"
     yield f"each booking and each cancellation sends an SMS | {bookings.BOOKED_A_DAY} a dossier and day"
     yield f"of accounts without a telephone, {bookings.BOOKED_PER_ADDRESS} an address and hour"
+    quarter = {4: "a quarter"}[bookings.SHARE_OF_DAY]
+    yield f"{quarter} of them for each kind of appointment, {bookings.LEAST_SHARE} at least"
     yield f"seats to come, booked or held | {bookings.SEATS_AHEAD} a person and appointment, {bookings.FAMILY_SEATS_AHEAD} with those of the children they declared"
     yield f"To a typed address those of one person {code_limits.MAILED_TO_ONE} a day"
     yield f"seats held for {minutes(bookings.HELD)} minutes while an applicant confirms"

@@ -91,6 +91,12 @@ def offices_for(procedure: Procedure, appointment: Appointment, dossier: Dossier
 # -- slots -------------------------------------------------------------------------------------------------------------
 
 
+def seats_of_day(appointment: Appointment, office: Office, day: date, calendar: Calendar) -> int:
+    """Return how many people an office receives in a day for an appointment."""
+    seats = len(slot_starts(appointment, office, day, calendar)) * capacity_of(appointment, office, day)
+    return seats if appointment.quota is None else min(seats, appointment.quota)
+
+
 def slot_starts(appointment: Appointment, office: Office, day: date, calendar: Calendar) -> tuple[datetime, ...]:
     """Return the start of each slot of a day, booked or free, one after another during opening hours."""
     length = max(1, minutes_of(appointment.lasts))

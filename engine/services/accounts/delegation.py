@@ -20,10 +20,10 @@ from engine.domain.common.agent_rights import EVERYWHERE, administers
 from engine.domain.common.names import company_name, person_name
 from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
-from engine.records.people import CHAIN, COMPANY, Mandate, MandateKind, MandateRole, MandateStatus
+from engine.records.people import CHAIN, COMPANY, PAPER, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.contact_change import release_contact
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
-from engine.services.accounts.mandates import PAPER, MandateView, called
+from engine.services.accounts.mandates import MandateView, called
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone

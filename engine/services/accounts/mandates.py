@@ -16,12 +16,10 @@ from engine.domain.common.access import is_active, over_since
 from engine.domain.common.names import readable_name
 from engine.domain.common.working_time import add_span
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from engine.records.people import COMPANY, Mandate
+from engine.records.people import COMPANY, PAPER, Mandate
 from engine.services.accounts.contact_change import release_contact
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
-
-PAPER: Final = "person:"  # prefix of the login of a person without a phone
 
 
 @dataclass(frozen=True, slots=True)

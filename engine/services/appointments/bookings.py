@@ -22,6 +22,7 @@ from engine.domain.appointments.appointments import (
     place,
     release,
     resource_key,
+    seats_of_day,
     why_closed,
 )
 from engine.domain.common.access import in_their_offices, may_see
@@ -32,6 +33,7 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
+from engine.records.people import PAPER
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
@@ -48,6 +50,8 @@ BOOKED_A_DAY: Final = 10  # bookings of one dossier by its applicant: each sends
 BOOKED_PER_ADDRESS: Final = 20  # an hour, by accounts without a telephone behind one address
 SEATS_AHEAD: Final = 10  # of one appointment, by the dossiers of one person: one telephone could book an office out
 FAMILY_SEATS_AHEAD: Final = 20  # by those of a person and their children: any number of children may be declared
+SHARE_OF_DAY: Final = 4  # accounts without a telephone take one seat of so many of an office's day, together
+LEAST_SHARE: Final = 2  # and so many of a small day
 HELD_PER_ADDRESS: Final = 40  # an hour, by these accounts: a seat that is held is taken for everybody else
 HELD: Final = timedelta(minutes=10)  # how long a seat is held while the applicant reads what they are about to confirm
 
@@ -205,7 +209,7 @@ def book_slot(
 
     `client` is the address of the applicant's network. The seat is searched inside the writing unit, which holds the openings. A concurrent closure waits
     and then sees the seat taken. Raises `NotFound`, `Conflict`. Raises Refused: slot_full (nearest),
-    slot_closed, too_early, too_many_moves, seats_many, too_many_tries…
+    slot_closed, too_early, too_many_moves, seats_many, seats_shared, too_many_tries…
     """
 
     def work(unit: Unit) -> Dossier:
@@ -219,6 +223,7 @@ def book_slot(
             raise Refused(refusal("slot_closed", why="office", office=office_id))
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
         _check_share(unit, moment, dossier, appointment_id)
+        _check_day(unit, moment, dossier, appointment, office_id, start)
         if (
             actor.kind == "applicant"
             and (closed := too_many(unit, now, *_limits(unit, dossier, appointment_id, client))) is not None
@@ -247,6 +252,26 @@ def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str)
     parent = next((one.holder for one in unit.mandates_given(own) if one.kind == "child"), own)
     if unit.seats_ahead(parent, resource, now, dossier.id, children=True) >= FAMILY_SEATS_AHEAD:
         raise Refused(refusal("seats_many", maximum=FAMILY_SEATS_AHEAD))
+
+
+def _check_day(
+    unit: Unit, moment: Moment, dossier: Dossier, appointment: Appointment, office_id: str, start: datetime
+) -> None:
+    """Check that accounts without a telephone leave most seats of a day to others, by a move too.
+
+    They cost nothing, and have any number of addresses. Raises Refused("seats_shared").
+    """
+    account = unit.account(dossier.owner)
+    if moment.actor.kind != "applicant" or account is None or has_telephone(account) or dossier.contact_phone:
+        return
+    if is_accepted_company(account) or account.login.startswith(PAPER):
+        return
+    day, office = local_day(start), moment.directory.offices[office_id]
+    share = max(LEAST_SHARE, seats_of_day(appointment, office, day, moment.directory.calendar) // SHARE_OF_DAY)
+    span = at_minute(day, 0), at_minute(day, 1440)
+    resource = resource_key(moment.procedure, appointment.id)
+    if unit.seats_without_telephone(resource, office_id, *span, moment.now, dossier.id) >= share:
+        raise Refused(refusal("seats_shared", maximum=share))
 
 
 def _limits(unit: Unit, dossier: Dossier, appointment: str, client: str) -> tuple[Limit, ...]:
@@ -299,6 +324,7 @@ def hold_slot(
         moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
         _check_share(unit, moment, dossier, appointment_id)
+        _check_day(unit, moment, dossier, appointment, office_id, start)
         if actor.kind == "applicant" and too_many(
             unit, now, *_of_address(unit, dossier, client, "held", HELD_PER_ADDRESS)
         ):

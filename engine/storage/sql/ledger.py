@@ -194,6 +194,31 @@ class LedgerQueries(Queries):
         cells = (owner, *((owner,) if children else ()), but, resource, instant_text(now))
         return int(self._rows(sql, (*cells, *cells))[0][0])
 
+    def seats_without_telephone(
+        self, resource: str, office: str, from_: datetime, to: datetime, now: datetime, but: str
+    ) -> int:
+        """Return how many seats accounts without a telephone have in a period, booked or held. Without those of `but`.
+
+        People known by a document that an agent saw, accepted companies, and those for whom a person with a telephone
+        acts are not among them.
+        """
+        by_telephone = (
+            "SELECT 1 FROM mandate m JOIN account h ON h.id = m.holder"
+            " WHERE m.principal = a.id AND substr(h.login, 1, 1) = '+'"
+        )
+        theirs = (
+            "JOIN dossier d ON d.id = s.dossier JOIN account a ON a.id = d.owner WHERE s.resource = ? AND s.office = ?"
+            " AND s.start >= ? AND s.start < ? AND d.id <> ? AND substr(a.login, 1, 1) <> '+'"
+            " AND substr(a.login, 1, 7) <> 'person:' AND (substr(a.login, 1, 8) <> 'company:' OR a.name = '')"
+            f" AND NOT EXISTS ({by_telephone})"
+        )
+        sql = (
+            f"SELECT (SELECT count(*) FROM booking s {theirs} AND s.status <> 'cancelled')"
+            f" + (SELECT count(*) FROM seat_hold s {theirs} AND s.until > ?)"
+        )
+        cells = (resource, office, instant_text(from_), instant_text(to), but)
+        return int(self._rows(sql, (*cells, *cells, instant_text(now)))[0][0])
+
     # issued documents
 
     def serials(self) -> Mapping[str, int]:

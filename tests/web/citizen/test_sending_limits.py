@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
-from engine.core.values import Plain
-from engine.records.dossier import Account, Actor
+from engine.core.problems import Refused
+from engine.core.values import Plain, new_id
+from engine.domain.appointments.appointments import Slot
+from engine.records.dossier import Account, Actor, Dossier
 from engine.services.accounts import delegation as representation
 from engine.services.applications import draft_answers
+from engine.services.applications import drafts as intake
+from engine.services.appointments import bookings
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.sessions import open_session
 from engine.storage.sqlite.store import SqliteStore
@@ -94,3 +99,64 @@ def test_a_stranger_is_not_written_to_at_an_address_that_others_typed(site: Site
     assert [site.sends(free, HERE, email="afi@exemple.tg") for _ in range(3)] == [303] * 3
     assert len(site.world.read(lambda unit: unit.letters_to("x@exemple.tg", 100))) == 3
     assert site.world.read(lambda unit: unit.letters_to("afi@exemple.tg", 100)) == ()
+
+
+# -- appointments that nothing precedes --------------------------------------------------------------------------------
+
+CARD, ENROLMENT = "carte-nationale-identite", "enrolement_sur_place"
+
+
+def waits_for_visit(site: Site, account: Account) -> tuple[Dossier, list[Slot]]:
+    """A request whose first state waits for the visit, and the free hours of the first day."""
+    office, owner = site.world.office, account.actor()
+    dossier = site.world.filled(CARD, owner)
+    dossier = intake.submit(office, owner, dossier.id, declared=True, token=new_id())
+    [day, *_] = bookings.slots(office, owner, dossier.id, ENROLMENT, limit=100).days
+    return dossier, list(day.slots)
+
+
+def books(site: Site, account: Account, dossier: Dossier, slot: Slot, address: str) -> int:
+    office = site.world.office
+    with office.store.unit(write=True) as unit:
+        token = open_session(office, unit, account, office.now()).token
+    browser = Browser(site.port, address, {"guichet": token})
+    page = f"/dossiers/{dossier.number}/rendez-vous"
+    return browser.send(page, at="/deconnexion", bureau=slot.office, start=slot.start.isoformat()).status
+
+
+def booked_on(site: Site, day: date) -> int:
+    start = datetime.combine(day, time(), UTC)
+    return len(site.world.read(lambda unit: unit.bookings_on(["cni_lome"], start, start + timedelta(days=1))))
+
+
+def test_accounts_without_a_telephone_leave_most_of_a_day_to_others(site: Site) -> None:
+    """Each at an address of its own: they booked an office of thirty-two seats out before lunch."""
+    day = site.world.office.day() + timedelta(days=1)
+    heard = []
+    for number in range(10):
+        free = site.account("email", f"y{number}@exemple.tg")
+        dossier, slots = waits_for_visit(site, free)
+        heard.append(books(site, free, dossier, slots[0], f"127.0.1.{number + 1}"))
+    assert heard == [303] * 8 + [409] * 2
+    assert booked_on(site, day) == 8
+    afi = site.account("phone", PHONE)
+    dossier, slots = waits_for_visit(site, afi)
+    assert books(site, afi, dossier, slots[0], HERE) == 303, "who has a telephone"
+    assert booked_on(site, day) == 9
+
+
+def test_nor_do_they_move_to_that_day_or_hold_its_seats(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bookings, "SHARE_OF_DAY", 16)
+    office, asked = site.world.office, []
+    for number in range(3):
+        free = site.account("email", f"z{number}@exemple.tg")
+        asked.append((free, *waits_for_visit(site, free)))
+    later = bookings.slots(office, asked[2][0].actor(), asked[2][1].id, ENROLMENT, limit=100).days[1].slots[0]
+    for (free, dossier, _), slot in zip(asked, (asked[0][2][0], asked[1][2][1], later), strict=True):
+        assert books(site, free, dossier, slot, HERE) == 303
+    free, dossier, slots = asked[2]
+    assert books(site, free, dossier, slots[2], HERE) == 409
+    with pytest.raises(Refused, match="seats_shared"):
+        bookings.hold_slot(office, free.actor(), dossier.id, ENROLMENT, slots[2].office, slots[2].start, client=HERE)
+    first, mine, hours = asked[0]
+    assert books(site, first, mine, hours[3], HERE) == 303, "within the day one moves"

@@ -185,7 +185,11 @@ class TestTaking:
         world.wait(days=1, hours=2)
         assert world.booked(dossier, "depot").bookings["depot"].status == "booked"
 
-    def test_accounts_without_a_telephone_at_one_address_take_so_many_seats_an_hour(self, world: World) -> None:
+    def test_accounts_without_a_telephone_at_one_address_take_so_many_seats_an_hour(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bookings, "SHARE_OF_DAY", 1)
+
         def books(number: int, client: str, telephone: bool = False) -> Dossier:
             dossier = to_book(world, number)
             if not telephone:
