@@ -637,6 +637,34 @@ def test_a_freed_seat_can_be_somebody_elses(store: Store) -> None:
             unit.put_booking(a_booking("b1"))
 
 
+def test_seats_of_accounts_without_a_telephone(store: Store) -> None:
+    """Of one office, of a period, booked or held; a person with a telephone who acts for a child is not one of them."""
+    logins = {
+        "mail": "x@exemple.tg", "tel": "+22890112233", "paper": "person:1", "child": "child:1", "accepted": "company:1",
+        "asked": "company:2",
+    }  # fmt: skip
+    opened(store, *(a_dossier(name, owner=name) for name in logins))
+    with store.unit(write=True) as unit:
+        for name, login in logins.items():
+            unit.put_account(Account(name, "applicant", "SOTOGO" if name == "accepted" else "", login))
+        for seat, name in enumerate(logins):
+            unit.take_seat("desk", name, a_booking(f"b-{name}", seat=seat))
+        day = (NOON, later(days=2), NOON)
+
+        def counted(office: str = "lome", but: str = "") -> int:
+            return unit.seats_without_telephone("desk", office, *day, but)
+
+        assert counted() == 3, "an e-mail address, a child, a company that nobody accepted"
+        unit.put_mandate(Mandate("m", "child", "tel", "", "child", "manager", "active", "tel", NOON))
+        assert (counted(), counted(but="mail"), counted("kara")) == (2, 1, 0)
+        assert unit.seats_without_telephone("other desk", "lome", *day, "") == 0
+        unit.release_seat("b-asked")
+        assert counted() == 1
+        unit.hold_seat(SeatHold("desk", "lome", later(days=1, hours=1), 0, "asked", "visit", later(minutes=10)), NOON)
+        assert counted() == 2
+        assert unit.seats_without_telephone("desk", "lome", NOON, later(days=2), later(minutes=10), "") == 1
+
+
 def test_the_day_of_an_office(store: Store) -> None:
     opened(store, a_dossier("d1"), a_dossier("d2"), a_dossier("d3"))
     early, late = (
