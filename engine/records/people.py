@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 IdentifierKind: TypeAlias = Literal["phone", "email", "provider"]
 CHAIN: Final = "people"  # the name of the journal of rights
 COMPANY: Final = "company:"  # prefix of the login of a company, before its number
-PAPER: Final = "person:"  # prefix of the login of a person without a phone, whose document an agent saw
+WITHOUT_PHONE: Final = "person:"  # prefix of the login of a person without a phone, whose document an agent saw
 
 
 @dataclass(frozen=True, slots=True)

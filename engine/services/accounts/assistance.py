@@ -26,7 +26,7 @@ from engine.model.roles import roles_of
 from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
-from engine.records.people import PAPER, Reading
+from engine.records.people import WITHOUT_PHONE, Reading
 from engine.services.applications.draft_answers import own_draft
 from engine.services.applications.drafts import open_dossier
 from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound, pinned
@@ -190,7 +190,7 @@ def help_on_paper(ctx: AppContext, agent: Actor, family_name: str, given_names: 
         raise Refused(refusal("consent_missing"))
     person_id = new_id()
     name = f"{names['family_name']} {names['given_names']}"
-    account = Account(person_id, "applicant", name, f"{PAPER}{person_id}", profile=names)
+    account = Account(person_id, "applicant", name, f"{WITHOUT_PHONE}{person_id}", profile=names)
     with ctx.store.unit(write=True) as unit:
         unit.put_account(account)
         _begin(ctx, unit, agent, account, "paper")
@@ -323,7 +323,7 @@ def follow_code(ctx: AppContext, dossier: Dossier) -> str:
     """
     with ctx.store.unit() as unit:
         account = unit.account(dossier.owner)
-    return _codes(ctx, dossier.number)[0] if account and account.login.startswith(PAPER) else ""
+    return _codes(ctx, dossier.number)[0] if account and account.login.startswith(WITHOUT_PHONE) else ""
 
 
 def _codes(ctx: AppContext, number: str) -> list[str]:
@@ -365,7 +365,7 @@ def _known_by_receipt(
     with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier_numbered(digits) if known else None
         account = unit.account(dossier.owner) if dossier and any(right) else None
-        account = account if account is not None and account.login.startswith(PAPER) else None
+        account = account if account is not None and account.login.startswith(WITHOUT_PHONE) else None
         tries = tries_of(dossier.owner if dossier else "")
         closed = shut(unit, ctx.now(), tries)
         if closed is None and account is None:

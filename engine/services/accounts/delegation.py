@@ -20,7 +20,7 @@ from engine.domain.common.agent_rights import EVERYWHERE, administers
 from engine.domain.common.names import company_name, person_name
 from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
-from engine.records.people import CHAIN, COMPANY, PAPER, Mandate, MandateKind, MandateRole, MandateStatus
+from engine.records.people import CHAIN, COMPANY, WITHOUT_PHONE, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.contact_change import release_contact
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
 from engine.services.accounts.mandates import MandateView, called
@@ -180,7 +180,7 @@ def declare_proxy(
     """
     known, person_id = _names(profile), new_id()
     name = f"{known['family_name']} {known['given_names']}"
-    person = Account(person_id, "applicant", name, f"{PAPER}{person_id}", profile=known)
+    person = Account(person_id, "applicant", name, f"{WITHOUT_PHONE}{person_id}", profile=known)
     mandate = Mandate(new_id(), "", actor.id, "", "person", "agent", "to_check", actor.id, ctx.now())
     return _claimed(ctx, actor, mandate, proof, lambda unit: person, client, browser)
 

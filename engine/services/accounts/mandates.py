@@ -16,7 +16,7 @@ from engine.domain.common.access import is_active, over_since
 from engine.domain.common.names import readable_name
 from engine.domain.common.working_time import add_span
 from engine.records.dossier import SYSTEM_ACTOR, Account
-from engine.records.people import COMPANY, PAPER, Mandate
+from engine.records.people import COMPANY, WITHOUT_PHONE, Mandate
 from engine.services.accounts.contact_change import release_contact
 from engine.services.context.app_context import AppContext
 from engine.storage.unit_of_work import Unit
@@ -56,7 +56,7 @@ def principal_shown(one: MandateView) -> str:
     mandate, login = one.mandate, one.principal.login
     if mandate.status == "active" or mandate.made_by != mandate.holder:
         return called(one.principal)
-    if login.startswith((COMPANY, PAPER)):
+    if login.startswith((COMPANY, WITHOUT_PHONE)):
         return mandate.declared or called(one.principal)
     return national(mandate.invited) or reached(one.principal)
 
@@ -70,7 +70,7 @@ def holder_shown(one: MandateView) -> str:
     mandate, holder = one.mandate, one.holder
     if holder is None or mandate.made_by != mandate.holder:
         return national(mandate.invited) or (called(holder) if holder else "")
-    if one.principal.login.startswith((COMPANY, PAPER)):
+    if one.principal.login.startswith((COMPANY, WITHOUT_PHONE)):
         return called(holder)
     return ", ".join(filter(None, (readable_name(mandate.declared or holder.name), reached(holder))))
 

@@ -33,7 +33,7 @@ from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.records.exchanges import SeatHold
-from engine.records.people import PAPER
+from engine.records.people import WITHOUT_PHONE
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
@@ -264,7 +264,7 @@ def _check_day(
     account = unit.account(dossier.owner)
     if moment.actor.kind != "applicant" or account is None or has_telephone(account) or dossier.contact_phone:
         return
-    if is_accepted_company(account) or account.login.startswith(PAPER):
+    if is_accepted_company(account) or account.login.startswith(WITHOUT_PHONE):
         return
     day, office = local_day(start), moment.directory.offices[office_id]
     share = max(LEAST_SHARE, seats_of_day(appointment, office, day, moment.directory.calendar) // SHARE_OF_DAY)

@@ -24,7 +24,7 @@ from engine.core.problems import Refusal, refusal
 from engine.domain.common.sms_policy import DAY, HOUR, SmsPolicy
 from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import receives_sms, sms_country
-from engine.services.context.rate_limit import Limit, count, left_of, minutes_of, too_many, tried
+from engine.services.context.rate_limit import Limit, block_of, count, left_of, minutes_of, too_many, tried
 from engine.services.limits.file_counts import is_accepted_company
 from engine.services.limits.guesses import browser_key, is_known
 from engine.storage.unit_of_work import Unit
@@ -191,7 +191,7 @@ def new_numbers(policy: SmsPolicy, unit: Unit, now: datetime) -> Mapping[str, tu
 def _limits(ctx: AppContext, what: str, to: str, holder: str, asker: Asker, most: int) -> tuple[Limit, ...]:
     if holder and is_known(ctx, holder, asker.known):
         return Limit(f"{what}:{to}~{browser_key(asker.known)}", most), Limit(f"{what}:{to}~", A_DAY, DAY)
-    near = f"{what}:{to}@{asker.client}"
+    near = f"{what}:{to}@{block_of(asker.client)}"
     return (
         *limits_of(asker, what),
         Limit(near, most // 2),

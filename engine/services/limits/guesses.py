@@ -20,7 +20,7 @@ from typing import Final
 
 from engine.core.problems import Refusal, refusal
 from engine.services.context.app_context import AppContext
-from engine.services.context.rate_limit import Limit, left_of, minutes_of, too_many
+from engine.services.context.rate_limit import Limit, block_of, left_of, minutes_of, too_many
 from engine.services.keys.secrets import new_token, token_digest
 from engine.storage.unit_of_work import Unit
 
@@ -72,7 +72,7 @@ def limits_of(guessed: str, most: int, *, client: str, browser: str) -> tuple[Li
     `browser` is the value of a browser known to the account, empty for any other. Tries from unknown
     browsers have `most` a day, all together.
     """
-    own = f"{guessed}~{browser_key(browser)}" if browser else f"{guessed}@{client}"
+    own = f"{guessed}~{browser_key(browser)}" if browser else f"{guessed}@{block_of(client)}"
     growing = tuple(Limit(own, few, within) for few, within in GROWING)
     return growing if browser else (*growing, Limit(f"{guessed}:all", most, DAY))
 

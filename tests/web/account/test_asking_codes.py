@@ -139,7 +139,9 @@ def test_a_script_that_drops_its_cookies_is_bounded_and_shuts_out_nobody_who_was
 def test_an_ipv6_client_is_one_whatever_address_of_its_line_it_uses(door: Door) -> None:
     statuses = Counter(door.asked(door.person(f"2001:db8:1:2::{n:x}"), PHONE).status for n in range(12))
     assert statuses == {303: 4, 429: 8}, "half of what a number gets, from one line"
-    assert door.asked(door.person("2001:db8:1:3::1"), PHONE).status == 303
+    assert door.asked(door.person("2001:db8:1:3::1"), PHONE).status == 429, "one customer may have a whole /48"
+    assert door.asked(door.person("2001:db8:1:3::1"), number(9)).status == 303, "of another number"
+    assert door.asked(door.person("2001:db8:2:3::1"), PHONE).status == 303
 
 
 def test_who_asks_for_the_codes_of_a_number_keeps_its_owner_from_nothing(door: Door) -> None:
