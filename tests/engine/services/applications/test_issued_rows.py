@@ -25,7 +25,7 @@ NAMES = (("LEE", "Anna"), ("LEE", "Tom"), ("DOSSOU", "Koffi"))
 
 @pytest.fixture
 def visa(world: World) -> Dossier:
-    """Three travellers: two hold a visa, the third was refused, contests, and is asked to correct the rows."""
+    """Three travellers: two hold a visa. The third was refused, contests, and is asked to correct the rows."""
     world.office = replace(world.office, catalogue=shipped())
     travellers: list[Plain] = [
         {
@@ -98,7 +98,8 @@ def test_a_row_with_a_visa_stays_as_it_is(world: World, visa: Dossier, changed: 
 
 
 def test_a_row_with_a_document_is_not_removed(world: World, visa: Dossier) -> None:
-    for number in range(3):
+    """The last row may go: the new examination withdrew its refusal, and no other row moves."""
+    for number in range(2):
         assert corrected(world, visa, rows_of(visa), ("remove_row", f"{ROWS}.{number}")) == ["row_issued"]
     assert [one["prenoms"] for one in rows_of(world.kept(visa))] == [given for _, given in NAMES]
     with pytest.raises(Refused, match="correction_incomplete"):
