@@ -59,7 +59,8 @@ def with_issued_rows(
         if old == new or not isinstance(old, list) or not isinstance(new, list):
             continue
         known = {at: granted for at, granted in rows.items() if at < len(old)}
-        if any(at >= len(new) or (new[at] != old[at] and old[at] in new) for at in known):
+        fewer = len(new) < len(old)  # a removed row moves those after it
+        if any(at >= len(new) or (new[at] != old[at] and (fewer or old[at] in new)) for at in known):
             found[name] = old
         else:
             found[name] = [old[at] if known.get(at) else row for at, row in enumerate(new)]
