@@ -105,10 +105,9 @@ class ScenarioJourney:
 
     def _find(self) -> None:
         """From the home page to the first question: search, the sheet, whether one may, a phone number and its code."""
-        me, title = self.me, in_language(self.procedure.identity.title, self.me.language)
+        me = self.me
         me.go("/" if me.language == "fr" else f"/?lang={me.language}")
-        me.write("#q", title)
-        me.tap("form.search button")
+        self._look_for(me)
         me.tap(f'main a[href="/demarches/{self.procedure.id}"]')
         me.tap("main p.actions a.button")
         while me.path.endswith("/verifier") and me.has("input[name=etape]"):
@@ -118,6 +117,11 @@ class ScenarioJourney:
             me.tap("main form[action$='/commencer'] button.button")
         if me.path == "/connexion":
             self._sign_in(me, self.phone)
+
+    def _look_for(self, me: FormFiller) -> None:
+        """From the home page to a page that links to the sheet."""
+        me.write("#q", in_language(self.procedure.identity.title, me.language))
+        me.tap("form.search button")
 
     def _sign_in(self, person: FormFiller, phone: str) -> None:
         person.write("#phone", national(phone))
@@ -147,8 +151,12 @@ class ScenarioJourney:
         me.tap("main form button.button")
         assert self.dossier.submitted_at is not None
         self.sent_after = me.effort()
-        if me.path.endswith("/envoye"):
-            me.tap(f'main a[href="/dossiers/{self.number}"]')
+        self._follow()
+
+    def _follow(self) -> None:
+        """From the page that says the request is sent to the page of the dossier."""
+        if self.me.path.endswith("/envoye"):
+            self.me.tap(f'main a[href="/dossiers/{self.number}"]')
         self._mine()
 
     def _mine(self) -> None:

@@ -125,7 +125,11 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page on the path. `complete` means no error, and `visited` that each visible question was shown."""
+    """One page on the path.
+
+    `complete` means no error, and `visited` that each visible question was shown. A `known` page is complete
+    without that: the verified number answers it.
+    """
 
     id: str
     title: Text
@@ -137,6 +141,7 @@ class PageView:
     visited: bool
     problems: tuple[AnswerProblem, ...] = ()
     before: str = ""  # id of the page before it on the path; empty for the first
+    known: bool = False
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:

@@ -81,11 +81,38 @@ def _appears(field: Field, scope: Scope) -> bool:
     return scope.values.shows(field.id) if isinstance(scope.values, Values) else field.when.holds(scope)
 
 
-def next_page(procedure: Procedure, scope: Scope, page_id: str) -> Page | None:
-    """Return the first page of the path after this one, None after the last. This page may be off the path."""
+def is_known(page: Page, scope: Scope, dossier: Dossier) -> bool:
+    """Return whether a page of a draft need not be opened: the verified number or address answers it.
+
+    Each visible question holds what was verified, or is optional and was never shown. A note, a question with
+    `reuse: false` or any other answer keeps the page on the way.
+    """
+    shown = [field for field in page.fields if _appears(field, scope) and (is_asked(field) or field.type == "note")]
+    proven = [field for field in shown if _is_proven(field, dossier)]
+    rest = [field for field in shown if field not in proven]
+    optional = all(one.id not in dossier.answers and not one.required.holds(scope) for one in rest)
+    open_ = dossier.is_draft and dossier.contact_phone is not None
+    return open_ and page.reuse and bool(proven) and optional and all(one.reuse and one.type != "note" for one in shown)
+
+
+def _is_proven(field: Field, dossier: Dossier) -> bool:
+    verified = {"account.phone": dossier.contact_phone, "account.email": dossier.contact_email}
+    value = verified.get(field.prefill or "")
+    return value is not None and dossier.answers.get(field.id) == value
+
+
+def way(procedure: Procedure, scope: Scope, dossier: Dossier, opened: str = "") -> tuple[Page, ...]:
+    """Return the pages that a draft leads through: the path without known pages, except the one that is open."""
+    return tuple(
+        page for page in path(procedure, scope) if page.id == opened or not is_known(page, scope, dossier)
+    )  # fmt: skip
+
+
+def next_page(procedure: Procedure, scope: Scope, dossier: Dossier, page_id: str) -> Page | None:
+    """Return the first page of the way after this one, None after the last. This page may be off the path."""
     order = [page.id for page in procedure.form.pages]
     place = order.index(page_id) if page_id in order else -1
-    return next((page for page in path(procedure, scope) if order.index(page.id) > place), None)
+    return next((page for page in way(procedure, scope, dossier) if order.index(page.id) > place), None)
 
 
 def open_fields(procedure: Procedure, dossier: Dossier) -> frozenset[str]:
@@ -321,13 +348,13 @@ def view_page(
     reader: Actor | None = None,
     judged: bool = True,
 ) -> PageView | None:
-    """Return one page of the form, None when it is not on the path. The others are not computed.
+    """Return one page of the form, placed on its way, None when it is not on the path. The others are not computed.
 
     Its questions show only `problems`. With `judged=True`, or when it contains rows, the page has all its
     problems.
     """
     procedure = evaluated.procedure
-    pages = path(procedure, evaluated.values.scope)
+    pages = way(procedure, evaluated.values.scope, dossier, opened=page_id)
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
     if number is None:
         return None
@@ -370,11 +397,14 @@ def _page_view(
     before = pages[position - 2].id if position > 1 else ""
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(evaluated, page, only)) if judged else ()
-    visited = all(_was_put(field, evaluated) for field in _put_on(page))
+    known = showing.dossier is not None and is_known(page, evaluated.values.scope, showing.dossier)
+    visited = known or all(_was_put(field, evaluated) for field in _put_on(page))
     said = given or (found if visited and reports else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = judged and not any(not one.warns for one in found)
-    return PageView(page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before)
+    return PageView(
+        page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before, known
+    )
 
 
 def _was_put(field: Field, evaluated: EvaluatedAnswers) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from engine.core.gsm7 import sms_parts, to_gsm
@@ -12,13 +13,15 @@ from engine.core.values import Text
 from engine.language.diff.elements import flatten
 from engine.language.lint.rule_registry import rule, written_at
 from engine.language.source.loader import read_source
-from engine.model import COUNTER, PAPER, Fee, Field, Form, NamedElement, Procedure, Template
+from engine.model import COUNTER, PAPER, Fee, Field, Form, NamedElement, Page, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.paper import PaperTable
 from engine.model.provenance import sources_of
 from engine.model.roles import receiving_roles
+from engine.model.types import FALSE, TRUE
 
 MOST_QUESTIONS: Final = 7
+FEW_QUESTIONS: Final = 5  # of two pages together
 CHANNELS_TO_COME: Final = frozenset({"ussd", "api"})  # known words, refused until each is served
 _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
     "dossier": "26 4829 1137 4",
@@ -128,15 +131,54 @@ def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Pro
 
 @rule("V711")
 def long_page(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V711 for each page with more than `MOST_QUESTIONS` questions. Evidence and computed values do not count."""
+    """Yield V711 for each page with more than `MOST_QUESTIONS` questions, as `_asked_on` counts them."""
     for form in forms_of(procedure):
         for page in form.pages:
-            asked = [field for field in page.fields if field.value is None and field.evidence is None]
+            asked = _asked_on(page)
             if len(asked) > MOST_QUESTIONS:
                 what = "page" if form.id == procedure.form.id else "form"
                 yield problem(
                     "V711", page.where, at=page.id, name=page.id, what=what, found=len(asked), most=MOST_QUESTIONS
                 )
+
+
+@rule("V712")
+def short_pages(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V712 for two pages in a row with at most `FEW_QUESTIONS` questions together, which may be one page.
+
+    Not where the second depends on the first, where they have different conditions, nor for a page that a verified
+    number answers: it is not on the way.
+    """
+    for first, second in pairwise(procedure.form.pages):
+        pages = [_asked_on(first), _asked_on(second)]
+        conditions = {page.when for page in (first, second)} - {TRUE}
+        if len(conditions) > 1 or not all(pages) or any(field.rows for fields in pages for field in fields):
+            continue
+        names = {name for field in pages[1] for name in _hangs_on(procedure, field)} | second.when.names
+        apart = bool(names & {field.id for field in first.fields}) or any(map(_may_be_known, pages))
+        found = sum(map(len, pages))
+        if found <= FEW_QUESTIONS and not apart:
+            yield problem(
+                "V712", second.where, at=second.id, name=first.id, other=second.id, found=found, most=FEW_QUESTIONS
+            )
+
+
+def _asked_on(page: Page) -> list[Field]:
+    """Return the questions of a page. Evidence, computed values and notes do not count."""
+    return [one for one in page.fields if one.value is None and one.evidence is None and one.type != "note"]
+
+
+def _may_be_known(fields: list[Field]) -> bool:
+    proven = [one for one in fields if one.prefill in ("account.phone", "account.email")]
+    return bool(proven) and all(one in proven or one.required == FALSE for one in fields)
+
+
+def _hangs_on(procedure: Procedure, field: Field) -> set[str]:
+    """Return the questions on which a question or one of its options depends, also through computed values."""
+    found = set(field.when.names) | ({field.under} if field.under else set())
+    found |= {name for option in field.options for name in option.when.names}
+    values = (procedure.fields[one].value for one in found if one in procedure.fields)
+    return found | {name for value in values if value is not None for name in value.names}
 
 
 @rule("V730")

@@ -303,7 +303,7 @@ def save_page(
         gone[:] = let_go(ctx, unit, before, after, actor)
         dossier = keep_answers(ctx, unit, before, after, "saved", actor, page=page_id)
         dossier = look_for_held(ctx, unit, dossier, actor)
-        following = page_after(procedure, read.after.values.scope, page_id)
+        following = page_after(procedure, read.after.values.scope, dossier, page_id)
         problems = tuple(one for one in read.problems if not row or one.at.startswith(f"{row}."))
         held = held_in(dossier)
         problems = tuple(one for one in problems if _base(one.at) not in held)

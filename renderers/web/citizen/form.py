@@ -12,7 +12,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.domain.fields.raw_answers import is_blank
 from engine.domain.fields.views import AnswerProblem, FieldView, PageView
-from engine.domain.forms.pages import path
+from engine.domain.forms.pages import next_page, path
 from engine.model import Procedure
 from engine.model.types import TRUE, Expression
 from engine.services.applications.drafts import drop_draft, read_attachment, save_page
@@ -102,7 +102,8 @@ def _resume(one: DossierContext, links: Iterable[LinkLine], following: str) -> s
 
 def _task_line(one: DossierContext, view: PageView) -> TaskLine:
     key = "done" if view.complete and view.visited else "to_complete" if view.visited else "to_do"
-    kind = {"done": "ok", "to_complete": "act", "to_do": ""}[key]
+    key = "proven" if view.known else key
+    kind = {"done": "ok", "proven": "ok", "to_complete": "act", "to_do": ""}[key]
     return TaskLine(one.at(f"/demande/{view.id}"), label(view.title), kind, say(f"tasks.{key}"))
 
 
@@ -293,11 +294,8 @@ def _next(one: DossierContext, page_id: str) -> str:
     if one.dossier.reused is not None:
         following = next_to_do(one.form(), page_id, seen=True)
         return one.at(f"/demande/{following}" if following else "/verification")
-    ids = [found.id for found in path(one.procedure, one.evaluated().values.scope)]
-    after = ids[ids.index(page_id) + 1 :] if page_id in ids else ids
-    if after:
-        return one.at(f"/demande/{after[0]}")
-    return one.at("/verification")
+    after = next_page(one.procedure, one.evaluated().values.scope, one.dossier, page_id)
+    return one.at(f"/demande/{after.id}" if after else "/verification")
 
 
 def _back_to_check(one: DossierContext, page_id: str) -> str:
@@ -375,7 +373,7 @@ def _page(
         back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
         questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
         revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind, changed=change_of(one),
-        in_row=bool(screen.row), filled=sum(one.complete and one.visited for one in _others(screen)),
+        in_row=bool(screen.row), filled=sum(one.complete and one.visited and not one.known for one in _others(screen)),
         taken=sent_day(reused.sent_at) if reused and taken else "",
     )  # fmt: skip
 

@@ -141,12 +141,13 @@ def open_draft(
             dossier = take_over(app_ctx(), who, dossier.id, earlier, token=token)
     form = see_form(app_ctx(), who, dossier.id)
     base = f"/dossiers/{dossier.number}/demande"
-    begun = any(one.visited for one in form.pages)
+    way = [one for one in form.pages if not one.known]
+    begun = any(one.visited for one in way)
     asks_earlier = bool(current_procedure(procedure_id).links())  # named in the list of steps, before the questions
     if dossier.reused is not None and not asks_earlier:
         following = first_to_do(form)
         return f"{base}/{following}" if following else f"/dossiers/{dossier.number}/verification"
-    return base if begun or asks_earlier or not form.pages else f"{base}/{form.pages[0].id}"
+    return base if begun or asks_earlier or not way else f"{base}/{way[0].id}"
 
 
 def first_to_do(form: FormView) -> str:

@@ -117,7 +117,7 @@ def check_page(
     draw = drawing(one)
     warnings = [problem_sentence(problem, draw) for problem in sheet.problems if problem.warns]
     total, now = sum(quote.amount for quote in sheet.quotes), sum(quote.amount for quote in _at_once(one, sheet))
-    last = sheet.form.pages[-1].id if sheet.form.pages else ""
+    last = next((view.id for view in reversed(sheet.form.pages) if not view.known), "")
     return page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),

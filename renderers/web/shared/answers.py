@@ -26,8 +26,8 @@ class AnswerFile:
 class AnswerLine:
     """One answer.
 
-    `lacking`: required and missing, or wrong. `href`: where it is changed, if possible. `since`: the day of the
-    earlier request it comes from.
+    `lacking`: required and missing, or wrong. `href`: where it is changed, if possible. `since`: where it comes
+    from, when it was not typed: an earlier request with its day, or a verified number.
     """
 
     label: str
@@ -56,17 +56,21 @@ def answer_sections(one: DossierContext, form: FormView, change: str = "") -> li
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where questions are changed: address (empty if they are not), suffix, and paths of faults."""
+    """Where questions are changed: address (empty if they are not), suffix, and paths of faults.
+
+    `known`: the verified number answers the page.
+    """
 
     one: DossierContext
     address: str
     change: str
     wrong: frozenset[str]
+    known: bool = False
 
 
 def _sections(one: DossierContext, page: PageView, change: str) -> Iterator[AnswerSection]:
     wrong = frozenset(problem.at for problem in page.errors)
-    place = _Place(one, one.at(f"/demande/{page.id}") if change else "", change, wrong)
+    place = _Place(one, one.at(f"/demande/{page.id}") if change else "", change, wrong, page.known)
     long = [view for view in page.fields if _is_list(view)]
     lines = [line for view in page.fields if view not in long for line in _lines(place, view, place.address)]
     yield AnswerSection(label(page.title), (*lines, *(_summary(place, view) for view in long)))
@@ -126,8 +130,10 @@ def _line(place: _Place, view: FieldView, name: str, href: str) -> AnswerLine:
 
 
 def _since(place: _Place, view: FieldView) -> str:
-    """Return that an answer or a file comes from an earlier request, with its day. Empty if it does not."""
+    """Return that an answer was verified, or comes from an earlier request, with its day. Empty otherwise."""
     reused = place.one.dossier.reused
+    if place.known and view.type == "phone":
+        return say("tasks.proven")
     if reused is None or view.path.partition(".")[0] not in reused.fields:
         return ""
     at = min((datetime.fromisoformat(file.received) for file in view.files), default=reused.sent_at)

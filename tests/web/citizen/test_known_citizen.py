@@ -45,7 +45,7 @@ def test_a_renewal_by_somebody_known(enter: Enter, portal: Portal, viewport: dic
     me.press("Continuer")
     assert me.sees("pour AMEGAN Kossi (Passeport ordinaire")
     me.press("Reprendre mes réponses pour AMEGAN Afi")
-    assert me.sees("Étape 1 sur 8 au plus (6 déjà remplies)"), me.text()
+    assert me.sees("Étape 1 sur 7 au plus (5 déjà remplies)"), me.text()
     me.fill(type_demande="renouvellement")
     me.press("Continuer")
     me.fill(ancien_expiration=f"{portal.clock.now() + timedelta(days=40):%Y-%m-%d}")  # the one field to type

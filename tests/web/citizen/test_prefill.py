@@ -126,7 +126,7 @@ def test_a_first_application_again_takes_ten_screens_and_nothing_to_type(known: 
     assert "17 réponses et 4 pièces" in page.text
     page = start(known)
     assert known.here.endswith("/demande/demande"), "the form opens where something is missing"
-    assert "Étape 1 sur 8 au plus (6 déjà remplies)" in page.text
+    assert "Étape 1 sur 7 au plus (5 déjà remplies)" in page.text
     page = known.post(known.here, type_demande="premiere", go="next")
     assert known.here.endswith("/verification"), "and what is complete is not gone through"
     known.post(known.here, declared="1")

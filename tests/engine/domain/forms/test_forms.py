@@ -33,6 +33,7 @@ from engine.domain.forms.pages import (
     view_filling,
     view_form,
     view_page,
+    way,
 )
 from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
 from engine.model import Field, Procedure
@@ -200,7 +201,7 @@ def test_the_path_follows_the_answers() -> None:
     ],
 )
 def test_what_comes_next(nature: str, after: str, following: str | None) -> None:
-    page = next_page(BOOK, scope_of(BOOK, draft(nature=nature), TODAY, DIRECTORY), after)
+    page = next_page(BOOK, scope_of(BOOK, draft(nature=nature), TODAY, DIRECTORY), draft(nature=nature), after)
     assert (page.id if page else None) == following
 
 
@@ -449,6 +450,58 @@ def test_pages_know_whether_they_are_visited_and_complete() -> None:
     assert ("nom", "empty") in faults(view.missing)
     full = view_form(BOOK, draft(**FULL), TODAY, DIRECTORY, the_words())
     assert all(page.complete and page.visited for page in full.pages)
+
+
+REACHED = a_procedure("""
+form:
+  debut: {title: Début, fields: {motif: {label: Motif}}}
+  joindre:
+    title: Vous joindre
+    fields:
+      telephone: {label: Téléphone, type: phone, prefill: account.phone}
+      email: {label: E-mail, type: email, required: false, prefill: account.email}
+      horaire: {label: Quand, when: motif == 'urgent'}
+      lisez: {label: Lisez ceci., type: note, when: motif == 'note'}
+  neuf: {title: Encore, reuse: false, fields: {autre: {label: Autre, type: phone, prefill: account.phone}}}
+  fin: {title: Fin, fields: {fin: {label: Fin, required: false}}}
+""")
+NUMBER = "+22890123456"
+
+
+@pytest.mark.parametrize(
+    ("phone", "answers", "known"),
+    [
+        (NUMBER, {}, True),
+        (None, {}, False),  # the number was typed, and nobody proved it
+        ("+22899000000", {}, False),  # the proven number is another
+        (NUMBER, {"email": None}, False),  # the page was opened
+        (NUMBER, {"email": "ama@example.tg"}, False),
+        (NUMBER, {"motif": "urgent"}, False),  # a question that the number does not answer
+        (NUMBER, {"motif": "note"}, False),  # something to read
+    ],
+)
+def test_a_page_that_the_proven_number_answers_leaves_the_way(
+    phone: str | None, answers: dict[str, Plain], known: bool
+) -> None:
+    """It stays on the path, which the list of steps and the summary show, and opens where it is asked for."""
+    dossier = replace(a_dossier(REACHED, telephone=NUMBER, autre=NUMBER, **answers), contact_phone=phone)
+    scope = scope_of(REACHED, dossier, TODAY, DIRECTORY)
+    others = ["debut", "neuf", "fin"]
+    whole = ["debut", "joindre", "neuf", "fin"]
+    assert [page.id for page in path(REACHED, scope)] == whole
+    assert [page.id for page in way(REACHED, scope, dossier)] == (others if known else whole)
+    following = next_page(REACHED, scope, dossier, "debut")
+    assert following is not None
+    assert following.id == ("neuf" if known else "joindre")
+    views = view_form(REACHED, dossier, TODAY, DIRECTORY, the_words()).pages
+    assert [(one.id, one.known) for one in views] == [(one, one == "joindre" and known) for one in whole]
+    assert views[1].visited is (known or answers.keys() == {"email"})
+    evaluated = evaluate_answers(REACHED, dossier, TODAY, DIRECTORY)
+    last, opened = (view_page(evaluated, one, dossier, the_words()) for one in ("fin", "joindre"))
+    assert last is not None
+    assert opened is not None
+    assert (last.position, last.count) == ((3, 3) if known else (4, 4))
+    assert (opened.position, opened.count, opened.before) == (2, 4, "debut")
 
 
 NOTES = a_procedure("""

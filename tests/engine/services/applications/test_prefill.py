@@ -114,9 +114,7 @@ def test_a_second_tap_takes_over_once(world: World) -> None:
 def test_an_answer_given_anew_is_no_longer_the_earlier_one(world: World) -> None:
     me = world.applicant()
     after = taken(world, world.sent(PASSPORT).number)
-    saved = intake.save_page(
-        world.office, me, after.id, "filiation", {"pere": ["AMEGAN Kodjo"], "mere": ["LAWSON Efua"]}
-    )
+    saved = intake.save_page(world.office, me, after.id, "famille", {"pere": ["AMEGAN Kodjo"], "mere": ["LAWSON Efua"]})
     assert saved.dossier.reused is not None
     assert "mere" not in saved.dossier.reused.fields
     assert "pere" in saved.dossier.reused.fields
