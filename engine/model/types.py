@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from engine.core.problems import NOWHERE, Position
-from engine.core.values import Span
+from engine.core.values import Span, Text
 
 # A value in an expression. None is *empty*: hidden, blank or not answered yet. Choices are tuples of codes; rows are
 # tuples of mappings; money is whole francs.
@@ -145,7 +145,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A typed, frozen expression. `names` are the answers it needs, `run` its compiled form."""
+    """A typed, frozen expression. `names` are the answers it needs, `run` its compiled form.
+
+    `said` is a condition in the words that people read (`for`). It changes no result, so it is not compared.
+    """
 
     text: str
     node: object
@@ -153,6 +156,7 @@ class Expression:
     names: frozenset[str]
     run: Evaluator = field(compare=False, repr=False)
     where: Position = field(default=NOWHERE, compare=False)
+    said: Text | None = field(default=None, compare=False)
 
     def value(self, scope: Scope) -> Value:
         """Return the value in a scope, None when empty. No value of an answer makes it raise an error."""

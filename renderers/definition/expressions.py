@@ -1,7 +1,7 @@
 """Any expression of a definition in words, in place of `age(date_naissance) < 18`.
 
 The words follow the whole tree and its logic: `not` stays "n’est pas", because an empty answer makes a condition
-false. The public page uses the shorter `condition_text`, for simple conditions only.
+false. The public page uses the shorter `condition_text`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.countries import COUNTRIES
 from engine.core.values import Span, Text
-from engine.language.expressions.compiler import tree
+from engine.language.expressions.compiler import age_limit, tree
 from engine.language.expressions.nodes import (
     Ambient,
     And,
@@ -340,80 +340,16 @@ def _pages_of_twins(procedure: Procedure, language: str) -> dict[str, str]:
     }
 
 
-_ADULT = {"<": "sheet.when_younger", ">=": "sheet.when_older"}
-
-
-def condition_text(
-    expression: Expression, procedure: Procedure, words: Translations, language: str,
-    codes: Mapping[str, str] = MappingProxyType({}),
-) -> str:  # fmt: skip
-    """Return a simple condition, `si « Pourquoi… ? » : perdu ou volé`. Empty if always true or not simple.
-
-    `codes` are the numbers of questions on a printed form: `si « 1.2 Pourquoi… ? » : perdu ou volé`.
-    """
-    if expression == TRUE:
+def condition_text(expression: Expression, words: Translations, language: str) -> str:
+    """Return for whom a condition holds, in the words of its file. Without them only an age is said, else empty."""
+    if expression.said is not None:
+        return in_language(expression.said, language)
+    limit = age_limit(expression)
+    if limit is None:
         return ""
-    return _Reader(procedure, words, language, codes).said(tree(expression))
+    sign, years = limit
+    key = "age_child" if (sign, years) == ("<", 18) else "age_adult" if years == 18 else f"age_{_AGES[sign]}"
+    return words.say(f"sheet.{key}", language, {"years": str(years)})
 
 
-class _Reader:
-    """Writes simple conditions for the public page."""
-
-    def __init__(self, procedure: Procedure, words: Translations, language: str, codes: Mapping[str, str]) -> None:
-        self._procedure, self._words, self._language, self._codes = procedure, words, language, codes
-
-    def said(self, node: Node) -> str:
-        """Return the condition of a node, empty if it cannot be written simply."""
-        match node:
-            case And(items):
-                return self._joined(items, "standard")
-            case Or(items):
-                return self._joined(items, "or")
-            case Name(id=name) if node.type.kind == "yes_no":
-                return self._about(name, "sheet.when_yes")
-            case Not(item=Name(id=name)) if name in self._procedure.fields:
-                return self._about(name, "sheet.when_no")
-            case Not(item=Compare(left=left, sign="<", right=right)):
-                return self._compared(left, ">=", right)
-            case Compare(left=left, sign=sign, right=right):
-                return self._compared(left, sign, right)
-            case OneOf(item=Name(id=name)):
-                return self._chosen(name, [str(code) for code in node.among], node.negated)
-            case Ticked(code=Constant(value=str(code)), choices=Name(id=name)):
-                return self._chosen(name, [code], node.negated)
-            case _:
-                return ""
-
-    def _joined(self, items: tuple[Node, ...], word: str) -> str:
-        parts = [self.said(item) for item in items]
-        return listed(parts, self._language, word) if all(parts) else ""
-
-    def _compared(self, left: Node, sign: str, right: Node) -> str:
-        match left, right:
-            case Name(id=name), Constant(value=str(code)) if sign in ("==", "!="):
-                return self._chosen(name, [code], sign == "!=")
-            case FunctionCall(function="age"), Constant(value=int(years)) if sign in _ADULT:
-                return self._words.say(_ADULT[sign], self._language, {"years": str(years)})
-            case _:
-                return ""
-
-    def _chosen(self, name: str, codes: list[str], negated: bool) -> str:
-        field = self._procedure.fields.get(name)
-        if field is None:
-            return ""
-        alternatives = field.evidence.any_of if field.evidence else field.options
-        labels = {option.code: in_language(option.label, self._language) for option in alternatives}
-        if not all(code in labels for code in codes):
-            return ""
-        answer = " / ".join(labels[code] for code in codes)
-        facts = {"question": self._question(name, field), "answer": answer}
-        return self._words.say("sheet.when_answer_not" if negated else "sheet.when_answer", self._language, facts)
-
-    def _about(self, name: str, key: str) -> str:
-        field = self._procedure.fields.get(name)
-        if field is None:
-            return ""
-        return self._words.say(key, self._language, {"question": self._question(name, field)})
-
-    def _question(self, name: str, field: Field) -> str:
-        return " ".join(filter(None, (self._codes.get(name), in_language(field.label, self._language))))
+_AGES: Final = {"<": "under", ">=": "from"}

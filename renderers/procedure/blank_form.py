@@ -22,7 +22,7 @@ from engine.language.expressions.nodes import Ambient, And, Compare, Lookup, Nam
 from engine.model import Bounds, Criterion, Fee, FeeLine, Field, Option, Procedure
 from engine.model.directory import Directory
 from engine.model.types import FALSE, TRUE, Constant, Expression, Scope
-from renderers.definition.expressions import ExpressionWriter, condition_text
+from renderers.definition.expressions import ExpressionWriter
 from renderers.definition.fees import MoneyReader
 from renderers.definition.form import FormReader
 from renderers.definition.parts import capital
@@ -31,6 +31,7 @@ from renderers.definition.reader import TitleOf, spelled
 from renderers.i18n.translations import Translations
 from renderers.pdf.qr import qr_svg
 from renderers.pdf.typst import render_pdf
+from renderers.procedure.coded_conditions import coded_condition
 from renderers.procedure.page import SheetLine, SheetWriter
 from renderers.procedure.prices import price_cases
 
@@ -140,7 +141,7 @@ class BlankFormWriter(FormReader, MoneyReader):
         """Return conditions that apply together, as the public page says them, else in full. Empty if always true."""
         said = []
         for one in dict.fromkeys(map(self._settled, expressions)):
-            short = condition_text(one, self.definition, self.words, self.language, self.codes)
+            short = coded_condition(one, self.definition, self.words, self.language, self.codes)
             full = self.expressions.condition(one)
             if short or full:
                 said.append(short or self.text("when", condition=full))

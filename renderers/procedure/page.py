@@ -324,9 +324,8 @@ class SheetWriter:
 
     def _delays(self) -> Iterator[str]:
         for when, span in self.procedure.identity.delay.entries:
-            said = condition_text(when, self.procedure, self.words, self.language)
-            text = span_text(self.words, span, self.language)
-            yield f"{text} {said}" if said else text
+            text, said = span_text(self.words, span, self.language), self._condition(when)
+            yield self.say("text.named", name=said, text=text) if said else text
 
     # -- papers --------------------------------------------------------------------------------------------------------
 
@@ -341,9 +340,7 @@ class SheetWriter:
             if field.when == TRUE:
                 always.append(self._paper(field))
                 continue
-            said = condition_text(field.when, self.procedure, self.words, self.language)
-            title = said[:1].upper() + said[1:] if said else self.say("sheet.situation_other")
-            sometimes.setdefault(title, []).append(self._paper(field))
+            sometimes.setdefault(self._condition(field.when), []).append(self._paper(field))
         return tuple(always), tuple(Situation(title, tuple(papers)) for title, papers in sometimes.items())
 
     def _paper(self, field: Field) -> SheetPaper:
@@ -400,17 +397,21 @@ class SheetWriter:
             said.append(self.say("sheet.not_paid_here"))
         return tuple(said)
 
+    def _condition(self, when: Expression) -> str:
+        """Return for whom a condition holds, empty if always, « Selon vos réponses » if its file does not say it."""
+        if when == TRUE:
+            return ""
+        return condition_text(when, self.words, self.language) or self.say("sheet.situation_other")
+
     def _both(self, *conditions: Expression) -> str:
-        """Return conditions that apply together. One without simple words is replaced by « other situations »."""
-        said = [condition_text(one, self.procedure, self.words, self.language) for one in conditions if one != TRUE]
-        if not all(said):
-            return self.say("sheet.situation_other").lower()
-        return listed(said, self.language)
+        """Return conditions that apply together."""
+        return ", ".join(dict.fromkeys(filter(None, map(self._condition, conditions))))
 
     def _exempt(self, fee: Fee) -> str:
-        said = self._both(fee.exempt) if fee.exempt else ""
-        if not said:
+        if not fee.exempt:
             return ""
+        said = self._condition(fee.exempt)
+        said = said[:1].lower() + said[1:]
         return self.say("sheet.exempt", when=joined(", ", filter(None, (said, self.mark(fee.law_of("exempt_when"))))))
 
     def _amounts(self, line: FeeLine) -> Iterator[tuple[str, str]]:

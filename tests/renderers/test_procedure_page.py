@@ -17,7 +17,7 @@ form:
     fields:
       qui: {label: Le permis est pour, type: choice, options: {moi: Moi, etat: L'État}}
 fees:
-  taxe: {label: Taxe, amount: 5000, exempt_when: qui == 'etat'}
+  taxe: {label: Taxe, amount: 5000, exempt_when: {is: qui == 'etat', for: Pour l'État}}
 outputs:
   provisoire: {title: Permis provisoire, kind: permit, valid: 4 months}
   permis: {title: Permis, kind: permit, valid: LONG}
@@ -62,9 +62,9 @@ evidence: {etude: {label: Étude, help: Au laboratoire, basis: {label: suppose, 
 
 def test_who_does_not_pay_by_a_supposed_law_is_said_so() -> None:
     [line] = sheet(LAWS + TWO.replace("LONG", "4 months").replace(
-        "qui == 'etat'", "qui == 'etat', basis: {amount: sur, exempt_when: suppose}"
+        "for: Pour l'État}", "for: Pour l'État}, basis: {amount: sur, exempt_when: suppose}"
     )).fees  # fmt: skip
-    assert (line.mark, line.when.endswith("L'État, à confirmer)")) == ("", True)
+    assert (line.mark, line.when.endswith("l'État, à confirmer)")) == ("", True)
 
 
 FEES = """
@@ -76,18 +76,51 @@ form:
       neuf: {label: Neuf, type: yes_no}
       pays: {label: Pays, type: country}
 fees:
-  taxe: {label: Taxe, when: neuf, lines: {un: {label: Un, amount: 5000, when: "WHEN"}}}
+  taxe: {label: Taxe, when: neuf, for: Pour du neuf, lines: {un: {label: Un, amount: 5000, when: "WHEN"}}}
 """
 
 
 def test_the_conditions_of_a_fee_and_of_its_line_hold_together() -> None:
-    [line] = sheet(FEES.replace("WHEN", "qui == 'moi'")).fees
-    assert line.when.replace("\u00a0", " ") == "si oui à « Neuf » et si « Qui » : Moi"
+    [line] = sheet(FEES.replace('"WHEN"', "qui == 'moi', for: Pour vous")).fees
+    assert line.when == "Pour du neuf, Pour vous"
 
 
-def test_a_condition_too_long_for_the_sheet_is_never_left_out() -> None:
-    [line] = sheet(FEES.replace("when: neuf, ", "").replace("WHEN", "days_between(today, today) > 3")).fees
-    assert line.when == "selon votre situation"
+def test_a_condition_that_the_file_does_not_say_is_never_left_out() -> None:
+    [line] = sheet(FEES.replace("when: neuf, for: Pour du neuf, ", "").replace("WHEN", "qui == 'moi'")).fees
+    assert line.when == "Selon vos réponses"
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("age(ne_le) < 18", "Pour un enfant"),
+        ("not (age(ne_le) < 18)", "Pour une personne majeure"),
+        ("age(ne_le) >= 21", "Pour une personne de 21 ans ou plus"),
+        ("age(ne_le) < 21", "Pour une personne de moins de 21 ans"),
+        ("neuf", "Pour du neuf"),
+        ("not neuf", "Selon vos réponses"),
+        ("neuf and age(ne_le) < 18", "Selon vos réponses"),
+    ],
+)
+def test_an_age_is_said_and_the_words_of_a_name_wherever_it_stands_alone(when: str, said: str) -> None:
+    text = """
+form:
+  demande:
+    title: Demande
+    fields: {ne_le: {label: Né le, type: date}, etat: {label: État, type: choice, options: {neuf: Neuf, use: Usé}}}
+definitions: {neuf: {is: etat == 'neuf', for: Pour du neuf}}
+evidence: {acte: {label: Acte, when: "WHEN"}}
+"""
+    [situation] = sheet(text.replace("WHEN", when)).situations
+    assert situation.title == said
+
+
+@pytest.mark.parametrize("procedure", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
+def test_no_sheet_quotes_a_question(procedure: str) -> None:
+    seen = SheetWriter(the_procedure(procedure), the_directory(), the_words(), "fr", TODAY).sheet()
+    said = [one.title for one in seen.situations] + [one.when for one in seen.fees]
+    said += [line for fact in seen.facts for line in fact.lines]
+    assert not [one for one in said if "si «" in one or "oui à «" in one or "Selon vos réponses" in one]
 
 
 VISIT = """
@@ -113,8 +146,7 @@ def test_a_visit_awaited_with_other_things_is_a_step_too() -> None:
 
 def test_who_does_not_pay_is_said_beside_the_price() -> None:
     [line] = sheet(TWO.replace("LONG", "5 years")).fees
-    assert "gratuit si" in line.when
-    assert line.when.endswith("L'État)")
+    assert plain(line.when) == "(gratuit : pour l'État)"
 
 
 COPIES = """

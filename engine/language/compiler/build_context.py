@@ -29,6 +29,8 @@ from engine.model.types import Expression, Type
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _NO_BASIS: Final[Mapping[str, str]] = MappingProxyType({})
+LONGEST_SAID: Final = 60  # characters of a condition in words
+_QUOTES: Final = re.compile(r"\b(si|if)\s*[«“\"]", re.IGNORECASE)
 _KEYS: Final = frozenset({"then", "late", "missed", "to", "delay", "reductions", "options", "notices"})
 _T = TypeVar("_T")
 
@@ -269,13 +271,32 @@ class BuildContext:
     ) -> Expression | None:
         """Return the expression at a path, None when it is missing or unusable. Its problems are recorded."""
         written = self.placed.at(path)
+        if isinstance(written, dict) and "is" in written:
+            return self.expression((*path, "is"), vocabulary, expects)
+        said = self.said(path)
         if written is None or isinstance(written, dict):
             return None
+        if said is None and isinstance(written, str) and written.strip() in vocabulary.definitions:
+            said = vocabulary.definitions[written.strip()].said
         where = self.placed.first_sign(path)
         found, problems = parse_expression(plain_number(written), vocabulary, where, expects)
         if problems and not self._follows_a_fault(written, vocabulary) and not self._of_no_type(path):
             self.problems.extend(self._placed(one, path, where) for one in problems)
-        return found
+        return replace(found, said=said) if found is not None and said is not None else found
+
+    def said(self, path: Path) -> Text | None:
+        """Return the words of a condition for people: `for`, beside `when` or `is`. Report S214 for unfit words."""
+        there = (*path[:-1], "for")
+        text = self.text(there) if path[-1] in ("when", "is") else None
+        for language, words in text.versions if text is not None else ():
+            faults = (
+                "alone" if self.placed.at(path) is None else "long" if len(words) > LONGEST_SAID else "",
+                "question" if "?" in words or _QUOTES.search(words) else "",
+            )
+            place = there if isinstance(self.placed.at(there), str) else (*there, language)
+            for what in filter(None, faults):
+                self.say("S214", place, what=what, most=LONGEST_SAID, found=len(words))
+        return text
 
     def _placed(self, one: Problem, path: Path, where: Position) -> Problem:
         """A problem of an expression at its exact character, through folded lines. Advice names its element."""

@@ -216,8 +216,11 @@ class _Typing:
         )
 
     def _definition(self, name: str) -> Definition:
-        written = plain_number(self.build.at(("definitions", name)))
-        return Definition(written, self.build.placed.first_sign(("definitions", name)))
+        path: Path = ("definitions", name)
+        if isinstance(self.build.at(path), dict):
+            path = (*path, "is")
+        said = self.build.said(path) if path[-1] == "is" else None
+        return Definition(plain_number(self.build.at(path)), self.build.placed.first_sign(path), said)
 
     def infer(self) -> None:
         for column in self.names.columns:

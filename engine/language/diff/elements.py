@@ -55,11 +55,14 @@ def facets_of(record: Any, *also_left: str) -> dict[str, object]:
     left = {*also_left}
     for kind in type(record).__mro__:
         left |= LEFT_OUT.get(kind.__name__, frozenset())
-    return {
+    found = {
         one.name.removesuffix("_"): getattr(record, one.name)
         for one in fields(record)
         if one.name not in left and one.compare
     }
+    when, exempt = found.get("when"), found.get("exempt")
+    said = {"for": getattr(when, "said", None), "exempt_for": getattr(exempt, "said", None)}
+    return {**found, **{name: words for name, words in said.items() if words is not None}}
 
 
 def vars_of(record: Any) -> dict[str, object]:
@@ -153,7 +156,8 @@ def _element(thing: Any, path: Path, called: Text | None = None, /, **more: obje
 
 def _identity(procedure: Procedure) -> Iterator[Element]:
     identity = procedure.identity
-    own = {"procedure": identity.id, **facets_of(identity)}
+    said = tuple(str(when.said) for when, _ in identity.delay.entries if when.said is not None)
+    own = {"procedure": identity.id, **facets_of(identity), **({"delay_for": said} if said else {})}
     yield Element(("identity",), "identity", identity.title, identity.where, MappingProxyType(own))
     for law in procedure.laws.values():
         yield _element(law, ("law", law.id))

@@ -71,7 +71,21 @@ _REUSED: Final = flag(ImpactDetail("safe", "taken_over"), ImpactDetail("safe", "
 # Facets that mean the same wherever they are.
 _ANYWHERE: Final[Mapping[str, Judge]] = {
     **dict.fromkeys(
-        ("label", "title", "help", "short_label", "row_label", "message", "because", "confirm", "unit"), _WORDING
+        (
+            "label",
+            "title",
+            "help",
+            "short_label",
+            "row_label",
+            "message",
+            "because",
+            "confirm",
+            "unit",
+            "for",
+            "exempt_for",
+            "delay_for",
+        ),
+        _WORDING,
     ),
     **dict.fromkeys(("order", "page", "lines"), _LAYOUT),
     "basis": law_kept,

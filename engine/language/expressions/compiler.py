@@ -152,6 +152,17 @@ def tree(expression: Expression) -> Node:
     return node
 
 
+def age_limit(expression: Expression) -> tuple[str, int] | None:
+    """Return `("<", 18)` or `(">=", 18)` for a condition about one age only, None for any other."""
+    match tree(expression):
+        case Not(item=Compare(left=FunctionCall(function="age"), sign="<", right=Constant(value=int(years)))):
+            return ">=", years
+        case Compare(left=FunctionCall(function="age"), sign=("<" | ">=") as sign, right=Constant(value=int(years))):
+            return sign, years
+        case _:
+            return None
+
+
 def _items(expression: Expression, kind: type[And] | type[Or]) -> tuple[Node, ...]:
     node = tree(expression)
     return node.items if isinstance(node, kind) else (node,)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from engine.core.problems import NOWHERE, Fact, Position, Problem, problem
 from engine.core.spelling import close_names
-from engine.core.values import Plain
+from engine.core.values import Plain, Text
 from engine.language.expressions.nodes import Node
 from engine.language.expressions.syntax import ExpressionSource
 from engine.language.expressions.typing import foreign_codes
@@ -32,10 +32,11 @@ HISTORY_FUNCTIONS: Final = ("done", "missed", "taken")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A named value of the file (`definitions`), as written."""
+    """A named value of the file (`definitions`), as written. `said`: its words for people (`for`)."""
 
     text: Written
     where: Position = NOWHERE
+    said: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

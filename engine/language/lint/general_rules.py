@@ -11,6 +11,7 @@ from engine.core.problems import Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.elements import flatten
+from engine.language.expressions.compiler import age_limit
 from engine.language.lint.rule_registry import rule, written_at
 from engine.language.source.loader import read_source
 from engine.model import COUNTER, PAPER, Fee, Field, Form, NamedElement, Page, Procedure, Template
@@ -18,7 +19,7 @@ from engine.model.directory import Directory
 from engine.model.paper import PaperTable
 from engine.model.provenance import sources_of
 from engine.model.roles import receiving_roles
-from engine.model.types import FALSE, TRUE
+from engine.model.types import FALSE, TRUE, Expression
 
 MOST_QUESTIONS: Final = 7
 FEW_QUESTIONS: Final = 5  # of two pages together
@@ -60,6 +61,7 @@ _Said: TypeAlias = tuple[NamedElement, *tuple[Text | None, ...]]
 def _around(procedure: Procedure) -> Iterator[_Said]:
     identity = procedure.identity
     yield identity, identity.title, identity.summary
+    yield from ((identity, when.said) for when, _ in identity.delay.entries)
     yield from ((one, one.label) for one in identity.appeals.values())
     yield from ((one, one.title) for one in procedure.laws.values())
     yield procedure.personal_data, procedure.personal_data.purpose
@@ -72,7 +74,7 @@ def _asked(procedure: Procedure) -> Iterator[_Said]:
         yield page, page.title, page.help
         yield from ((check, check.message) for check in page.checks)
     for field in fields_of(procedure):
-        yield field, field.label, field.help, field.noun, field.bounds.message
+        yield field, field.label, field.help, field.noun, field.bounds.message, field.when.said
         yield from ((check, check.message) for check in field.checks)
         if field.type == "place":  # a place has one name, whatever the language
             continue
@@ -82,9 +84,10 @@ def _asked(procedure: Procedure) -> Iterator[_Said]:
 
 def _owed(procedure: Procedure) -> Iterator[_Said]:
     for task in procedure.tasks.values():
-        yield task, task.label
+        yield task, task.label, task.when.said
         if isinstance(task, Fee):
-            yield from ((line, line.label, line.per) for line in task.lines)
+            yield task, task.exempt.said if task.exempt else None
+            yield from ((line, line.label, line.per, line.when.said) for line in task.lines)
             yield from ((task, cut.because) for cut in task.reductions)
 
 
@@ -96,7 +99,7 @@ def _circuit(procedure: Procedure) -> Iterator[_Said]:
         if transition.event is None
     )
     for output in procedure.outputs.values():
-        yield output, output.title, output.body.text if output.body else None
+        yield output, output.title, output.when.said, output.body.text if output.body else None
         if output.paper is not None:
             yield from ((output, text) for text in output.paper.every_text())
     for notice in procedure.notices:
@@ -179,6 +182,19 @@ def _hangs_on(procedure: Procedure, field: Field) -> set[str]:
     found |= {name for option in field.options for name in option.when.names}
     values = (procedure.fields[one].value for one in found if one in procedure.fields)
     return found | {name for value in values if value is not None for name in value.names}
+
+
+@rule("V780")
+def condition_not_said(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V780 for each condition of the public page that is neither an age nor said in words."""
+    found: list[tuple[NamedElement, Expression | None]] = []
+    found += [(one, one.when) for one in procedure.form.fields if one.evidence is not None]
+    for fee in procedure.fees():
+        found += [(fee, fee.when), (fee, fee.exempt), *((line, line.when) for line in fee.lines)]
+    found += [(procedure.identity, when) for when, _ in procedure.identity.delay.entries]
+    for thing, when in found:
+        if when is not None and when != TRUE and when.said is None and age_limit(when) is None:
+            yield problem("V780", when.where, at=thing.id, name=thing.id, value=when.text)
 
 
 @rule("V730")

@@ -63,6 +63,14 @@ def test_a_procedure_does_not_differ_from_itself(name: str) -> None:
     assert len(unchanged(procedure, procedure, ())) == len(flatten(procedure))
 
 
+def test_the_words_of_a_condition_are_a_change_of_wording() -> None:
+    when = "when: sexe == 'f' and situation == 'marie'"
+    found = changes((when, f"{when}, for: Pour une femme mariée"))
+    assert [(kind, path, key, impact) for kind, path, key, impact, _ in told(found)] == [
+        ("changed", "evidence.acte_mariage", "for", "safe")
+    ]
+
+
 WITHOUT_EFFECT = {
     "a comment": ("edition: 1\n", "edition: 1  # la première\n"),
     "the number of the edition": ("edition: 1\n", "edition: 2\n"),
