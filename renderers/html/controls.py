@@ -262,7 +262,7 @@ def every_field(page: PageView) -> Iterator[FieldView]:
 
 def control_kind(view: FieldView) -> str:
     """Return the name under which `ui.html` draws the control of a question."""
-    if view.computed or view.locked:
+    if view.type != "note" and (view.computed or view.locked):
         return "computed"
     if view.type in _FILES:
         return "file"

@@ -216,6 +216,14 @@ EVERY = tuple(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize(("label", "tag"), [("Une personne à prévenir", "<h2>"), ("Écrivez comme ici.", "<b>")])
+def test_a_note_is_a_heading_unless_it_is_a_sentence(label: str, tag: str) -> None:
+    """It is closed to answers, and was drawn as a computed value for that."""
+    drawn = rendered(a_page(a_field("note", label=Text.of(label), locked=True)))
+    assert f"{tag}{label}" in drawn
+    assert "Calculé" not in drawn
+
+
 def test_every_control_has_its_label_and_every_description_exists() -> None:
     page = Labels()
     page.feed(rendered(a_page(*EVERY)))
