@@ -90,7 +90,9 @@ class Effort(NamedTuple):
 PASSPORT: Final = "passeport-ordinaire"
 ADULT_EFFORT: Final = Effort(screens=13, presses=12, taps=21, typed=14, uploads=4, octets=100_000)  # until sent
 TO_THE_VISIT: Final = Effort(screens=16, presses=14, taps=24, typed=14, uploads=4, octets=130_000)  # until it is booked
-PASSPORT_EFFORT: Final = Effort(screens=17, presses=20, taps=32, typed=18, uploads=4, octets=150_000)
+PASSPORT_EFFORT: Final = Effort(
+    screens=14, presses=13, taps=23, typed=20, uploads=3, octets=100_000
+)  # for a child, until sent
 
 
 def within(spent: Effort, most: Effort) -> bool:
