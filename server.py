@@ -28,6 +28,7 @@ from engine.integrations.simulated_operator import SandboxOperator
 from engine.language.catalogue.watched_file import WatchedFile
 from engine.operations.follower import waiting
 from engine.operations.metrics import not_ready
+from engine.operations.portal import Portal
 from engine.operations.refresh import Refresher, RefreshSource
 from engine.operations.settings import Settings
 from engine.publication.gates import facts_of
@@ -55,6 +56,7 @@ from renderers.cli.admin.installation import (
     open_source,
     opened_to_publish,
     place_looked_at,
+    portal_of,
     say_trouble,
     settings_of,
 )
@@ -118,9 +120,10 @@ def create_app(
         app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     watch.install(app, settings.proxies, settings.hosts)
     words = load_words()
-    pages, assets = _pages(words)
+    portal = portal_of(settings)
+    pages, assets = _pages(words, portal)
     site_settings = SiteSettings(
-        settings.https, settings.demo, settings.phone, settings.security_contact,
+        settings.https, settings.demo, portal, settings.security_contact,
         lambda: _warning(serving(app), settings.follow), settings.follow.source if settings.follow is not None else "",
     )  # fmt: skip
     app.extensions["guichet"] = Site(ctx, words, pages, assets, site_settings, operator)
@@ -144,9 +147,9 @@ def create_app(
 
 
 @lru_cache(maxsize=2)
-def _pages(words: Translations) -> tuple[Pages, Assets]:
+def _pages(words: Translations, portal: Portal) -> tuple[Pages, Assets]:
     """Return the compiled templates and the compressed files, shared by all applications of a process."""
-    assets = Assets()
+    assets = Assets(portal=portal)
     return Pages(words, assets.address), assets
 
 

@@ -18,8 +18,9 @@ from typing import Final
 from engine.core.clock import ZONE, local_day
 from engine.integrations.gateways import MessageSender, NotSent, UnreadGateways, WrongGateways
 from engine.operations.doctor_store import check_store
-from engine.operations.installation_probe import DoctorCheck, InstallationProbe, Reachable
+from engine.operations.installation_probe import DoctorCheck, InstallationProbe, Level, Reachable
 from engine.operations.metrics import LEAST_FREE
+from engine.operations.portal import WrongPortal
 from engine.services.keys.signing_keys import NoKeys, SigningKeys
 from engine.storage.files.blob_store import WrongBlobStore
 from engine.storage.files.reserve import Reserve
@@ -34,6 +35,7 @@ WEAKNESSES: Final = "weaknesses.json"  # in the data folder, as pip-audit writes
 def examine(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
     """Yield every check, in the order in which to repair."""
     yield from _settings(place)
+    yield _portal(place)
     yield from _keys(place, now)
     yield _disk(place.data, place.reserve)
     yield from _files(place)
@@ -60,6 +62,15 @@ def _settings(place: InstallationProbe) -> Iterator[DoctorCheck]:
     if not place.second_factor:
         found.append(DoctorCheck("settings", "settings_second_factor", "watch"))
     yield from found or [DoctorCheck("settings", "settings_well", "well", {"address": place.base_url})]
+
+
+def _portal(place: InstallationProbe) -> DoctorCheck:
+    try:
+        missing = place.portal().missing()
+    except WrongPortal as wrong:
+        return DoctorCheck("portal", f"portal_{wrong.code}", "mend", wrong.facts)
+    level: Level = "watch" if missing and not place.demo else "well"
+    return DoctorCheck("portal", "portal_missing" if missing else "portal_well", level, {"names": ", ".join(missing)})
 
 
 def _keys(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck]:
@@ -119,11 +130,7 @@ def _disk(data: Path, reserve: Reserve) -> DoctorCheck:
         return DoctorCheck("disk", "disk_full", "mend", facts)
     if reserve.free_bytes() <= 0:  # on the disk of the files, which may be another
         return DoctorCheck("disk", "disk_reserve", "mend", facts)
-    return (
-        DoctorCheck("disk", "disk_low", "watch", facts)
-        if free < COMFORTABLE
-        else DoctorCheck("disk", "disk_well", "well", facts)
-    )
+    return DoctorCheck("disk", *(("disk_low", "watch") if free < COMFORTABLE else ("disk_well", "well")), facts)
 
 
 def _files(place: InstallationProbe) -> Iterator[DoctorCheck]:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from engine.domain.common.sms_policy import SmsPolicy
 from engine.integrations.gateways import Gateways
+from engine.operations.portal import Portal
 from engine.publication.mirror import Followed
 from engine.storage.files.blob_store import BlobStore
 from engine.storage.files.reserve import Reserve
@@ -48,6 +49,7 @@ class InstallationProbe:
     reach_repository: Callable[[], object] | None = None
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     unproven: str = ""  # the remote database server whose certificate is not checked
+    portal: Callable[[], Portal] = Portal  # raises WrongPortal
     reserve: Reserve = field(default_factory=lambda: Reserve(()))  # free space that uploads never use
     has_register: Callable[[str], bool] = lambda name: True
 

@@ -67,8 +67,9 @@ class Settings:
     files_at: str = ""  # the place of uploaded files: `s3://bucket/prefix` or a folder; in the data folder when empty
     service: Bucket = NO_BUCKET  # access to a bucket, whichever
     gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/integrations/config.py`)
+    portal: Path | None = None  # the file of the frame: country, emblem, help line (`engine/operations/portal.py`)
     secret: str = ""  # signs a cookie of the browser; created in the data folder when empty
-    phone: str = "22 00 00 00"
+    phone: str = ""  # for one release: `phone` of the portal's file
     security_contact: str = ""
     proxies: int = 0  # number of trusted proxies in front
     checkpoints: Path | None = None  # the folder of signed checkpoints; in the data folder when None
@@ -106,11 +107,12 @@ class Settings:
             short_url=read("SHORT_URL").rstrip("/"),
             demo=demo,
             gateways=Path(read("GATEWAYS")) if read("GATEWAYS") else None,
+            portal=Path(read("PORTAL")) if read("PORTAL") else None,
             database=environ.get("DATABASE_URL", "") or read("DATABASE_URL"),
             files_at=read("FILES"),
             service=_service(read),
             secret=read("SECRET"),
-            phone=read("PHONE", "22 00 00 00"),
+            phone=read("PHONE"),
             security_contact=read("SECURITY_CONTACT"),
             proxies=_number("PROXIES", read("PROXIES", "0"), _count),
             keys=Path(environ["GUICHET_KEYS"]) if environ.get("GUICHET_KEYS") else None,

@@ -215,7 +215,8 @@ def test_what_a_language_lacks_says_that_it_is_french(words: Translations) -> No
 def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Translations, tmp_path: Path) -> None:
     """The frame in Ewe, almost all French: elements are marked, `<title>` and attributes hold words only."""
     html = Pages(words).render("error.html", "ee", {
-        "frame": SimpleNamespace(principal="", home="/", demo=True, warning="", signed_in=False, unverified="", phone="", phone_link="", phone_hours="",
+        "frame": SimpleNamespace(principal="", home="/", demo=True, warning="", signed_in=False, unverified="", phone="", phone_link="", phone_hours="", country=words.say("frame.country", "ee", {}),
+                                 brand=words.say("frame.brand", "ee", {}), motto="", emblem="", address="",
                                  helped=None, languages=()),
         "title": words.say("error.not_found", "ee", {}), "lines": [], "code": "", "links": [], "request": "",
     })  # fmt: skip

@@ -35,6 +35,7 @@ from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.operations.follower import INDEX, Follower, stories_of
 from engine.operations.installation_probe import InstallationProbe
+from engine.operations.portal import Portal, WrongPortal, read_portal
 from engine.operations.refresh import FolderSource, RefreshSource
 from engine.operations.settings import Settings, UnreadFile, unknown_settings
 from engine.operations.store_factory import file_of, kept_nothing, open_blob_store, open_store, unproven_server
@@ -50,7 +51,7 @@ from engine.storage.files.blob_store import Bucket
 from engine.storage.files.encryption import FileKeys, NoKeyRing
 from engine.storage.files.reserve import Reserve
 from engine.storage.unit_of_work import Store
-from renderers.cli.admin.installation_commands import Installation, opening
+from renderers.cli.admin.installation_commands import Installation, opening, refuse
 from renderers.cli.language import language_of
 from renderers.i18n.translations import load_words
 
@@ -231,6 +232,16 @@ def _said_gateways(settings: Settings) -> Gateways:
     return read_gateways(settings.gateways, SystemClock(), settings.base_url)
 
 
+def portal_of(settings: Settings) -> Portal:
+    """Return the frame of the site. Ends the command if its file or its emblem is refused."""
+    try:
+        portal = read_portal(settings.portal)
+    except WrongPortal as wrong:
+        said = load_words().say(f"doctor.found.portal_{wrong.code}", language_of(sys.argv[1:]), wrong.facts)
+        refuse(f"GUICHET_PORTAL: {said}")
+    return replace(portal, phone=portal.phone or settings.phone)
+
+
 def cookie_secret(settings: Settings) -> str:
     """Return the secret of session cookies: the setting, else one created once beside the data."""
     if settings.secret:
@@ -288,7 +299,7 @@ def place_looked_at() -> InstallationProbe:
         kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_blob_store=(lambda: open_blob_store(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),
-        sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
+        portal=lambda: read_portal(settings.portal), sms=settings.sms, unproven=unproven_server(settings.store, os.environ.get("PGSSLMODE", "")), reserve=_reserve(settings),
         has_register=FileRegister(settings.procedures / "registers").is_readable,
     )  # fmt: skip
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.operations.portal import Portal
+
+EMBLEM: Final = "emblem"  # the name of the portal's picture in templates, whatever its type
+SHEET: Final = "guichet.css"
 FOLDER: Final = Path(__file__).resolve().parents[2] / "static"
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml; charset=utf-8",
@@ -26,10 +30,17 @@ class Asset:
 
 
 class Assets:
-    """All static files, by the name in templates and by the name in their address."""
+    """All static files, by the name in templates and by the name in their address.
 
-    def __init__(self, folder: Path = FOLDER) -> None:
-        self._by_name = {path.name: _asset(path) for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
+    The style sheet ends with the colours of the portal, and its emblem is one more file.
+    """
+
+    def __init__(self, folder: Path = FOLDER, portal: Portal | None = None) -> None:
+        portal = portal or Portal()
+        paths = [path for path in sorted(folder.iterdir()) if path.suffix in _TYPES]
+        self._by_name = {path.name: _asset(path.name, _TYPES[path.suffix], path.read_bytes(), portal) for path in paths}
+        if portal.emblem is not None:
+            self._by_name[EMBLEM] = _asset(portal.emblem.name, portal.emblem.type, portal.emblem.body, portal)
         self._by_address = {asset.address: asset for asset in self._by_name.values()}
 
     def address(self, name: str) -> str:
@@ -41,9 +52,11 @@ class Assets:
         return self._by_address.get(address)
 
 
-def _asset(path: Path) -> Asset:
-    body = path.read_bytes()
-    if path.suffix == ".css":
+def _asset(name: str, kind: str, body: bytes, portal: Portal) -> Asset:
+    stem, _, ending = name.rpartition(".")
+    if ending == "css":
         body = re.sub(rb"\n\s*", b"\n", re.sub(rb"/\*.*?\*/", b"", body, flags=re.S)).strip()
+    if name == SHEET:
+        body += portal.band().encode()
     digest = hashlib.sha256(body).hexdigest()[:12]
-    return Asset(f"{path.stem}.{digest}{path.suffix}", _TYPES[path.suffix], body, gzip.compress(body, 9, mtime=0))
+    return Asset(f"{stem}.{digest}.{ending}", kind, body, gzip.compress(body, 9, mtime=0))

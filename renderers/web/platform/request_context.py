@@ -20,6 +20,7 @@ from werkzeug.routing import RequestRedirect
 from engine.core.clock import local_day
 from engine.core.values import digits_only, new_id
 from engine.integrations.simulated_operator import SandboxOperator
+from engine.operations.portal import Portal
 from engine.records.dossier import ANONYMOUS, Actor
 from engine.services.accounts.assistance import helping, person_named
 from engine.services.accounts.delegation import acting_for, principal_name
@@ -32,8 +33,8 @@ from engine.storage.results import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
 from renderers.i18n.language_spans import as_text
-from renderers.i18n.translations import Translations
-from renderers.web.platform.assets import Assets
+from renderers.i18n.translations import Translations, in_language
+from renderers.web.platform.assets import EMBLEM, Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 
 # The first match wins, because each browser also names those it derives from.
@@ -76,11 +77,16 @@ class SiteSettings:
 
     https: bool = False
     demo: bool = False
-    phone: str = "22 00 00 00"
+    portal: Portal = field(default_factory=Portal)
     security_contact: str = ""
     warning: Callable[[], str] = field(default=lambda: "")  # shown to staff: a file that cannot be read
     followed: str = ""  # the followed repository, without secrets
     cookie: str = "guichet"  # prefix of the session cookies, because ports of one machine share cookies
+
+    @property
+    def phone(self) -> str:
+        """The number to call for help."""
+        return self.portal.phone or "22 00 00 00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,11 @@ class Frame:
     phone: str
     phone_link: str
     phone_hours: str
+    country: str
+    brand: str
+    motto: str
+    emblem: str  # the template name of the picture, empty without one
+    address: str
     csrf: Callable[[], str]
     actor: Actor
     principal: str  # the person represented
@@ -306,14 +317,24 @@ def _frame() -> Frame:
         signed_in=bool(who.id) and not who.unproven,
         unverified=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
         phone=settings.phone,
-        phone_link="+228" + digits_only(settings.phone),
-        phone_hours=say("frame.phone_hours"),
+        phone_link=("+" if settings.phone.startswith("+") else "+228") + digits_only(settings.phone),
+        phone_hours=phone_hours(),
+        country=in_language(settings.portal.country, language()) or say("frame.country"),
+        brand=in_language(settings.portal.brand, language()) or say("frame.brand"),
+        motto=in_language(settings.portal.motto, language()),
+        emblem=EMBLEM if settings.portal.emblem else "",
+        address=settings.portal.address,
         csrf=_csrf,
         actor=who,
         principal=_principal(who),
         helped=_helped(who),
         languages=tuple(choices(_HOMES[g.get("area", APPLICANT_AREA)])),
     )
+
+
+def phone_hours() -> str:
+    """Return when the help line answers, in the language of the page."""
+    return in_language(site().settings.portal.hours, language()) or say("frame.phone_hours")
 
 
 def _principal(who: Actor) -> str:

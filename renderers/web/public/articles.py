@@ -16,7 +16,7 @@ from renderers.i18n.translations import REFERENCE, SAMPLES
 from renderers.procedure.appointments import holidays_soon, opening_hours, unconfirmed, unusual_days
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import app_ctx, language, page, say, site
+from renderers.web.platform.request_context import app_ctx, language, page, phone_hours, say, site
 from renderers.web.public.catalogue import in_order
 
 blueprint = Blueprint("articles", __name__)
@@ -49,14 +49,24 @@ def help_() -> Response:
     provider = app_ctx().identity
     safer = (Point(say("help.task_safe_way", provider=provider.label), "/connexion/identite"),) if provider else ()
     sections = [
-        HelpSection(say("help.phone_title"), (say("help.phone", phone=phone, hours=say("frame.phone_hours")),)),
+        HelpSection(say("help.phone_title"), (say("help.phone", phone=phone, hours=phone_hours()),)),
+        *_bribes(),
         HelpSection(say("help.office_title"), (say("help.office"),)),
         *(HelpSection(say(title), (say(text),)) for title, text in questions),
         HelpSection(say("help.task_safe"), (say("help.task_safe_text"),), safer),
         HelpSection(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
         _offices(),
+        HelpSection(say("stat.title"), (), (Point(say("stat.title"), "/statistiques"),)),
     ]
     return page("citizen/article.html", title=say("help.title"), sections=sections)
+
+
+def _bribes() -> Iterator[HelpSection]:
+    """Yield where a bribe that was asked for is reported, if the portal names a place."""
+    report = site().settings.portal.report
+    if report:
+        way = Point(report, report if report.startswith("https://") else "")
+        yield HelpSection(say("help.bribe_title"), (say("help.bribe"),), (way,))
 
 
 def _offices() -> HelpSection:

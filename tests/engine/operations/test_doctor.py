@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.core.problems import Refused
+from engine.core.values import Text
 from engine.integrations.clamav import ClamAV
 from engine.integrations.gateways import Gateways, NotSent, UnreadGateways, WrongGateways
 from engine.integrations.http_client import HttpClient
@@ -31,9 +32,11 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.shared_files import Shared
 from engine.operations import doctor as checkup
 from engine.operations import doctor_store
+from engine.operations import portal as portals
 from engine.operations.doctor import examine
 from engine.operations.follower import Follower, stories_of
 from engine.operations.installation_probe import DoctorCheck, InstallationProbe, worst
+from engine.operations.portal import Emblem, Portal, WrongPortal
 from engine.operations.settings import unknown_settings
 from engine.operations.store_factory import unproven_server
 from engine.prover.checks.runner import prove
@@ -99,8 +102,18 @@ def place(world: World, tmp_path: Path) -> InstallationProbe:
         base_url="https://guichet.example", demo=False, hosts=("guichet.example",), second_factor=True, unknown=(),
         data=tmp_path / "data", ring=ring, file=tmp_path / "data" / "guichet.db", open_store=lambda: world.office.store,
         kept_nothing=lambda: False,
-        gateways=lambda: said,
+        gateways=lambda: said, portal=lambda: WHOLE,
     )  # fmt: skip
+
+
+WHOLE = Portal(
+    Text.of("Pays"), Text.of("Devise"), Text.of("Services"), Emblem("emblem.svg", "image/svg+xml", b"<svg/>"), ("#006a4e", "#ffce31"),
+    "services.example", "22 00 00 00", Text.of("lundi"), "8484",
+)  # fmt: skip
+
+
+def wrong_portal() -> Portal:
+    raise WrongPortal("emblem_hostile", name="emblem.svg", what="<script>")
 
 
 def answered(data: Path, world: World, told: object, days: int = 0) -> None:
@@ -178,6 +191,8 @@ def gateways(**there: Answers) -> Mapping[str, Any]:
         ({"open_store": fails(WrongEncoding("SQL_ASCII"))}, "store_encoding", "mend"),
         ({"gateways": fails(WrongGateways("[sms] address: is missing"))}, "gateways_wrong", "mend"),
         ({"gateways": fails(UnreadGateways("gateways.toml"))}, "gateways_missing", "mend"),
+        ({"portal": Portal}, "portal_missing", "watch"),
+        ({"portal": wrong_portal}, "portal_emblem_hostile", "mend"),
         (gateways(), "sms_none", "watch"),
         (gateways(), "email_none", "watch"),
         (gateways(), "antivirus_none", "watch"),
@@ -515,7 +530,8 @@ def test_every_finding_has_its_words_and_what_is_not_well_a_way_out() -> None:
     codes = set(re.findall(r'"((?:registers|settings|keys|disk|files|store|clock|timers|letters|payments|queues|checkpoint|editions|repository'
                            r'|gateways|operators|worker|zone|migrations|libraries|codes)_[a-z_]+)"', source))  # fmt: skip
     codes |= {f"{one}_{state}" for one in ("sms", "email", "antivirus") for state in ("none", "silent", "well")}
-    codes |= {"letters_well", "letters_missing"}
+    codes |= {"letters_well", "letters_missing", "portal_well", "portal_missing"}
+    codes |= {f"portal_{one}" for one in re.findall(r'WrongPortal\("(\w+)"', Path(portals.__file__).read_text("utf-8"))}
     assert len(codes) > 40
     for language in ("fr", "en"):
         texts = {re.sub(r"\.(one|many)$", "", key) for key in words.texts(language)}
