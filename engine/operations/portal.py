@@ -102,6 +102,14 @@ class Portal:
         """Return the names of the keys that are not set."""
         return tuple(one.name for one in fields(self) if not getattr(self, one.name))
 
+    def icon(self) -> Emblem:
+        """Return the emblem, else a square of the colours for the icon alone: without one, browsers ask for a file."""
+        colours = self.colours or ("#006a4e",)
+        side = 60 // len(colours)
+        stripes = "".join(f'<path fill="{one}" d="M{n * side} 0h{side}v60h-{side}z"/>' for n, one in enumerate(colours))
+        body = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">{stripes}</svg>'.encode()
+        return self.emblem or Emblem("icon.svg", "image/svg+xml", body)
+
     def band(self) -> str:
         """Return the rule of the style sheet that gives the band its colours, empty without colours."""
         share = 100 / max(1, len(self.colours))

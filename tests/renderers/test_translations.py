@@ -216,7 +216,7 @@ def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Translatio
     """The frame in Ewe, almost all French: elements are marked, `<title>` and attributes hold words only."""
     html = Pages(words).render("error.html", "ee", {
         "frame": SimpleNamespace(principal="", home="/", demo=True, warning="", signed_in=False, unverified="", phone="", phone_link="", phone_hours="", country=words.say("frame.country", "ee", {}),
-                                 brand=words.say("frame.brand", "ee", {}), motto="", emblem="", address="",
+                                 brand=words.say("frame.brand", "ee", {}), motto="", has_emblem=False, address="",
                                  helped=None, languages=()),
         "title": words.say("error.not_found", "ee", {}), "lines": [], "code": "", "links": [], "request": "",
     })  # fmt: skip

@@ -162,7 +162,7 @@ def test_numbers_are_written_as_here(phone: str, said: str) -> None:
 
 class Frame:
     home, demo, warning, signed_in, principal, unverified = "/", False, "", False, "", ""
-    country, brand, motto, emblem, address = "République togolaise", "Services publics", "", "", ""
+    country, brand, motto, has_emblem, address = "République togolaise", "Services publics", "", False, ""
     phone, phone_link, phone_hours = "22 00 00 00", "+22822000000", "lundi"
     languages: tuple[str, ...] = ()
     helped = None

@@ -36,7 +36,7 @@ from engine.language.catalogue.loader import (
 Stamp: TypeAlias = int  # two times of change in nanoseconds and a size in bytes, joined
 
 NO_STAMP: Final[Stamp] = 0
-_FORMAT: Final = "guichet-index-5"
+_FORMAT: Final = "guichet-index-6"
 _TOUCHED: Final = 64  # bits of a stamp
 _SIZE: Final = 48
 _GRAIN: Final = 2_000_000_000  # nanoseconds in which two changes of a file may look like one

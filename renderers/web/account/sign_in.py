@@ -271,7 +271,7 @@ def follow() -> Response:
     """
     if request.method == "GET":
         forget_declared()
-        return _follow_page("", "")
+        return _follow_page(request.args.get("number", "")[:40], "")
     typed, phone = request.form.get("number", "")[:40], request.form.get("phone", "")[:40]
     digits = digits_only(typed)
     if len(digits) != 11:

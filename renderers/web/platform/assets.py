@@ -39,8 +39,8 @@ class Assets:
         portal = portal or Portal()
         paths = [path for path in sorted(folder.iterdir()) if path.suffix in _TYPES]
         self._by_name = {path.name: _asset(path.name, _TYPES[path.suffix], path.read_bytes(), portal) for path in paths}
-        if portal.emblem is not None:
-            self._by_name[EMBLEM] = _asset(portal.emblem.name, portal.emblem.type, portal.emblem.body, portal)
+        icon = portal.icon()
+        self._by_name[EMBLEM] = _asset(icon.name, icon.type, icon.body, portal)
         self._by_address = {asset.address: asset for asset in self._by_name.values()}
 
     def address(self, name: str) -> str:

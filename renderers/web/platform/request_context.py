@@ -34,7 +34,7 @@ from renderers.html.controls import national
 from renderers.html.templates import Pages
 from renderers.i18n.language_spans import as_text
 from renderers.i18n.translations import Translations, in_language
-from renderers.web.platform.assets import EMBLEM, Assets
+from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 
 # The first match wins, because each browser also names those it derives from.
@@ -116,7 +116,7 @@ class Frame:
     country: str
     brand: str
     motto: str
-    emblem: str  # the template name of the picture, empty without one
+    has_emblem: bool
     address: str
     csrf: Callable[[], str]
     actor: Actor
@@ -322,7 +322,7 @@ def _frame() -> Frame:
         country=in_language(settings.portal.country, language()) or say("frame.country"),
         brand=in_language(settings.portal.brand, language()) or say("frame.brand"),
         motto=in_language(settings.portal.motto, language()),
-        emblem=EMBLEM if settings.portal.emblem else "",
+        has_emblem=settings.portal.emblem is not None,
         address=settings.portal.address,
         csrf=_csrf,
         actor=who,

@@ -32,9 +32,22 @@ blueprint = Blueprint("catalogue", __name__)
 _THEIR_TURN = frozenset({"to_pay", "to_correct", "to_book", "ready"})
 
 
+# The tiles of the home page: each leads to the procedures that name one of its life events.
+SITUATIONS: Final[Mapping[str, frozenset[str]]] = {
+    "travel": frozenset({"voyager", "passeport"}),
+    "loss": frozenset({"perte"}),
+    "work": frozenset({"emploi", "travailler", "concours"}),
+    "family": frozenset({"naissance", "mariage", "deces", "majorite"}),
+    "home": frozenset({"s_installer", "sejourner", "construire"}),
+    "driving": frozenset({"conduire"}),
+    "business": frozenset({"creer_entreprise", "marche_public"}),
+    "studies": frozenset({"etudier"}),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A category of procedures, with its number of procedures."""
+    """A category or a situation, with its number of procedures."""
 
     id: str
     title: str
@@ -43,12 +56,18 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The procedures of a catalogue in one language: ids in the order of titles, also by theme, and a search index."""
+    """The procedures of a catalogue in one language: ids in the order of titles, also by group, and a search index.
+
+    `usual` begins with those that serve in the most life events.
+    """
 
     catalogue: Catalogue
     ids: tuple[str, ...]
+    usual: tuple[str, ...]
     by_theme: Mapping[str, tuple[str, ...]]
     themes: tuple[Theme, ...]
+    by_situation: Mapping[str, tuple[str, ...]]
+    situations: tuple[Theme, ...]
     words: WordIndex
 
 
@@ -56,7 +75,7 @@ class Listed:
 class Ranked:
     """The most requested procedures of a list on a day.
 
-    `is_known` is False while too few requests were counted. `ids` are then the first of the alphabet.
+    `is_known` is False while too few requests were counted. `ids` are then those that serve most often in life.
     """
 
     listed: Listed
@@ -72,7 +91,7 @@ _ranked: dict[str, Ranked] = {}  # by language
 _listing = Lock()
 _cards: OrderedDict[tuple[str, str, date], ProcedureCard] = OrderedDict()  # by fingerprint, language and day
 _MOST_CARDS: Final = 4096
-_ON_HOME: Final = 8
+_ON_HOME: Final = 5
 _ONE_DAY, _AGAIN = timedelta(days=1), timedelta(minutes=10)
 
 
@@ -80,7 +99,6 @@ _ONE_DAY, _AGAIN = timedelta(days=1), timedelta(minutes=10)
 class HomeNotice:
     """A notice on the home page for the signed-in applicant."""
 
-    kind: str
     title: str
     text: str
     href: str
@@ -94,27 +112,31 @@ class HomeNotice:
 @public
 @unproven_too
 def home() -> Response:
-    """Show the most requested procedures, the themes and what waits for the signed-in applicant."""
+    """Show what waits for the signed-in applicant, the situations and the most requested procedures."""
     listed, ranked = in_order(), most_asked()
     return page(
         "citizen/home.html", cards=_cards_of(listed, ranked.ids), ranked=ranked.is_known, count=len(listed.ids),
-        categories=listed.themes, notices=_notices(),
+        categories=listed.themes, situations=listed.situations, notices=_notices(),
     )  # fmt: skip
 
 
 @blueprint.get("/demarches")
 @public
 def catalogue() -> Response:
-    """Show the procedures of a theme or of a search, paginated. A search also lists near matches."""
+    """Show the procedures of a theme, of a situation or of a search, paginated. A search also lists near matches."""
     query, theme = request.args.get("q", "").strip()[:100], request.args.get("theme", "")[:40]
+    situation = request.args.get("situation", "")[:40]
     listed = in_order()
-    heading = next((one.title for one in listed.themes if one.id == theme), say("catalogue.heading"))
+    groups = (*((one, situation) for one in listed.situations), *((one, theme) for one in listed.themes))
+    heading = next((one.title for one, asked in groups if one.id == asked), say("catalogue.heading"))
     among, closest = listed.by_theme.get(theme, ()) if theme else listed.ids, ()
+    if situation:
+        among = listed.by_situation.get(situation, ())
     if query:
         found = listed.words.find(query)
         kept = frozenset(among)
         among, closest = (tuple(one for one in ids if one in kept) for ids in (found.ids, found.closest))
-    here = paged(among, request.args.get("page", ""), "/demarches", q=query, theme=theme)
+    here = paged(among, request.args.get("page", ""), "/demarches", q=query, theme=theme, situation=situation)
     return page(
         "citizen/catalogue.html", q=query, theme=theme, cards=_cards_of(listed, here.items), count=len(among), here=here,
         closest=_cards_of(listed, closest[:ON_A_PAGE]), categories=listed.themes, heading=heading,
@@ -145,7 +167,7 @@ def most_asked() -> Ranked:
     kept = _ranked.get(language())
     if kept is None or kept.listed is not listed or not kept.at <= now < kept.until or kept.day != app_ctx().day():
         asked = received_lately(app_ctx())
-        ids = most_asked_first(listed.ids, asked)[:_ON_HOME]
+        ids = most_asked_first(listed.usual, asked)[:_ON_HOME]
         is_known = any(asked.get(one, 0) >= LEAST for one in ids)
         until = now + (_ONE_DAY if is_known else _AGAIN)
         kept = _ranked[language()] = Ranked(listed, ids, is_known, app_ctx().day(), now, until)
@@ -155,6 +177,7 @@ def most_asked() -> Ranked:
 def _put_in_order(catalogue: Catalogue) -> Listed:
     """Return the sorted list with its search index. Texts are indexed one by one and not stored, to save memory."""
     listed: list[tuple[bool, str, str, str]] = []
+    moments: dict[str, frozenset[str]] = {}
 
     def searched() -> Iterator[Searched]:
         for one in catalogue.summaries():
@@ -162,6 +185,7 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
                 continue  # an edition that no address serves
             theme, title = one.category or "other", label(one.title)
             listed.append((isinstance(title, LanguageSpan), title.casefold(), one.id, theme))
+            moments[one.id] = frozenset(one.life_events)
             yield Searched(one.id, title, f"{label(one.summary)} {theme} {one.id}")
 
     words = WordIndex(searched(), _sayings())
@@ -174,7 +198,12 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
     themes = sorted(
         (Theme(name, theme_title(name), len(ids)) for name, ids in by_theme.items()), key=lambda one: one.title
     )
-    return Listed(catalogue, ids, {name: tuple(found) for name, found in by_theme.items()}, tuple(themes), words)
+    by_situation = {name: tuple(one for one in ids if moments[one] & events) for name, events in SITUATIONS.items()}
+    situations = (Theme(name, say(f"situation.{name}"), len(found)) for name, found in by_situation.items() if found)
+    return Listed(
+        catalogue, ids, tuple(sorted(ids, key=lambda one: -len(moments[one]))),
+        {name: tuple(found) for name, found in by_theme.items()}, tuple(themes), by_situation, tuple(situations), words,
+    )  # fmt: skip
 
 
 def _sayings() -> Iterator[str]:
@@ -215,11 +244,11 @@ def _notices() -> list[HomeNotice]:
         public_key, title = labels[line.id], line_title(line)
         address = f"/dossiers/{line.number}"
         if public_key == "draft" and not line.closed:
-            text = say("home.draft_text", title=title)
-            found.append(HomeNotice("act", say("home.draft"), text, f"{address}/demande", say("home.draft_link")))
+            said = say("home.draft", title=title)
+            found.append(HomeNotice(said, say("home.draft_text"), f"{address}/demande", say("home.draft_link")))
         elif public_key in _THEIR_TURN and not line.closed:
-            text = say("home.to_do_text", title=title, status=say(f"status.{public_key}"))
-            found.append(HomeNotice("act", say("home.to_do"), text, address, say("home.to_do_link")))
+            said = say("home.to_do", title=title)
+            found.append(HomeNotice(said, say(f"status.{public_key}"), address, say("home.to_do_link")))
     return found[:3]
 
 

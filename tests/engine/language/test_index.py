@@ -175,7 +175,7 @@ def flipped(folder: Path, index: Path) -> None:
 
 
 def of_another_format(folder: Path, index: Path) -> None:
-    edit(index, "guichet-index-5", "guichet-index-0")
+    edit(index, "guichet-index-6", "guichet-index-0")
 
 
 def of_another_checker(folder: Path, index: Path) -> None:

@@ -19,11 +19,13 @@ from engine.services.sign_in.agent_sign_in import sign_in
 from engine.services.sign_in.sessions import actor_of
 from engine.storage.schema.migration_list import NAMES
 from renderers.cli.admin.installation import open_office
+from renderers.web.platform.assets import Assets
 from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, serving
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 ROOT = Path(__file__).resolve().parents[3]
+MOST_OF_A_SHEET = 5_120  # octets of the style sheet of citizens, compressed
 
 
 @pytest.fixture
@@ -154,3 +156,69 @@ def test_a_file_that_was_never_right_is_said_so(app: Flask) -> None:
     text = app.test_client().get("/").text
     assert "Pas encore en ligne" in text
     assert "version précédente" not in text
+
+
+EMBLEM = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+FRAME = """
+[portal]
+country = "Pays d’essai"
+motto = "Devise"
+brand = {fr = "Démarches", en = "Procedures"}
+emblem = "emblem.svg"
+colours = ["#006a4e", "#ffce31"]
+address = "services.exemple"
+phone = "90 11 22 33"
+report = "https://plaintes.exemple"
+"""
+
+
+def test_the_frame_is_that_of_the_portal_file(app: Flask, tmp_path: Path) -> None:
+    """Its emblem is the picture of the header and the icon: one request. Its colours are in the style sheet."""
+    plain = app.test_client().get("/").text
+    assert 'class="place"' in plain, "the place of an emblem, in a demonstration"
+    assert "République togolaise" in plain
+    assert "Site officiel" not in plain
+    assert re.search(r'rel="icon" href="/static/icon\.\w+\.svg"', plain), "else browsers ask for /favicon.ico"
+    (tmp_path / "emblem.svg").write_text(EMBLEM, "utf-8")
+    (tmp_path / "portal.toml").write_text(FRAME, "utf-8")
+    settings = Settings(data=tmp_path / "data", demo=True, phone="90 00 00 00", portal=tmp_path / "portal.toml")
+    client = create_app(settings, serving(app)).test_client()
+    page = client.get("/").text
+    pictures = re.findall(r"/static/emblem\.\w+\.svg", page)
+    assert len(pictures) == 2
+    assert len(set(pictures)) == 1
+    served = client.get(pictures[0])
+    assert (served.text, served.mimetype) == (EMBLEM, "image/svg+xml")
+    assert "default-src 'none'" in served.headers["Content-Security-Policy"]
+    for said in ("Pays d’essai", "Devise", "Démarches", "services.exemple", "90 11 22 33", "Nous ne demandons jamais"):
+        assert said in page, said
+    [sheet] = re.findall(r"/static/guichet\.\w+\.css", page)
+    assert client.get(sheet).text.endswith("{--band:linear-gradient(90deg,#006a4e 0% 50%,#ffce31 50% 100%)}")
+    assert sheet not in plain
+    assert "https://plaintes.exemple" in client.get("/aide").text
+    assert "Procedures" in client.get("/?lang=en").text
+
+
+def test_the_phone_of_the_environment_is_kept_for_one_release(app: Flask, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", demo=True, phone="90 00 00 00")
+    assert "90 00 00 00" in create_app(settings, serving(app)).test_client().get("/").text
+
+
+def test_a_hostile_emblem_ends_the_start(app: Flask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "emblem.svg").write_text(EMBLEM.replace("<path", "<script/><path"), "utf-8")
+    (tmp_path / "portal.toml").write_text(FRAME, "utf-8")
+    with pytest.raises(SystemExit):
+        create_app(Settings(data=tmp_path / "data", demo=True, portal=tmp_path / "portal.toml"), serving(app))
+    assert "autre chose qu’un dessin\N{NO-BREAK SPACE}: <script>" in capsys.readouterr().err
+
+
+def test_the_style_sheet_is_light_and_dark_and_names_colours_only_as_tokens() -> None:
+    served = Assets().served(Assets().address("guichet.css").removeprefix("/static/"))
+    assert served is not None
+    assert len(served.squeezed) <= MOST_OF_A_SHEET
+    for name in ("guichet.css", "desk.css", "preview.css"):
+        text = (ROOT / "renderers" / "static" / name).read_text("utf-8")
+        rules = re.sub(r":root \{.*?\n\}|@media print \{.*?\n\}|/\*.*?\*/", "", text, flags=re.S)
+        coloured = [line for line in rules.splitlines() if re.search(r"#[0-9a-f]{3,6}\b", line)]
+        assert [line for line in coloured if not line.startswith((".qr", "  --"))] == [], name
+    assert b"prefers-color-scheme: dark" in served.body

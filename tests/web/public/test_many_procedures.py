@@ -29,7 +29,8 @@ from tests.engine.language.building import PROCEDURES, a_file
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
-COUNT, ON_HOME, ON_A_PAGE = 45, 8, 20
+COUNT, ON_HOME, ON_A_PAGE = 45, 5, 20
+MOMENTS = {12: "voyager, perte, emploi", 30: "voyager, conduire"}  # of life, in which a procedure serves
 AGENT = Actor("agent", "a", roles=frozenset({"obac/instructeur"}))
 
 
@@ -56,6 +57,7 @@ def office(tmp_path: Path) -> AppContext:
         shutil.copytree(PROCEDURES / name, folder / name)
     for number in range(COUNT):
         text = f"procedure: demarche-{number:02}\ntitle: Démarche {number:02}\ncategory: {'sante' if number % 2 else 'justice'}"
+        text += f"\nlife_events: [{MOMENTS[number]}]" if number in MOMENTS else ""
         (folder / f"demarche-{number:02}.yaml").write_text(a_file(text), "utf-8")
     settings = Settings(procedures=folder, data=tmp_path / "data", demo=True, secret="test")
     open_office(settings)
@@ -154,10 +156,36 @@ def test_the_home_page_begins_with_those_most_asked_for(
     monkeypatch.setattr(catalogue, "received_lately", noted)
     for _ in range(3):
         page = client.get("/").text
-    first = [*(f"Démarche {one}" for one in ("40", "03", "07")), *EVERY[:3], *EVERY[4:6]]
+    first = [f"Démarche {one}" for one in ("40", "03", "07", "12", "30")]
     assert titles(page) == first
     assert "Les plus demandées" in page
     assert len(read) == 1
+
+
+def test_a_new_installation_ranks_at_once(client: FlaskClient) -> None:
+    """No request was counted yet: first those that serve in the most moments of life, and no claim that people ask them."""
+    page = client.get("/").text
+    assert titles(page) == ["Démarche 12", "Démarche 30", *EVERY[:3]]
+    assert "Démarches courantes" in page
+    assert "Les plus demandées" not in page
+
+
+def test_a_situation_leads_to_its_procedures(client: FlaskClient) -> None:
+    """A tile without a procedure is not drawn."""
+    page = client.get("/").text
+    tiles = re.findall(r'href="/demarches\?situation=(\w+)">', page)
+    assert tiles == ["travel", "loss", "work", "driving"]
+    assert titles(client.get("/demarches?situation=travel").text) == ["Démarche 12", "Démarche 30"]
+    found = client.get("/demarches?situation=loss").text
+    assert titles(found) == ["Démarche 12"]
+    assert "<h2>J’ai perdu mes papiers</h2>" in found
+    assert "Par thème" not in page
+    assert not titles(client.get("/demarches?situation=xyzzy").text)
+
+
+def test_a_number_typed_at_home_is_not_typed_again(client: FlaskClient) -> None:
+    assert 'action="/suivi"' in client.get("/").text
+    assert 'value="26 4829 1137 4"' in client.get("/suivi?number=26+4829+1137+4").text
 
 
 @pytest.mark.parametrize(
