@@ -77,7 +77,7 @@ class Window:
     def _looked_at(self, sight: Sight, page: Page, axe: bool = True) -> list[str]:
         self._sight = sight
         page.goto(HOST + sight.path)
-        told = axe_faults(page) if axe else []
+        told = axe_faults(page) + axe_faults(page, dark=True) if axe else []
         told += faults_of(read(page), sight.language, self._names, sight.answer.status_code >= 400)
         told += too_wide_when_spaced(page) if page is self.narrow else []
         told = [one for one in told if not (sight.blanks and one in BLANKS)]

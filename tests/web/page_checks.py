@@ -31,15 +31,15 @@ _LOOKS: Final = """() => {
   });
   return found;
 }"""
-_FAULTS: Final = """async ({rules, fresh, contrast}) => {
+_FAULTS: Final = """async ({rules, fresh, contrast, dark}) => {
   const all = document.querySelectorAll("body, body *"), include = fresh.map((at) => all[at]);
   const others = {...rules, rules: {...rules.rules, [contrast]: {enabled: false}}};
-  const told = [await axe.run(document, others)];
+  const told = dark ? [] : [await axe.run(document, others)];
   if (include.length) told.push(await axe.run({include}, {...rules, rules: {}, runOnly: {type: "rule", values: [contrast]}}));
   return told.flatMap((one) => one.violations).map(
     (one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]);
 }"""
-_CONTRASTED: Final = set[tuple[int, str]]()  # widths and looks
+_CONTRASTED: Final = set[tuple[int, str]]()  # widths and looks; a dark screen has a width below zero
 _KEYS: Final = load_words().texts("fr").keys()
 _SIGNS: Final = re.compile(r"[{}]|\b(?:null|undefined|NaN)\b|&\w+;|</?[A-Za-z]\w*")
 _PYTHON: Final = re.compile(r"\b(?:None|True|False)\b")  # "None" is a word of English
@@ -97,16 +97,28 @@ def bring_axe(page: Page) -> None:
     page.add_init_script(_AXE)
 
 
-def axe_faults(page: Page) -> list[str]:
-    """What axe finds. Contrast takes more than half of its time: words that look alike are measured once for each width."""
+def axe_faults(page: Page, dark: bool = False) -> list[str]:
+    """What axe finds. Contrast takes more than half of its time: words that look alike are measured once for each width.
+
+    In the `dark` scheme the contrast alone, on which alone it bears.
+    """
+    if dark:
+        page.emulate_media(color_scheme="dark")
+        found = [f"dark: {one}" for one in _axe_faults(page, dark)]
+        page.emulate_media(color_scheme="light")
+        return found
+    return _axe_faults(page, dark)
+
+
+def _axe_faults(page: Page, dark: bool) -> list[str]:
     for left in (2, 1, 0):
         try:
             if not page.evaluate("'axe' in window"):
                 page.evaluate(_AXE)
             size = page.viewport_size
-            width = size["width"] if size else 0
+            width = (size["width"] if size else 0) * (-1 if dark else 1)
             looks = {(width, look): at for at, look in page.evaluate(_LOOKS) if (width, look) not in _CONTRASTED}
-            asked = {"rules": RULES, "fresh": sorted(looks.values()), "contrast": CONTRAST}
+            asked = {"rules": RULES, "fresh": sorted(looks.values()), "contrast": CONTRAST, "dark": dark}
             found = page.evaluate(_FAULTS, asked)
             _CONTRASTED.update(looks if CONTRAST not in [ident for ident, _ in found] else ())
             return [f"axe {ident} {nodes}" for ident, nodes in found]

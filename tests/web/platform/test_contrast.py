@@ -56,6 +56,12 @@ def test_what_looks_otherwise_is_measured_each_time(page: Page, more: str, old: 
         assert "axe color-contrast" in " ".join(faults(page, more, old, new))
 
 
+def test_the_dark_scheme_is_measured_apart(page: Page) -> None:
+    assert faults(page, "<style>@media (prefers-color-scheme: dark) {p {color: #333; background: #222}}</style>") == []
+    assert "dark: axe color-contrast" in " ".join(page_checks.axe_faults(page, dark=True))
+    assert page_checks.axe_faults(page) == [], "light again"
+
+
 def test_another_width_is_measured(page: Page) -> None:
     assert faults(page) == []
     page.set_viewport_size(DESK)  # type: ignore[arg-type]
