@@ -24,6 +24,7 @@ from renderers.web.citizen.linked_dossiers import LinkLine, link_lines
 from renderers.web.citizen.start import first_to_do, next_to_do, sent_day
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
+from renderers.web.platform.languages import is_switching
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -218,6 +219,8 @@ def save_screen(screen: Screen) -> Response:
         screen = screen.again()
         return versions_page(screen.one, screen.view(), screen.address)
     received = receive(one, lambda: screen.again().view())
+    if is_switching():
+        return go(f"{screen.address}{_return()}")
     if request.form.get("go") == "later":
         session["note"] = say("form.kept")
         return go(dossiers_home())

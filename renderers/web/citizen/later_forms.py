@@ -21,6 +21,7 @@ from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
+from renderers.web.platform.languages import is_switching
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -262,7 +263,7 @@ class Sheet:
         note = say("piece.stored", count=stored) if stored else ""
         if problems:
             return self._again().drawn(self.read(True), problems, 422, note)
-        return self._again().drawn(self.read(True), note=note) if request.form.get("send") else None
+        return self._again().drawn(self.read(True), note=note) if request.form.get("send") or is_switching() else None
 
     def revision(self) -> int | None:
         """Return the revision the applicant saw. Files of the same post have increased it meanwhile."""

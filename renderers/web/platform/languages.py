@@ -1,4 +1,6 @@
-"""Language of a page: that of its address (`?lang=en`), else the browser's earlier choice, else French.
+"""Language of a page: that of its address (`?lang=en`) or its button, else the browser's earlier choice, else French.
+
+A page with a form has a button instead of a link: it posts what was typed, then the page is shown in that language.
 
 The choice is stored in its own cookie for a year. Shared caches store no address that holds it, and their pages vary
 by cookie.
@@ -17,6 +19,7 @@ from renderers.i18n.translations import OFFERED, REFERENCE, SPOKEN
 
 COOKIE: Final = "langue"
 ASKED: Final = "lang"
+_BUTTON: Final = "lang-"  # the start of the value of the button
 _ONE_YEAR: Final = 365 * 24 * 3600
 
 
@@ -34,11 +37,11 @@ def install(app: Flask, https: bool) -> None:
     name = f"__Host-{COOKIE}" if https else COOKIE
 
     def choose() -> None:
-        wanted = (request.args.get(ASKED, ""), request.cookies.get(name, ""))
+        wanted = (_asked(), request.cookies.get(name, ""))
         g.language = next((one for one in wanted if one in SPOKEN), REFERENCE)
 
     def remember(response: Response) -> Response:
-        asked = request.args.get(ASKED, "")
+        asked = _asked()
         if asked in SPOKEN and request.cookies.get(name) != asked:
             response.set_cookie(
                 name, asked, max_age=_ONE_YEAR, path="/", httponly=True, samesite="Lax", secure=https
@@ -47,6 +50,18 @@ def install(app: Flask, https: bool) -> None:
 
     app.before_request(choose)
     app.after_request(remember)
+
+
+def is_switching() -> bool:
+    """Return whether a form was posted only to be shown in another language."""
+    return request.method == "POST" and request.form.get("go", "").startswith(_BUTTON)
+
+
+def _asked() -> str:
+    """Return the language that the address or the button asks for. Other posts than those of pages are not read."""
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data") and is_switching():
+        return request.form["go"].removeprefix(_BUTTON)
+    return request.args.get(ASKED, "")
 
 
 def language() -> str:

@@ -201,7 +201,7 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
     by_situation = {name: tuple(one for one in ids if moments[one] & events) for name, events in SITUATIONS.items()}
     situations = (Theme(name, say(f"situation.{name}"), len(found)) for name, found in by_situation.items() if found)
     return Listed(
-        catalogue, ids, tuple(sorted(ids, key=lambda one: -len(moments[one]))),
+        catalogue, ids, tuple(name for *_, name, _ in sorted(listed, key=lambda one: (one[0], -len(moments[one[2]])))),
         {name: tuple(found) for name, found in by_theme.items()}, tuple(themes), by_situation, tuple(situations), words,
     )  # fmt: skip
 

@@ -88,7 +88,7 @@ def test_all_is_filled_in_without_a_code_and_every_page_says_so(visitor: PortalC
         assert page.status == 200
         assert BAR in page.text
         assert "pas encore envoyé" in page.text
-    assert "Louer" in visitor.open("/").text
+    assert "Votre brouillon : Étal de marché. Pas encore envoyé" in visitor.open("/").text
     assert BAR in visitor.page.text
     assert number[:2] in visitor.open("/dossiers").text
     assert BAR not in visitor.open("/demarches").text

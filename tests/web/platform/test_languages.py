@@ -73,6 +73,23 @@ def test_every_page_leads_to_itself_in_the_other_language(visitor: PortalClient)
     assert other_language(visitor) == "/agent/connexion?lang=en"
 
 
+def test_the_language_of_a_form_page_changes_with_what_was_typed(visitor: PortalClient) -> None:
+    """Without scripts, right answers and wrong ones; nothing is sent on, and Enter still goes on."""
+    number = visitor.sign_in().begin()
+    address = f"/dossiers/{number}/demande/vous"
+    buttons = re.findall(r'<button[^>]* form="f" name="go" value="([^"]+)"', visitor.open(address).html)
+    assert buttons == ["next", "lang-en"], "the first is the one that Enter presses"
+    visitor.send(address, nom="Lawson", naissance="31/02/1990", go="lang-en")
+    assert visitor.page.address == address
+    page = visitor.follow() if visitor.page.status == 303 else visitor.page
+    assert '<html lang="en">' in page.html
+    assert 'value="LAWSON"' in page.html
+    assert "errors" not in page.html
+    visitor.send(address, nom="Amegan", go="lang-fr")
+    assert '<html lang="fr">' in visitor.open(address).html
+    assert 'value="AMEGAN"' in visitor.page.html
+
+
 def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone="12")
     assert visitor.page.status == 422
@@ -142,10 +159,12 @@ def test_every_question_act_and_message_of_it_is_in_english(name: str) -> None:
 
 def test_what_is_said_in_the_language_of_the_page_comes_first(shipped: FlaskClient) -> None:
     def titles(language: str) -> list[str]:
-        cards = shipped.get(f"/?lang={language}").get_data(as_text=True)
+        cards = shipped.get(f"/?lang={language}").get_data(as_text=True).partition('class="rows"')[2]
         return [re.sub(r"<[^>]+>", "", one) for one in re.findall(r'class="cover"[^>]*>(.*?)</a>', cards)]
 
-    assert titles("en")[:3] == ["Electronic visa", "Ordinary passport", "Residence card"]
+    assert titles("en")[:3] == ["Residence card", "Electronic visa", "Ordinary passport"], (
+        "first what serves most often"
+    )
     assert "Visa électronique" not in titles("fr")[:3]
 
 
