@@ -18,3 +18,13 @@ def qr_svg(text: str, scale: int = 4, *, error: str = "m", border: int = 2) -> s
         out, kind="svg", scale=scale, border=border, xmldecl=False, svgns=True, omitsize=False
     )
     return out.getvalue().decode("utf-8")
+
+
+def qr_path(text: str) -> tuple[int, str]:
+    """Return the QR code of a text for a page: its side in squares, and the path of its black squares."""
+    svg = qr_svg(text, 1)
+    return int(_between(svg, 'width="')), _between(svg, ' d="')
+
+
+def _between(svg: str, start: str) -> str:
+    return svg.partition(start)[2].partition('"')[0]

@@ -1,25 +1,33 @@
-"""Links that share one issued document, and the pages that the holder of a link sees."""
+"""The page of one issued document, the links that share it, and the pages that the holder of a link sees."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import wrap
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, session
 
 from engine.core.clock import local_day
 from engine.core.problems import Refused
+from engine.domain.common.access import is_owner
 from engine.domain.documents.documents import status_of
+from engine.model import Procedure
+from engine.records.dossier import IssuedDocument
 from engine.records.exchanges import Share
 from engine.services.applications.document_links import LASTS, Lent, lend, lent, shares_of, take_back
 from engine.services.applications.document_verification import read_document
 from engine.services.context.app_context import NotFound
 from renderers.i18n.translations import in_language
+from renderers.pdf.qr import qr_path
 from renderers.web.platform.access import public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    day_of,
     file_response,
     form_token,
     go,
@@ -44,47 +52,76 @@ class ShareLine:
     opened: str
 
 
+@blueprint.get("/dossiers/<number>/documents/<document_id>")
 @blueprint.get("/dossiers/<number>/documents/<document_id>/partager")
 @signed_in
-def links(number: str, document_id: str) -> Response:
-    """Show the shares of a document, with the form that creates one."""
-    return _page(case(number), document_id)
+def document(number: str, document_id: str) -> Response:
+    """Show an issued document: what it is worth today, its facts, its code to scan, and its links to the owner.
+
+    A document that is not valid has no code. Raises `NotFound` once it is erased.
+    """
+    one = case(number)
+    shown = read_document(app_ctx(), actor(), one.id, document_id)
+    state, on = status_of(shown, local_day(app_ctx().now())), shown.valid_until
+    scanned = state == "valid" and one.procedure.outputs[shown.output].verify != "none"
+    return page(
+        "citizen/document.html", dossier=one.dossier, title=shown.title, holder=shown.holder, state=state,
+        details=[*_facts(shown, one.procedure), (say("verdict.until"), day_of(on) if on else say("verdict.forever"))],
+        square=qr_path(_address(shown)) if scanned else None, digits=" ".join(wrap(shown.code, 4)),
+        site=f"{urlsplit(app_ctx().settings.short_url).netloc}/v", here=one.at(f"/documents/{document_id}"),
+        lines=_shares(one, document_id), days=LASTS.days if is_owner(one.dossier, actor()) else 0, token=new_token(),
+        note=session.pop("note", ""), error=session.pop("refused", ""), link=session.pop("lent", ""),
+    )  # fmt: skip
+
+
+def _facts(shown: IssuedDocument, procedure: Procedure) -> list[tuple[str, str]]:
+    """Return what a document states first: its number, who issued it and what its verification shows."""
+    if shown.paper is not None:
+        zones = paper_view(shown.paper, app_ctx().wording).zones
+        return [(row[0], " ".join(row[1:])) for row in zones[0].rows] if zones else []
+    agency = app_ctx().directory.agencies.get(procedure.identity.agency)
+    return [
+        (say("verdict.number"), shown.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
+        *shown.content,
+    ]  # fmt: skip
+
+
+def _address(shown: IssuedDocument) -> str:
+    """Return the address that the code on the paper holds."""
+    verify = (shown.paper or {}).get("verify")
+    printed = verify.get("address") if isinstance(verify, Mapping) else None
+    return str(printed) if printed else f"{app_ctx().settings.short_url}/v/{shown.token}"
+
+
+def _shares(one: DossierContext, document_id: str) -> list[ShareLine]:
+    try:
+        return [_line(share) for share in shares_of(app_ctx(), actor(), one.id, document_id)]
+    except NotFound:  # a reader, or a document that is not shared any more
+        return []
 
 
 @blueprint.post("/dossiers/<number>/documents/<document_id>/partager")
 @signed_in
 def make(number: str, document_id: str) -> Response:
-    """Create a share and redirect to the list, which shows its link once.
-
-    Shows the page again (422) with the reason if it is refused.
-    """
+    """Create a share and redirect to the page of the document, which shows its link once, or why it is refused."""
     one = case(number)
     try:
         secret = lend(app_ctx(), actor(), one.id, document_id, token=form_token())
     except Refused as closed:
-        return _page(one, document_id, sentence(closed.reason), 422)
-    session["lent"] = f"{app_ctx().settings.base_url}/p/{secret}"
-    return go(one.at(f"/documents/{document_id}/partager"))
+        session["refused"] = sentence(closed.reason)
+    else:
+        session["lent"] = f"{app_ctx().settings.base_url}/p/{secret}"
+    return go(one.at(f"/documents/{document_id}"))
 
 
 @blueprint.post("/dossiers/<number>/documents/<document_id>/partager/<share>/retirer")
 @signed_in
 def end(number: str, document_id: str, share: str) -> Response:
-    """End a share and redirect to the list."""
+    """End a share and redirect to the page of the document."""
     one = case(number)
     take_back(app_ctx(), actor(), one.id, document_id, share[:64])
     session["note"] = say("share.ended")
-    return go(one.at(f"/documents/{document_id}/partager"))
-
-
-def _page(one: DossierContext, document_id: str, error: str = "", status: int = 200) -> Response:
-    found = shares_of(app_ctx(), actor(), one.id, document_id)
-    document = read_document(app_ctx(), actor(), one.id, document_id)
-    return page(
-        "citizen/share.html", status, dossier=one.dossier, title=document.title, error=error,
-        here=one.at(f"/documents/{document_id}/partager"), lines=[_line(share) for share in found], days=LASTS.days,
-        note=session.pop("note", ""), link=session.pop("lent", ""), token=new_token(),
-    )  # fmt: skip
+    return go(one.at(f"/documents/{document_id}"))
 
 
 def _line(share: Share) -> ShareLine:
@@ -101,18 +138,13 @@ def shown(token: str) -> Response:
     found = _lent(token)
     if found is None:
         return link_over("share.over", "share.over_text")
-    document = found.document
-    agency = app_ctx().directory.agencies.get(found.procedure.identity.agency)
-    details = [
-        (say("verdict.number"), document.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
-        *document.content,
-    ]  # fmt: skip
-    state = status_of(document, local_day(app_ctx().now()))
-    view = paper_view(document.paper, app_ctx().wording) if document.paper is not None else None
+    lent_one = found.document
+    state = status_of(lent_one, local_day(app_ctx().now()))
+    view = paper_view(lent_one.paper, app_ctx().wording) if lent_one.paper is not None else None
     return unlisted(page(
-        "citizen/shared.html", title=document.title, details=details, kind="ok" if state == "valid" else "act",
+        "citizen/shared.html", title=lent_one.title, details=_facts(lent_one, found.procedure), kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
-        until=moment_of(found.until), code=document.code, view=view,
+        until=moment_of(found.until), code=lent_one.code, view=view,
     ))  # fmt: skip
 
 

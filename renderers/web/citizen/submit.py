@@ -121,16 +121,16 @@ def check_page(
     return page(
         "citizen/check.html", status, counter=counter, procedure=one.title, errors=errors, warnings=warnings, note=session.pop("note", ""), changed=change_of(one),
         sections=checked_sections(one, sheet),
-        quotes=[_table(one, quote) for quote in sheet.quotes],
+        quotes=[_table(one, quote) for quote in sheet.quotes], price=francs(total) if total else say("price.free"),
         costs=() if sheet.quotes else writer(one.procedure).costs(owed=False),
         today=day_of(app_ctx().now()), pay_when=say("check.pay_next", amount=francs(now)) if now else say("check.pay_later") if total > 0 else "",
         missing=_missing(one, sheet), token=new_token(), revision=sheet.dossier.revision,
-        reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"), grand=francs(total) if len(sheet.quotes) > 1 else "",
+        reused=_reused(one), back=one.at(f"/demande/{last}"), later=one.at("/demande"),
     )  # fmt: skip
 
 
 def checked_sections(one: DossierContext, sheet: CheckSheet) -> list[AnswerSection]:
-    """Return all answers by section, each with the address where it is changed."""
+    """Return all answers by section, each section with the address where it is changed."""
     return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
 
 
@@ -160,13 +160,12 @@ def _table(one: DossierContext, quote: Quote) -> PriceTable:
 
 
 def _links(one: DossierContext) -> list[AnswerSection]:
-    """Return the section of the named earlier dossiers."""
-    lines = [
-        AnswerLine(label(link.label), f"{say('frame.number')} {whole_number(linked.number)}", (), one.at(f"/lien/{link.id}"))
+    """Return a section for each earlier dossier that is named."""
+    return [
+        AnswerSection(label(link.label), (AnswerLine(say("frame.number"), whole_number(linked.number)),), one.at(f"/lien/{link.id}"))
         for link in one.procedure.links()
         if (linked := one.dossier.links.get(link.id)) is not None
     ]  # fmt: skip
-    return [AnswerSection(say("link.section"), tuple(lines))] if lines else []
 
 
 def _missing(one: DossierContext, sheet: CheckSheet) -> list[tuple[str, str]]:

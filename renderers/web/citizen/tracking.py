@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from flask import Blueprint, Response, request, session
 
@@ -18,6 +19,7 @@ from engine.services.applications.messages import unread
 from engine.services.sign_in.unverified_drafts import waiting as waiting_here
 from engine.storage.results import DossierLine
 from renderers.html.controls import every_field
+from renderers.html.pagination import paged
 from renderers.html.row_pages import find_row
 from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
@@ -57,6 +59,9 @@ _ACTS = frozenset({"to_pay", "to_correct", "to_book"})
 # -- the list of dossiers ----------------------------------------------------------------------------------------------
 
 
+_GROUPS: Final = ("to_do", "running", "over")
+
+
 @dataclass(frozen=True, slots=True)
 class ListedDossier:
     """One dossier in the list, in words.
@@ -92,9 +97,9 @@ def dossiers() -> Response:
     waiting = unread(app_ctx(), actor(), [line.id for line in found])
     labels = lines_public(found)
     lines = [_listed(line, labels[line.id], waiting.get(line.id, 0)) for line in found]
+    here = paged(sorted(lines, key=lambda line: _GROUPS.index(line.group)), request.args.get("page", ""), "/dossiers")
     groups = [
-        Group(say(f"dossiers.{name}"), tuple(line for line in lines if line.group == name))
-        for name in ("to_do", "running", "over")
+        Group(say(f"dossiers.{name}"), tuple(line for line in here.items if line.group == name)) for name in _GROUPS
     ]
     note = session.pop("note", "")
     if request.args.get("supprime"):
@@ -106,6 +111,7 @@ def dossiers() -> Response:
     return page(
         "citizen/dossiers.html",
         groups=[group for group in groups if group.lines],
+        here=here,
         note=note,
         has_unverified=has_unverified,
         trusted=trusted,

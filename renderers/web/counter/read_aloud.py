@@ -20,20 +20,12 @@ blueprint = Blueprint("counter_reading", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence. `href` is where its answer is corrected."""
-
-    said: str
-    label: str = ""
-    href: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ReadAloudPart:
-    """The sentences of one section."""
+    """The sentences of one section. `href` is where its answers are corrected."""
 
     title: str
-    lines: tuple[Sentence, ...]
+    lines: tuple[str, ...]
+    href: str = ""
 
 
 @blueprint.get(f"{HOME}/<number>/lecture")
@@ -51,13 +43,13 @@ def read(number: str) -> Response:
 
 def _parts(one: DossierContext, sheet: CheckSheet) -> Iterator[ReadAloudPart]:
     for section in checked_sections(one, sheet):
-        yield ReadAloudPart(section.title, tuple(_said(line) for line in section.lines))
+        yield ReadAloudPart(section.title, tuple(_said(line) for line in section.lines), section.href)
     yield ReadAloudPart(say("check.to_pay"), tuple(_price(one, sheet)))
     if bring := to_bring(one):
-        yield ReadAloudPart(say("counter.bring"), tuple(Sentence(f"{paper}.") for paper in bring))
+        yield ReadAloudPart(say("counter.bring"), tuple(f"{paper}." for paper in bring))
 
 
-def _said(line: AnswerLine) -> Sentence:
+def _said(line: AnswerLine) -> str:
     """Return the question with its answer. A missing answer is named too, so that none is taken for given."""
     if line.lacking:
         text = say("counter.reading_lacking")
@@ -67,11 +59,11 @@ def _said(line: AnswerLine) -> Sentence:
     else:
         text = line.text or say("counter.reading_nothing")
     question = line.label.rstrip(" \u00a0\u202f?:.")
-    return Sentence(say("counter.reading_line", question=question, answer=text.rstrip(".")), line.label, line.href)
+    return say("counter.reading_line", question=question, answer=text.rstrip("."))
 
 
-def _price(one: DossierContext, sheet: CheckSheet) -> Iterator[Sentence]:
+def _price(one: DossierContext, sheet: CheckSheet) -> Iterator[str]:
     if not sheet.quotes:
-        yield Sentence(say("counter.reading_free"))
+        yield say("counter.reading_free")
     for quote in sheet.quotes:
-        yield Sentence(say("counter.reading_price", fee=quote.label, amount=francs(quote.amount)))
+        yield say("counter.reading_price", fee=quote.label, amount=francs(quote.amount))

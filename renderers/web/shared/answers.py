@@ -1,13 +1,13 @@
-"""Answers for review: question, answer, files and the link to change it."""
+"""Answers for review: question, answer and files, by section with the link to change it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from engine.domain.fields.views import FieldView, FormView, PageView
-from renderers.html.controls import control_id
 from renderers.html.row_pages import is_long
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import day_of, say
@@ -26,30 +26,37 @@ class AnswerFile:
 class AnswerLine:
     """One answer.
 
-    `lacking`: required and missing, or wrong. `href`: where it is changed, if possible. `since`: where it comes
-    from, when it was not typed: an earlier request with its day, or a verified number.
+    `lacking`: required and missing, or wrong. `since`: where it comes from, when it was not typed: an earlier
+    request with its day, or a verified number.
     """
 
     label: str
     text: str
     files: tuple[AnswerFile, ...] = ()
-    href: str = ""
     lacking: bool = False
     since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSection:
-    """The answers of one page or row, under their title."""
+    """The answers of one page or row, under their title. `href`: where they are changed, if possible."""
 
     title: str
     lines: tuple[AnswerLine, ...]
+    href: str = ""
+
+
+# The second question of each pair is on the line of the first, after the text.
+_TOGETHER: Final = {
+    "account.given_names": ("account.family_name", " "),
+    "account.birth_place": ("account.birth_date", ", "),
+}
 
 
 def answer_sections(one: DossierContext, form: FormView, change: str = "") -> list[AnswerSection]:
     """Return the answers by page. A row with its own page is a section.
 
-    `change` follows the address of the page in links to change an answer. If empty there are no links.
+    `change` follows the address of the page in the link to change its answers. If empty there are no links.
     """
     return [section for page in form.pages for section in _sections(one, page, change) if section.lines]
 
@@ -67,13 +74,17 @@ class _Place:
     wrong: frozenset[str]
     known: bool = False
 
+    def at(self, row: str = "") -> str:
+        """Return the address of the page or of a row, empty if answers are not changed."""
+        return f"{self.address}{row}{self.change}" if self.address else ""
+
 
 def _sections(one: DossierContext, page: PageView, change: str) -> Iterator[AnswerSection]:
     wrong = frozenset(problem.at for problem in page.errors)
     place = _Place(one, one.at(f"/demande/{page.id}") if change else "", change, wrong, page.known)
     long = [view for view in page.fields if _is_list(view)]
-    lines = [line for view in page.fields if view not in long for line in _lines(place, view, place.address)]
-    yield AnswerSection(label(page.title), (*lines, *(_summary(place, view) for view in long)))
+    lines = _together(place, [view for view in page.fields if view not in long])
+    yield AnswerSection(label(page.title), (*lines, *(_summary(place, view) for view in long)), place.at())
     for view in long:
         yield from _row_sections(place, view, label(view.label))
 
@@ -83,50 +94,65 @@ def _is_list(view: FieldView) -> bool:
 
 
 def _summary(place: _Place, view: FieldView) -> AnswerLine:
-    """Return the number of rows, with a link to their list."""
-    href = f"{place.address}{place.change}#{control_id(view.path)}" if place.address else ""
+    """Return the number of rows."""
     count = place.one.rows_kept(view.path)
     text = say("row.added", count=count) if count else ""
-    return AnswerLine(label(view.label), text, (), href, view.path in place.wrong)
+    return AnswerLine(label(view.label), text, (), view.path in place.wrong)
+
+
+def _together(place: _Place, views: list[FieldView]) -> list[AnswerLine]:
+    """Return the lines of questions. Two answers that are one value for people are one line."""
+    found: list[AnswerLine] = []
+    source = ""
+    for view in views:
+        lines = list(_lines(place, view))
+        field = place.one.procedure.fields.get(view.path)
+        first, between = _TOGETHER.get(field.prefill or "", ("", "")) if field else ("", "")
+        before = found[-1] if found and lines and first and first == source else None
+        if before and before.text and lines[0].text and not (before.lacking or lines[0].lacking):
+            name = f"{before.label}, {lines[0].label[:1].lower()}{lines[0].label[1:]}"
+            found[-1] = replace(before, label=name, text=f"{before.text}{between}{lines[0].text}")
+        else:
+            found += lines
+        source = (field.prefill or "") if field and lines else source
+    return found
 
 
 def _row_sections(place: _Place, view: FieldView, title: str) -> Iterator[AnswerSection]:
     for at, row in enumerate(view.rows[: place.one.rows_kept(view.path)]):
         name = say("row.of", group=title, label=row.label or say("rows.number", number=row.number))
-        address = f"{place.address}/{view.path}.{at}" if place.address else ""
         long = [inner for inner in row.fields if _is_list(inner)]
-        lines = [line for inner in row.fields if inner not in long for line in _lines(place, inner, address)]
-        yield AnswerSection(name, tuple(lines))
+        lines = [line for inner in row.fields if inner not in long for line in _lines(place, inner)]
+        yield AnswerSection(name, tuple(lines), place.at(f"/{view.path}.{at}"))
         for inner in long:
             yield from _row_sections(place, inner, f"{name}, {label(inner.label)}")
 
 
-def _lines(place: _Place, view: FieldView, address: str, before: str = "") -> Iterator[AnswerLine]:
+def _lines(place: _Place, view: FieldView, before: str = "") -> Iterator[AnswerLine]:
     """Yield a question, or the rows of a group in its list. `before` names the row around it."""
     if not view.shown or view.type == "note":
         return
     name = f"{before} – {label(view.label)}" if before else label(view.label)
-    changes = not view.computed and (view.type != "evidence" or "upload" in view.how or view.options)
-    href = f"{address}{place.change}" if address and changes else ""
     if view.type != "rows":
-        yield _line(place, view, name, href)
+        yield _line(place, view, name)
         return
     rows = view.rows[: place.one.rows_kept(view.path)]
     if not rows:
-        yield AnswerLine(name, "", (), href, view.path in place.wrong)
+        yield AnswerLine(name, "", (), view.path in place.wrong)
     for row in rows:
         title = row.label or say("rows.number", number=row.number)
         for inner in row.fields:
-            yield from _lines(place, inner, address, f"{before}, {title}" if before else title)
+            yield from _lines(place, inner, f"{before}, {title}" if before else title)
 
 
-def _line(place: _Place, view: FieldView, name: str, href: str) -> AnswerLine:
+def _line(place: _Place, view: FieldView, name: str) -> AnswerLine:
+    field = place.one.procedure.fields.get(view.path)
+    name = label(field.printed_label) if field else name
     faulty = any(at == view.path or at in (f"{view.path}_other", f"{view.path}_issued") for at in place.wrong)
     files = tuple(AnswerFile(place.one.at(f"/pieces/{file.id}"), file.name, file.size) for file in view.files)
-    anchor = "piece-" if view.type in ("file", "photo", "evidence") else ""
-    address, said = f"{href}#{anchor}{control_id(view.path)}" if href else "", _said(view)
-    since = _since(place, view) if place.address and (files or (said and anchor == "")) else ""
-    return AnswerLine(name, said, files, address, faulty, since)
+    said, is_paper = _said(view), view.type in ("file", "photo", "evidence")
+    since = _since(place, view) if place.address and (files or (said and not is_paper)) else ""
+    return AnswerLine(name, said, files, faulty, since)
 
 
 def _since(place: _Place, view: FieldView) -> str:

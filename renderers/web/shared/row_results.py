@@ -19,14 +19,13 @@ from renderers.web.platform.request_context import actor, app_ctx, day_of, langu
 
 @dataclass(frozen=True, slots=True)
 class DocumentLine:
-    """An issued document. The address is empty while it must not be shown."""
+    """An issued document. The address is that of its page, or of its PDF if it has no code. Empty once it is erased."""
 
     title: str
     text: str
     href: str
     tag: str
     kind: str
-    share: str = ""  # where a share link is created
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,10 @@ def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine
     text = say("track.document_text", number=document.number, day=issued)
     if document.valid_until is not None and state in ("valid", "expired"):
         text += ". " + say("track.document_until", day=day_of(document.valid_until))
-    open_to_reader = state in ("valid", "expired", "replaced")
+    paper_only = one.procedure.outputs[document.output].verify == "none" and state in ("valid", "expired", "replaced")
     return DocumentLine(
-        document.title, text, one.at(f"/documents/{document.id}.pdf") if open_to_reader else "",
+        document.title, text, "" if is_erased(document) else one.at(f"/documents/{document.id}{'.pdf' if paper_only else ''}"),
         "" if state == "valid" else say(f"track.document_{state}"), "" if state == "valid" else "bad",
-        one.at(f"/documents/{document.id}/partager") if open_to_reader and not is_erased(document) else "",
     )  # fmt: skip
 
 

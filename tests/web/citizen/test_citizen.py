@@ -24,7 +24,7 @@ from engine.services.payments import settlement
 from engine.services.payments.receipts import receipt_code
 from engine.services.worker.worker import run_timers
 from engine.storage.results import Busy
-from renderers.web.citizen import payments
+from renderers.web.citizen import payments, tracking
 from renderers.web.platform.access import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
@@ -328,6 +328,40 @@ def test_sending_wants_the_declaration(known: PortalClient) -> None:
     assert "Cochez la case" not in known.open(f"/dossiers/{number}/verification").text, "said once"
 
 
+def test_each_section_is_changed_by_one_link(known: PortalClient) -> None:
+    """It opens the page, whose « Continuer » comes back; the price says when it is paid."""
+    number = known.fill()
+    page = known.open(f"/dossiers/{number}/verification")
+    main = page.html.partition("<main")[2].partition("</main>")[0]
+    links = re.findall(r'href="([^"]+)">Modifier<span class="sr"> : ([^<]+)</span>', main)
+    assert [title for _, title in links] == re.findall(r"<h2>([^<]+)</h2>\n<p><a", main)
+    assert len(links) == len(set(links)) > 1
+    assert all(href.endswith("?retour=verification") for href, _ in links)
+    assert main.count("Modifier") == len(links)
+    assert "Prix : 5 000 FCFA" in page.text
+    assert "Vous ne payez rien maintenant." in page.text
+    known.send(f"/dossiers/{number}/demande/vous?retour=verification", **ANSWERS, go="next")
+    assert known.page.address.partition("?")[0] in (
+        f"/dossiers/{number}/verification",
+        f"/dossiers/{number}/demande/vous",
+    )
+
+
+def test_many_dossiers_have_pages(known: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    known.begin()
+    real = tracking.mine
+
+    def many(*who: Any) -> list[Any]:
+        return [replace(one, id=f"{one.id}{n}") for one in real(*who) for n in range(45)]
+
+    monkeypatch.setattr(tracking, "mine", many)
+    monkeypatch.setattr(tracking, "lines_public", lambda lines: {one.id: "draft" for one in lines})
+    pages = [known.open(f"/dossiers?page={n}").html for n in (1, 2, 3)]
+    assert [page.count('class="cover"') for page in pages] == [20, 20, 5]
+    assert 'href="/dossiers?page=2" rel="next"' in pages[0]
+    assert all("<h2>À vous</h2>" in page for page in pages)
+
+
 def test_a_double_tap_sends_once(known: PortalClient) -> None:
     number = known.fill()
     form = known.open(f"/dossiers/{number}/verification").form("token")
@@ -349,7 +383,7 @@ def test_two_tabs_see_both_versions_and_choose(known: PortalClient) -> None:
     assert page.status == 409
     assert "LAWSON" in page.text
     assert "Amegan" in page.text
-    differing = re.findall(r"<h3>(.+?)</h3>", page.html.partition("<main")[2])
+    differing = re.findall(r"<li><b>(.+?)</b>", page.html.partition("<main")[2])
     assert differing == ["Nom"], "what both pages say alike is no choice to make"
     known.post(address, **page.form())
     assert known.page.status == 303
@@ -880,9 +914,9 @@ def test_a_document_is_downloaded_and_anyone_checks_it(known: PortalClient) -> N
     mark(known.office, MAYOR, known.dossier_id(number), "remise", "attended")
     known.sign_in()
     page = known.open(f"/dossiers/{number}")
-    link = re.search(r'href="([^"]+/documents/[^"]+\.pdf)"', page.html)
+    link = re.search(r'href="([^"]+/documents/\d+)"', page.html)
     assert link, page.text
-    assert known.open(link[1]).response.data.startswith(b"%PDF")
+    assert known.open(f"{link[1]}.pdf").response.data.startswith(b"%PDF")
     with known.office.store.unit() as unit:
         dossier = unit.dossier_numbered(number)
     assert dossier

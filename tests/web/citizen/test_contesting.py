@@ -108,10 +108,8 @@ def test_after_that_day_no_button_promises_it(refused: tuple[PortalClient, str])
 
 def test_the_letter_names_the_procedure_and_the_day(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
-    [address] = set(
-        re.findall(rf'href="(/dossiers/{number}/documents/\d+\.pdf)"', known.open(f"/dossiers/{number}").html)
-    )
-    text = PdfReader(io.BytesIO(known.open(address).response.data)).pages[0].extract_text()
+    [address] = set(re.findall(rf'href="(/dossiers/{number}/documents/\d+)"', known.open(f"/dossiers/{number}").html))
+    text = PdfReader(io.BytesIO(known.open(f"{address}.pdf").response.data)).pages[0].extract_text()
     said = " ".join(text.split())
     assert "Étal de marché" in said
     assert f"Recours gracieux au maire (délai : 2 mois, jusqu’au {LAST})" in said

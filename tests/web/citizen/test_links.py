@@ -119,7 +119,7 @@ def test_ones_own_dossier_is_offered_and_one_row_of_it_picked(visitor: PortalCli
     visitor.send(rows, row="1")
     assert visitor.page.address == f"/dossiers/{number}/verification", "what was copied answers everything"
     assert kept(visitor, number) == (earlier, "DOSSOU")
-    assert "Dossiers déjà faits" in visitor.open(f"/dossiers/{number}/verification").text
+    assert f'href="/dossiers/{number}/lien/' in visitor.open(f"/dossiers/{number}/verification").html
 
 
 def test_a_draft_is_not_sent_without_it(visitor: PortalClient) -> None:

@@ -162,8 +162,8 @@ def test_check_your_answers_says_which_are_taken_over_and_from_when(known: Known
     assert page.text.count("Pièce remise le 23 novembre 2026") == 4
     lines = re.findall(r"(?s)<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", page.html.replace("\u00a0", " "))
     since = {label for label, said in lines if "Repris du 23 novembre 2026" in said}
-    assert {"Nom", "Taille", "Bureau de dépôt"} <= since
-    assert "Pourquoi demandez-vous un passeport ?" not in since
+    assert {"Nom, prénoms", "Taille", "Bureau de dépôt"} <= since
+    assert "Motif de la demande" not in since
     assert "Attestation de personne à prévenir" in {label for label, _ in lines} - since, "nothing was handed in of it"
 
 

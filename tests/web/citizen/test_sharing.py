@@ -21,20 +21,24 @@ def known(tmp_path: Path) -> PortalClient:
 
 
 def granted(visitor: PortalClient) -> str:
-    """A dossier with its permit; the page where it is lent."""
+    """A dossier with its permit; the page of that document, on which it is lent."""
     address = ready(visitor)
     take(visitor, address, starts(visitor, address)[0])
     later(visitor, days=1)
     number = address.split("/")[2]
     mark(visitor.office, MAYOR, number, "remise", "attended")
     visitor.sign_in()
-    found = re.search(r'href="(/dossiers/\d+/documents/[^"]+/partager)"', visitor.open(f"/dossiers/{number}").html)
+    found = re.search(r'href="(/dossiers/\d+/documents/\d+)"', visitor.open(f"/dossiers/{number}").html)
     assert found, visitor.page.text
     return found[1]
 
 
+def _share(visitor: PortalClient, page: str) -> None:
+    visitor.post(f"{page}/partager", **visitor.open(page).form())
+
+
 def lend(visitor: PortalClient, page: str) -> str:
-    visitor.send(page)
+    _share(visitor, page)
     found = re.search(r'value="http://localhost(/p/[^"]+)"', visitor.follow().html)
     assert found, visitor.page.text
     return found[1]
@@ -104,13 +108,14 @@ def test_a_double_tap_is_one_link_and_links_are_counted(known: PortalClient) -> 
     page = granted(known)
     form = known.open(page).form()
     for _ in range(2):
-        known.post(page, **form)
+        known.post(f"{page}/partager", **form)
     assert known.open(page).html.count("/retirer") == 1
     for _ in range(9):
         lend(known, page)
-    known.send(page)
-    assert known.page.status == 422
-    assert "10 liens ouverts" in known.page.text
+    _share(known, page)
+    assert known.page.status == 303
+    assert "10 liens ouverts" in known.follow().text
+    assert "10 liens ouverts" not in known.open(page).text, "told once"
 
 
 def test_only_its_holder_lends_it(known: PortalClient) -> None:
@@ -119,3 +124,27 @@ def test_only_its_holder_lends_it(known: PortalClient) -> None:
     assert rival.open(page).status == 404
     assert another(known).open(page).status == 303
     assert another(known).open("/p/" + "a" * 43).status == 404
+
+
+def test_the_page_of_a_document_helps_to_check_it(known: PortalClient) -> None:
+    """Its facts, the square of the paper and its digits, with what is the original."""
+    page = granted(known)
+    seen = known.open(page)
+    assert seen.response.headers["Cache-Control"] == "no-store"
+    for said in ("Permis d'étal", "Valable", "AMEGAN", "MAIRIE-2026-00001", "L’original est le PDF signé"):
+        assert said in seen.text, said
+    assert '<svg class="qr" role="img"' in seen.html
+    code = page.rpartition("/")[2]
+    assert f"{code[:4]} {code[4:8]} {code[8:]}" in seen.text
+    assert known.open(f"{page}.pdf").response.data.startswith(b"%PDF")
+    assert "Document authentique" in another(known).open(f"/v/{code}").text
+    assert known.open(f"{page}/partager").text == seen.text, "an older address"
+
+
+def test_a_document_that_is_over_has_no_code_to_show(known: PortalClient) -> None:
+    page = granted(known)
+    later(known, days=400)
+    seen = known.sign_in().open(page)
+    assert "Expiré" in seen.text
+    assert "<svg" not in seen.html
+    assert "Code à dicter" not in seen.text

@@ -373,7 +373,7 @@ def test_the_whole_request_is_read_with_the_person(visitor: PortalClient) -> Non
     ):
         assert said in page.text.replace("\xa0", " ").replace("\u202f", " "), said
     assert page.html.count("data-say=") >= 8
-    assert f'href="{HOME}/{number}/demande/vous?retour=verification#' in page.html
+    assert f'href="{HOME}/{number}/demande/vous?retour=verification"' in page.html
     assert "il manque" not in page.text
     assert f'href="{HOME}/{number}/verification"' in page.html
     press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="paper")
