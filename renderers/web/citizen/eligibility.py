@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -66,13 +66,15 @@ def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: s
     )  # fmt: skip
 
 
-def question_page(procedure: Procedure, walk: Walk, typed: MultiDict[str, str], **more: object) -> Response:
+def question_page(
+    procedure: Procedure, walk: Walk, typed: MultiDict[str, str], earlier: Sequence[Mapping[str, str]] = (), **more: object
+) -> Response:  # fmt: skip
     """Show all questions that can be asked now, with what was typed and what is wrong. They are posted together."""
     controls = [_control(procedure, criterion, walk, typed) for criterion in _asked_now(procedure, walk)]
     errors = [(f"#{control.id}", control.error) for control in controls if control.error]
     return page(
         "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title),
-        minutes=writer(procedure).minutes(), controls=controls,
+        minutes=writer(procedure).minutes(), controls=controls, earlier=earlier,
         carried=list(walk.carried.items()), errors=errors, **more,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from engine.services.context.app_context import NotFound
 from renderers.i18n.formats import listed
 from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, typed_criteria, walk_criteria
 from renderers.web.platform.access import public, unproven_too
-from renderers.web.platform.dossier_context import current_procedure, label, writer
+from renderers.web.platform.dossier_context import current_procedure, label
 from renderers.web.platform.request_context import (
     acting_mandate,
     actor,
@@ -32,7 +32,6 @@ from renderers.web.platform.request_context import (
     go,
     language,
     new_token,
-    page,
     say,
 )
 
@@ -42,38 +41,34 @@ blueprint = Blueprint("start", __name__)
 @blueprint.get("/demarches/<slug>/verifier")
 @public
 def check_right(slug: str) -> Response:
-    """Show the eligibility questions, the reason to stop, or the start page.
+    """Show the eligibility questions that are left, or the reason to stop.
 
     The answers are in the query string and are copied into the form.
     """
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.args)
-    back = f"/demarches/{slug}"
     if walk.criterion is not None and walk.stops:
-        return stopped_page(procedure, walk, walk.criterion, f"{back}/verifier")
-    if walk.criterion is not None:
-        return question_page(
-            procedure, walk, request.args, action=f"{back}/commencer", back=back, acting=acting_mandate(), token=new_token(),
-        )  # fmt: skip
-    return _start_page(procedure, walk, eligible=bool(procedure.eligibility))
+        return stopped_page(procedure, walk, walk.criterion, f"/demarches/{slug}/verifier")
+    return _questions(procedure, walk)
 
 
 @blueprint.get("/demarches/<slug>/commencer")
 @public
 def before_start(slug: str) -> Response:
-    """Show the start page, or the eligibility questions if one is left."""
+    """Offer the answers of earlier requests, or show the eligibility questions if one is left."""
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.args)
     if walk.criterion is not None:
         return go(f"/demarches/{slug}/verifier?{urlencode(walk.carried)}")
-    return _start_page(procedure, walk, eligible=False)
+    return _questions(procedure, walk)
 
 
-def _start_page(procedure: Procedure, walk: Walk, eligible: bool) -> Response:
-    return page(
-        "citizen/start.html", sheet=writer(procedure).sheet(), eligible=eligible, carried=list(walk.carried.items()),
-        acting=acting_mandate(), token=new_token(), action=f"/demarches/{procedure.id}/commencer",
-        earlier=[_earlier(one) for one in earlier_requests(app_ctx(), actor(), procedure.id, walk.given, language())],
+def _questions(procedure: Procedure, walk: Walk) -> Response:
+    """Return the page before the form. Once no question is left it offers the answers of earlier requests."""
+    found = () if walk.criterion else earlier_requests(app_ctx(), actor(), procedure.id, walk.given, language())
+    return question_page(
+        procedure, walk, request.args, [_earlier(one) for one in found], action=f"/demarches/{procedure.id}/commencer",
+        back=f"/demarches/{procedure.id}", acting=acting_mandate(), token=new_token(),
     )  # fmt: skip
 
 
