@@ -285,7 +285,7 @@ class FormFiller(Person):
                     for each in controls
                     if (found := re.match(rf"{re.escape(one.value)}\.(\d+)\.", each.name))
                 }
-                cards = self.page.locator(f"#{control_id(one.value)} > ul.tasks > li").count()
+                cards = self.page.locator(f"#{control_id(one.value)} > ul.rows > li").count()
                 if max(len(inside), cards) < answers.rows(one.value):
                     return one.value
         return ""

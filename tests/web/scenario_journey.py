@@ -174,9 +174,13 @@ class ScenarioJourney:
         assert self.procedure.states[self.dossier.state].outcome == "granted"
         assert documents, "nothing was issued"
         for one in documents:
-            link, valid = f"/dossiers/{self.number}/documents/{one.id}.pdf", _is_valid(one, self.portal.clock.now())
+            page, valid = f"/dossiers/{self.number}/documents/{one.id}", _is_valid(one, self.portal.clock.now())
+            link = f"{page}.pdf"
             self._mine()
             revoked = one.status == "revoked"  # a refusal that an appeal undid is told, and not handed out any more
+            if not me.has(f'main a[href="{link}"]'):  # it has a code, so a page
+                assert me.has(f'main a[href="{page}"]'), f"{one.output}: {me.text()}"
+                me.go(page)
             assert me.has(f'main a[href="{link}"]') is not revoked, f"{one.output}: {me.text()}"
             answer = me.page.request.get(me.url + link)
             if not revoked:

@@ -19,6 +19,7 @@ from engine.records.exchanges import Share
 from engine.services.applications.document_links import LASTS, Lent, lend, lent, shares_of, take_back
 from engine.services.applications.document_verification import read_document
 from engine.services.context.app_context import NotFound
+from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import in_language
 from renderers.pdf.qr import qr_path
 from renderers.web.platform.access import public, signed_in
@@ -75,15 +76,25 @@ def document(number: str, document_id: str) -> Response:
 
 
 def _facts(shown: IssuedDocument, procedure: Procedure) -> list[tuple[str, str]]:
-    """Return what a document states first: its number, who issued it and what its verification shows."""
+    """Return what a document states first: its number, who issued it and what its verification shows.
+
+    A paper is read in the language of the page if it has a translation, else marked with its own.
+    """
     if shown.paper is not None:
-        zones = paper_view(shown.paper, app_ctx().wording).zones
-        return [(row[0], " ".join(row[1:])) for row in zones[0].rows] if zones else []
+        view = paper_view(shown.paper, app_ctx().wording).first_in(language())[0]
+        rows = ((row[0], " ".join(row[1:])) for zone in view.zones[:1] for row in zone.rows)
+        if view.language == language():
+            return list(rows)
+        return [(_in(view.language, asked), _in(view.language, said)) for asked, said in rows]
     agency = app_ctx().directory.agencies.get(procedure.identity.agency)
     return [
         (say("verdict.number"), shown.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
         *shown.content,
     ]  # fmt: skip
+
+
+def _in(spoken: str, text: str) -> str:
+    return LanguageSpan.in_language(text, spoken)
 
 
 def _address(shown: IssuedDocument) -> str:

@@ -58,8 +58,8 @@ def is_switching() -> bool:
 
 
 def _asked() -> str:
-    """Return the language that the address or the button asks for. Other posts than those of pages are not read."""
-    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data") and is_switching():
+    """Return the language that the address or the button asks for. The body of a callback is left unread."""
+    if request.method == "POST" and not request.path.startswith("/retours/") and is_switching():
         return request.form["go"].removeprefix(_BUTTON)
     return request.args.get(ASKED, "")
 

@@ -223,8 +223,10 @@ def collect(reader: Reader, portal: Portal, number: str) -> None:
     for link in me.page.locator('main a[href$=".pdf"]').all():
         path = link.get_attribute("href") or ""
         (reader.issued if "/documents/" in path else reader.pdf)(path)
-    visa = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
-    assert "Valid until" in reader.issued(visa)
+    visa = me.page.locator(".rows li", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
+    reader.go(visa)
+    assert me.sees("Code to dictate")
+    assert "Valid until" in reader.issued(f"{visa}.pdf")
     dossier = portal.dossier(number)
     assert portal.clock.now() - dossier.created_at < timedelta(days=1)
     code = next(iter(dossier.documents)).code

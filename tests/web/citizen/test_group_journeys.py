@@ -67,11 +67,11 @@ def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
     take_transition(portal.office, chief, portal.dossier(number).id, Act("signer"))
     me.go(f"/dossiers/{number}")
     assert me.sees("3 sur 4 : accordé")
-    refusal = me.page.locator("li.card", has_text="LEE Marc")
+    refusal = me.page.locator(".rows li", has_text="LEE Marc")
     expect(refusal).to_contain_text("Refusé")
     expect(refusal).to_contain_text("Passeport signalé volé")
-    granted = me.page.locator("li.card", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
-    assert "Tom" in pdf_text(me, granted)
+    granted = me.page.locator(".rows li", has_text="LEE Tom").get_by_role("link").first.get_attribute("href") or ""
+    assert "Tom" in pdf_text(me, f"{granted}.pdf")
     me.check()
 
 

@@ -50,7 +50,7 @@ def test_a_renewal_by_somebody_known(enter: Enter, portal: Portal, viewport: dic
     me.press("Continuer")
     me.fill(ancien_expiration=f"{portal.clock.now() + timedelta(days=40):%Y-%m-%d}")  # the one field to type
     me.press("Continuer")
-    assert me.title == "Vérifiez votre demande avant de l’envoyer", me.text()
+    assert me.title == "Vérifiez, puis envoyez", me.text()
     assert me.sees("Pièce remise le")
     assert me.sees("Repris du")
     me.fill(declared=True)
