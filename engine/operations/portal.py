@@ -108,7 +108,7 @@ class Portal:
         side = 60 // len(colours)
         stripes = "".join(f'<path fill="{one}" d="M{n * side} 0h{side}v60h-{side}z"/>' for n, one in enumerate(colours))
         body = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">{stripes}</svg>'.encode()
-        return self.emblem or Emblem("icon.svg", "image/svg+xml", body)
+        return self.emblem or Emblem("icon.svg", "image/svg+xml; charset=utf-8", body)
 
     def band(self) -> str:
         """Return the rule of the style sheet that gives the band its colours, empty without colours."""
@@ -195,7 +195,7 @@ def check_emblem(body: bytes, name: str) -> Emblem:
         raise WrongPortal("emblem_heavy", name=name, most=f"{LARGEST_SVG // 1024}", pixels=str(_WIDEST))
     if hostile := _beyond_drawing(drawing):
         raise WrongPortal("emblem_hostile", name=name, what=hostile)
-    return Emblem("emblem.svg", "image/svg+xml", body)
+    return Emblem("emblem.svg", "image/svg+xml; charset=utf-8", body)
 
 
 def _beyond_drawing(text: str) -> str:

@@ -37,11 +37,12 @@ def install(app: Flask, https: bool) -> None:
     name = f"__Host-{COOKIE}" if https else COOKIE
 
     def choose() -> None:
-        wanted = (_asked(), request.cookies.get(name, ""))
+        g.asked_language = _asked()
+        wanted = (g.asked_language, request.cookies.get(name, ""))
         g.language = next((one for one in wanted if one in SPOKEN), REFERENCE)
 
     def remember(response: Response) -> Response:
-        asked = _asked()
+        asked = g.get("asked_language", "")  # none of a post that was refused before it was read
         if asked in SPOKEN and request.cookies.get(name) != asked:
             response.set_cookie(
                 name, asked, max_age=_ONE_YEAR, path="/", httponly=True, samesite="Lax", secure=https

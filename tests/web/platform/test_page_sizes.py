@@ -3,6 +3,7 @@ and controllers read of it. Printed with `-s`, the heaviest of each kind."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import pytest
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 SLUGS: Final = sorted(path.stem for path in (ROOT / "procedures").glob("*.yaml"))
 MOST_OF_A_DESK: Final = 60_000
+MOST_AT_FIRST: Final = 14 * 1024
 HEADERS: Final = 700  # octets, about: what goes with each page
 
 
@@ -84,6 +86,19 @@ def test_nor_what_is_read_of_it_at_a_desk(staff_site: StaffSite, controller: Fla
     print(f"{slug:36} {weights[heaviest]:>6} octets: {heaviest}")
     heavy = {path: weight for path, weight in weights.items() if weight > MOST_OF_A_DESK}
     assert not heavy, heavy
+
+
+def test_a_first_view_is_light(staff_site: StaffSite) -> None:
+    """The page with its style sheet, its script and its icon, which is the emblem."""
+    anybody = staff_site.app.test_client()
+    for path in ("/", "/demarches", f"/demarches/{SLUGS[0]}", "/suivi", "/connexion", "/aide"):
+        html = anybody.get(path).get_data(as_text=True)
+        parts = sorted(set(re.findall(r'(?:href|src)="(/static/[^"]+)"', html)))
+        answers = [anybody.get(one, headers={"Accept-Encoding": "gzip"}) for one in (path, *parts)]
+        weight = sum(len(one.data) for one in answers)
+        print(f"{path:36} {weight:>6} octets in {1 + len(parts)} answers")
+        assert len(parts) <= 3, parts
+        assert weight <= MOST_AT_FIRST
 
 
 def _browser(staff_site: StaffSite, owner: Actor) -> FlaskClient:
