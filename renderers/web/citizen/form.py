@@ -21,7 +21,7 @@ from renderers.html.controls import control_id, error_summary, every_field, has_
 from renderers.html.row_pages import RowPages, find_row, is_long, row_page
 from renderers.web.citizen.draft_migration import change_of, current_case
 from renderers.web.citizen.linked_dossiers import LinkLine, link_lines
-from renderers.web.citizen.start import first_to_do, next_to_do, sent_day
+from renderers.web.citizen.start import first_to_do, next_to_do
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.languages import is_switching
@@ -377,7 +377,7 @@ def _page(
         questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
         revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind, changed=change_of(one),
         in_row=bool(screen.row), filled=sum(one.complete and one.visited and not one.known for one in _others(screen)),
-        taken=sent_day(reused.sent_at) if reused and taken else "",
+        taken=day_of(reused.sent_at) if reused and taken else "",
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -77,14 +76,9 @@ def _earlier(found: EarlierDossier) -> Mapping[str, str]:
     counts = [say("reuse.answers", count=found.answers)] if found.answers else []
     counts += [say("reuse.files", count=found.files)] if found.files else []
     return {
-        "number": found.dossier.number, "day": sent_day(found.dossier.submitted_at or found.dossier.created_at),
+        "number": found.dossier.number, "day": day_of(found.dossier.submitted_at or found.dossier.created_at),
         "title": label(found.definition.identity.title), "name": found.dossier.label, "what": listed(counts, language()),
     }  # fmt: skip
-
-
-def sent_day(at: datetime) -> str:
-    """Return the day of a submission in the page's language."""
-    return day_of(at)
 
 
 @blueprint.post("/demarches/<slug>/commencer")

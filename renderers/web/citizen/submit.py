@@ -19,7 +19,6 @@ from renderers.html.controls import control_id, national, problem_sentence
 from renderers.html.row_pages import find_row, row_at
 from renderers.i18n.translations import whole_number
 from renderers.web.citizen.draft_migration import change_of, current_case, has_changed
-from renderers.web.citizen.start import sent_day
 from renderers.web.citizen.status import next_act
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.platform.access import signed_in, unproven_too
@@ -141,7 +140,7 @@ def _reused(one: DossierContext) -> Mapping[str, str] | None:
         return None
     summary = app_ctx().catalogue.summary(reused.procedure)
     title = label(summary.title) if summary else reused.procedure
-    return {"number": reused.number, "day": sent_day(reused.sent_at), "title": title}
+    return {"number": reused.number, "day": day_of(reused.sent_at), "title": title}
 
 
 def _at_once(one: DossierContext, sheet: CheckSheet) -> list[Quote]:
