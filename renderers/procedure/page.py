@@ -23,7 +23,7 @@ from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, unconfirmed, visit_lines, visits_of, visits_tag
 from renderers.procedure.prices import obtained_elsewhere, price_cases
-from renderers.procedure.steps import StepWriter, constant_span, usual_path
+from renderers.procedure.steps import SheetStep, StepWriter, constant_span, usual_path
 
 _SECONDS_A_QUESTION: Final = 35
 _MOST_NAMED: Final = 4  # more documents are not named again after the price
@@ -49,7 +49,7 @@ class ProcedureCard:
 
 @dataclass(frozen=True, slots=True)
 class SheetFact:
-    """A label of the page with its lines. `mark` is the remark on a law that is not certain."""
+    """A label of the page with its lines. `mark` is the remark on a price whose law is not certain."""
 
     label: str
     lines: tuple[str, ...]
@@ -58,19 +58,19 @@ class SheetFact:
 
 @dataclass(frozen=True, slots=True)
 class SheetPaper:
-    """One piece of evidence and how it is given. `mark` is the remark on a law that is not certain."""
+    """One piece of evidence and how it is given."""
 
     label: str
     how: str
-    mark: str
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Evidence asked for in one situation only."""
+    """Evidence asked for in one situation only. `usual`: that of an adult, which is not folded."""
 
     title: str
     evidence: tuple[SheetPaper, ...]
+    usual: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,14 @@ class ProcedureSheet:
     """The whole page of a procedure in one language. `start` is empty if no request can be made here now, and
     `closed` says why.
 
-    `draft` is the address of the reader's draft. `marked`: some law or office is to be confirmed.
+    `draft` is the address of the reader's draft. `verified` and `to_confirm` name what an official text says, and what
+    none says yet. `priced`: the price needs a list of its own.
     """
 
     slug: str
     title: str
     summary: str
+    valid: str
     closed: str
     start: str
     draft: str
@@ -124,19 +126,19 @@ class ProcedureSheet:
     evidence: tuple[SheetPaper, ...]
     situations: tuple[Situation, ...]
     fees: tuple[SheetFee, ...]
+    priced: bool
     costs: tuple[str, ...]
-    steps: tuple[str, ...]
+    steps: tuple[SheetStep, ...]
     exceptions: tuple[str, ...]
     audience: str
-    criteria: tuple[str, ...]
     appeals: tuple[SheetLine, ...]
     laws: tuple[SheetLine, ...]
-    marked: bool
+    verified: str
+    to_confirm: str
     channels: tuple[str, ...]
     agency: str
     offices: tuple[SheetLine, ...]
     version: str
-    fingerprint: str
 
 
 class SheetWriter:
@@ -227,36 +229,23 @@ class SheetWriter:
         first_page = "verifier" if self.procedure.eligibility else "commencer"
         always, situations = self._papers()
         offices = self.offices()
-        steps, path = (
-            StepWriter(self.procedure, self.words, self.language),
-            usual_path(self.procedure, self.directory, self.day),
-        )
+        steps = StepWriter(self.procedure, self.words, self.language)
+        path = usual_path(self.procedure, self.directory, self.day)
+        fees, (valid, validity) = tuple(self._fee_lines()), self._validity()
+        verified, to_confirm = self._official()
         return ProcedureSheet(
-            slug=self.procedure.id,
-            title=in_language(identity.title, self.language),
+            slug=self.procedure.id, title=in_language(identity.title, self.language),
             summary=in_language(identity.summary, self.language),
-            closed=closed,
-            start=f"/demarches/{self.procedure.id}/{first_page}" if open_here else "",
-            draft=draft,
-            price=self.price(),
-            delay=self.delay(),
-            minutes=self.minutes(),
-            facts=tuple(self._facts()),
-            evidence=always,
-            situations=situations,
-            fees=tuple(self._fee_lines()),
-            costs=self.costs(),
-            steps=tuple(steps.steps(path)), exceptions=tuple(steps.exceptions(path)),
-            audience=self._audience(),
-            criteria=tuple(in_language(one.field.label, self.language) for one in self.procedure.eligibility),
-            appeals=tuple(self._appeal(one) for one in self._appeals()),
-            laws=tuple(self._law(law) for law in laws if law.is_public),
-            marked=any(not law.is_certain for law in laws) or any(one.mark for one in offices),
+            valid=valid,
+            closed=closed, start=f"/demarches/{self.procedure.id}/{first_page}" if open_here else "", draft=draft,
+            price=self.price(), delay=self.delay(), minutes=self.minutes(),
+            facts=tuple(self._facts(validity, offices)), evidence=always, situations=situations,
+            fees=fees, priced=len(fees) > 1 or any(one.when for one in fees), costs=self.costs(),
+            steps=steps.steps(path), exceptions=tuple(steps.exceptions(path)),
+            audience=self._audience(), appeals=self.appeals(),
+            laws=tuple(self._law(law) for law in laws if law.is_public), verified=verified, to_confirm=to_confirm,
             channels=self._channels(),
-            agency=self.agency(),
-            offices=offices,
-            version=self._version(),
-            fingerprint=self.procedure.fingerprint[:12],
+            agency=self.agency(), offices=offices, version=self._version(),
         )  # fmt: skip
 
     def _audience(self) -> str:
@@ -296,31 +285,46 @@ class SheetWriter:
 
     # -- facts ---------------------------------------------------------------------------------------------------------
 
-    def _facts(self) -> Iterator[SheetFact]:
-        identity = self.procedure.identity
+    def _facts(self, validity: tuple[str, ...], offices: tuple[SheetLine, ...]) -> Iterator[SheetFact]:
         yield SheetFact(self.say("sheet.price"), (self.price(),), self.price_mark())
-        if identity.delay.entries:
-            yield SheetFact(self.say("sheet.delay"), tuple(self._delays()), self.mark(identity.law_of("delay")))
-        yield SheetFact(self.say("sheet.time"), (self.say("sheet.minutes", minutes=self.minutes()),))
+        if self.procedure.identity.delay.entries:
+            yield SheetFact(self.say("sheet.delay"), tuple(self._delays()))
         yield SheetFact(
             self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say, self.language)
         )
-        yield from self._validity()
+        near = listed([one.label for one in offices], self.language, "or") if len(offices) <= _MOST_NAMED else ""
+        yield SheetFact(self.say("sheet.where"), (near or self.agency(),))
+        if validity:
+            yield SheetFact(self.say("sheet.validity"), validity)
 
-    def _validity(self) -> Iterator[SheetFact]:
-        """Yield the validity of granted outputs, each with its title if they differ."""
-        held = [one for one in self.procedure.outputs.values() if one.grants and one.valid is not None]
-        granted = [(one, span) for one in held if (span := constant_span(one.valid))]
-        texts = [(one, span_text(self.words, span, self.language)) for one, span in granted]
-        marks = (self.mark(one.law_of("valid")) for one, _ in granted)
-        if len({text for _, text in texts}) > 1 or len(texts) < len(held):
-            lines = tuple(
-                self.say("text.named", name=in_language(one.title, self.language), text=text) for one, text in texts
-            )
-        else:
-            lines = tuple(text for _, text in texts[:1])
-        if lines:
-            yield SheetFact(self.say("sheet.validity"), lines, next(filter(None, marks), ""))
+    def _validity(self) -> tuple[str, tuple[str, ...]]:
+        """Return for how long what is granted is valid: a sentence, or a line for each document if they differ."""
+        granted = [one for one in self.procedure.outputs.values() if one.grants]
+        spans = [(one, span) for one in granted if (span := constant_span(one.valid))]
+        texts = [
+            (in_language(one.title, self.language), span_text(self.words, span, self.language)) for one, span in spans
+        ]
+        if len(texts) == len(granted) and len({text for _, text in texts}) == 1:
+            return self.say("sheet.valid", span=texts[0][1]), ()
+        return "", tuple(self.say("text.named", name=name, text=text) for name, text in texts)
+
+    def _official(self) -> tuple[str, str]:
+        """Return what the page says that official texts say, then what the agency still has to confirm."""
+        identity, outputs = self.procedure.identity, self.procedure.outputs.values()
+        rests_on = {
+            "price": [line.law_of("amount") or fee.law_of("amount") for fee, line in self._lines()],
+            "delay": [identity.law_of("delay")] if identity.delay.entries else [],
+            "papers": [field.law_of("label") for field in self._evidence()],
+            "visits": [one.law_of("place") for one in self.procedure.appointments()],
+            "validity": [one.law_of("valid") for one in outputs if one.grants and one.valid is not None],
+            "appeals": [one.law_of("within") for one in self._appeals() if one.within],
+        }  # fmt: skip
+        said: dict[bool, list[str]] = {True: [], False: []}
+        for noun, names in rests_on.items():
+            laws = [self.procedure.laws.get(name or "") for name in names]
+            if laws:
+                said[all(law is not None and law.is_certain for law in laws)].append(self.say(f"sheet.noun_{noun}"))
+        return joined(", ", said[True]), joined(", ", said[False])
 
     def _delays(self) -> Iterator[str]:
         for when, span in self.procedure.identity.delay.entries:
@@ -341,12 +345,14 @@ class SheetWriter:
                 always.append(self._paper(field))
                 continue
             sometimes.setdefault(self._condition(field.when), []).append(self._paper(field))
-        return tuple(always), tuple(Situation(title, tuple(papers)) for title, papers in sometimes.items())
+        adult = self.say("sheet.age_adult")
+        found = [Situation(title, tuple(papers), title == adult) for title, papers in sometimes.items()]
+        return tuple(always), tuple(sorted(found, key=lambda one: not one.usual))
 
     def _paper(self, field: Field) -> SheetPaper:
         terms, label = field.evidence, in_language(field.label, self.language)
         if terms is None:
-            return SheetPaper(label, "", "")
+            return SheetPaper(label, "")
         if terms.any_of:
             choices = [in_language(option.label, self.language) for option in terms.any_of]
             label = self.say("text.named", name=label, text=listed(choices, self.language, "or"))
@@ -355,7 +361,7 @@ class SheetWriter:
             how.insert(0, self.say("piece.copies", count=terms.copies))
         if field.required == FALSE:
             how.insert(0, self.say("sheet.paper_optional"))
-        return SheetPaper(label, ", ".join(how), self.mark(field.law_of("label")))
+        return SheetPaper(label, ", ".join(how))
 
     # -- money ---------------------------------------------------------------------------------------------------------
 
@@ -405,7 +411,8 @@ class SheetWriter:
 
     def _both(self, *conditions: Expression) -> str:
         """Return conditions that apply together."""
-        return ", ".join(dict.fromkeys(filter(None, map(self._condition, conditions))))
+        first, *others = [*dict.fromkeys(filter(None, map(self._condition, conditions))), ""]
+        return ", ".join([first, *(one[:1].lower() + one[1:] for one in others if one)])
 
     def _exempt(self, fee: Fee) -> str:
         if not fee.exempt:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from engine.core.values import Span
 from engine.domain.fields.scope import evaluated_before
 from engine.domain.workflow.progress import Detour, detours, likely_path
-from engine.model import Appointment, Fee, Form, Output, Procedure, State, Task
+from engine.model import Appointment, Fee, Form, Output, Procedure, State
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Constant, Expression
 from renderers.html.templates import span_text
@@ -18,6 +19,7 @@ from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
 
+_MOST_WORDS: Final = 6  # of what a step adds to its verb
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
 
 
@@ -25,6 +27,15 @@ def usual_path(procedure: Procedure, directory: Directory, day: date) -> tuple[s
     """Return the states of a request of which no answer is known, from the first to a granted end."""
     scope = evaluated_before(procedure, {}, day, directory).scope
     return (procedure.start, *likely_path(procedure, procedure.start, scope))
+
+
+@dataclass(frozen=True, slots=True)
+class SheetStep:
+    """One step of the likely path: its icon (`fill check pay come get`), who does what, and a few words more."""
+
+    icon: str
+    verb: str
+    detail: str = ""
 
 
 class StepWriter:
@@ -39,67 +50,65 @@ class StepWriter:
 
     # -- the usual path ------------------------------------------------------------------------------------------------
 
-    def steps(self, path: tuple[str, ...]) -> Iterator[str]:
-        """Yield the steps along a path, without repetition, each result where it is issued."""
-        yield self.say("sheet.step_form")
-        before = ""
-        for source, state_id in pairwise(("", *path)):
-            state = self.procedure.state(state_id)
-            results = self._results(source, state)
-            given = (self.say("sheet.step_result", what=results),) if results else ()
-            done = tuple(self._step(state))
-            for said in (*done, *given) if state.public == "ready" else (*given, *done):
-                if said != before:
-                    yield said
-                    before = said
-        yield self.say("sheet.step_sms")
+    def steps(self, path: tuple[str, ...]) -> tuple[SheetStep, ...]:
+        """Return the steps along a path, at most one of each kind: the first, of documents all in the last."""
+        states = [self.procedure.state(one) for one in path]
+        found = {"fill": SheetStep("fill", self.say("sheet.step_fill"), self.say("sheet.step_form"))}
+        for state in states:
+            for step in self._steps_of(state):
+                found.setdefault(step.icon, step)
+        pairs = pairwise([self.procedure.state(path[0]), *states]) if path else ()
+        given = list(dict.fromkeys(title for before, state in pairs for title in self._results(before.id, state)))
+        fetched = any(state.public == "ready" and not state.is_end for state in states)
+        if given or fetched:
+            verb = self.say("sheet.step_fetch" if fetched else "sheet.step_get")
+            if given and len(" ".join(given).split()) <= _MOST_WORDS:
+                verb = self.say("text.named", name=verb, text="").strip()
+                found["get"] = SheetStep("get", verb, listed(given, self.language))
+            else:
+                found["get"] = SheetStep("get", verb, self.say("sheet.step_document"))
+        return tuple(found.values())
 
-    def _step(self, state: State) -> Iterator[str]:
+    def _steps_of(self, state: State) -> Iterator[SheetStep]:
         tasks = [self.procedure.tasks[one] for one in state.waits if one in self.procedure.tasks]
-        if state.public == "ready":
-            yield self.say("sheet.step_pickup")
-            return
         fees = [one for one in tasks if isinstance(one, Fee)]
         if fees:
             by_card = any("card" in one.methods for one in fees)
-            key = "sheet.step_pay_online" if by_card else "sheet.step_pay"
-            yield self.say(key, what=joined(", ", self._named(fees)))
-        visits = [one for one in tasks if isinstance(one, Appointment)]
-        for key, place in (("sheet.step_visit", "office"), ("sheet.our_visit", "applicant")):
-            names = [in_language(one.label, self.language) for one in visits if one.place == place]
-            if names:
-                yield self.say(key, what=joined(", ", names))
-        if any(isinstance(one, Form) and one.services for one in tasks):
-            yield self.say("sheet.step_opinions")
-        elif not fees and not visits and state.mode in _LOOKED_AT and state.public in ("in_review", "sent"):
-            yield self.say("sheet.step_review")
+            yield SheetStep(
+                "pay", self.say("sheet.step_pay"), self.say(f"sheet.step_{'online' if by_card else 'phone'}")
+            )
+        places = [one.place for one in tasks if isinstance(one, Appointment)]
+        if places:
+            here = "office" in places
+            yield SheetStep("come", self.say(f"sheet.step_{'come' if here else 'visit'}"), self._visit(here))
+        opinions = any(isinstance(one, Form) and one.services for one in tasks)
+        if opinions or (not fees and not places and state.mode in _LOOKED_AT and state.public in ("in_review", "sent")):
+            span = constant_span(state.due)
+            law = self.procedure.laws.get(state.law_of("due") or "")
+            sure = span is not None and law is not None and law.is_certain
+            detail = self._said(span) if sure and span else self.say("sheet.step_opinions") if opinions else ""
+            yield SheetStep("check", self.say("sheet.step_check"), detail)
 
-    def _named(self, tasks: Iterable[Task]) -> Iterator[str]:
-        for one in tasks:
-            name = in_language(one.label, self.language)
-            yield self.say("sheet.visit_perhaps", what=name) if self._is_chosen(one.when) else name
+    def _visit(self, here: bool) -> str:
+        """Return what a visit is for: with the originals, or only where it is."""
+        terms = (one.evidence for one in self.procedure.form.fields if one.evidence is not None)
+        originals = here and any("show_original" in one.how for one in terms)
+        return self.say("sheet.step_originals" if originals else "sheet.step_office" if here else "sheet.step_there")
 
-    def _results(self, source: str, state: State) -> str:
-        """Return the documents that the entry of a state gives. Those that depend on answers are joined with « or »."""
+    def _results(self, source: str, state: State) -> list[str]:
+        """Return the documents that the entry of a state gives."""
         taken = (one.effects for one in self.procedure.leaving.get(source, ()) if one.target == state.id)
         issued = dict.fromkeys(name for effects in (*taken, state.effects) for name in effects.issues)
         outputs = [self.procedure.outputs[one] for one in issued]
         granted = [one for one in outputs if one.grants or (state.outcome == "granted" and one.kind == "receipt")]
-        sure = [self._received(one) for one in granted if not self._is_chosen(one.when)]
-        chosen = [self._received(one) for one in granted if self._is_chosen(one.when)]
-        if chosen:
-            sure.append(self.say("sheet.visit_perhaps", what=listed(chosen, self.language, "or")))
-        return joined(", ", sure)
+        sure = [self._received(one) for one in granted if one.when == TRUE]
+        chosen = [self._received(one) for one in granted if one.when != TRUE]
+        return [*sure, *([listed(chosen, self.language, "or")] if chosen else [])]
 
     def _received(self, output: Output) -> str:
         """Return the title of a document. The slip of a card is not what the applicant asked for: the card is."""
         title = self.procedure.identity.title if output.kind == "card" else output.title
         return in_language(title, self.language)
-
-    def _is_chosen(self, when: Expression) -> bool:
-        """Return whether the answers of the applicant alone decide the condition."""
-        asked = {one.id for one in (*self.procedure.form.fields, *(one.field for one in self.procedure.eligibility))}
-        return when != TRUE and when.names <= asked
 
     # -- what may also happen ------------------------------------------------------------------------------------------
 

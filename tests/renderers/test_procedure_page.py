@@ -8,6 +8,7 @@ import pytest
 
 from engine.model import Procedure
 from renderers.procedure.page import ProcedureSheet, SheetWriter
+from renderers.procedure.steps import SheetStep
 from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_words
 
 TWO = """
@@ -30,11 +31,12 @@ def sheet(text: str) -> ProcedureSheet:
 
 
 def validity(text: str) -> list[tuple[str, ...]]:
-    return [fact.lines for fact in sheet(text).facts if fact.label == "Validité"]
+    seen = sheet(text)
+    return [fact.lines for fact in seen.facts if fact.label == "Validité"] or [(seen.valid,)]
 
 
 def test_documents_that_hold_as_long_are_said_once_else_each_by_its_name() -> None:
-    assert validity(TWO.replace("LONG", "4 months")) == [("4 mois",)]
+    assert validity(TWO.replace("LONG", "4 months")) == [("Valable 4 mois.",)]
     assert validity(TWO.replace("LONG", "5 years")) == [("Permis provisoire\u00a0: 4 mois", "Permis\u00a0: 5 ans")]
 
 
@@ -49,15 +51,24 @@ legal_basis:
 """
 
 
-def test_a_paper_is_marked_by_the_law_that_asks_for_it() -> None:
-    [paper] = sheet(
-        LAWS
-        + TWO.replace("LONG", "4 months")
-        + """
-evidence: {etude: {label: Étude, help: Au laboratoire, basis: {label: suppose, help: sur}}}
-"""
-    ).evidence
-    assert paper.mark == "à confirmer"
+@pytest.mark.parametrize(
+    ("law", "verified", "to_confirm"),
+    [("sur", "papiers", "prix, délai, validité"), ("suppose", "", "prix, délai, papiers, validité")],
+)
+def test_what_is_official_is_said_apart_by_nouns(law: str, verified: str, to_confirm: str) -> None:
+    """Each noun rests on the laws of its own values: here that of the label, not that of the help."""
+    other = {"sur": "suppose", "suppose": "sur"}[law]
+    asked = f"evidence: {{etude: {{label: Étude, help: Au laboratoire, basis: {{label: {law}, help: {other}}}}}}}\n"
+    seen = sheet(LAWS + TWO.replace("LONG", "4 months") + asked)
+    assert (seen.verified, seen.to_confirm) == (verified, to_confirm)
+
+
+def test_a_price_that_no_text_says_is_marked_on_its_line() -> None:
+    """Money is never presented surer than it is; papers and the delay are named beside the sheet only."""
+    for law, mark in (("suppose", "à confirmer"), ("sur", "")):
+        seen = sheet(LAWS + TWO.replace("LONG", "4 months").replace("amount: 5000", f"amount: 5000, basis: {law}"))
+        assert [one.mark for one in seen.fees] == [mark]
+        assert [fact.label for fact in seen.facts if fact.mark] == (["Prix"] if mark else [])
 
 
 def test_who_does_not_pay_by_a_supposed_law_is_said_so() -> None:
@@ -82,7 +93,7 @@ fees:
 
 def test_the_conditions_of_a_fee_and_of_its_line_hold_together() -> None:
     [line] = sheet(FEES.replace('"WHEN"', "qui == 'moi', for: Pour vous")).fees
-    assert line.when == "Pour du neuf, Pour vous"
+    assert line.when == "Pour du neuf, pour vous"
 
 
 def test_a_condition_that_the_file_does_not_say_is_never_left_out() -> None:
@@ -138,10 +149,8 @@ scenarios: {un: {story: Rien, steps: [{wait: 1 day}]}}
 
 
 def test_a_visit_awaited_with_other_things_is_a_step_too() -> None:
-    said = "Vous venez au rendez-vous : Relevé."
-    assert said in [step.replace("\u00a0", " ") for step in sheet(VISIT.replace("PLACE", "office")).steps]
-    said = "Nous venons sur place : Relevé."
-    assert said in [step.replace("\u00a0", " ") for step in sheet(VISIT.replace("PLACE", "applicant")).steps]
+    assert SheetStep("come", "Vous venez", "au bureau") in sheet(VISIT.replace("PLACE", "office")).steps
+    assert SheetStep("come", "Nous venons", "sur place") in sheet(VISIT.replace("PLACE", "applicant")).steps
 
 
 def test_who_does_not_pay_is_said_beside_the_price() -> None:
@@ -184,7 +193,7 @@ def test_a_paper_nobody_must_give_is_said_optional() -> None:
     assert paper.how.startswith("facultatif, ")
 
 
-def test_what_the_answers_decide_is_said_so_in_the_steps() -> None:
+def test_what_the_answers_decide_is_one_of_several_documents() -> None:
     issued = """
 workflow:
   start: examen
@@ -193,8 +202,8 @@ workflow:
     accorde: {label: Accordé, end: granted}
 personal_data: {purpose: Essayer, keep: {granted: 2 years}}
 """
-    steps = [plain(step) for step in sheet(COPIES.replace("LINES", ONE) + issued).steps]
-    assert "Vous recevez : Copie ou Pli (selon vos réponses)." in steps
+    *_, last = sheet(COPIES.replace("LINES", ONE) + issued).steps
+    assert (last.icon, plain(last.verb), last.detail) == ("get", "Vous recevez :", "Copie ou Pli")
 
 
 def plain(text: str) -> str:
@@ -218,7 +227,7 @@ legal_basis:
     assert [one.label for one in seen.laws] == ["Un décret", "Un code"]
     assert [one.source for one in seen.laws] == ["", "source\u00a0: JO"]
     assert [one.article for one in seen.laws] == ["", "art. 3"]
-    assert seen.marked, "values are still told from what is sure"
+    assert seen.to_confirm, "values are still told from what is sure"
 
 
 COSTS = """

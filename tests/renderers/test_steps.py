@@ -49,7 +49,8 @@ scenarios:
 
 def sheet(procedure: Procedure) -> tuple[tuple[str, ...], list[str], list[str]]:
     path, writer = usual_path(procedure, the_directory(), TODAY), StepWriter(procedure, the_words(), "fr")
-    return path, [plain(one) for one in writer.steps(path)], [plain(one) for one in writer.exceptions(path)]
+    steps = [plain(f"{one.verb} {one.detail}".strip()) for one in writer.steps(path)]
+    return path, steps, [plain(one) for one in writer.exceptions(path)]
 
 
 def plain(text: str) -> str:
@@ -85,10 +86,7 @@ def test_what_a_scenario_does_was_announced_or_listed_as_an_exception(file: Path
 def test_the_sheet_announces_the_first_granted_scenario_and_lists_the_rest() -> None:
     path, steps, exceptions = sheet(a_procedure(TWO_WAYS))
     assert path == ("examen", "accorde")
-    assert steps == [
-        "Vous remplissez la demande en ligne.", "Nous vérifions votre dossier.", "Vous recevez : Attestation d'essai.",
-        "Un SMS vous prévient à chaque étape.",
-    ]  # fmt: skip
+    assert steps == ["Vous remplissez la demande en ligne", "Nous vérifions", "Vous recevez : Attestation d'essai"]
     assert exceptions == [
         "Selon le dossier, une étape s’ajoute : Enquête sur place.",
         "Sans réponse de notre part dans un délai de 5 jours ouvrés, votre demande est acceptée.",
@@ -119,7 +117,7 @@ def test_a_dossier_is_told_what_may_happen_in_its_state() -> None:
 
 
 def test_a_receipt_is_what_is_received_at_the_end() -> None:
-    assert "Vous recevez : Récépissé de déclaration de perte." in sheet(held_out("declaration-de-perte"))[1]
+    assert "Vous recevez : Récépissé de déclaration de perte" in sheet(held_out("declaration-de-perte"))[1]
 
 
 def test_the_sheet_says_how_many_missed_appointments_end_a_request() -> None:
@@ -138,4 +136,28 @@ def held_out(name: str) -> Procedure:
 
 def test_a_card_is_what_is_received_not_its_slip() -> None:
     procedure = compiled((PROCEDURES / "passeport-ordinaire.yaml").read_text(), "passeport-ordinaire.yaml")
-    assert "Vous recevez : Passeport ordinaire." in sheet(procedure)[1]
+    assert sheet(procedure)[1] == [
+        "Vous remplissez la demande en ligne", "Nous vérifions", "Vous payez avec votre téléphone",
+        "Vous venez avec les originaux", "Vous retirez : Passeport ordinaire",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_sheet_has_at_most_five_steps_of_few_words(file: Path) -> None:
+    procedure, words = compiled(file.read_text(), file.name), the_words()
+    found = StepWriter(procedure, words, "fr").steps(usual_path(procedure, the_directory(), TODAY))
+    assert found[0].icon == "fill"
+    assert len({one.icon for one in found}) == len(found) <= 5
+    assert all(len(one.detail.split()) <= 6 for one in found)
+
+
+@pytest.mark.parametrize(
+    ("status", "detail"), [("plausible", ""), ("sourced, article: 3, checked: 2026-03-01", "5 jours ouvrés")]
+)
+def test_our_time_limit_is_said_where_a_text_sets_it(status: str, detail: str) -> None:
+    text = "legal_basis: {loi: {title: Loi, status: STATUS}}\n".replace("STATUS", status)
+    procedure = a_procedure(
+        text + TWO_WAYS.replace("due: 5 working days\n      late", "due: 5 working days\n      basis: loi\n      late")
+    )
+    _, check, *_ = StepWriter(procedure, the_words(), "fr").steps(usual_path(procedure, the_directory(), TODAY))
+    assert plain(check.detail) == detail

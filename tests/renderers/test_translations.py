@@ -118,7 +118,7 @@ def test_a_number_stays_with_what_it_counts(written: str, kept: str) -> None:
 
 
 def test_what_is_missing_in_a_language_is_said_in_french(words: Translations) -> None:
-    assert words.say("sheet.steps", "kbp", {}) == "Étapes"
+    assert words.say("sheet.steps", "kbp", {}) == "Comment ça se passe"
 
 
 def test_an_unknown_key_is_a_fault_of_ours(words: Translations) -> None:
