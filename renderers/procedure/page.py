@@ -97,11 +97,6 @@ class SheetLine:
     address: str = ""
     hours: str = ""
 
-    @property
-    def title(self) -> str:
-        """The label, under the name that templates of laws use."""
-        return self.label
-
 
 @dataclass(frozen=True, slots=True)
 class ProcedureSheet:
@@ -264,9 +259,8 @@ class SheetWriter:
     def _channels(self) -> tuple[str, ...]:
         """Return the ways to make a request beside this page: those that agents receive, else this page alone."""
         channels = self.procedure.identity.channels if receiving_roles(self.procedure) else ()
-        return tuple(self.say(f"sheet.channel_{one}") for one in (PAPER, COUNTER) if one in channels) or (
-            self.say("sheet.channel_web"),
-        )
+        ways = [one for one in (PAPER, COUNTER) if one in channels] or ["web"]
+        return tuple(self.say(f"sheet.channel_{one}") for one in ways)
 
     def _version(self) -> str:
         since = self.procedure.identity.from_
