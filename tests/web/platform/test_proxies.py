@@ -123,27 +123,31 @@ READERS = {"GUICHET_METRICS_FROM": "203.0.113.7,2001:db8::/32,127.0.0.1", "GUICH
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("proxies", "headers", "status"),
+    ("proxies", "statuses"),
     [
-        ("0", (), 200),
-        ("0", (FORWARDED + "203.0.113.7",), 404),  # an undeclared proxy hands on what may come from anywhere
-        ("1", (), 200),
-        ("1", (FORWARDED + "203.0.113.7",), 200),
-        ("1", (FORWARDED + "198.51.100.1",), 404),
-        ("1", (FORWARDED + "203.0.113.7, 198.51.100.1",), 404),
-        ("1", (FORWARDED + "127.0.0.1, 198.51.100.1",), 404),
-        ("1", (FORWARDED + "2001:db8:9::1",), 200),
-        ("1", (FORWARDED + "unknown",), 400),
-        ("2", (FORWARDED + "203.0.113.7, 198.51.100.1",), 200),
-        ("2", (FORWARDED + "203.0.113.7, 198.51.100.1, 192.0.2.9",), 404),
-        ("2", (FORWARDED + "198.51.100.1",), 404),
+        # an undeclared proxy hands on what may come from anywhere
+        ("0", {"": 200, "203.0.113.7": 404}),
+        (
+            "1",
+            {
+                "": 200,
+                "203.0.113.7": 200,
+                "198.51.100.1": 404,
+                "203.0.113.7, 198.51.100.1": 404,
+                "127.0.0.1, 198.51.100.1": 404,
+                "2001:db8:9::1": 200,
+                "unknown": 400,
+            },
+        ),
+        ("2", {"203.0.113.7, 198.51.100.1": 200, "203.0.113.7, 198.51.100.1, 192.0.2.9": 404, "198.51.100.1": 404}),
     ],
 )
 def test_who_reads_the_figures_of_a_server_behind_proxies(
-    tmp_path: Path, proxies: str, headers: tuple[str, ...], status: int
+    tmp_path: Path, proxies: str, statuses: dict[str, int]
 ) -> None:
     with serving(tmp_path, GUICHET_PROXIES=proxies, **READERS) as (_, port):
-        assert asked(port, "/metrics", *headers)[0] == status
+        told = {one: asked(port, "/metrics", *([FORWARDED + one] if one else []))[0] for one in statuses}
+    assert told == statuses
 
 
 @pytest.mark.slow
