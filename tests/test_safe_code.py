@@ -46,10 +46,10 @@ def text_of(path: Path) -> str:
 
 @cache
 def imported() -> frozenset[tuple[str, str]]:
-    nodes = ((named(path), node) for path in CODE for node in ast.walk(tree_of(path)))
     return frozenset(
-        (path, name)
-        for path, node in nodes
+        (named(path), name)
+        for path in CODE
+        for node in ast.walk(tree_of(path))
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
     )
