@@ -40,8 +40,9 @@ def start(order: dict[str, Any]) -> int:
             MUTANTS[one](**order.get("with", {}))
         if "weighed" in order:
             tell_when_asked(order["weighed"])
-        console(order["command"], standalone_mode=False)
-        status = 0
+        status = int(console(order["command"], standalone_mode=False) or 0)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
     finally:

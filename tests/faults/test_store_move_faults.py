@@ -5,8 +5,6 @@ It follows docs/operation.md command by command, in both directions. Everything 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -17,9 +15,10 @@ import pytest
 
 from engine.operations.store_factory import open_store
 from tests.effort import tries
-from tests.faults.installation import ROOT, Installation, begun, patient
+from tests.faults.installation import Installation, begun, patient
 from tests.faults.load import Load, under_load
 from tests.faults.outcomes import faults_of
+from tests.faults.stand import ask
 from tests.postgres import database
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -42,15 +41,17 @@ def addresses(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
 
 
 def guichet(installation: Installation, *words: str, data: str = "data", store: str = "") -> str:
-    """What a command says; it must end well."""
+    """What a command says; it must end well. Forked from the process that forks the servers, which has imported all."""
     environ = {
-        "PATH": "/usr/bin:/bin", "GUICHET_DATA": str(installation.folder / data), "DATABASE_URL": store, "GUICHET_DEMO": "1",
+        "GUICHET_DATA": str(installation.folder / data), "DATABASE_URL": store, "GUICHET_DEMO": "1",
         "GUICHET_PROCEDURES": str(installation.folder / "procedures"), "GUICHET_LANG": "en",
     }  # fmt: skip
-    command = [str(Path(sys.executable).parent / "guichet"), *words]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, (words, done.stdout[-2000:], done.stderr[-3000:])
-    return done.stdout
+    log = installation.folder / f"{words[0]}-{time.monotonic_ns()}.log"
+    order = {"do": "start", "command": words, "environ": environ, "log": str(log), "mutant": ""}
+    ended = ask({"do": "wait", "pid": ask(order)})
+    said = log.read_text("utf-8")
+    assert ended == 0, (words, ended, said[-5000:])
+    return said
 
 
 def acts(load: Load, more: int = ACTS) -> list[tuple[str, str]]:
