@@ -13,8 +13,8 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from engine.core.problems import Problem
-from engine.language.catalogue.catalogue import Catalogue, Checked, check_definition, load_catalogue
-from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.catalogue.catalogue import Catalogue, Checked, check_definition
+from engine.language.compiler.shared_files import Shared
 from engine.language.lint.folder_rules import Neighbours, folder_problems
 from engine.model import Procedure, Scenario
 from engine.prover.checks.runner import prove
@@ -23,6 +23,8 @@ from engine.storage.unit_of_work import Store
 from renderers.i18n.problem_messages import codes
 from renderers.i18n.translations import load_words
 from tests.effort import tries
+from tests.engine.services.world import shipped
+from tests.makers import the_shared
 from tests.postgres import an_empty_store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,20 +43,13 @@ NEXT = frozenset({  # codes of parts of the language that are refused as not ava
 
 @pytest.fixture(scope="module")
 def shared() -> Shared:
-    return _shared()
-
-
-@cache
-def _shared() -> Shared:
-    found, problems = load_shared(PROCEDURES)
-    assert not problems
-    return found
+    return the_shared()
 
 
 @cache
 def _read(path: Path) -> Checked:
     """A file read once for all that is asked of it."""
-    return check_definition(path.read_bytes(), str(path), _shared())
+    return check_definition(path.read_bytes(), str(path), the_shared())
 
 
 def _named(name: str) -> Procedure | None:
@@ -189,7 +184,7 @@ def _play(procedure: Procedure, scenario: Scenario, shared: Shared):
 
 def test_each_shipped_procedure_tells_enough() -> None:
     """At least five stories each; among them a stop or refusal, a correction, an expiry and a failed payment."""
-    for procedure in load_catalogue(PROCEDURES).all():
+    for procedure in shipped().all():
         stories = procedure.scenarios
         verbs = {step.verb for story in stories for step in story.steps}
         ends = {step.options.get("ends") for story in stories for step in story.steps}

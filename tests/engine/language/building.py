@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from functools import lru_cache
 from pathlib import Path
 
 from engine.core.problems import Problem
 from engine.language.compiler.compile import build_procedure
-from engine.language.compiler.shared_files import Shared, load_shared
+from engine.language.compiler.shared_files import Shared
 from engine.language.source.loader import read_source
 from engine.model import Procedure
+from tests.makers import the_shared
 
 PROCEDURES = Path(__file__).resolve().parents[3] / "procedures"
 REST = {
@@ -35,13 +35,6 @@ REST = {
     "personal_data": "personal_data: {purpose: Essayer}",
     "scenarios": "scenarios:\n  simple: {story: Simple, steps: [{take: accorder, then: accorde}]}",
 }
-
-
-@lru_cache(maxsize=1)
-def the_shared() -> Shared:
-    shared, problems = load_shared(PROCEDURES)
-    assert not problems
-    return shared
 
 
 def a_file(text: str) -> str:

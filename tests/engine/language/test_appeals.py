@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.language.catalogue.catalogue import check_definition, load_catalogue
+from engine.language.catalogue.catalogue import check_definition
 from engine.language.compiler.compile import build_procedure
 from engine.language.lint.linter import lint
 from engine.language.lint.workflow_rules import _judging, _refusals
 from engine.language.source.loader import read_source
 from engine.model.graph import edges
+from tests.engine.services.world import shipped
 from tests.makers import the_shared
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,7 +85,7 @@ TITLES = {
 
 def test_a_title_names_who_hears_the_appeal() -> None:
     """Whoever writes "to the director" is read by the director."""
-    for book in load_catalogue(ROOT / "procedures").procedures.values():
+    for book in shipped().procedures.values():
         for appeal in book.identity.appeals.values():
             ways = tuple(way for way in edges(book) if way.id == appeal.act)
             refusals = _refusals(book, frozenset(way.source for way in ways))

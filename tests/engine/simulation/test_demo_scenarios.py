@@ -16,7 +16,6 @@ from engine.core.clock import FixedClock, local_day
 from engine.core.problems import NOWHERE, problem
 from engine.integrations.gateways import InboxSender
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
-from engine.language.catalogue.catalogue import load_catalogue
 from engine.records.dossier import Actor, Dossier
 from engine.services.applications import casework, messages
 from engine.services.appointments import bookings
@@ -32,6 +31,7 @@ from engine.simulation.player import ScenarioFailed, ScenarioRun
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 from renderers.i18n.translations import load_words
+from tests.engine.services.world import shipped
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demonstration")]  # all its scenarios, played once
 
@@ -67,7 +67,7 @@ def a_demo(folder: Path) -> Demo:
     clock, letters, store = FixedClock(NOW), InboxSender(), SqliteStore(":memory:")
     store.migrate()
     office = AppContext(
-        load_catalogue(ROOT / "procedures"), store, AttachmentStore(folder / "files"),
+        shipped(), store, AttachmentStore(folder / "files"),
         {"mixx": SandboxProvider(SandboxOperator(None, clock, b"demo"), "mixx")},
         {"sms": letters, "email": letters, "inbox": letters}, {"*": ScenarioRegister()}, clock, load_words(),
         SigningKeys.generate(),

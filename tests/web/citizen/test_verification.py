@@ -25,7 +25,7 @@ from renderers.i18n.log_format import speak
 from renderers.web.platform.request_context import html as page_of
 from renderers.web.shared.issued_documents import PaperView, paper_view
 from server import Settings, create_app
-from tests.engine.domain.documents.story_papers import papers_of, shipped
+from tests.engine.domain.documents.story_papers import issued as issued_in_stories
 from tests.engine.services.world import B3
 from tests.makers import the_words
 from tests.web.socket_server import fronting
@@ -212,9 +212,10 @@ class TestWhatItSays:
 FROZEN = ("basis", "considering", "decides", "operative", "articles", "lines", "validity", "remedies")
 
 
+@pytest.mark.xdist_group("papers of all stories")
 @pytest.mark.parametrize("procedure", ["permis-de-construire", "branchement-eau", B3])
 def test_what_any_story_prints_is_shown_as_it_was_frozen(procedure: str) -> None:
-    for one in papers_of(shipped().procedures[procedure], shipped(), the_words()):
+    for one in issued_in_stories(procedure):
         paper = one.document.paper or {}
         shown = next(printed(" ".join(all_of(paper_view(paper, the_words())))))
         for text in (words for name in FROZEN for words in printed(paper.get(name))):
@@ -223,9 +224,10 @@ def test_what_any_story_prints_is_shown_as_it_was_frozen(procedure: str) -> None
         assert all(text in shown for text in printed(rows)), one.name
 
 
+@pytest.mark.xdist_group("papers of all stories")
 @pytest.mark.parametrize("procedure", ["permis-de-construire", "e-visa", B3])
 def test_who_signs_reads_all_that_the_paper_prints(procedure: str) -> None:
-    for one in papers_of(shipped().procedures[procedure], shipped(), the_words()):
+    for one in issued_in_stories(procedure):
         paper: Any = one.document.paper or {}
         for version in (paper, *paper.get("courtesy", ())):
             shown = next(printed(" ".join(all_of(paper_view(version, the_words(), whole=True)))))

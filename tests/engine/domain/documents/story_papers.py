@@ -8,12 +8,13 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.language.catalogue.catalogue import Catalogue, load_catalogue
+from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.records.dossier import Dossier, IssuedDocument
 from engine.simulation.environment import ScenarioEnvironment
 from engine.simulation.player import ScenarioRun
-from renderers.i18n.translations import Translations
+from renderers.i18n.translations import Translations, load_words
+from tests.engine.services.world import shipped
 
 PROCEDURES = Path(__file__).parents[4] / "procedures"
 
@@ -34,9 +35,9 @@ class StoryPaper:
 
 
 @cache
-def shipped() -> Catalogue:
-    """Return the catalogue of the shipped procedures."""
-    return load_catalogue(PROCEDURES)
+def issued(procedure: str) -> tuple[StoryPaper, ...]:
+    """Return every document that the stories of a shipped procedure issue, played once."""
+    return tuple(papers_of(shipped().procedures[procedure], shipped(), load_words()))
 
 
 def papers_of(procedure: Procedure, catalogue: Catalogue, words: Translations) -> Iterator[StoryPaper]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import replace
-from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -17,16 +16,14 @@ from engine.domain.fields.scope import evaluate_answers
 from engine.language.catalogue.check import check_definition
 from engine.model import Output
 from engine.model.paper import placeholders_of
-from tests.engine.domain.documents.story_papers import StoryPaper, papers_of, shipped
+from tests.engine.domain.documents.story_papers import PROCEDURES as FOLDER
+from tests.engine.domain.documents.story_papers import StoryPaper, issued, papers_of, shipped
 from tests.makers import the_shared, the_words
 
 CERTIFYING = ("certificate", "decision", "extract", "card", "quote", "contract", "receipt")
-PROCEDURES = sorted(shipped().procedures)
+PROCEDURES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
-
-@cache
-def issued(procedure: str) -> tuple[StoryPaper, ...]:
-    return tuple(papers_of(shipped().procedures[procedure], shipped(), the_words()))
+pytestmark = pytest.mark.xdist_group("papers of all stories")  # played once
 
 
 def stated(paper: StoryPaper) -> str:
