@@ -212,7 +212,7 @@ class TestWhatItSays:
 FROZEN = ("basis", "considering", "decides", "operative", "articles", "lines", "validity", "remedies")
 
 
-@pytest.mark.xdist_group("papers of all stories")
+@pytest.mark.xdist_group("stories of the shipped procedures")
 @pytest.mark.parametrize("procedure", ["permis-de-construire", "branchement-eau", B3])
 def test_what_any_story_prints_is_shown_as_it_was_frozen(procedure: str) -> None:
     for one in issued_in_stories(procedure):
@@ -224,7 +224,7 @@ def test_what_any_story_prints_is_shown_as_it_was_frozen(procedure: str) -> None
         assert all(text in shown for text in printed(rows)), one.name
 
 
-@pytest.mark.xdist_group("papers of all stories")
+@pytest.mark.xdist_group("stories of the shipped procedures")
 @pytest.mark.parametrize("procedure", ["permis-de-construire", "e-visa", B3])
 def test_who_signs_reads_all_that_the_paper_prints(procedure: str) -> None:
     for one in issued_in_stories(procedure):

@@ -35,19 +35,37 @@ class StoryPaper:
 
 
 @cache
+def told(procedure: str) -> tuple[tuple[str, Dossier], ...]:
+    """Return the dossier of each story of a shipped procedure at its end, played once."""
+    return tuple(_ends_of(_always_open(shipped().procedures[procedure]), shipped(), load_words()))
+
+
+@cache
 def issued(procedure: str) -> tuple[StoryPaper, ...]:
-    """Return every document that the stories of a shipped procedure issue, played once."""
-    return tuple(papers_of(shipped().procedures[procedure], shipped(), load_words()))
+    """Return every document that the stories of a shipped procedure issue."""
+    open_ = _always_open(shipped().procedures[procedure])
+    return tuple(
+        StoryPaper(open_, story, dossier, one) for story, dossier in told(procedure) for one in dossier.documents
+    )
 
 
 def papers_of(procedure: Procedure, catalogue: Catalogue, words: Translations) -> Iterator[StoryPaper]:
     """Yield every document that the stories of a procedure issue."""
-    open_ = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
-    whole = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: open_}))
+    open_ = _always_open(procedure)
+    for story, dossier in _ends_of(open_, catalogue, words):
+        yield from (StoryPaper(open_, story, dossier, one) for one in dossier.documents)
+
+
+def _always_open(procedure: Procedure) -> Procedure:
+    return replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
+
+
+def _ends_of(procedure: Procedure, catalogue: Catalogue, words: Translations) -> Iterator[tuple[str, Dossier]]:
+    whole = replace(catalogue, procedures=MappingProxyType({**catalogue.procedures, procedure.id: procedure}))
     for scenario in procedure.scenarios:
         stage = ScenarioEnvironment.set_for(whole, words, scenario.at)
-        run = ScenarioRun(open_, scenario, stage)
+        run = ScenarioRun(procedure, scenario, stage)
         run.play()
         stage.office.store.close()
         if run.dossier is not None:
-            yield from (StoryPaper(open_, scenario.id, run.dossier, one) for one in run.dossier.documents)
+            yield scenario.id, run.dossier

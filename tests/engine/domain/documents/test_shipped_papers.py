@@ -23,7 +23,7 @@ from tests.makers import the_shared, the_words
 CERTIFYING = ("certificate", "decision", "extract", "card", "quote", "contract", "receipt")
 PROCEDURES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
-pytestmark = pytest.mark.xdist_group("papers of all stories")  # played once
+pytestmark = pytest.mark.xdist_group("stories of the shipped procedures")  # played once
 
 
 def stated(paper: StoryPaper) -> str:

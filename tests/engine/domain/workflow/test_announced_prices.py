@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,13 +13,12 @@ from engine.domain.fields.scope import evaluated_before
 from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.announced import announced_price
 from engine.domain.workflow.fee_quotes import quotes
-from engine.language.catalogue.catalogue import Catalogue
-from engine.model import Field, Procedure, Scenario
+from engine.model import Field, Procedure
 from engine.model.types import Constant
-from engine.simulation.environment import ScenarioEnvironment
-from engine.simulation.player import ScenarioFailed, ScenarioRun
+from engine.records.dossier import Dossier
+from tests.engine.domain.documents.story_papers import told
 from tests.engine.domain.workflow.test_fees import HEAD, fee
-from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_shared, the_words
+from tests.makers import PROCEDURES, TODAY, a_procedure, the_directory, the_procedure, the_words
 
 SHIPPED = sorted(path.stem for path in PROCEDURES.glob("*.yaml"))
 LEAST = {
@@ -32,21 +29,9 @@ LEAST = {
 }  # fmt: skip
 
 
-def owed_in(procedure: Procedure, scenario: Scenario) -> int | None:
+def owed_in(procedure: Procedure, dossier: Dossier) -> int | None:
     """What the request of a story owed when it was granted."""
-    book = replace(procedure, identity=replace(procedure.identity, from_=None, until=None))
-    catalogue = Catalogue.of([procedure], the_shared())
-    catalogue = replace(catalogue, procedures=MappingProxyType({book.id: book}))
-    stage = ScenarioEnvironment.set_for(catalogue, the_words(), scenario.at)
-    told = ScenarioRun(book, scenario, stage)
-    try:
-        told.play()
-    except ScenarioFailed as failed:  # pragma: no cover
-        raise AssertionError(failed.found) from failed
-    finally:
-        stage.office.store.close()
-    dossier = told.dossier
-    if dossier is None or dossier.closed_at is None or book.states[dossier.state].outcome != "granted":
+    if dossier.closed_at is None or procedure.states[dossier.state].outcome != "granted":
         return None
     return sum(one.amount for one in dossier.owed.values())
 
@@ -72,9 +57,9 @@ def cases(procedure: Procedure) -> Iterator[int]:
         if field is not None and field.id not in names:
             names.add(field.id)
             left += [*(field.value.names if field.value else ()), *field.when.names]
-    told = {name: asked(procedure.fields[name]) for name in sorted(names) if asked(procedure.fields[name])}
-    for answers in product(*told.values()):
-        given = dict(zip(told, answers, strict=True))
+    choices = {name: asked(procedure.fields[name]) for name in sorted(names) if asked(procedure.fields[name])}
+    for answers in product(*choices.values()):
+        given = dict(zip(choices, answers, strict=True))
         whole = {**example_answers(procedure, given, TODAY, the_directory()), **given}
         scope = evaluated_before(procedure, whole, TODAY, the_directory()).scope
         found = quotes(procedure, scope, "fr", the_words())
@@ -88,11 +73,12 @@ def the_names(fee: Any) -> Iterator[str]:
             yield from one.names if one is not None else ()
 
 
+@pytest.mark.xdist_group("stories of the shipped procedures")  # played once
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_granted_request_owes_less_than_the_price_announced(name: str) -> None:
     procedure = the_procedure(name)
     announced = announced_price(procedure, TODAY)
-    owed = [found for one in procedure.scenarios if (found := owed_in(procedure, one)) is not None]
+    owed = [found for _, one in told(name) if (found := owed_in(procedure, one)) is not None]
     assert owed
     if name not in LEAST:
         assert announced.kind == "varies"  # the words name no figure
