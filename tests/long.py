@@ -26,7 +26,8 @@ TESTS: Final = ROOT / "tests"
 MINUTES: Final = 45  # for one part; the soak test takes 30
 AT_ONCE: Final = 150  # minutes of a run
 WORKERS: Final = "2"
-HALVED: Final = ("tests/faults/test_crash_faults.py",)  # fault tests that make test runs with half the effort
+# fault tests that make test runs with half the effort
+HALVED: Final = ("tests/faults/test_crash_faults.py", "tests/faults/test_power_faults.py")
 
 
 @dataclass(frozen=True)

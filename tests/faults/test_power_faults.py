@@ -29,7 +29,7 @@ from tests.engine.services.world import PASSPORT, World, a_world
 from tests.faults.power import Event, Told, cuts, recording
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
-CUTS = 2_000
+CUTS = 1_000
 FILE = "guichet.db"
 
 
