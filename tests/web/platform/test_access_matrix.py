@@ -19,6 +19,7 @@ from renderers.web.platform import errors as refusals
 from server import blueprints
 from tests.web.access import NOTHING, PERSONAS, TABLE, Row, ask, outcome, rules, table, values_of
 from tests.web.access_world import ABSENT, MARKS, AccessWorld, an_access_world, marks_in, said
+from tests.web.platform.test_no_call_in_a_request import watched
 
 slow = pytest.mark.slow  # the whole site and its people
 
@@ -54,6 +55,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> AccessWorld:
     return an_access_world(tmp_path_factory.mktemp("access"))
 
 
+@pytest.fixture(scope="module")
+def calls(site: AccessWorld) -> list[str]:
+    """The calls of partners made inside requests."""
+    return watched(site.world.office)
+
+
 def each(rows: list[Row]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=[f"{row.endpoint} {row.method} {row.on}" for row in rows])
 
@@ -83,7 +90,7 @@ def test_every_route_has_its_line_and_every_line_its_route() -> None:
 @slow
 @pytest.mark.faults
 @each(list(table()))
-def test_each_gets_what_the_table_says(site: AccessWorld, row: Row) -> None:
+def test_each_gets_what_the_table_says(site: AccessWorld, calls: list[str], row: Row) -> None:
     values = values_of(site, row, site.owner)
     wrong = [
         f"{persona} at {answer.request.path}: {fault}"
@@ -91,6 +98,7 @@ def test_each_gets_what_the_table_says(site: AccessWorld, row: Row) -> None:
         for answer, fault in faults(site, row, persona, values)
     ]
     assert not wrong, "\n".join(wrong)
+    assert calls == [], "a request called a partner"
 
 
 def faults(site: AccessWorld, row: Row, persona: str, values: Mapping[str, Any]) -> list[tuple[TestResponse, str]]:
