@@ -22,6 +22,7 @@ REASONS: Final[Mapping[str, str]] = {
 TESTED_BY: Final[Mapping[str, str]] = {
     "tests/faults/test_access_faults.py": "tests/web/platform/test_access_matrix.py",
     "tests/web/citizen/test_english.py": "tests/web/citizen/test_foreigner.py",
+    "tests/web/citizen/test_group_journeys.py": "tests/web/citizen/test_foreigner.py",
 }
 
 

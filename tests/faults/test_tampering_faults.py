@@ -94,9 +94,8 @@ def tamper(site: AccessWorld, statement: str) -> None:
     site.remember()
 
 
-Pages = dict[
-    tuple[str, str, str], frozenset[str]
-]  # by route, object and persona: the words of all that was asked of the store
+# by route, object and persona: the words of all that was asked of the store
+Pages = dict[tuple[str, str, str], frozenset[str]]
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,7 @@ def pay(me: Person, portal: Portal, number: str, button: str, paid: int, **how: 
 # -- visas for four ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly("journey")
 def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
     me = enter("family")
     number = ask_for_visas(me, portal)

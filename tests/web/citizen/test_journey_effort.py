@@ -18,6 +18,7 @@ from tests.web.portal import Portal, wait_until
 from tests.web.scenario_journey import ScenarioJourney
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+AT_NIGHT = pytest.param(True, marks=pytest.mark.nightly("journey"))
 
 
 class ShortWalk(ScenarioJourney):
@@ -31,7 +32,7 @@ class ShortWalk(ScenarioJourney):
         assert self.me.path.endswith("/envoye"), self.me.path
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
+@pytest.mark.parametrize("scripts", [AT_NIGHT, False], ids=["js", "no-js"])
 def test_a_first_passport_takes_few_screens(browser: Browser, portal: Portal, scripts: bool) -> None:
     context = browser.new_context(viewport=NARROW, java_script_enabled=scripts, locale="fr-FR")  # type: ignore[arg-type]
     procedure = portal.office.catalogue.procedures[PASSPORT]

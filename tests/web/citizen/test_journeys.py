@@ -1,6 +1,6 @@
 """The two procedures from the home page to the verified document, by a citizen, agents and an auditor, in a real browser.
 
-Each runs with and without JavaScript. By day the criminal record runs without; `test_scenario_journeys` walks a passport by day. axe looks at every page reached; every page is weighed; screens are counted.
+Each runs with and without JavaScript, at night. By day `test_scenario_journeys` walks others in each of these ways. axe looks at every page reached; every page is weighed; screens are counted.
 """
 
 from __future__ import annotations
@@ -250,7 +250,8 @@ def verify_document(me: Person, portal: Portal, number: str, output: str, holder
     assert me.sees("Document inconnu")
 
 
-@pytest.mark.parametrize("scripts", [pytest.param(True, marks=AT_NIGHT), False], ids=["js", "no-js"])
+@AT_NIGHT
+@pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
 def test_criminal_record(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -> None:
     """Paid at once, asked of the register, a namesake checked by one agent, signed by another, sent by post."""
     me = enter("citizen", PHONE, scripts, looks=scripts)
