@@ -197,12 +197,17 @@ def test_each_shipped_procedure_tells_enough() -> None:
 
 @pytest.mark.fuzz
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("share", "count"),
+    [("first", 20), pytest.param("rest", 30, marks=pytest.mark.nightly("fuzz"))],
+    ids=["first", "rest"],
+)
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_no_mutant_passes_for_a_traceback(path: Path, shared: Shared) -> None:
+def test_no_mutant_passes_for_a_traceback(path: Path, share: str, count: int, shared: Shared) -> None:
     """Read or refused with file:line:column, never an exception, never without end."""
     original = path.read_text("utf-8")
-    dice = random.Random(path.stem)
-    for _ in range(tries(50)):
+    dice = random.Random(f"{share} {path.stem}")
+    for _ in range(tries(count)):
         text = _mutated(original, dice)
         checked = check_definition(text.encode("utf-8", "surrogatepass"), str(path), shared)
         for one in checked.report:

@@ -276,7 +276,8 @@ def mutants(count: int, seed: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_mutants_of_the_shipped_files_never_crash_the_reader() -> None:
-    for text in mutants(400, seed=7):
+@pytest.mark.parametrize(("count", "seed"), [(160, 7), pytest.param(240, 8, marks=pytest.mark.nightly("fuzz"))])
+def test_mutants_of_the_shipped_files_never_crash_the_reader(count: int, seed: int) -> None:
+    for text in mutants(count, seed):
         found = problems_of(text)
         assert places_exist(found, text)
