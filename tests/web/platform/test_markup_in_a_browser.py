@@ -1,9 +1,10 @@
-"""T10. What people and files say means harm, and a browser that runs scripts reads every page on which it stands: nothing of it
+"""T10. What people and files say means harm, and a browser that runs scripts reads every place in which it stands: nothing of it
 runs, opens a box or asks another machine. The content policy is taken away first: what holds is that texts are texts. Then the
 mutant: a label that is markup runs where no policy stands, and is stopped where it does."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.web.access_world import AccessWorld
 from tests.web.offline_browser import HOST, is_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+_BY_CHANCE: Final = re.compile(r"[\w-]{20,}|\d+")
 WHO: Final = ("ownr", "offi", "admi", "audi")
 RUN: Final = f"{MARK}=alert(1)"
 ACTING: Final = (
@@ -70,8 +72,15 @@ class Reader:
         self.found.clear()
 
 
+def places_of(html: str) -> set[str]:
+    """Where hostile texts stand: the markup around each, less numbers and names made by chance."""
+    plain = _BY_CHANCE.sub("", html)
+    return {plain[max(0, one.start() - 400) : one.end() + 200] for one in re.finditer(MARK, plain, re.IGNORECASE)}
+
+
 def pages(site: AccessWorld, *only: str) -> Iterator[tuple[str, str]]:
-    """Who reads which address, once for each address and kind of person, where the answer holds a hostile text."""
+    """Who reads which address, where the answer holds a hostile text in a place of its route where none was read yet."""
+    known = set[tuple[str, str]]()
     for row in table():
         values = values_of(site, row, site.owner)
         if row.method == "GET" and (not only or row.endpoint in only):
@@ -79,7 +88,10 @@ def pages(site: AccessWorld, *only: str) -> Iterator[tuple[str, str]]:
                 for path in addresses(site, row, values) if row.cells[who] in ("open", "own") else ():
                     asked = filled(ASKED.get(row.endpoint, {}), values)
                     answer = site.ask(who, "GET", path, query_string=asked)
-                    if is_page(answer) and MARK in answer.get_data(as_text=True).lower():
+                    places = places_of(answer.get_data(as_text=True)) if is_page(answer) else set()
+                    found = {(row.endpoint, one) for one in places}
+                    if found - known:
+                        known |= found
                         yield who, f"{path}?{urlencode(asked)}"
 
 
@@ -96,7 +108,7 @@ def found_by(browser: Browser, folder: Path, policy: bool, *only: str) -> tuple[
 def test_nothing_that_is_said_runs_or_leaves_the_site(browser: Browser, tmp_path: Path) -> None:
     found, read = found_by(browser, tmp_path, policy=False)
     assert found == []
-    assert read > 100, "a page on which nothing hostile is read proves nothing"
+    assert read > 60, "a page on which nothing hostile is read proves nothing"
 
 
 def test_a_label_that_is_markup_runs_unless_the_policy_stands(
