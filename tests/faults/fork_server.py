@@ -43,6 +43,8 @@ def start(order: dict[str, Any]) -> int:
         status = int(console(order["command"], standalone_mode=False) or 0)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if status:
+            traceback.print_exc()
     except BaseException:
         traceback.print_exc()
     finally:
