@@ -16,7 +16,7 @@ from engine.model.types import FALSE, Expression
 from renderers.definition.expressions import ExpressionWriter
 from renderers.html.templates import span_text
 from renderers.i18n.language_spans import LanguageSpan
-from renderers.i18n.translations import Translations, in_language, typographic
+from renderers.i18n.translations import Translations, in_language, quoted, typographic
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +203,12 @@ class DefinitionReader:
             yield self.say("paper_courtesy", languages=spoken)
 
     def when(self, key: str, expression: Expression) -> str:
-        """Return a sentence with a condition, empty if the condition is always true."""
-        said = self.expressions.condition(expression)
-        return self.say(key, condition=said) if said else ""
+        """Return a sentence with a condition and the words of the file for it, empty if it is always true."""
+        condition = self.expressions.condition(expression)
+        if not condition:
+            return ""
+        sentence = self.say(key, condition=condition)
+        return f"{sentence} ({quoted(self.t(expression.said), self.language)})" if expression.said else sentence
 
     def branch(self, transition: Transition) -> str:
         """Return the condition of a transition.

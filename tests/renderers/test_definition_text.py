@@ -345,6 +345,13 @@ def test_a_document_says_what_it_states_and_where_each_value_comes_from() -> Non
     assert any(line.startswith(asked) for line in text_of(book, "en").documents[0].lines)
 
 
+def test_the_words_of_a_condition_stand_beside_it() -> None:
+    book = the_procedure("copie-acte-etat-civil")
+    said = " ".join(line for one in text_of(book).documents for line in one.lines).replace("\u00a0", " ")
+    assert "(« Pour une copie intégrale »)" in said
+    assert "(« Pour un extrait sans filiation »)" in said
+
+
 def test_where_people_decide_the_steps_they_may_lead_to_are_said() -> None:
     [step] = [one for one in text_of(the_procedure("branchement-eau")).states if one.title == "Devis en préparation"]
     assert [re.sub(r"\s", " ", lead) for lead in step.exits] == ["Selon l’action choisie : vers « Devis à payer »"]

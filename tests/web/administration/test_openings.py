@@ -405,7 +405,7 @@ def test_an_office_is_closed_in_a_browser(
     lost.check()
 
 
-def test_the_form_to_print_is_among_what_to_bring(site: Closing) -> None:
+def test_the_form_is_among_what_to_bring_and_need_not_be_printed(site: Closing) -> None:
     """It waits among the documents: whoever reads what to bring is told of it there."""
-    told = "À apporter Formulaire à imprimer et à apporter (dans votre dossier, sous « Documents délivrés »)"
+    told = "À apporter Formulaire du rendez-vous, sur votre téléphone ou imprimé (dans votre dossier, sous « Documents délivrés »)"
     assert told in site.owner().see(f"/dossiers/{site.dossier.number}/rendez-vous")

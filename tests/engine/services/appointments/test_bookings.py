@@ -377,7 +377,7 @@ class TestDay:
         (line,) = bookings.day(world.office, clerk, visit)
         assert (line.dossier.id, str(line.procedure_title)) == (dossier.id, "Passeport ordinaire")
         assert "Photos d'identité sur fond blanc" in [str(label) for label in line.to_bring]
-        assert str(line.to_bring[0]) == "Formulaire à imprimer et à apporter"
+        assert str(line.to_bring[0]) == "Formulaire du rendez-vous"
         assert bookings.day(world.office, clerk, visit + timedelta(days=1)) == ()
         assert bookings.day(world.office, clerk, visit, "dgdn_kara") == ()
         for stranger in (world.agent("chief", "sncja/greffier_en_chef"), world.applicant(), world.auditor()):
