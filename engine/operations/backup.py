@@ -145,7 +145,7 @@ def bring_back(
     """Restore a backup of this or an earlier release into an empty installation.
 
     On failure nothing of it stays. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`,
-    `backup_differs` (what), `backup_damaged`, `backup_newer`, `backup_not_empty` (table). Raises
+    `backup_unread`, `backup_differs` (what), `backup_damaged`, `backup_newer`, `backup_not_empty` (table). Raises
     `NotWhole`, `Busy`.
     """
     backup = read_contents(folder)
@@ -239,7 +239,7 @@ def _files_back(
 def read_contents(folder: Path) -> Backup:
     """Read the list of contents of a backup.
 
-    Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`.
+    Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`, `backup_unread`.
     """
     try:
         if not folder.exists():
@@ -247,11 +247,16 @@ def read_contents(folder: Path) -> Backup:
         read = json.loads((folder / CONTENTS).read_text("utf-8"))
         if read["form"] != FORM:
             raise Refused(refusal("backup_form", form=str(read["form"])[:20]))
+        for name in (STORE, KEYS):
+            if (folder / name).exists() and not os.access(folder / name, os.R_OK):
+                raise PermissionError(name)
         tables = {str(name): (int(count), str(digest)) for name, (count, digest) in read["tables"].items()}
         erased, lost = (
             tuple((str(dossier), str(digest)) for dossier, digest in read.get(kind, ())) for kind in ("erased", "lost")
         )
         return Backup(str(read["at"]), FORM, tables, int(read["files"]), str(read["keys"]), erased, lost)
+    except PermissionError:
+        raise Refused(refusal("backup_unread", name=str(folder))) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise Refused(refusal("backup_missing", name=folder.name)) from None
 

@@ -126,7 +126,7 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
     """Return `guichet restore`, for the installation that `installed` returns."""
 
     @click.command("restore")
-    @click.argument("folder", type=click.Path(path_type=Path))
+    @click.argument("folder", type=click.Path(path_type=Path, readable=False))  # read_contents says it better
     @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
     def restore(folder: Path, language: str) -> None:
         """Restore the backup in FOLDER into this installation, which must be empty.

@@ -139,6 +139,30 @@ def kept_by(store: Store) -> list[str]:
         return [table for table in TABLES if rows.count(table)]
 
 
+@pytest.mark.parametrize("name", ["contents.json", "guichet.db", "keys.json"])
+def test_a_backup_that_this_account_cannot_read_is_not_said_to_be_incomplete(
+    world: World, tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    backed_up(world, tmp_path / "backup")
+    read = Path.read_text
+
+    def denied(file: Path, *args: Any, **named: Any) -> str:
+        if file.name == name:
+            raise PermissionError(13, "Permission denied", str(file))
+        return read(file, *args, **named)
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    monkeypatch.setattr("os.access", lambda file, mode: Path(file).name != name)
+    with pytest.raises(Refused) as refused:
+        bring_back(tmp_path / "backup", empty, tmp_path / "there" / "files", tmp_path / "there" / "keys.json")
+    assert refused.value.reason.code == "backup_unread"
+    assert kept_by(empty) == []
+    monkeypatch.setattr("os.access", lambda file, mode: tmp_path / "backup" not in (file, *Path(file).parents))
+    new = Installation(str(tmp_path / "new.db"), tmp_path / "there", tmp_path / "new-keys.json")
+    told = CliRunner().invoke(restore_command(lambda: new), [str(tmp_path / "backup")])
+    assert (told.exit_code, "chown" in told.stderr, new.keys.exists()) == (1, True, False), told.output
+
+
 HARMS = [
     (lose_a_file, "backup_differs"), (change_a_row, "backup_differs"), (change("form", 9), "backup_form"),
     (change("keys", ""), "backup_differs"), (change("tables", 3), "backup_missing"),
