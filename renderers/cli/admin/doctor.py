@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from renderers.i18n.translations import Translations
 
 _MARKS: Final = {"well": "+", "watch": "!", "mend": "✕"}
+WIDTH: Final = 15  # of the longest name of a part
 _CODES: Final = {"well": 0, "watch": 2, "mend": 3}
 
 
@@ -86,6 +87,6 @@ def _plain(one: DoctorCheck) -> dict[str, object]:
 
 def _lines(one: DoctorCheck, words: Translations, language: str) -> list[str]:
     part = words.say(f"doctor.part.{one.part}", language, {})
-    lines = [f"{_MARKS[one.level]} {part:12} {found(one, words, language)}"]
+    lines = [f"{_MARKS[one.level]} {part:{WIDTH}} {found(one, words, language)}"]
     doing = to_do(one, words, language)
-    return [*lines, f"{'':14} → {doing}"] if doing else lines
+    return [*lines, f"{'':{WIDTH + 2}} → {doing}"] if doing else lines
