@@ -133,6 +133,8 @@ def test_the_settings_of_the_example_mean_something() -> None:
     read = Settings.from_environment({name: value for name, value in said.items() if not name.endswith("_FILE")})
     assert read.https
     assert read.hosts
+    assert "GUICHET_PHONE" in said
+    assert all(value.startswith('"') for value in said.values() if " " in value)  # a shell reads it too
     assert read.follow is not None
     assert read.follow.signed
 
