@@ -35,6 +35,7 @@ from packaging.utils import canonicalize_name
 from psycopg import conninfo
 
 from engine.operations import doctor as checkup
+from engine.operations.portal import read_portal
 from engine.operations.settings import Settings, unknown_settings
 from engine.operations.store_factory import open_store
 from engine.records.dossier import Account
@@ -133,7 +134,7 @@ def test_the_settings_of_the_example_mean_something() -> None:
     read = Settings.from_environment({name: value for name, value in said.items() if not name.endswith("_FILE")})
     assert read.https
     assert read.hosts
-    assert "GUICHET_PHONE" in said
+    assert "GUICHET_PORTAL" in said
     assert all(value.startswith('"') for value in said.values() if " " in value)  # a shell reads it too
     assert read.follow is not None
     assert read.follow.signed
@@ -146,6 +147,15 @@ def instructions() -> list[tuple[str, str]]:
     text = re.sub(r"\\\n", " ", (FOLDER / "Containerfile").read_text("utf-8"))
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [(name, rest) for name, _, rest in (line.partition(" ") for line in lines)]
+
+
+def test_every_file_that_the_settings_name_is_made_by_the_page_of_installation() -> None:
+    page = (ROOT / "docs" / "installation.md").read_text("utf-8")
+    named = re.findall(r"=(/etc/guichet/[\w.]+\.\w+)$", (FOLDER / "guichet.env").read_text("utf-8"), re.MULTILINE)
+    assert len(named) >= 3
+    assert {one for one in named if one not in page} == set()
+    portal = read_portal(FOLDER / "portal.toml")
+    assert set(portal.missing()) == {"emblem", "phone", "hours", "report"}
 
 
 def test_the_container_is_made_of_what_there_is() -> None:
