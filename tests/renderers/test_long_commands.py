@@ -51,7 +51,7 @@ def test_many_files(folder: Path, command: list[str], label: str) -> None:
         os.close(screen)
     assert (shown.returncode, shown.stdout) == (0, piped.stdout), "the result is the same"
     assert f"{label}  [" in said
-    assert "1/2  00:0" in said, "the time left"
+    assert "1/2" in said
     assert "2/2" in said
     assert "0/2" in said
 

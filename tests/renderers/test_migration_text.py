@@ -57,7 +57,7 @@ def test_who_stays_is_told_with_the_reason(world: World) -> None:
         ),
     )
     said = run(world, "--dry-run", "--format", "json")
-    found = json.loads(said.output)
+    found = json.loads(said.stdout)
     assert (said.exit_code, found["exit_code"], len(found["staying"])) == (3, 3, 3)
     assert found["staying"][0]["code"] == "answer_missing"
     assert "3 dossiers stay: the answer to lieu is missing" in run(world, "--dry-run", "--lang", "en").output

@@ -115,8 +115,8 @@ def test_the_shared_files_have_no_fault() -> None:
 # -- bad files ---------------------------------------------------------------------------------------------------------
 
 
-# S230, S231 and S299 need names: `definition/build.py` says them.
-OF_SHAPE = [bad for bad in bad_files("S") if bad.code not in ("S230", "S231", "S299")]
+# S230, S231 and S299 need names, S214 the words of a text: the compiler reports them.
+OF_SHAPE = [bad for bad in bad_files("S") if bad.code not in ("S214", "S230", "S231", "S299")]
 
 
 @pytest.mark.parametrize("bad", OF_SHAPE, ids=str)

@@ -26,7 +26,7 @@ class ShortWalk(ScenarioJourney):
 
     def _look_for(self, me: FormFiller) -> None:
         if not me.has(f'main a[href="/demarches/{self.procedure.id}"]'):
-            me.tap(f'main a[href="/demarches?theme={self.procedure.identity.category}"]')
+            me.tap('main a[href="/demarches?situation=travel"]')
 
     def _follow(self) -> None:
         assert self.me.path.endswith("/envoye"), self.me.path

@@ -49,7 +49,9 @@ def published_anew(site: StaffSite) -> tuple[str, str]:
     """Publish a passport that costs more: the fingerprints before and after."""
     office = site.world.office
     first = office.catalogue.procedures[PASSPORT]
-    text = first.source.replace("edition: 4", "edition: 5").replace("amount: 30000", "amount: 35000")
+    text = first.source.replace(f"edition: {first.edition}", f"edition: {first.edition + 1}").replace(
+        "amount: 30000", "amount: 35000"
+    )
     second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
     assert second is not None
     others = [one for one in office.catalogue.all() if one.id != PASSPORT]

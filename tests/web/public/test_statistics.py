@@ -163,7 +163,7 @@ def test_before_the_first_month_is_over_the_page_says_when(site: Site) -> None:
 
 def test_statistics_are_found_from_where_people_are(busy: Site) -> None:
     seat = busy.stranger()
-    for path in ("/", "/donnees-ouvertes"):
+    for path in ("/aide", "/donnees-ouvertes"):
         assert 'href="/statistiques' in seat.get(path).get_data(as_text=True)
     assert f"/demarches/{PASSPORT}/statistiques" in seat.get(f"/demarches/{PASSPORT}").get_data(as_text=True)
     assert "/agent/statistiques" in busy.staff_site.agent(GATEKEEPER).get("/agent").get_data(as_text=True)
