@@ -234,3 +234,20 @@ safely(() => {
   });
   addEventListener("pageshow", () => { for (const form of all("form")) delete form.dataset.sent; });
 });
+
+// A list in groups keeps the groups that the list above allows: a region leaves its prefectures, a prefecture its communes.
+safely(() => {
+  const named = (list, name) => [...list.options].some((one) => one.text === name);
+  const pairs = all("select").map((list) => [list, all("optgroup", list)]).filter(([, groups]) => groups.length).map(([list, groups]) =>
+    [list, groups, all("select", list.form).find((one) => one !== list && groups.every((group) => named(one, group.label)))]);
+  for (const [list, groups, above] of pairs.filter(([, , one]) => one)) {
+    const narrow = (event) => {
+      const chosen = list.value, name = above.value && above.selectedOptions[0].text;
+      list.replaceChildren(list.options[0], ...groups.filter((group) => (name ? group.label === name : named(above, group.label))));
+      list.value = [...list.options].some((one) => one.value === chosen) ? chosen : "";
+      if (event) list.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    above.addEventListener("change", narrow);
+    narrow();
+  }
+});
