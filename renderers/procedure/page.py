@@ -12,16 +12,17 @@ from functools import cached_property
 from typing import Final
 
 from engine.domain.workflow.announced import AnnouncedPrice, announced_price
-from engine.model import COUNTER, PAPER, Appeal, Fee, FeeLine, Field, Law, Procedure
+from engine.model import COUNTER, PAPER, Appeal, Fee, FeeLine, Law, Procedure
 from engine.model.directory import Directory, Office
 from engine.model.roles import receiving_roles
-from engine.model.types import FALSE, TRUE, Expression
+from engine.model.types import TRUE, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, unconfirmed, visit_lines, visits_of, visits_tag
+from renderers.procedure.papers import SheetPaper, Situation, asked_papers, sheet_paper, situations_of
 from renderers.procedure.prices import obtained_elsewhere, price_cases
 from renderers.procedure.steps import SheetStep, StepWriter, constant_span, usual_path
 
@@ -54,23 +55,6 @@ class SheetFact:
     label: str
     lines: tuple[str, ...]
     mark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SheetPaper:
-    """One piece of evidence and how it is given."""
-
-    label: str
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Evidence asked for in one situation only. `usual`: that of an adult, which is not folded."""
-
-    title: str
-    evidence: tuple[SheetPaper, ...]
-    usual: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +292,7 @@ class SheetWriter:
         rests_on = {
             "price": [line.law_of("amount") or fee.law_of("amount") for fee, line in self._lines()],
             "delay": [identity.law_of("delay")] if identity.delay.entries else [],
-            "papers": [field.law_of("label") for field in self._evidence()],
+            "papers": [field.law_of("label") for field, _ in asked_papers(self.procedure)],
             "visits": [one.law_of("place") for one in self.procedure.appointments()],
             "validity": [one.law_of("valid") for one in outputs if one.grants and one.valid is not None],
             "appeals": [one.law_of("within") for one in self._appeals() if one.within],
@@ -327,35 +311,21 @@ class SheetWriter:
 
     # -- papers --------------------------------------------------------------------------------------------------------
 
-    def _evidence(self) -> Iterator[Field]:
-        return (field for field in self.procedure.form.fields if field.evidence is not None)
-
     def _papers(self) -> tuple[tuple[SheetPaper, ...], tuple[Situation, ...]]:
-        """Return the evidence always asked for, and the rest by situation, in the order of the definition."""
-        always: list[SheetPaper] = []
-        sometimes: dict[str, list[SheetPaper]] = {}
-        for field in self._evidence():
-            if field.when == TRUE:
-                always.append(self._paper(field))
-                continue
-            sometimes.setdefault(self._condition(field.when), []).append(self._paper(field))
-        adult = self.say("sheet.age_adult")
-        found = [Situation(title, tuple(papers), title == adult) for title, papers in sometimes.items()]
-        return tuple(always), tuple(sorted(found, key=lambda one: not one.usual))
+        """Return the evidence always asked for, and the rest by situation, in the order of the definition.
 
-    def _paper(self, field: Field) -> SheetPaper:
-        terms, label = field.evidence, in_language(field.label, self.language)
-        if terms is None:
-            return SheetPaper(label, "")
-        if terms.any_of:
-            choices = [in_language(option.label, self.language) for option in terms.any_of]
-            label = self.say("text.named", name=label, text=listed(choices, self.language, "or"))
-        how = [self.say(f"sheet.how_{one}") for one in terms.how]
-        if terms.copies > 1:
-            how.insert(0, self.say("piece.copies", count=terms.copies))
-        if field.required == FALSE:
-            how.insert(0, self.say("sheet.paper_optional"))
-        return SheetPaper(label, ", ".join(how))
+        What an adult gives, and what each row of a list asks for, are not folded.
+        """
+        always: list[SheetPaper] = []
+        sometimes: dict[tuple[str, str], list[SheetPaper]] = {}
+        for field, rows in asked_papers(self.procedure):
+            paper, condition = sheet_paper(field, self.say, self.language), self._condition(field.when)
+            if rows is None and not condition:
+                always.append(paper)
+                continue
+            each = self.say("sheet.papers_each", rows=in_language(rows.label, self.language)) if rows else ""
+            sometimes.setdefault((each, condition), []).append(paper)
+        return tuple(always), situations_of(sometimes, self.say)
 
     # -- money ---------------------------------------------------------------------------------------------------------
 

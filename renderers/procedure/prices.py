@@ -17,6 +17,7 @@ from engine.model import Fee, Field, Link, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Constant, Expression
 from renderers.i18n.translations import Translations, in_language
+from renderers.procedure.papers import asked_papers
 
 _MOST: Final = 24  # a longer list is not readable
 
@@ -73,7 +74,7 @@ def usual_price(
 
 def obtained_elsewhere(procedure: Procedure, language: str) -> tuple[str, ...]:
     """Return what an applicant gets from others, perhaps against money: evidence, the result of another request."""
-    evidence = (field.label for field in procedure.form.fields if field.evidence is not None)
+    evidence = (field.label for field, _ in asked_papers(procedure))
     needed = (one.label for one in procedure.tasks.values() if isinstance(one, Link) and one.relation == "needs")
     return tuple(dict.fromkeys(in_language(one, language) for one in (*evidence, *needed)))
 

@@ -289,3 +289,40 @@ def test_the_sheet_promises_no_way_to_apply_that_is_not_served(channels: str) ->
     counter, paper = "Au guichet d’un bureau", "Sur un formulaire papier signé"
     expected = {"channels: [web]": ("En ligne, sur cette page",), "": (counter,)}.get(channels, (paper, counter))
     assert sheet(channels).channels == expected
+
+
+GROUP = """
+form:
+  groupe:
+    title: Le groupe
+    fields:
+      voyageurs:
+        label: Voyageurs
+        type: rows
+        fields:
+          nom: {label: Nom}
+          ne_le: {label: Né le, type: date}
+          page: {label: Page d'identité, type: file}
+          accord: {label: Accord des parents, type: file, when: {is: age(ne_le) < 18, for: Pour un enfant}}
+evidence: {billet: {label: Billet}}
+"""
+
+
+def test_what_each_row_of_a_list_gives_is_told_before_one_starts() -> None:
+    """It is not folded, unless a condition of the row decides; what it costs to obtain it is told too."""
+    seen = sheet(GROUP)
+    assert [one.label for one in seen.evidence] == ["Billet"]
+    told = [(one.title, [paper.label for paper in one.evidence], one.heading) for one in seen.situations]
+    each = "Voyageurs, pour chaque ligne"
+    assert told == [(each, ["Page d'identité"], each), (f"{each}, pour un enfant", ["Accord des parents"], "")]
+    assert {paper.how for one in seen.situations for paper in one.evidence} == {"photo ou PDF"}
+    assert "Page d'identité" in " ".join(seen.costs)
+
+
+def test_travellers_learn_every_paper_from_the_page_of_the_visa() -> None:
+    procedure = the_procedure("e-visa")
+    seen = SheetWriter(procedure, the_directory(), the_words(), "en", TODAY).sheet()
+    told = [(one.title, [paper.label for paper in one.evidence], one.heading) for one in seen.situations]
+    papers = ["Identity page of the passport", "Passport photograph", "Yellow fever certificate"]
+    assert told[0] == ("Travellers, for each line", papers, "Travellers, for each line")
+    assert ["Parental authorisation"] in [labels for _, labels, _ in told]
