@@ -84,9 +84,15 @@ def appeals_of(evaluated: EvaluatedAnswers) -> tuple[Appeal, ...]:
 
 
 def is_still_open(appeal: Appeal, procedure: Procedure, dossier: Dossier) -> bool:
-    """Return False for an appeal whose act was taken already and does not leave the present state."""
-    used = any(one.transition == appeal.act for one in dossier.taken)
-    return not used or any(one.id == appeal.act for one in procedure.leaving.get(dossier.state, ()))
+    """Return False for an appeal whose act does not leave the present state, if it was taken or the state is a refusal.
+
+    An appeal without an act is lodged elsewhere and stays open.
+    """
+    if appeal.act is None or any(one.id == appeal.act for one in procedure.leaving.get(dossier.state, ())):
+        return True
+    state = procedure.states.get(dossier.state)
+    refused = state is not None and state.outcome == "refused"
+    return not refused and all(one.transition != appeal.act for one in dossier.taken)
 
 
 def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech) -> str:

@@ -83,6 +83,19 @@ def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
     assert "Protecteur du citoyen" in str(letter.paper["remedies"])
 
 
+def test_an_end_that_the_appeal_does_not_leave_offers_none(tmp_path: Path) -> None:
+    """Of two refusals, the one that nobody may contest here names those who are elsewhere."""
+    two = CONTESTED.replace(
+        "    refuse: {", "    irrecevable: {label: Irrecevable, end: refused}\n    refuse: {"
+    ).replace("refuser: {", "ecarter: {label: Écarter, to: irrecevable, asks: [reason]}\n        refuser: {")
+    known = a_portal_client(tmp_path, two).sign_in()
+    number = known.sent()
+    known.decide(number, "ecarter", reason="Hors de la ville")
+    page = known.open(f"/dossiers/{number}").text
+    assert "Protecteur du citoyen" in page
+    assert "Recours gracieux au maire" not in page
+
+
 def test_who_examines_it_again_reads_first_why(refused: tuple[PortalClient, str]) -> None:
     known, number = refused
     address, told = f"/agent/dossiers/{number}", "Contester : « J’y habite » 24 novembre 2026, Le demandeur"

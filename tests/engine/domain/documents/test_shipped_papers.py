@@ -12,8 +12,10 @@ import pytest
 
 from engine.core.clock import local_day
 from engine.core.values import Plain
+from engine.domain.documents.content import is_still_open
 from engine.domain.fields.scope import evaluate_answers
 from engine.language.catalogue.check import check_definition
+from engine.language.lint.paper_rules import DECIDING
 from engine.model import Output
 from engine.model.paper import placeholders_of
 from tests.engine.domain.documents.story_papers import PROCEDURES as FOLDER
@@ -80,6 +82,23 @@ def test_each_refusal_gives_its_reason_and_the_remedies(procedure: str) -> None:
             assert zones.get("remedies"), one.name
             own = output.paper is not None and any(text.names for text in output.paper.texts())
             assert zones.get("considering") or own, one.name
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_a_refusal_and_the_page_of_its_dossier_name_the_same_appeals(procedure: str) -> None:
+    """As long as nobody has appealed: after that, one of them is closed."""
+    for one in issued(procedure):
+        dossier, definition, output = one.dossier, one.procedure, one.procedure.outputs[one.document.output]
+        state = definition.states.get(dossier.state)
+        if output.grants or output.kind not in DECIDING or state is None or state.outcome != "refused":
+            continue
+        agency = shipped().directory.agencies[definition.identity.agency]
+        appeals = (definition.identity.appeals or agency.appeals).values()
+        if {taken.transition for taken in dossier.taken} & {appeal.act for appeal in appeals if appeal.act}:
+            continue
+        on_page = [appeal.label.in_("fr") for appeal in appeals if is_still_open(appeal, definition, dossier)]
+        said = texts((one.document.paper or {})["remedies"]["rows"])  # type: ignore[index,call-overload]
+        assert len(said) == len(on_page), (one.name, said, on_page)
 
 
 def test_a_letter_says_where_an_appeal_of_the_dossier_is_lodged() -> None:
