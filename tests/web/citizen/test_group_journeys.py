@@ -193,7 +193,7 @@ def ask_for_connection(me: Person, portal: Portal) -> str:
     me.fill(forte_puissance="false")
     me.press("Continuer")
     sign_in(me, portal)
-    assert me.sees("Étape 1 sur 7 au plus")
+    assert me.sees("Étape 1 sur 6 au plus")
     me.fill(qualite="personne", occupation="proprietaire")
     me.press("Continuer")
     me.fill(nom="Amegan", prenoms="Afi", sexe="f", date_naissance="1994-03-12", lieu_naissance="Kpalimé")
