@@ -654,7 +654,7 @@ def test_seats_of_accounts_without_a_telephone(store: Store) -> None:
         def counted(office: str = "lome", but: str = "") -> int:
             return unit.seats_without_telephone("desk", office, *day, but)
 
-        assert counted() == 3, "an e-mail address, a child, a company that nobody accepted"
+        assert counted() == 3, "an e-mail address, a child, a company not accepted"
         unit.put_mandate(Mandate("m", "child", "tel", "", "child", "manager", "active", "tel", NOON))
         assert (counted(), counted(but="mail"), counted("kara")) == (2, 1, 0)
         assert unit.seats_without_telephone("other desk", "lome", *day, "") == 0

@@ -64,6 +64,7 @@ def check_store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck
         with store.unit() as unit:
             queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit, now)
             new, watched = new_numbers(place.sms, unit, now), clock_seen(unit)
+        asked = _asked_registers(store)
     except Unreachable as away:
         facts = {"why": str(away), "place": away.place, "cause": away.cause}
         yield DoctorCheck("store", "store_unreachable", "mend", facts)
@@ -84,13 +85,19 @@ def check_store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck
     yield _worker(beat)
     yield from _queues(queues, tree, now)
     yield _new_numbers(place.sms, new)
-    published = max((one.n for one in decided if one.stands), default=0)
-    yield DoctorCheck(
-        "editions", *(("editions_none", "mend") if not published else ("editions_well", "well")), {"n": str(published)}
-    )
-    if absent := sorted(name for name in _asked_registers(store) if not place.has_register(name)):
-        yield DoctorCheck("registers", "registers_missing", "mend", {"names": ", ".join(absent)})
+    yield _editions(max((one.n for one in decided if one.stands), default=0))
+    yield from _registers(place, asked)
     yield _around(place) if place.follow is None else _followed(place, place.follow, store)
+
+
+def _editions(published: int) -> DoctorCheck:
+    level: Level = "well" if published else "mend"
+    return DoctorCheck("editions", "editions_well" if published else "editions_none", level, {"n": str(published)})
+
+
+def _registers(place: InstallationProbe, asked: set[str]) -> Iterator[DoctorCheck]:
+    if absent := sorted(name for name in asked if not place.has_register(name)):
+        yield DoctorCheck("registers", "registers_missing", "mend", {"names": ", ".join(absent)})
 
 
 def _server(said: Mapping[str, str]) -> Iterator[DoctorCheck]:

@@ -100,7 +100,7 @@ Pages = dict[tuple[str, str, str], frozenset[str]]
 
 @pytest.fixture(scope="module")
 def pages(whole: tuple[AccessWorld, sqlite3.Connection]) -> Pages:
-    """What each page of the desks asks of a store that nobody changed. Until it reads a changed row it asks the same."""
+    """What each page of the desks asks of an unchanged store. Until it reads a changed row it asks the same."""
     site, kept = whole
     found: Pages = {}
     for row in (one for one in table() if one.method == "GET"):

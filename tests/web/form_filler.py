@@ -73,7 +73,7 @@ class Answers:
 
 
 class Effort(NamedTuple):
-    """What a way through the portal asked of somebody: pages seen, buttons and links pressed, presses and ticks together, boxes
+    """What a way through the portal asked of a person: pages seen, buttons and links pressed, presses and ticks together, boxes
     typed (a date is three), files given, octets received."""
 
     screens: int

@@ -18,7 +18,7 @@ AT_ONCE: Final = 2  # passwords hashed at the same time: each needs 64 MiB and a
 WAITING: Final = 4  # callers that wait for a place, for a second at most. Further callers get `Busy`
 FOR_KNOWN: Final = 1  # of both, reserved for browsers that the account signed in from before
 _gate: Final = AdmissionGate(AT_ONCE, WAITING, kept=FOR_KNOWN)
-# of "nobody has this password", with today's costs of `_hasher`: to hash it at each start takes 0.2 s
+# of a text that is no password, with today's costs of `_hasher`: to hash it at each start takes 0.2 s
 _DUMMY_HASH: Final = "$argon2id$v=19$m=65536,t=3,p=4$RKmQ8Eg11oyUDISzr4F70g$Qt1gZqalHHScSNOB3ss6Au2axoA1s2NnWLWdekwgqrc"
 
 

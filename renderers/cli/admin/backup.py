@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,9 @@ from renderers.cli.admin.installation_commands import (
     wording,
 )
 from renderers.cli.files import shown_progress
+
+if TYPE_CHECKING:
+    from renderers.i18n.translations import Translations
 
 
 def copy_command(installed: Callable[[], Installation]) -> click.Command:
@@ -113,13 +117,18 @@ def backup_command(installed: Callable[[], Installation]) -> click.Command:
         if done.erased:
             click.echo(words.say("operations.erased_meanwhile", language, {"count": str(len(done.erased))}))
         click.echo(words.say("operations.keep_apart", language, {}))
-        if place.apart:
-            click.echo(words.say("operations.not_held", language, {}))
-        for kind, name in place.apart.items():
-            click.echo(words.say(f"operations.apart_{kind}", language, {"name": name}))
+        _say_apart(words, place, language)
         fail_for_lost(words, "files_not_kept", language, done.lost)
 
     return backup
+
+
+def _say_apart(words: Translations, place: Installation, language: str) -> None:
+    """Print what no backup holds, with its place."""
+    if place.apart:
+        click.echo(words.say("operations.not_held", language, {}))
+    for kind, name in place.apart.items():
+        click.echo(words.say(f"operations.apart_{kind}", language, {"name": name}))
 
 
 def restore_command(installed: Callable[[], Installation]) -> click.Command:

@@ -84,7 +84,7 @@ def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
 
 
 def test_an_end_that_the_appeal_does_not_leave_offers_none(tmp_path: Path) -> None:
-    """Of two refusals, the one that nobody may contest here names those who are elsewhere."""
+    """Of two refusals, the one that cannot be contested here names those who are elsewhere."""
     two = CONTESTED.replace(
         "    refuse: {", "    irrecevable: {label: Irrecevable, end: refused}\n    refuse: {"
     ).replace("refuser: {", "ecarter: {label: Écarter, to: irrecevable, asks: [reason]}\n        refuser: {")

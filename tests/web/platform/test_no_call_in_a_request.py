@@ -1,4 +1,4 @@
-"""No request calls a partner: payment operators, registers, SMS and mail are spied on while somebody goes every way through the
+"""No request calls a partner: payment operators, registers, SMS and mail are spied on while a person goes every way through the
 site. `test_access_matrix.py` asks every route under the same eyes."""
 
 from __future__ import annotations

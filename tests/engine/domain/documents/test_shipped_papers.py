@@ -86,7 +86,7 @@ def test_each_refusal_gives_its_reason_and_the_remedies(procedure: str) -> None:
 
 @pytest.mark.parametrize("procedure", PROCEDURES)
 def test_a_refusal_and_the_page_of_its_dossier_name_the_same_appeals(procedure: str) -> None:
-    """As long as nobody has appealed: after that, one of them is closed."""
+    """Before an appeal: after it, one of them is closed."""
     for one in issued(procedure):
         dossier, definition, output = one.dossier, one.procedure, one.procedure.outputs[one.document.output]
         state = definition.states.get(dossier.state)

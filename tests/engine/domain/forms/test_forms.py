@@ -472,7 +472,7 @@ NUMBER = "+22890123456"
     ("phone", "answers", "known"),
     [
         (NUMBER, {}, True),
-        (None, {}, False),  # the number was typed, and nobody proved it
+        (None, {}, False),  # the number was typed and never proven
         ("+22899000000", {}, False),  # the proven number is another
         (NUMBER, {"email": None}, False),  # the page was opened
         (NUMBER, {"email": "ama@example.tg"}, False),

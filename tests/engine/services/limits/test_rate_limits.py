@@ -379,7 +379,7 @@ def test_one_address_sends_so_many_passwords_and_usual_browsers_are_not_among_th
 
 
 def test_a_usual_browser_sends_as_many_and_takes_none_of_others(world: World) -> None:
-    """Whoever took it would hold the place that checks keep for such browsers."""
+    """A holder of it would hold the place that checks keep for such browsers."""
     with_factor(world)
     usual, other = (with_account(world.office, ADMINISTRATOR.id, "") for _ in range(2))
     said = [tried(world, client="192.0.2.1", browser=usual) for _ in range(staff.POSTS_PER_CLIENT + 1)]
