@@ -33,8 +33,9 @@ class Load:
 
     @property
     def refused(self) -> int:
-        """How often somebody was told to come back."""
-        return self.statuses[503]
+        """How many answers asked to come back later: a busy store (503) or no space for a file (507)."""
+        statuses = self.statuses
+        return statuses[503] + statuses[507]
 
 
 @contextmanager
