@@ -28,6 +28,7 @@ from engine.model.types import Scope
 from engine.records.dossier import Actor, Dossier
 
 _NOT_ANSWERED: Final = frozenset({"empty", "file", "declaration", "rows_few"})
+_VERIFIED: Final = ("account.phone", "account.email")  # prefills that a verified number or address answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class PageRead:
 
 def path(procedure: Procedure, scope: Scope) -> tuple[Page, ...]:
     """Return the pages with at least one visible question, and those of notes only with a visible note, in order."""
-    return tuple(page for page in procedure.form.pages if any(_appears(field, scope) for field in _put_on(page)))
+    return tuple(page for page in procedure.form.pages if any(_appears(field, scope) for field in page.once(_put_on)))
 
 
 def _put_on(page: Page) -> tuple[Field, ...]:
@@ -87,16 +88,21 @@ def is_known(page: Page, scope: Scope, dossier: Dossier) -> bool:
     Each visible question holds what was verified, or is optional and was never shown. A note, a question with
     `reuse: false` or any other answer keeps the page on the way.
     """
+    if not (dossier.is_draft and dossier.contact_phone is not None and page.reuse and page.once(_asks_account)):
+        return False
     shown = [field for field in page.fields if _appears(field, scope) and (is_asked(field) or field.type == "note")]
     proven = [field for field in shown if _is_proven(field, dossier)]
     rest = [field for field in shown if field not in proven]
     optional = all(one.id not in dossier.answers and not one.required.holds(scope) for one in rest)
-    open_ = dossier.is_draft and dossier.contact_phone is not None
-    return open_ and page.reuse and bool(proven) and optional and all(one.reuse and one.type != "note" for one in shown)
+    return bool(proven) and optional and all(one.reuse and one.type != "note" for one in shown)
+
+
+def _asks_account(page: Page) -> bool:
+    return any(field.prefill in _VERIFIED for field in page.fields)
 
 
 def _is_proven(field: Field, dossier: Dossier) -> bool:
-    verified = {"account.phone": dossier.contact_phone, "account.email": dossier.contact_email}
+    verified = dict(zip(_VERIFIED, (dossier.contact_phone, dossier.contact_email), strict=True))
     value = verified.get(field.prefill or "")
     return value is not None and dossier.answers.get(field.id) == value
 
@@ -147,7 +153,7 @@ def read_page(
     """Return the effect of a post of one page. A page that does not exist, or is not open, changes nothing."""
     pages = [page for page in procedure.form.pages if page.id == page_id]
     found = _read(procedure, dossier, pages, raw, day, directory, open_fields(procedure, dossier), only)
-    notes = [one for page in pages for one in _put_on(page) if one.type == "note" and found.after.shows(one)]
+    notes = [one for page in pages for one in page.once(_put_on) if one.type == "note" and found.after.shows(one)]
     if not notes or not dossier.is_draft:
         return found
     read = {one.id: True for one in notes}
@@ -398,7 +404,7 @@ def _page_view(
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(evaluated, page, only)) if judged else ()
     known = showing.dossier is not None and is_known(page, evaluated.values.scope, showing.dossier)
-    visited = known or all(_was_put(field, evaluated) for field in _put_on(page))
+    visited = known or all(_was_put(field, evaluated) for field in page.once(_put_on))
     said = given or (found if visited and reports else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = judged and not any(not one.warns for one in found)

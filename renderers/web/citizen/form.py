@@ -351,6 +351,8 @@ def posted_answers() -> dict[str, list[str]]:
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
     """Return the page with these problems only."""
     reported = tuple(problems)
+    if not (reported or view.problems or any(one.problems or one.rows for one in view.fields)):
+        return view
     fields = tuple(_field_with(one, reported) for one in view.fields)
     return replace(view, fields=fields, problems=reported)
 
