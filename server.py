@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import click
 from flask import Flask, Response, request
-from flask_wtf import CSRFProtect
 
 from engine.integrations.simulated_operator import SandboxOperator
 from engine.language.catalogue.watched_file import WatchedFile
@@ -80,7 +79,7 @@ from renderers.web.platform.assets import Assets
 from renderers.web.platform.probes import Probes, Readers
 from renderers.web.platform.proxies import Proxies
 from renderers.web.platform.request_context import Site, SiteSettings
-from renderers.web.platform.security import harden
+from renderers.web.platform.security import FormTokens, harden
 from renderers.web.preview import PreviewSite, install
 
 log = logging.getLogger("guichet")
@@ -130,7 +129,7 @@ def create_app(
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
-    csrf = CSRFProtect(app)
+    csrf = FormTokens(app)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     csrf.exempt(payments.callback)

@@ -13,7 +13,6 @@ from typing import Final, cast
 from urllib.parse import urlencode
 
 from flask import Response, abort, current_app, g, make_response, redirect, request, session
-from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -36,6 +35,7 @@ from renderers.i18n.language_spans import as_text
 from renderers.i18n.translations import Translations, in_language
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
+from renderers.web.platform.security import csrf_token
 
 # The first match wins, because each browser also names those it derives from.
 _BROWSERS: Final = (
@@ -379,8 +379,7 @@ def _csrf() -> str:
     today = app_ctx().day().isoformat()
     if session.get("day") != today:
         session.permanent, session["day"] = True, today
-    session.setdefault("csrf_token", new_id())
-    return generate_csrf()
+    return csrf_token(session.setdefault("csrf_token", new_id()))
 
 
 def go(address: str) -> Response:

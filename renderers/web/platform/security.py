@@ -1,17 +1,21 @@
-"""Security of all requests and responses: limits of input, headers, cookie and compression."""
+"""Security of all requests and responses: limits of input, headers, cookie, tokens of forms, and compression."""
 
 from __future__ import annotations
 
 import hashlib
-from base64 import b85decode, b85encode
+import hmac
+import secrets
+import time
+from base64 import b85decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Any, Final
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, current_app, g, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import Signer
+from flask_wtf import CSRFProtect
+from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
 from zlib_ng import zlib_ng
 
 from engine.services.keys.signing_keys import Box
@@ -19,6 +23,10 @@ from engine.services.keys.signing_keys import Box
 LARGEST_BODY: Final = 45_000_000
 LARGEST_FIELD: Final = 64 * 1024
 MOST_FIELDS: Final = 500
+_SEALED: Final = "~"  # starts a cookie of this release
+_SECONDS: Final = 6  # bytes of the time of a cookie
+_TAG: Final = 16  # bytes of the tag of a form token: half of the digest (RFC 2104, section 5)
+_CALLBACKS: Final = "/retours/"  # of payment operators, whose body is left unread
 _SQUEEZED_FROM: Final = 600
 _LEVEL: Final = 4  # 2 % more bytes than level 6 of zlib, in less than half the time
 _GZIP: Final = 31  # window of 32 KiB, header and checksum of gzip (RFC 1952)
@@ -42,38 +50,97 @@ _HEADERS: Final = {
 }
 
 
-class SealedJson:
-    """Encrypted JSON, unreadable in the browser, because it may hold a typed phone number."""
+class EarlierJson:
+    """Reads the content of a cookie of the release before."""
 
     def __init__(self, box: Box, plain: TaggedJSONSerializer) -> None:
         self._box, self._plain = box, plain
-
-    def dumps(self, value: Any) -> str:
-        """Return the value as encrypted text."""
-        return b85encode(self._box.seal(self._plain.dumps(value).encode())).decode()
 
     def loads(self, sealed: str) -> Any:
         """Return the value of an encrypted text."""
         return self._plain.loads(self._box.open(b85decode(sealed)).decode())
 
 
+class SealedCookie:
+    """Serializer of the browser's small cookie: encrypted and authenticated JSON with the second of its writing.
+
+    A cookie of the release before, encrypted and signed apart, is read and never written.
+    """
+
+    def __init__(self, box: Box, plain: TaggedJSONSerializer, before: URLSafeTimedSerializer) -> None:
+        self._box, self._plain, self._before = box, plain, before
+
+    def dumps(self, value: Any) -> str:
+        """Return the value as encrypted text."""
+        said = self._plain.dumps(value).encode()
+        return _SEALED + urlsafe_b64encode(self._box.seal(int(time.time()).to_bytes(_SECONDS, "big") + said)).decode()
+
+    def loads(self, sealed: str, max_age: int) -> Any:
+        """Return the value. Raises `BadSignature` for a changed text, or one older than so many seconds."""
+        if not sealed.startswith(_SEALED):
+            return self._before.loads(sealed, max_age=max_age)
+        try:
+            said = self._box.open(urlsafe_b64decode(sealed.removeprefix(_SEALED)))
+        except ValueError as wrong:
+            raise BadSignature("not sealed here") from wrong
+        if time.time() - int.from_bytes(said[:_SECONDS], "big") > max_age:
+            raise BadSignature("too old")
+        return self._plain.loads(said[_SECONDS:].decode())
+
+
 class SmallCookie(SecureCookieSessionInterface):
-    """The browser's cookie, encrypted and signed with SHA-256."""
+    """The browser's cookie, unreadable there, because it may hold a typed phone number."""
 
     digest_method = staticmethod(hashlib.sha256)
 
     def __init__(self) -> None:
-        self._signing: Any = None  # set by the first request; one secret has one serializer
+        self._sealing: Any = None  # set by the first request; one secret has one serializer
 
     def get_signing_serializer(self, app: Flask) -> Any:
         """Return the serializer, the same for all requests. None without a secret key."""
-        if self._signing is None:
-            signing = super().get_signing_serializer(app)
-            if signing is not None:
+        if self._sealing is None:
+            before = super().get_signing_serializer(app)
+            if before is not None:
                 box = Box(str(app.secret_key).encode(), "the browser's small cookie")
-                signing.serializer = SealedJson(box, self.serializer)
-            self._signing = signing
-        return self._signing
+                before.serializer = EarlierJson(box, self.serializer)
+                self._sealing = SealedCookie(box, self.serializer, before)
+        return self._sealing
+
+
+class FormTokens(CSRFProtect):
+    """Check of the token of posted forms: `<nonce>.<HMAC of nonce and key>`, the key in the browser's cookie.
+
+    The nonce makes each token differ, so that the length of a compressed page says nothing of it. A token of the
+    release before is checked by flask-wtf.
+    """
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Refuse a post without a valid token, unless its view is exempt."""
+        if request.method != "POST" or request.path.startswith(_CALLBACKS):
+            return super().protect(apply_exemptions)
+        if not _is_token(request.form.get("csrf_token", ""), session.get("csrf_token", "")):
+            return super().protect(apply_exemptions)
+        g.csrf_valid = True
+        return None
+
+
+def csrf_token(key: str) -> str:
+    """Return a token for the forms of one answer. `key` is that of the browser's cookie."""
+    if "csrf_token" not in g:
+        nonce = secrets.token_urlsafe(9)
+        g.csrf_token = f"{nonce}.{_tag(nonce, key)}"
+    return str(g.csrf_token)
+
+
+def _is_token(token: str, key: str) -> bool:
+    nonce, dot, tag = token.partition(".")
+    return bool(dot and key) and hmac.compare_digest(tag.encode(), _tag(nonce, key).encode())
+
+
+def _tag(nonce: str, key: str) -> str:
+    secret = b"form token\x1f" + str(current_app.secret_key).encode()
+    tag = hmac.new(secret, f"{nonce}.{key}".encode(), hashlib.sha256).digest()[:_TAG]
+    return urlsafe_b64encode(tag).decode().rstrip("=")
 
 
 def harden(app: Flask, https: bool) -> None:
@@ -127,7 +194,7 @@ def _refuse_nul() -> None:
 
 def _refuse_floods() -> None:
     """Refuse too many or too long fields, a NUL, and a multipart body cut before its last field."""
-    if request.method != "POST" or request.path.startswith("/retours/"):
+    if request.method != "POST" or request.path.startswith(_CALLBACKS):
         return
     form = request.form
     fields = list(form.items(multi=True))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import socket
 import threading
-import zlib
-from base64 import b85decode, urlsafe_b64decode
+import time
+from base64 import b85encode, urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 from typing import Final
 
 import pytest
-from itsdangerous import TimestampSigner
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
+from engine.services.keys.signing_keys import Box
 from engine.services.sign_in.sessions import actor_of
 from renderers.cli.admin.http_server import Front
 from tests.web.client import PHONE, STALL, PortalClient, a_portal_client, another, later
@@ -147,42 +149,80 @@ def test_every_page_behind_the_door_shows_the_way_out(visitor: PortalClient) -> 
         assert "deconnexion" in (Path("renderers/templates") / frame).read_text("utf-8")
 
 
-def test_the_small_cookie_is_sealed_signed_by_sha_256_and_refused_once_changed(visitor: PortalClient) -> None:
+def test_the_small_cookie_is_sealed_and_refused_once_changed(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone=PHONE)
     kept = visitor.client.get_cookie("__Host-session")
     assert kept is not None
     with visitor.client.session_transaction(base_url=HTTPS) as held:
         assert held["phone"]
-    body, _, signature = kept.value.rpartition(".")
-    payload = body.rpartition(".")[0].lstrip(".")
-    read = urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-    read = b85decode(zlib.decompress(read) if body.startswith(".") else read)
+    read = urlsafe_b64decode(kept.value.removeprefix("~"))
     assert not [one for one in (b"phone", b"csrf", held["phone"].encode()) if one in read]
     assert len(kept.value) < 4096
-    assert len(signature) == 43  # 256 bits
     assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == 200
-    changed = f"{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
-    visitor.client.set_cookie("__Host-session", changed, secure=True)
-    assert visitor.client.get("/connexion/code", base_url=HTTPS).headers["Location"] == "/connexion"
+    place = len(kept.value) // 2
+    changed = kept.value[:place] + ("A" if kept.value[place] != "A" else "B") + kept.value[place + 1 :]
+    for value in (changed, "~", "~AAAA", "~é", kept.value.removeprefix("~")):
+        visitor.client.set_cookie("__Host-session", value, secure=True)
+        assert visitor.client.get("/connexion/code", base_url=HTTPS).headers["Location"] == "/connexion", value
 
 
-def test_the_token_of_a_form_is_made_and_signed_without_sha_1(
-    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that SHA-1 signs, under the right secret, is of no form of ours."""
+def test_a_cookie_lasts_thirty_days(visitor: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor.send("/connexion", phone=PHONE)
+    now = time.time()
+    for days, status in ((29.9, 200), (30.1, 303)):
+        monkeypatch.setattr(time, "time", lambda days=days: now + days * 24 * 3600)
+        assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == status
+
+
+class SealedBefore:
+    """How the release before wrote the content of its cookie."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+
+    def dumps(self, value: object) -> str:
+        return b85encode(self.box.seal(json.dumps(value).encode())).decode()
+
+    loads = json.loads
+
+
+def test_a_cookie_and_a_form_of_the_release_before_go_on(visitor: PortalClient) -> None:
     application = visitor.client.application
     application.config["WTF_CSRF_ENABLED"] = True
-    with monkeypatch.context() as patch:
-        patch.delattr(hashlib, "sha1")
-        token = re.search(r'name="csrf_token" value="([^"]+)"', visitor.open("/connexion").html)
-    assert token
-    signed = token[1].rpartition(".")
-    assert len(signed[2]) == 43  # 256 bits
-    older = TimestampSigner(str(application.secret_key), "wtf-csrf-token", digest_method=hashlib.sha1)
+    secret = str(application.secret_key)
+    hashed = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    signing = URLSafeTimedSerializer(
+        [secret],
+        "cookie-session",
+        SealedBefore(Box(secret.encode(), "the browser's small cookie")),
+        signer_kwargs=hashed,
+    )
+    visitor.client.set_cookie("__Host-session", signing.dumps({"csrf_token": "k" * 32}), secure=True)
+    token = URLSafeTimedSerializer(secret, "wtf-csrf-token", signer_kwargs={"digest_method": hashlib.sha256}).dumps(
+        "k" * 32
+    )
+    sent = {"phone": PHONE, "end": "1", "csrf_token": token}
+    assert (
+        visitor.client.post("/connexion", base_url=HTTPS, data=sent).headers["Location"].startswith("/connexion/code")
+    )
+    kept = visitor.client.get_cookie("__Host-session")
+    assert kept is not None
+    assert kept.value.startswith("~")
+    assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == 200
+
+
+def test_a_form_is_taken_with_a_token_of_its_browser_alone(visitor: PortalClient) -> None:
+    visitor.client.application.config["WTF_CSRF_ENABLED"] = True
+    field = re.compile(r'name="csrf_token" value="([^"]+)"')
+    (mine,), (theirs,) = (field.findall(one.open("/connexion").html) for one in (visitor, another(visitor)))
+    assert mine not in field.findall(visitor.open("/connexion").html)  # no two are equal
+    older = TimestampSigner(str(visitor.client.application.secret_key), "wtf-csrf-token", digest_method=hashlib.sha1)
+    with visitor.client.session_transaction(base_url=HTTPS) as held:
+        weak = older.sign(urlsafe_b64encode(json.dumps(held["csrf_token"]).encode())).decode()
     said = {"phone": PHONE, "end": "1"}
-    for sent, status in ((older.sign(signed[0].rpartition(".")[0]).decode(), 400), (token[1], 303)):
+    for sent, status in ((theirs, 400), (weak, 400), ("", 400), (mine[:-1], 400), (f"{mine}é", 400), (mine, 303)):
         answer = visitor.client.post("/connexion", base_url=HTTPS, data={**said, "csrf_token": sent})
-        assert answer.status_code == status
+        assert answer.status_code == status, sent
 
 
 def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: PortalClient) -> None:
