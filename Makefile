@@ -34,8 +34,9 @@ worker: install ## the worker: timers, outbound messages, due dates, payments to
 browser: install ## a real Chromium for the tests (Debian's package; asks for root when it is missing)
 	@$(BIN)/python tests/browser.py --install
 
-database: install ## a PostgreSQL server for the tests (Debian's package; asks for root when it is missing)
+database: install ## PostgreSQL and PgBouncer for the tests (Debian's packages; asks for root when they are missing)
 	@$(BIN)/python -m tests.postgres --install
+	@$(BIN)/python -m tests.pgbouncer --install
 
 tracer: install ## strace, for the tests in which system calls fail (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.faults.syscalls --install

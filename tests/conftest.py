@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 from engine.services.keys import secrets
 from tests.bucket import close_service
 from tests.faults.stand import close_stand
+from tests.pgbouncer import close_pooler
 from tests.postgres import drop_database
 from tests.tiers import COLLECTED, collected
 
@@ -48,8 +49,9 @@ def cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture(autouse=True, scope="session")
 def servers_of_this_run() -> Iterator[None]:
-    """The database, the bucket and the servers that a process made for its tests go away with it."""
+    """The database, its pooler, the bucket and the servers that a process made for its tests go away with it."""
     yield
+    close_pooler()
     drop_database()
     close_service()
     close_stand()

@@ -52,12 +52,14 @@ from tests.engine.records.makers import (
     later,
     opened,
 )  # fmt: skip
+from tests.pgbouncer import an_empty_pooled_store
 from tests.postgres import an_empty_store
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "sqlite file": lambda folder: SqliteStore(folder / "guichet.db"),
     "sqlite memory": lambda folder: SqliteStore(":memory:"),
     "postgresql": lambda folder: an_empty_store(),
+    "postgresql through PgBouncer": lambda folder: an_empty_pooled_store(),
 }
 
 
