@@ -40,6 +40,7 @@ from engine.operations.settings import Settings, unknown_settings
 from engine.operations.store_factory import open_store
 from engine.records.dossier import Account
 from engine.storage.files.resumable_uploads import LARGEST_PIECE
+from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT
 from renderers.cli.admin.http_server import _AT_ONCE
 from renderers.cli.main import console
 from renderers.web.platform.security import LARGEST_BODY
@@ -57,7 +58,8 @@ TAKE_FILES = {
 READ_FILES = {"attachments", "delegation", "errors", "messages", "saved_posts", "uploads"}
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "deploy"
-UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
+CLUSTER = FOLDER / "cluster"
+UNITS = sorted([*FOLDER.rglob("*.service"), *FOLDER.glob("*.timer")])
 BESIDE = FOLDER / "guichet-weaknesses.service"  # starts a program that is not ours
 SERVICES = [one for one in UNITS if one.suffix == ".service" and one != BESIDE]
 PROGRAM = "/opt/guichet/bin/guichet"
@@ -95,7 +97,7 @@ def environ(read: RawConfigParser) -> dict[str, str]:
     return dict(one.split("=", 1) for one in shlex.split(read["Service"].get("Environment", "").replace("\n", " ")))
 
 
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_a_service_starts_what_there_is(path: Path) -> None:
     read = unit(path)
     line = read["Service"]["ExecStart"]
@@ -127,9 +129,13 @@ def test_the_timer_wakes_a_service() -> None:
         assert unit(path)["Timer"]["OnCalendar"]
 
 
+def lines_of(path: Path) -> dict[str, str]:
+    lines = path.read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 def test_the_settings_of_the_example_mean_something() -> None:
-    lines = (FOLDER / "guichet.env").read_text("utf-8").splitlines()
-    said = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    said = lines_of(FOLDER / "guichet.env")
     known_settings(set(said))
     read = Settings.from_environment({name: value for name, value in said.items() if not name.endswith("_FILE")})
     assert read.https
@@ -138,6 +144,103 @@ def test_the_settings_of_the_example_mean_something() -> None:
     assert all(value.startswith('"') for value in said.values() if " " in value)  # a shell reads it too
     assert read.follow is not None
     assert read.follow.signed
+
+
+# -- three database machines -------------------------------------------------------------------------------------------
+
+
+def of_the_database(address: str) -> dict[str, Any]:
+    """The parts of an address that name a server, its checks and its account."""
+    return {name: value for name, value in conninfo.conninfo_to_dict(address).items() if value}
+
+
+def test_the_settings_of_a_cluster_replace_those_of_one_machine() -> None:
+    base, said = lines_of(FOLDER / "guichet.env"), lines_of(CLUSTER / "guichet.env")
+    known_settings({name for name in said if name != "DATABASE_URL"})
+    assert [
+        value for value in said.values() if re.search("[ &]", value) and value[0] != '"'
+    ] == []  # a shell reads it too
+    del base["GUICHET_DATABASE_URL_FILE"]
+    whole = {name: value.strip('"') for name, value in (base | said).items() if not name.endswith("_FILE")}
+    read = Settings.from_environment(whole)
+    assert read.proxies == 1
+    address = of_the_database(read.database)
+    assert address["host"] == "db1,db2,db3"
+    assert address["target_session_attrs"] == "read-write"
+    assert address["sslmode"] == "verify-full"
+    assert "password" not in address
+
+
+def test_the_times_of_a_cluster_grow() -> None:
+    """The next party waits longer than the one before it, or it would give up on an answer that comes."""
+    patroni = yaml.safe_load((CLUSTER / "patroni.yml").read_text("utf-8"))["bootstrap"]["dcs"]
+    address = of_the_database(lines_of(CLUSTER / "guichet.env")["DATABASE_URL"].strip('"'))
+    [statement] = re.findall(r"statement_timeout=(\d+)000", OPTIONS)
+    proxy = (CLUSTER / "haproxy.cfg").read_text("utf-8")
+    [server] = re.findall(r"timeout server (\d+)s", proxy)
+    times = [float(one) for one in (address["connect_timeout"], WAIT_LIMIT, patroni["ttl"], statement, server)]
+    assert times == sorted(set(times))
+    assert patroni["ttl"] >= patroni["loop_wait"] + 2 * patroni["retry_timeout"], "Patroni raises what is less"
+    assert patroni["postgresql"]["parameters"]["max_connections"] >= 6 * MOST, (
+        "two web machines with two processes, two workers"
+    )
+
+
+def test_a_cluster_acknowledges_only_what_two_servers_have() -> None:
+    read = yaml.safe_load((CLUSTER / "patroni.yml").read_text("utf-8"))
+    said = read["bootstrap"]["dcs"]
+    assert (said["synchronous_mode"], said["synchronous_mode_strict"], said["failsafe_mode"]) == ("quorum", True, True)
+    assert read["watchdog"]["mode"] == "required"
+    assert all(
+        re.match("local all postgres peer|hostssl .* scram-sha-256$", one) for one in read["postgresql"]["pg_hba"]
+    )
+    etcd = lines_of(CLUSTER / "etcd.env")
+    members = {one.partition("=")[2].removeprefix("https://") for one in etcd["ETCD_INITIAL_CLUSTER"].split(",")}
+    assert {one.partition(":")[0] for one in read["etcd3"]["hosts"].split(",")} == {
+        one.partition(":")[0] for one in members
+    }
+    assert len(members) == 3
+    assert 5 * int(etcd["ETCD_HEARTBEAT_INTERVAL"]) <= int(etcd["ETCD_ELECTION_TIMEOUT"]), "etcd refuses less"
+
+
+def test_the_backup_of_a_cluster_reads_a_standby() -> None:
+    """Apart from the server that is read it is the backup of one machine."""
+    own, base = (unit(one / "guichet-backup.service") for one in (CLUSTER, FOLDER))
+    given, asked = (dict(read["Service"]) for read in (own, base))
+    said, plain = given.pop("ExecStart"), asked.pop("ExecStart")
+    assert given == asked
+    assert said.endswith(plain)
+    [address] = re.findall(r'"DATABASE_URL=(\S+)"', said)
+    web = of_the_database(lines_of(CLUSTER / "guichet.env")["DATABASE_URL"].strip('"'))
+    assert of_the_database(address) == {**web, "target_session_attrs": "prefer-standby"}
+
+
+def test_the_proxy_of_a_cluster_says_what_the_portal_believes() -> None:
+    text = (CLUSTER / "haproxy.cfg").read_text("utf-8")
+    assert set(re.findall(r"set-header (\S+)", text)) == {
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Request-Id",
+    }
+    [form] = re.findall(r'log-format "(.*)"', text)
+    assert set(form.split()) == {"%tr", "%ID", "%HM", "%ST", "%Ta", "%s"}, "neither an address nor a path"
+    assert "option httpchk GET /readyz?of=process\n" in text
+    assert "retry-on conn-failure" in text, "a request that was sent is never sent again"
+    assert re.findall(r"http-error status (\d+) .* file /etc/haproxy/away.html hdr Retry-After 5", text) == [
+        "502",
+        "503",
+        "504",
+    ]
+    [most] = re.findall(r"sc0_conn_cur gt (\d+)", text)
+    assert 100 <= int(most) <= _AT_ONCE // 4
+    plain = text[text.index("frontend plain") : text.index("frontend people")]
+    for asked in (
+        "deny_status 403 unless { method GET HEAD }",
+        "path_beg /retours/",
+        "return status 404 if { path /metrics }",
+    ):
+        assert asked in plain
 
 
 # -- containers --------------------------------------------------------------------------------------------------------
@@ -266,7 +369,7 @@ def test_the_account_of_the_portal_owns_its_database_and_no_more() -> None:
 
 
 def test_no_secret_is_written_in_these_files() -> None:
-    for path in FOLDER.iterdir():
+    for path in (one for one in FOLDER.rglob("*") if one.is_file()):
         text = path.read_text("utf-8")
         assert not re.search(r"(?i)(password|secret|token)\s*[:=]\s*['\"]?[A-Za-z0-9+/]{12,}", text), path.name
     assert "/docs/deploy/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
