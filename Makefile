@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer spreadsheet proxy test quick nightly fuzz faults faults-long lint format bench reference locked sbom clean
+.PHONY: help install browser run worker database tracer spreadsheet proxy test quick nightly fuzz faults faults-long failover lint format bench reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -66,6 +66,10 @@ faults: database tracer spreadsheet ## the fault tests (money, files, texts, cra
 faults-long: EFFORT ?= 8
 faults-long: database tracer spreadsheet ## the same eight times, one fault test after another (PARTS='power seats'); a stopped run continues
 	GUICHET_EFFORT=$(EFFORT) $(BIN)/python -m tests.long faults $(PARTS)
+
+failover: ROUNDS ?= 10
+failover: install ## the documented cluster under load: servers, machines and the quorum are lost (root; SEED=7 repeats an order)
+	$(BIN)/python -m tests.failover --install --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .

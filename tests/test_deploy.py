@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import signal
 import socket
 import ssl
 import subprocess
 import threading
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from configparser import RawConfigParser
@@ -46,6 +49,9 @@ from renderers.cli.main import console
 from renderers.web.platform.security import LARGEST_BODY
 from server import create_app
 from tests.engine.services.world import a_world
+from tests.failover.children import end_all, processes, signal_all, start
+from tests.failover.events import order
+from tests.failover.topology import database_address, etcd_settings, patroni_settings, proxy_settings
 from tests.nginx import program
 from tests.postgres import server
 
@@ -241,6 +247,32 @@ def test_the_proxy_of_a_cluster_says_what_the_portal_believes() -> None:
         "return status 404 if { path /metrics }",
     ):
         assert asked in plain
+
+
+def test_make_failover_plays_these_files(tmp_path: Path) -> None:
+    """Nothing is left of other machines, of TLS and of the folders of a system; what decides who leads stays as it is."""
+    made = [patroni_settings(place, tmp_path) for place in range(3)]
+    etcd = [etcd_settings(place, tmp_path) for place in range(3)]
+    text = json.dumps([made, etcd]) + proxy_settings([7001, 7002], tmp_path) + database_address()
+    text = re.sub(r"^ *#.*", "", text, flags=re.MULTILINE)
+    assert re.findall(r"10\.0\.0|https:|ssl ?_?cert|/etc/|/var/|hostssl|sslmode", text) == []
+    documented = yaml.safe_load((CLUSTER / "patroni.yml").read_text("utf-8"))["bootstrap"]
+    assert [one["bootstrap"] for one in made] == [documented] * 3
+    assert len({one["postgresql"]["listen"] for one in made} | {one["ETCD_LISTEN_PEER_URLS"] for one in etcd}) == 6
+    ten = Counter(order(10, seed=3))
+    assert ten == {"server killed": 3, "machine lost": 3, "switchover": 2, "frozen": 1, "quorum lost": 1}
+    assert order(10, seed=3) != order(10, seed=4)
+
+
+def test_make_failover_leaves_no_frozen_process(tmp_path: Path) -> None:
+    own = tmp_path / "etcd1"
+    own.mkdir()
+    with start(own, ["sleep", "60"]) as process:
+        while process.pid not in processes(own):
+            time.sleep(0.01)
+        signal_all(own, signal.SIGSTOP)
+        end_all(own)
+        assert process.wait(5) == -signal.SIGKILL
 
 
 # -- containers --------------------------------------------------------------------------------------------------------

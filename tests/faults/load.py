@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.services.context.app_context import AppContext
+from engine.storage.results import Busy
 from tests.engine.services.world import pdf
 from tests.faults.installation import Installation, patient
 from tests.faults.people import Acknowledged, Browser, Journeys, Tired, agent, applicant
@@ -39,21 +41,25 @@ class Load:
 
 
 @contextmanager
-def under_load(installation: Installation, people: int = PEOPLE) -> Iterator[Load]:
-    """So many people at once until the block ends."""
+def under_load(
+    installation: Installation, people: int = PEOPLE, ports: Sequence[int] = (), pause: float = 0.0, **more: object
+) -> Iterator[Load]:
+    """So many people at once until the block ends, at a proxy where `ports` names it, `pause` seconds between their acts."""
+    ports = ports or installation.ports
     load = Load(Acknowledged(installation.folder / "acknowledged"))
     mayor, free = installation.mayor(), visits(installation.office)
 
     def live(place: int, token: str) -> None:
-        helper = agent(installation.ports, mayor, stop=load.stop, at=place)
+        helper = agent(ports, mayor, stop=load.stop, at=place, **more)
         load.people.append(helper)
         while not load.stop.is_set():
-            person = applicant(installation.ports, token, stop=load.stop, at=place)
+            person = applicant(ports, token, stop=load.stop, at=place, **more)
             load.people.append(person)
             try:
-                Journeys(person, helper, load.done, pdf(), free[place:] + free[:place]).run()
+                slots = free[place:] + free[:place]
+                Journeys(person, helper, load.done, pdf(), slots, lambda: time.sleep(pause)).run()
             except Tired:
-                [token] = installation.sessions(1)
+                token = _another(installation, load.stop)
             except Exception as error:  # judged with the rest
                 load.broken.append(repr(error))
                 load.stop.set()
@@ -69,6 +75,16 @@ def under_load(installation: Installation, people: int = PEOPLE) -> Iterator[Loa
         load.stop.set()
         for one in threads:
             one.join(patient(60))
+
+
+def _another(installation: Installation, stop: threading.Event) -> str:
+    """The session of a new person, once the store takes it."""
+    while not stop.is_set():
+        try:
+            return installation.sessions(1)[0]
+        except Busy:
+            time.sleep(0.1)
+    return ""
 
 
 def visits(office: AppContext) -> list[tuple[str, str]]:

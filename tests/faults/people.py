@@ -47,6 +47,16 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """When a request was answered (monotonic), with what, and after how many seconds. `status` 0: no whole answer came."""
+
+    at: float
+    method: str
+    status: int
+    seconds: float
+
+
 @dataclass
 class Browser:
     """One person at several servers of one installation: when one does not answer, the next is asked."""
@@ -56,12 +66,21 @@ class Browser:
     wait_limit: float = 30.0
     stop: threading.Event = field(default_factory=threading.Event)
     at: int = 0
-    statuses: list[int] = field(default_factory=list)
-    took: list[float] = field(default_factory=list)  # seconds, of each answer
+    answered: list[Answered] = field(default_factory=list)
     headers: Mapping[str, str] = field(default_factory=dict)  # of each request
     busy: frozenset[int] = frozenset({503, 507})  # what is believed, and asked again
     _line: HTTPConnection | None = None
     _csrf: str = ""
+
+    @property
+    def statuses(self) -> list[int]:
+        """Of each answer."""
+        return [one.status for one in list(self.answered) if one.status]
+
+    @property
+    def took(self) -> list[float]:
+        """Seconds, of each answer."""
+        return [one.seconds for one in list(self.answered) if one.status]
 
     def once(self, method: str, address: str, body: bytes = b"", kind: str = "", **more: str) -> Answer:
         """One try. Raises OSError when no whole answer came."""
@@ -86,12 +105,16 @@ class Browser:
         except (OSError, HTTPException) as cut:
             self.close()
             self.at += 1
+            self._note(method, 0, began)
             raise OSError(str(cut)) from cut
-        self.statuses.append(found.status)
-        self.took.append(time.monotonic() - began)
+        self._note(method, found.status, began)
         if found.headers.get("connection", "") == "close":
             self.close()
         return found
+
+    def _note(self, method: str, status: int, began: float) -> None:
+        now = time.monotonic()
+        self.answered.append(Answered(now, method, status, now - began))
 
     def again(self, ask: Callable[[], Answer]) -> Answer:
         """The same asked until a server answers; one that is busy is believed, and asked later."""
@@ -170,11 +193,13 @@ class Acknowledged:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.at: list[float] = []  # when each counted (monotonic)
         self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def note(self, number: str, kind: str) -> None:
         os.write(self._handle, f"{number} {kind}\n".encode())
         os.fsync(self._handle)
+        self.at.append(time.monotonic())
 
     def all(self) -> list[tuple[str, str]]:
         whole = [line for line in self.path.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]

@@ -48,7 +48,7 @@ def storm(installation: Installation, count: int = PAYERS) -> tuple[list[float],
     """What every page took while all pay and look whether they have; how they were answered; what those who pay read."""
     payers, [reader] = owing(installation, count), installation.sessions(1)
     for person, _ in payers:
-        person.statuses.clear()
+        person.answered.clear()
     over, waits, read = threading.Event(), list[float](), list[str]()
     readers = [applicant(installation.ports, reader) for _ in range(READERS)]
     ends = threading.Timer(LASTS, lambda: [one.set() for one in (over, *(person.stop for person, _ in payers))])

@@ -1,0 +1,1 @@
+"""`make failover`: the documented cluster loses servers, machines and its quorum under load."""
