@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer spreadsheet proxy test quick nightly fuzz faults faults-long failover lint format bench reference locked sbom clean
+.PHONY: help install browser run worker database tracer spreadsheet proxy test quick nightly fuzz faults faults-long failover lint format bench bench-smoke reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -83,8 +83,11 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## measure the costs, stored in benchmarks/out.json (half an hour more the first time, for the test data)
+bench: database ## measure the costs beside peers, stored in benchmarks/out.json (half an hour more the first time, for the test data)
 	$(BIN)/python -m benchmarks
+
+bench-smoke: database ## a journey in each store, red on any answer that is not the receipt (make test runs it too)
+	$(BIN)/python -m benchmarks smoke
 
 reference: install ## write the generated references again
 	$(BIN)/python -m renderers.cli.reference_docs

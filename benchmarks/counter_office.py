@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
-
-import psycopg
 
 from benchmarks.portal import ROOT
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.applications.drafts import open_dossier, save_page, submit
 from engine.services.context.app_context import AppContext
-from engine.storage.sqlite.store import SqliteStore
 from renderers.cli.admin.installation import open_office
 from server import Settings
 
 STEPS = 8
 AGENT = Actor("agent", "mesures", "Mesures", frozenset({"obac/instructeur"}))
 SLUG = "longue-route"
-POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 DAYS, MINUTES = 90, 30
 
 _HEAD = """title: {title}
@@ -45,16 +39,19 @@ scenarios:
 """
 
 
-def _acts() -> str:
+def _acts(steps: int = STEPS) -> str:
     """That many acts one after another, each by the same hand."""
     return "\n".join(
         f"    etape{n}:\n      label: Étape {n}\n      by: instructeur\n      due: 5 working days\n"
-        f"      transitions: {{avancer{n}: {{label: Avancer {n}, to: {f'etape{n + 1}' if n + 1 < STEPS else 'accorde'}}}}}"
-        for n in range(STEPS)
+        f"      transitions: {{avancer{n}: {{label: Avancer {n}, to: {f'etape{n + 1}' if n + 1 < steps else 'accorde'}}}}}"
+        for n in range(steps)
     )
 
 
-_TAKES = ", ".join(f"{{take: avancer{n}}}" for n in range(STEPS))
+def _takes(steps: int = STEPS) -> str:
+    return ", ".join(f"{{take: avancer{n}}}" for n in range(steps))
+
+
 _VISIT = f"""appointments:
   depot:
     label: Dépôt
@@ -66,10 +63,10 @@ _VISIT = f"""appointments:
 """
 
 
-def circuit() -> str:
+def circuit(steps: int = STEPS) -> str:
     """A procedure of acts only."""
-    route = f"workflow:\n  start: etape0\n  states:\n{_acts()}\n    accorde: {{label: Accordé, end: granted}}\n"
-    return f"procedure: {SLUG}\nedition: 1\n{_HEAD.format(title='Longue route')}{route}{_TAIL % _TAKES}"
+    route = f"workflow:\n  start: etape0\n  states:\n{_acts(steps)}\n    accorde: {{label: Accordé, end: granted}}\n"
+    return f"procedure: {SLUG}\nedition: 1\n{_HEAD.format(title='Longue route')}{route}{_TAIL % _takes(steps)}"
 
 
 def visits() -> str:
@@ -83,7 +80,7 @@ edition: 1
 {_acts()}
     accorde: {{label: Accordé, end: granted}}
     classe: {{label: Classé, end: abandoned}}
-{_TAIL % ("{book: {depot: 2026-12-01 08:30}, then: visite}, {visit: attended, then: etape0}, " + _TAKES)}"""
+{_TAIL % ("{book: {depot: 2026-12-01 08:30}, then: visite}, {visit: attended, then: etape0}, " + _takes())}"""
 
 
 @contextmanager
@@ -95,10 +92,7 @@ def office_of(text: str, folder: Path, database: str = "") -> Iterator[AppContex
         if one.is_dir():
             shutil.copytree(one, procedures / one.name, dirs_exist_ok=True)
     (procedures / f"{SLUG}.yaml").write_text(text, "utf-8")
-    settings = Settings(
-        procedures=procedures, data=folder / "data", demo=True, secret="measures" * 4, database=database
-    )
-    office, _ = open_office(settings)
+    office = opened(folder, database)
     with office.store.unit(write=True) as unit:
         unit.put_account(Account(AGENT.id, "agent", AGENT.name, AGENT.id, roles=tuple(AGENT.roles)))
     if office.catalogue.current(SLUG, office.day()) is None:
@@ -109,6 +103,14 @@ def office_of(text: str, folder: Path, database: str = "") -> Iterator[AppContex
         office.store.close()
 
 
+def opened(folder: Path, database: str = "") -> AppContext:
+    """The office of a folder that `office_of` made, in this process."""
+    settings = Settings(
+        procedures=folder / "procedures", data=folder / "data", demo=True, secret="measures" * 4, database=database
+    )
+    return open_office(settings)[0]
+
+
 def sent(ctx: AppContext, name: str = "AMEGAN") -> tuple[Actor, Dossier]:
     """A dossier just sent, and its owner: somebody new each time."""
     owner = Actor("applicant", f"p{uuid4().hex[:12]}")
@@ -117,42 +119,3 @@ def sent(ctx: AppContext, name: str = "AMEGAN") -> tuple[Actor, Dossier]:
     draft = open_dossier(ctx, owner, SLUG, criteria={})
     save_page(ctx, owner, draft.id, "vous", {"nom": [name]})
     return owner, submit(ctx, owner, draft.id, declared=True)
-
-
-def relax(ctx: AppContext) -> None:
-    """Lets the store's open connections acknowledge before the disk has (NORMAL), to be held against others that do."""
-    store = ctx.store
-    if isinstance(store, SqliteStore):
-        for connection in store._idle:
-            connection.execute("PRAGMA synchronous=1")
-
-
-@contextmanager
-def a_database() -> Iterator[str]:
-    """The address of a database of one's own on this machine's PostgreSQL, gone afterwards."""
-    name = f"guichet_bench_{uuid4().hex[:10]}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0")
-    try:
-        yield f"{POSTGRES.rpartition('/')[0]}/{name}"
-    finally:
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def raw_sqlite(path: Path, synchronous: int) -> sqlite3.Connection:
-    """A bare connection with the pragmas of the store."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    for pragma in (
-        "journal_mode=WAL",
-        f"synchronous={synchronous}",
-        "foreign_keys=1",
-        "secure_delete=1",
-        "cache_size=-16000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def now_text() -> str:
-    return datetime.now(UTC).isoformat()

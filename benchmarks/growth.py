@@ -6,15 +6,15 @@ asked the same in turns. In SQLite what is measured is processor time, that of S
 
 from __future__ import annotations
 
+import sqlite3
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 from time import perf_counter, thread_time
 
 import psycopg
 
-from benchmarks.counter_office import AGENT, a_database, office_of, raw_sqlite, sent, visits
+from benchmarks.counter_office import AGENT, office_of, sent, visits
 from benchmarks.measure import Measure, in_turns, percentile
 from benchmarks.plot import Series
 from benchmarks.population import fill, name_of, number_of, owner_of, people_of
@@ -26,6 +26,7 @@ from engine.services.appointments.bookings import book_slot, slots
 from engine.services.context.app_context import AppContext
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
+from tests.postgres import database
 
 SIZES, POSTGRES_SIZES = (1_000, 30_000, 1_000_000), (30_000, 1_000_000)
 PREPARED = ROOT / "var" / "bench"
@@ -44,7 +45,7 @@ def measures(draw: Callable[[Series], None] = lambda _: None) -> Iterator[Measur
         yield from _grown(offices, SIZES, "S2", thread_time, draw)
         store = offices[-1].store
         assert isinstance(store, SqliteStore)
-        with closing(raw_sqlite(Path(store.path), 1)) as db:
+        with closing(sqlite3.connect(store.path)) as db:
             yield from _searched(
                 offices[-1], SIZES[-1], "S3", thread_time, lambda word: db.execute(_LIKE, (word,)).fetchall()
             )
@@ -98,7 +99,7 @@ def _holding(stack: ExitStack, ctx: AppContext) -> ExitStack:
 def _in_postgres(size: int) -> ExitStack:
     """The same in a database of its own, gone afterwards."""
     stack = ExitStack()
-    address = stack.enter_context(a_database())
+    address = stack.enter_context(database())
     office = stack.enter_context(office_of(visits(), PREPARED / f"growth-postgres-{size}", address))
     fill(office, size)
     with psycopg.connect(address, autocommit=True) as db:

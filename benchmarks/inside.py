@@ -1,165 +1,82 @@
-"""`python -m benchmarks.inside`: the same pages asked inside this process, to see where the time of a request goes.
+"""Our application in one process, beside the peers in theirs; `python -m benchmarks.inside get|post` says who spends the time.
 
-Prints processor time a request, beside that of a bare Flask page, in turns; and, with `--profile home|form|post`, who spent it.
+`application` and `begin` are what `benchmarks.peers.in_process` asks for. The store is a new one, in the folder that
+`PEER_DATABASE` names.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
-import io
-import platform
+import os
 import pstats
-import secrets
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 from flask import Flask
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client
 
-from benchmarks.portal import PHONE, answers, hidden, write_procedures
+from benchmarks.peers.in_process import PEOPLE, Person
+from benchmarks.portal import LONG_PAGE, hidden, write_procedures
+from engine.records.dossier import Account
+from engine.records.people import Session
 from engine.services.context.app_context import AppContext
-from engine.services.sign_in.applicant_sign_in import check_code, send_code
+from engine.services.keys.secrets import new_token, token_digest
 from renderers.cli.admin.installation import open_office
 from server import Settings, create_app
 
-ROUNDS, REQUESTS = 9, 29  # one person may change a draft 300 times in a quarter of an hour
-Ask = Callable[[], int]
+
+def _opened(folder: Path) -> tuple[AppContext, Flask]:
+    """The application over the shipped procedures and the long page."""
+    write_procedures(folder / "procedures")
+    settings = Settings(procedures=folder / "procedures", data=folder / "data", demo=True, secret="measures" * 4)
+    ctx, operator = open_office(settings)
+    return ctx, create_app(settings, ctx, operator)
 
 
-class Inside:
-    """The portal in this process, and a person signed in on a draft of the long page."""
-
-    def __init__(self, folder: Path) -> None:
-        write_procedures(folder / "procedures")
-        settings = Settings(procedures=folder / "procedures", data=folder / "data", demo=True, secret="measures" * 4)
-        office, operator = open_office(settings)
-        self.app = create_app(settings, office, operator)
-        self.client = Client(self.app)
-        self.client.set_cookie("guichet", _signed_in(office))
-        _, self.path = self._open_draft()
-
-    def _open_draft(self) -> tuple[str, str]:
-        address = "/demarches/trente-questions/commencer"
-        page = self.client.get(address, follow_redirects=True)
-        if "<form" in page.text and not page.request.path.startswith("/dossiers/"):
-            page = self.client.post(address, data=hidden(page.text), follow_redirects=True)
-        place = page.request.path
-        return page.text, place if place.endswith("/longue") else f"{place}/longue"
-
-    def page(self, path: str) -> str:
-        """A page as text, not compressed."""
-        return self.client.get(path).text
-
-    def getting(self, path: str, signed: bool) -> Ask:
-        return self._asking({"method": "GET", "path": path}, signed, lambda: b"")
-
-    def posting(self) -> Ask:
-        fields = {**hidden(self.page(self.path)), **answers(), "go": "later"}
-        same = urlencode({name: said for name, said in fields.items() if name not in ("revision", "token", "q0")})
-
-        def body() -> bytes:
-            return f"{same}&token={secrets.token_urlsafe(16)}&q0={secrets.token_hex(4)}".encode()
-
-        form = {"method": "POST", "path": self.path, "content_type": "application/x-www-form-urlencoded"}
-        return self._asking(form, True, body)
-
-    def _asking(self, how: Mapping[str, Any], signed: bool, body: Callable[[], bytes]) -> Ask:
-        cookies = {one.key: one.value for one in self.client._cookies.values()} if signed else {}
-        headers = {"Accept-Encoding": "gzip"}
-        if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        environ = EnvironBuilder(**how, headers=headers).get_environ()
-
-        def one() -> int:
-            data, status = body(), [""]
-            asked = {**environ, "wsgi.input": io.BytesIO(data), "CONTENT_LENGTH": str(len(data))}
-
-            def start(line: str, _headers: object, _error: object = None) -> None:
-                status[0] = line
-
-            answer = self.app(asked, start)
-            for _ in answer:
-                pass
-            if hasattr(answer, "close"):
-                answer.close()
-            return int(status[0][:3])
-
-        return one
+CTX, application = _opened(Path(os.environ.get("PEER_DATABASE") or tempfile.mkdtemp()))
 
 
-def _signed_in(ctx: AppContext) -> str:
-    """The token of a person's session, by the code of the letter they were sent."""
-    send_code(ctx, PHONE)
-    with ctx.store.unit() as unit:
-        letter = unit.letters_to(PHONE)[0]
-    digits = next(word for word in letter.body.replace(".", " ").split() if len(word) == 6 and word.isdigit())
-    return check_code(ctx, PHONE, digits).token
+def begin(count: int) -> list[tuple[str, str]]:
+    """Signed-in people, each with a draft of the long page: its address and their cookies."""
+    return [_begun(n) for n in range(count)]
 
 
-def bare() -> Ask:
-    """A page of nothing but Flask, to hold the others against."""
-    app = Flask("bare")
-    app.add_url_rule("/", view_func=lambda: "Bonjour")
-    environ = EnvironBuilder(path="/").get_environ()
-
-    def one() -> int:
-        status = [""]
-        for _ in app({**environ}, lambda line, _headers, _error=None: status.__setitem__(0, line)):  # type: ignore[arg-type]
-            pass
-        return int(status[0][:3])
-
-    return one
-
-
-def round_of(one: Ask) -> float:
-    """Milliseconds of processor a request, over one round."""
-    began = time.thread_time()
-    for _ in range(REQUESTS):
-        if (status := one()) not in (200, 303):
-            raise SystemExit(f"answered {status}")
-    return 1000 * (time.thread_time() - began) / REQUESTS
-
-
-def profile(one: Ask, lines: int) -> None:
-    for _ in range(20):
-        one()
-    watch = cProfile.Profile(time.thread_time)
-    watch.enable()
-    for _ in range(100):
-        one()
-    watch.disable()
-    for order in ("cumulative", "tottime"):
-        pstats.Stats(watch).strip_dirs().sort_stats(order).print_stats(lines)
+def _begun(number: int) -> tuple[str, str]:
+    token, now, account = new_token(), CTX.now(), f"person{number}"
+    with CTX.store.unit(write=True) as unit:
+        unit.put_account(Account(account, "applicant", "", f"+2289{number:07d}"))
+        unit.put_session(Session(token_digest(token), account, now, now, now + timedelta(days=1)))
+    client = Client(application)
+    client.set_cookie("guichet", token)
+    address = f"/demarches/{LONG_PAGE}/commencer"
+    page = client.post(address, data=hidden(client.get(address).text), follow_redirects=True)
+    path = page.request.path
+    if not path.endswith("/demande/longue"):
+        raise SystemExit(f"the draft begins at {path}")
+    return path, "; ".join(f"{one.key}={one.value}" for one in client._cookies.values())  # type: ignore[union-attr]
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--profile", choices=("home", "form", "post"))
+    options.add_argument("kind", choices=("get", "post"))
     options.add_argument("--lines", type=int, default=45)
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        inside = Inside(Path(folder))
-        asks = {
-            "bare": bare(),
-            "home": inside.getting("/", False),
-            "form": inside.getting(inside.path, True),
-            "post": inside.posting(),
-        }
-        if chosen.profile:
-            profile(asks[chosen.profile], chosen.lines)
-            return
-        print(f"Python {platform.python_version()}, {platform.python_compiler()}; no server, one thread")
-        rounds = [{name: round_of(one) for name, one in asks.items()} for _ in range(ROUNDS + 1)][1:]
-        for name in asks:
-            times = [one[name] for one in rounds]
-            ratio = statistics.median(one[name] / one["bare"] for one in rounds)
-            print(f"{name:6}{statistics.median(times):7.2f} ms a request (least {min(times):.2f}), {ratio:5.1f} bare")
+    everyone = [Person(application, *one) for one in begin(PEOPLE)]
+    for one in everyone:
+        one.learns()
+    turns = cycle(everyone)
+    watch = cProfile.Profile(time.thread_time)
+    watch.enable()
+    for _ in range(200):
+        one = next(turns)
+        one.get() if chosen.kind == "get" else one.post()
+    watch.disable()
+    for order in ("cumulative", "tottime"):
+        pstats.Stats(watch).strip_dirs().sort_stats(order).print_stats(chosen.lines)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 ROUNDS = 9
+MOST_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "99"))  # fewer show that a line works, not what it is worth
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class Measure:
     def met(self) -> bool:
         return self.value <= self.floor if self.most else self.value >= self.floor
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self, commit: str) -> dict[str, object]:
         """As `out.json` keeps it."""
         return {
-            "id": self.id, "what": self.what, "value": round(self.value, 4), "floor": self.floor,
-            "stretch": self.stretch, "most": self.most, "met": self.met, "beside": self.beside,
+            "id": self.id, "what": self.what, "value": round(self.value, 4), "floor": self.floor, "stretch": self.stretch,
+            "most": self.most, "met": self.met, "beside": self.beside, "commit": commit,
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -53,7 +55,7 @@ def spent(work: Callable[[], object], clock: Clock = CPU) -> float:
 
 def in_turns(*sides: Callable[[], float], rounds: int = ROUNDS) -> list[tuple[float, ...]]:
     """What each side says, side after side, round after round; the first round warms up."""
-    return [tuple(side() for side in sides) for _ in range(rounds + 1)][1:]
+    return [tuple(side() for side in sides) for _ in range(min(rounds, MOST_ROUNDS) + 1)][1:]
 
 
 def median_ratio(rounds: Sequence[tuple[float, ...]], over: int, under: int) -> float:

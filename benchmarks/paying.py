@@ -13,11 +13,11 @@ from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import product
 
-from benchmarks.counter_office import a_database
 from benchmarks.journey import ASKED, RECEIPT, Journey, Stopped, a_folder, people
 from benchmarks.measure import Measure
 from benchmarks.portal import Server, serving_portal
 from benchmarks.slow_operator import SLOW
+from tests.postgres import database
 
 PAYERS, READERS, SECONDS = 12, 2, 3.0
 HANGS = 60.0  # seconds: the receipt is not waited for
@@ -73,7 +73,7 @@ def measures() -> Iterator[Measure]:
 
 def measured(cell: Cell, payers: int = PAYERS, seconds: float = SECONDS) -> Found:
     with ExitStack() as kept:
-        address = kept.enter_context(a_database() if cell.store == "pg" else nullcontext(""))
+        address = kept.enter_context(database() if cell.store == "pg" else nullcontext(""))
         folder = kept.enter_context(a_folder())
         starts = ("-m", "benchmarks.slow_operator", str(cell.takes))
         servers = [
@@ -114,7 +114,7 @@ def _read(readers: list[Journey], seconds: float) -> float:
 
     def reads(one: Journey) -> None:
         turn = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or turn < len(PAGES):  # each page at least once, however slow the machine
             page = PAGES[turn % len(PAGES)]
             with suppress(Stopped):
                 one.get("read", page, "<h1")

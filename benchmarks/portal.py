@@ -19,21 +19,8 @@ from urllib.parse import urlencode
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = 30
 THREADS = "4"
-PHONE = "+22890112233"
 
-HELLO = """
-from flask import Flask
-from waitress import serve
-import sys
-app = Flask(__name__)
-@app.get("/")
-def hello():
-    return "Bonjour"
-@app.post("/")
-def posted():
-    return "Merci"
-serve(app, host="127.0.0.1", port=int(sys.argv[1]), threads=int(sys.argv[2]))
-"""
+LONG_PAGE = "trente-questions"
 
 
 def definition(questions: int = QUESTIONS) -> str:
@@ -46,7 +33,7 @@ def definition(questions: int = QUESTIONS) -> str:
         "{{label: Question {n}, type: date, example: 1990-05-01}}",
     )
     fields = "\n".join(f"      q{n}: {kinds[n % len(kinds)].format(n=n)}" for n in range(questions))
-    return f"""procedure: trente-questions
+    return f"""procedure: {LONG_PAGE}
 edition: 1
 title: Trente questions
 summary: Une page longue.
@@ -72,18 +59,6 @@ personal_data: {{purpose: Mesurer, keep: {{granted: 1 year}}}}
 scenarios:
   accord: {{story: Accordé, steps: [{{take: accorder, then: accorde}}]}}
 """
-
-
-def answers(questions: int = QUESTIONS) -> dict[str, str]:
-    """What a browser would post for that page."""
-    posted: dict[str, str] = {}
-    for n in range(questions):
-        kind = n % 5
-        if kind == 4:
-            posted |= {f"q{n}_day": "1", f"q{n}_month": "5", f"q{n}_year": "1990"}
-        else:
-            posted[f"q{n}"] = {0: "réponse", 1: "12", 2: "b", 3: "true"}[kind]
-    return posted
 
 
 @dataclass(frozen=True)
@@ -112,6 +87,22 @@ def free_port() -> int:
 
 
 @contextmanager
+def process_in(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that is asked and answers line by line, ended afterwards."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        for end in (process.stdin, process.stdout):
+            if end is not None:
+                end.close()
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
 def running(command: list[str], port: int, environment: dict[str, str] | None = None) -> Iterator[Server]:
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL,
@@ -132,17 +123,12 @@ def running(command: list[str], port: int, environment: dict[str, str] | None = 
         process.wait(10)
 
 
-@contextmanager
-def bare_page() -> Iterator[Server]:
-    port = free_port()
-    with running([sys.executable, "-c", HELLO, str(port), THREADS], port) as server:
-        yield server
-
-
-def write_procedures(folder: Path) -> None:
-    """The shipped procedures and the long one."""
+def write_procedures(folder: Path, shipped: bool = True) -> None:
+    """The shipped procedures, and the long one; without the shipped ones, what they share all the same."""
     shutil.copytree(ROOT / "procedures", folder)
-    (folder / "trente-questions.yaml").write_text(definition(), "utf-8")
+    for one in () if shipped else folder.glob("*.yaml"):
+        one.unlink()
+    (folder / f"{LONG_PAGE}.yaml").write_text(definition(), "utf-8")
 
 
 @contextmanager
@@ -197,22 +183,6 @@ class Browser:
 
     def cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-
-    def sign_in(self, phone: str = PHONE) -> None:
-        """By the code the demonstration shows on its page of messages."""
-        _, page = self.get("/connexion")
-        self.post("/connexion", {**hidden(page), "phone": phone})
-        _, page = self.get("/connexion/code")
-        for _ in range(100):
-            found = re.search(r"\b(\d{6})\b[^<]*code", self.get("/_boite")[1])
-            if found:
-                break
-            time.sleep(0.1)
-        else:
-            raise RuntimeError("no code came")
-        status, _ = self.post("/connexion/code", {**hidden(page), "phone": phone, "code": found.group(1)})
-        if status != 303 and status != 302:
-            raise RuntimeError(f"not signed in: {status}")
 
     def open_draft(self, procedure: str) -> str:
         """The address of the first page of a draft."""

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
+from benchmarks.environment import PLACE, peers
+from benchmarks.forms import fills, getting, posting
 from benchmarks.journey import people
 from benchmarks.measure import percentile
-from benchmarks.pages import PEOPLE, fills, getting, posting
-from benchmarks.peers import PLACE, peers
+from benchmarks.peers.in_process import PEOPLE
 from benchmarks.portal import ROOT, free_port, write_procedures
 
 SECONDS, ROUNDS, CLIENTS, SLOW = 3.0, 5, 4, 100
@@ -113,7 +114,7 @@ def _pages(port: int, folder: Path) -> dict[str, Callable[[HTTPConnection], int]
     """Twenty drafts of the long page, and what asks for them."""
     filling = [fills(port, token) for token in people(folder, "")[:PEOPLE]]
     path, cookie, _ = filling[0]
-    return {"home": getting("/"), "form": getting(path, cookie), "post": posting(filling, True)}
+    return {"home": getting("/"), "form": getting(path, cookie), "post": posting(filling)}
 
 
 def load(
