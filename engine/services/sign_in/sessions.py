@@ -30,6 +30,7 @@ LONGEST_DEVICE: Final = 60
 FRESH: Final = timedelta(minutes=15)  # since sign-in; later, a new proof is asked for before an identifier changes
 LONGEST_ASIDE: Final = 64 * 1024  # bytes of a saved post, as the store writes it
 ASIDE_LASTS: Final = timedelta(days=1)
+REFUSED_LASTS: Final = timedelta(minutes=30)  # a refused post, for its page to be shown again
 ASIDES_PER_ACCOUNT: Final = 40  # in a quarter of an hour, from all browsers
 STRANGERS_PER_ADDRESS: Final = (200, timedelta(hours=1))  # posts of unknown sessions
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
@@ -210,6 +211,41 @@ def take_saved_post(ctx: AppContext, actor: Actor, key: str, at: str = "") -> tu
     pairs = kept.get("fields")
     fields = [(str(one[0]), str(one[1])) for one in pairs if isinstance(one, list)] if isinstance(pairs, list) else []
     return str(kept.get("address", "/")), fields
+
+
+def keep_refused_post(ctx: AppContext, actor: Actor, token: str, address: str, post: Plain) -> None:
+    """Save a refused post to `address`, in the place of the last one of the session.
+
+    It counts as a saved post of the account. Raises Refused: aside_long, too_many_tries (minutes). Raises `NoSpace`.
+    """
+    if len(canonical_json(post)) > LONGEST_ASIDE:
+        raise Refused(refusal("aside_long"))
+    now = ctx.now()
+    until = int((now + REFUSED_LASTS).timestamp())
+    with ctx.store.unit(write=True) as unit:
+        closed = too_many(unit, now, Limit(f"aside:{actor.id}", ASIDES_PER_ACCOUNT))
+        if closed is None:
+            ctx.attachments.reserve.check(LONGEST_ASIDE)
+            unit.keep_aside(_refused_at(token), {"address": address, "post": post, "until": until}, now)
+    if closed:
+        raise Refused(closed)
+
+
+def find_refused_post(ctx: AppContext, token: str, address: str) -> Plain:
+    """Return the last refused post of the session, as often as it is asked for.
+
+    None after `REFUSED_LASTS`, or if it was sent to another address.
+    """
+    with ctx.store.unit() as unit:
+        kept = unit.peeked_aside(_refused_at(token))
+    if not isinstance(kept, Mapping) or kept.get("address") != address:
+        return None
+    until = kept.get("until")
+    return kept.get("post") if isinstance(until, int) and ctx.now().timestamp() < until else None
+
+
+def _refused_at(token: str) -> str:
+    return f"aside/refused/{token_digest(token)}"
 
 
 def _owner_at(unit: Unit, address: str) -> str:

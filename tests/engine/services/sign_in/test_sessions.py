@@ -10,11 +10,15 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import canonical_json
+from engine.services.keys.secrets import token_digest
 from engine.services.limits.code_limits import Asker
 from engine.services.sign_in.sessions import (
     ASIDES_PER_ACCOUNT,
     LONGEST_ASIDE,
+    REFUSED_LASTS,
     STRANGERS_PER_ADDRESS,
+    find_refused_post,
+    keep_refused_post,
     open_session,
     put_aside,
     take_saved_post,
@@ -151,3 +155,38 @@ def test_no_post_is_kept_on_a_disk_that_is_down_to_its_reserve(world: World, tmp
         with pytest.raises(NoSpace):
             put_aside(world.office, session, address, TYPED)
     assert rows(world) == []
+
+
+# -- a refused post, for its page to be shown again --------------------------------------------------------------------
+
+
+def test_a_session_keeps_its_last_refused_post_for_half_an_hour(world: World) -> None:
+    owner = world.applicant()
+    here, there = in_session(world, owner.id), in_session(world, owner.id)
+    for turn in range(3):
+        keep_refused_post(world.office, owner, here, PAGE, {"form": [["nom", str(turn)]]})
+    assert [key for key, _ in rows(world)] == [f"aside/refused/{token_digest(here)}"]
+    found = [find_refused_post(world.office, here, PAGE) for _ in ("reload", "back")]
+    assert found == [{"form": [["nom", "2"]]}] * 2
+    assert find_refused_post(world.office, here, "/compte/identite") is None
+    assert find_refused_post(world.office, there, PAGE) is None
+    world.wait(seconds=REFUSED_LASTS.total_seconds())
+    assert find_refused_post(world.office, here, PAGE) is None
+    sweep(world.office)
+    world.wait(days=2)
+    sweep(world.office)
+    assert rows(world) == []
+
+
+def test_refused_posts_count_as_saved_posts_and_stay_small(world: World, tmp_path: Path) -> None:
+    owner = world.applicant()
+    token = in_session(world, owner.id)
+    with pytest.raises(Refused, match="aside_long"):
+        keep_refused_post(world.office, owner, token, PAGE, ["é" * LONGEST_ASIDE])
+    times(world, 10, lambda turn: put_aside(world.office, token, PAGE, TYPED))
+    own = lambda turn: keep_refused_post(world.office, owner, token, PAGE, turn) or ""  # type: ignore[func-returns-value]  # noqa: E731
+    assert times(world, 50, own) == ASIDES_PER_ACCOUNT - 10
+    world.wait(minutes=20)
+    world.office.attachments.reserve = Reserve((tmp_path,), 2**62)
+    with pytest.raises(NoSpace):
+        keep_refused_post(world.office, owner, token, PAGE, [])
