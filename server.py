@@ -72,7 +72,7 @@ from renderers.web import blueprints as citizen
 from renderers.web import staff_blueprints as staff
 from renderers.web.citizen import payments
 from renderers.web.platform import errors as refusals
-from renderers.web.platform import languages, probes
+from renderers.web.platform import languages, probes, refused_posts
 from renderers.web.platform import request_log as watch
 from renderers.web.platform.access import check_guards
 from renderers.web.platform.assets import Assets
@@ -129,6 +129,7 @@ def create_app(
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
+    refused_posts.install(app)
     csrf = FormTokens(app)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)

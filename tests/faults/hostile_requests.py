@@ -100,6 +100,7 @@ class Requests:
         )
         if method == "POST":
             more |= self._body(row, values, persona, path)
+            more["headers"] = {"Accept": self.chance.choice(("*/*", "text/html"))}  # a script, or a browser
         return Asked(persona, method, path, more)
 
     def _address(self, rule: Rule, values: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class Browser:
     stop: threading.Event = field(default_factory=threading.Event)
     at: int = 0
     answered: list[Answered] = field(default_factory=list)
-    headers: Mapping[str, str] = field(default_factory=dict)  # of each request
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "*/*"})  # of each request, here a script's
     busy: frozenset[int] = frozenset({503, 507})  # what is believed, and asked again
     _line: HTTPConnection | None = None
     _csrf: str = ""

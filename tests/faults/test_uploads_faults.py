@@ -26,7 +26,7 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.inspection import Content
 from tests.faults.hostile_files import KEPT, NAMES, Hostile, a_jpeg, corpus, faults_of, on_disk
-from tests.web.client import ANSWERS, PortalClient, a_portal_client
+from tests.web.client import ANSWERS, PortalClient, a_portal_client, seen_again
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,7 +84,7 @@ def post_raw(visitor: PortalClient, address: str, name: str, data: bytes) -> Non
     body += head % name.replace('"', "%22").encode("utf-8", "surrogatepass") + data
     body += b'\r\n--limit\r\nContent-Disposition: form-data; name="end"\r\n\r\n1\r\n--limit--\r\n'
     answer = visitor.client.post(address, data=body, content_type="multipart/form-data; boundary=limit")
-    visitor.page = type(visitor.page)(answer)
+    visitor.page = seen_again(visitor.client, answer)
 
 
 def test_a_refusal_is_told_beside_its_question_and_leaves_nothing(

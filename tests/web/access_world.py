@@ -146,7 +146,11 @@ class AccessWorld:
         return self.world.office.store._idle[0]  # type: ignore[attr-defined]
 
     def ask(self, persona: str, method: str, path: str, *, checked: bool = False, **more: Any) -> TestResponse:
-        """One request of somebody in a browser of their own; `checked`: a form without our token is refused."""
+        """One request of somebody in a browser of their own; `checked`: a form without our token is refused.
+
+        As a script does, it takes any type: a refused post is answered by its page, and by no redirect.
+        """
+        more["headers"] = {"Accept": "*/*", **more.get("headers", {})}
         self.app.config["WTF_CSRF_ENABLED"] = checked
         client = self.client_of(persona)
         with self.untouched():

@@ -27,6 +27,7 @@ from engine.services.keys.signing_keys import SigningKeys
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 from renderers.i18n.translations import load_words
+from renderers.web.platform.refused_posts import ASKED as AGAIN
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.worker import work_off
@@ -104,10 +105,12 @@ class Seen:
     """One page as a reader of its HTML sees it."""
 
     response: TestResponse
+    again: bool = False  # the redirect to a page shown again was followed
 
     @property
     def status(self) -> int:
-        return self.response.status_code
+        """The status of the answer; 422 for a refused post, although a redirect shows its page."""
+        return 422 if self.again and 'id="errors"' in self.html else self.response.status_code
 
     @property
     def html(self) -> str:
@@ -135,6 +138,32 @@ class Seen:
 
     def value(self, name: str) -> str:
         return self.form(name)[name][-1]
+
+    def typed(self) -> tuple[list[str], list[dict[str, list[str]]]]:
+        """What the page says is wrong, and what its forms hold."""
+        reader = _Forms()
+        reader.feed(self.html)
+        errors = re.findall(r'(?s)id="errors".*?</div>', self.html)
+        return errors, [{name: form[name] for name in form if name not in OF_THE_PAGE} for form in reader.forms]
+
+
+def seen_again(client: FlaskClient, answer: TestResponse) -> Seen:
+    """The page that a post shows: that of its refusal, if it redirects there, else its answer.
+
+    Opened again, that page says the same; at another browser it says nothing of it.
+    """
+    where = answer.headers.get("Location", "")
+    if f"{AGAIN}=1" not in where:
+        return Seen(answer)
+    page, once_more = Seen(client.get(where), True), Seen(client.get(where), True)
+    assert page.status in (200, 422), (where, page.status)
+    assert page.typed() == once_more.typed(), where
+    stranger = Seen(client.application.test_client().get(where), True)
+    assert stranger.status == 303 or stranger.typed() != page.typed(), where
+    return page
+
+
+OF_THE_PAGE = frozenset({"csrf_token", "token", "revision"})
 
 
 class _Forms(HTMLParser):
@@ -180,8 +209,8 @@ class PortalClient:
         return self.page
 
     def post(self, address: str, **fields: Any) -> Seen:
-        """Posts exactly these fields; the worker then does what that queued."""
-        self.page = Seen(self.client.post(address, data=fields, content_type=None))
+        """Posts exactly these fields, and follows to the page shown again; the worker then does what that queued."""
+        self.page = seen_again(self.client, self.client.post(address, data=fields, content_type=None))
         work_off(self.office)
         return self.page
 

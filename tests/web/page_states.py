@@ -28,6 +28,7 @@ from tests.web.access_procedures import RENEWAL, STALL
 from tests.web.access_world import MARKS, AccessWorld
 
 PHONE: Final = "90112233"
+AS_A_PAGE: Final = {"Accept": "*/*"}  # of a script: a refused post is answered by its page, and by no redirect
 Seen = Iterator[tuple[str, TestResponse]]  # the endpoint a page is of, or what it says is wrong, and the page
 Way = Callable[[AccessWorld], Seen]
 WAYS: Final[list[Way]] = []
@@ -43,7 +44,7 @@ def coming_by_phone(site: AccessWorld) -> Seen:
     me = site.client_of("none")
     me.post("/connexion", data={"phone": PHONE})
     yield "signin.ask_code", me.get("/connexion/code")
-    yield "signin.check", me.post("/connexion/code", data={"code": "000000"})
+    yield "signin.check", me.post("/connexion/code", data={"code": "000000"}, headers=AS_A_PAGE)
     for number in range(12):
         last = me.post("/connexion", data={"phone": f"9011{number:04}"})
     yield "429", last
@@ -71,7 +72,7 @@ def going_on_without_a_code(site: AccessWorld) -> Seen:
     newest = max(codes, key=lambda letter: letter.created_at)
     me.post("/connexion/code", data={"code": newest.body[:6]})
     yield "unverified_drafts.choose", me.get("/dossiers/de-cet-appareil")
-    yield "unverified_drafts.choose", me.post("/dossiers/de-cet-appareil", data={})
+    yield "unverified_drafts.choose", me.post("/dossiers/de-cet-appareil", data={}, headers=AS_A_PAGE)
     yield "tracking.dossiers", me.get("/dossiers")
 
 
@@ -99,7 +100,7 @@ def another_phone(site: AccessWorld) -> Seen:
     me = site.client_of("ownr")
     me.post("/compte/telephone", data={"way": PHONE})
     yield "account.code", me.get("/compte/code")
-    yield "account.code", me.post("/compte/code", data={"code": "000000"})
+    yield "account.code", me.post("/compte/code", data={"code": "000000"}, headers=AS_A_PAGE)
 
 
 @a_way
@@ -107,7 +108,7 @@ def the_permit_of_somebody_else(site: AccessWorld) -> Seen:
     me, address = site.client_of("ownr"), f"/dossiers/{site.owner.dossiers['renewal']['number']}/lien/ancien"
     me.post(address, data={"earlier": "other", "number": site.neighbour.dossiers["granted"]["number"]})
     yield "links.ask_code", me.get(f"{address}/code")
-    yield "links.check_code", me.post(f"{address}/code", data={"code": "000000"})
+    yield "links.check_code", me.post(f"{address}/code", data={"code": "000000"}, headers=AS_A_PAGE)
 
 
 def through_the_door(site: AccessWorld, desk: str, kind: Any) -> Seen:

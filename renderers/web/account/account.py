@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request, session
+from werkzeug.datastructures import MultiDict
 
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import agency_of
@@ -31,8 +32,9 @@ from renderers.html.controls import national
 from renderers.i18n.translations import OFFERED
 from renderers.web.platform.access import proves_anew, signed_in
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.errors import refused
 from renderers.web.platform.languages import ASKED
+from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     app_ctx,
     asker,
@@ -128,21 +130,16 @@ def _ask_identifier(place: str) -> Response:
     except Refused as closed:
         if closed.reason.code not in _CODES_OF_PLACE:
             return refused(closed.reason, "/compte")
-        return _identifier_page(place, typed, sentence(closed.reason))
+        return ask_again(lambda: _identifier_page(place), {"way": closed.reason})
     session[_NEW_IDENTIFIER] = {"kind": kind, "to": sent.phone}
     return go("/compte/code")
 
 
-def _identifier_page(place: str, typed: str = "", error: str = "") -> Response:
-    errors = [("#way", error)] if error else []
+def _identifier_page(place: str) -> Response:
+    post = refused_post()
     return page(
-        "citizen/account_identifier.html",
-        422 if error else 200,
-        errors=errors,
-        place=place,
-        typed=typed,
-        back="/compte",
-    )
+        "citizen/account_identifier.html", errors=post.errors, place=place, typed=post.typed("way")[:254], back="/compte"
+    )  # fmt: skip
 
 
 @blueprint.route("/compte/code", methods=["GET", "POST"])
@@ -161,17 +158,16 @@ def code() -> Response:
     except Refused as closed:
         if closed.reason.code == "address_taken":
             return refused(closed.reason, "/compte")
-        return _code_page(asked, sentence(closed.reason))
+        return ask_again(lambda: _code_page(asked), {"code": closed.reason})
     session.pop(_NEW_IDENTIFIER, None)
     session["note"] = say(f"own.{asked['kind']}_changed")
     return go("/compte")
 
 
-def _code_page(asked: dict[str, str], error: str = "") -> Response:
-    errors = [("#code", error)] if error else []
+def _code_page(asked: dict[str, str]) -> Response:
     to = national(asked["to"]) if asked["kind"] == "phone" else asked["to"]
     back = f"/compte/{'telephone' if asked['kind'] == 'phone' else 'courriel'}"
-    return page("citizen/account_code.html", 422 if error else 200, errors=errors, to=to, back=back)
+    return page("citizen/account_code.html", errors=refused_post().errors, to=to, back=back)
 
 
 @blueprint.post("/compte/courriel/retirer")
@@ -193,19 +189,22 @@ def remove_email() -> Response:
 def identity() -> Response:
     """Show the profile, or save it. New requests are filled in from it."""
     if request.method == "GET":
-        kept = own(app_ctx(), myself()).account.profile
-        return _identity_page({name: str(kept.get(name, "")) for name in _PROFILE})
-    given = {name: request.form.get(name, "")[:200] for name in _PROFILE}
-    boxes = [request.form.get(f"birth_{part}", "").strip()[:4] for part in ("year", "month", "day")]
-    given["birth_date"] = "-".join(one.zfill(2) for one in boxes) if any(boxes) else ""
+        return _identity_page()
+    given = _given(request.form)
     try:
         save_profile(app_ctx(), myself(), given)
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             raise
-        return _identity_page(given, sentence(closed.reason), _wrong(closed, given))
+        return ask_again(_identity_page, {_wrong(closed, given): closed.reason})
     session["note"] = say("own.identity_kept")
     return go("/compte")
+
+
+def _given(form: MultiDict[str, str]) -> dict[str, str]:
+    given = {name: form.get(name, "")[:200] for name in _PROFILE}
+    boxes = [form.get(f"birth_{part}", "").strip()[:4] for part in ("year", "month", "day")]
+    return {**given, "birth_date": "-".join(one.zfill(2) for one in boxes) if any(boxes) else ""}
 
 
 def _wrong(closed: Refused, given: dict[str, str]) -> str:
@@ -213,16 +212,16 @@ def _wrong(closed: Refused, given: dict[str, str]) -> str:
     return first_wrong(names) if closed.reason.code in REFUSALS else "birth_date"
 
 
-def _identity_page(given: dict[str, str], error: str = "", wrong: str = "") -> Response:
-    errors = [(f"#{wrong}", error)] if error else []
-    kept = own(app_ctx(), myself()).account.profile
+def _identity_page() -> Response:
+    post, kept = refused_post(), own(app_ctx(), myself()).account.profile
+    given = _given(post.form) if post.found else {name: str(kept.get(name, "")) for name in _PROFILE}
     fixed, _ = vouched(kept)
     shown = {**given, **{name: str(kept[name]) for name in fixed if name in kept}}
     said = [(say(f"own.{name}"), _said(name, shown[name])) for name in _PROFILE if name in fixed]
     born = dict(zip(("year", "month", "day"), [*shown["birth_date"].split("-"), "", ""], strict=False))
     return page(
-        "citizen/account_identity.html", 422 if error else 200, errors=errors, wrong=wrong, given=shown, fixed=fixed, said=said,
-        born=born, back="/compte",
+        "citizen/account_identity.html", errors=post.errors, wrong=next(iter(post.faults), ""), given=shown, fixed=fixed,
+        said=said, born=born, back="/compte",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from datetime import date
 
 from flask import Blueprint, Response, abort, request, session
 
-from engine.core.problems import Refused
+from engine.core.problems import Refusal, Refused
 from engine.domain.common.names import LONGEST, REFUSALS, first_wrong
 from engine.records.dossier import Actor
 from engine.records.people import COMPANY, Mandate, MandateRole
@@ -21,6 +21,7 @@ from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent, proves_anew, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.refused_posts import Fault, ask_again, refused_post, typed_form
 from renderers.web.platform.request_context import (
     ACTING,
     acting_mandate,
@@ -30,20 +31,23 @@ from renderers.web.platform.request_context import (
     client,
     day_of,
     dossier_number,
-    file_response,
     go,
     myself,
     page,
     safe_next,
     say,
 )
+from renderers.web.platform.uploads import uploaded_file
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("delegation", __name__)
 
 _HOME = "/compte/entreprises"
 _ROLES: tuple[MandateRole, ...] = ("reader", "agent", "manager")
-_KINDS = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+_FIELDS = {
+    "company": ("number", "name"), "proxy": ("family_name", "given_names"), "person": ("phone", "name"),
+    "child": ("family_name", "given_names", "day", "month", "year"), "invite": ("phone", "role", "until"),
+}  # fmt: skip
 
 
 @blueprint.get("/compte/entreprises")
@@ -150,16 +154,16 @@ def _done(what: str, where: str = _HOME) -> Response:
 @signed_in
 def company() -> Response:
     """Ask to act for a company. A post needs a proof and awaits an administrator's check."""
-    given = {name: request.form.get(name, "")[:200] for name in ("number", "name")}
     if request.method == "GET":
-        return _form("company", given)
+        return _form("company")
+    given = _given("company")
     try:
         representation.declare_company(
             app_ctx(), myself(), given["number"], given["name"], _proof(), client=client(), browser=asker().browser
         )  # fmt: skip
     except Refused as closed:
         fields = {"company_number": "number", "already_asked": "number", **dict.fromkeys(REFUSALS, "name")}
-        return _form("company", given, closed, fields.get(closed.reason.code, "proof"))
+        return _again("company", fields.get(closed.reason.code, "proof"), closed.reason)
     return _done("company")
 
 
@@ -167,15 +171,15 @@ def company() -> Response:
 @signed_in
 def proxy() -> Response:
     """Ask to act for a person without a phone under a signed proxy, which an administrator checks."""
-    given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names")}
     if request.method == "GET":
-        return _form("proxy", given)
+        return _form("proxy")
+    given = _given("proxy")
     try:
         representation.declare_proxy(
             app_ctx(), myself(), given, _proof(), client=client(), browser=asker().browser
         )  # fmt: skip
     except Refused as closed:
-        return _form("proxy", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "proof")
+        return _again("proxy", first_wrong(given) if closed.reason.code in REFUSALS else "proof", closed.reason)
     return _done("company")
 
 
@@ -187,18 +191,18 @@ def _proof() -> Upload | None:
 @blueprint.route("/compte/enfants/nouveau", methods=["GET", "POST"])
 @signed_in
 def child() -> Response:
-    """Declare a child to act for until the day before majority. An invalid date shows the form again (422)."""
-    given = {name: request.form.get(name, "")[:200] for name in ("family_name", "given_names", "day", "month", "year")}
+    """Declare a child to act for until the day before majority. An invalid date shows the form again."""
     if request.method == "GET":
-        return _form("child", given)
+        return _form("child")
+    given = _given("child")
     try:
         born = date(*(int(given[part]) for part in ("year", "month", "day")))
     except ValueError:
-        return _form("child", given, None, "day", say("acting.wrong_day"))
+        return _again("child", "day", "acting.wrong_day")
     try:
         representation.declare_child(app_ctx(), myself(), given, born)
     except Refused as closed:
-        return _form("child", given, closed, first_wrong(given) if closed.reason.code in REFUSALS else "day")
+        return _again("child", first_wrong(given) if closed.reason.code in REFUSALS else "day", closed.reason)
     return _done("child")
 
 
@@ -206,13 +210,13 @@ def child() -> Response:
 @signed_in
 def person() -> Response:
     """Ask a person, by phone number, for the right to act for them. An SMS notifies them."""
-    given = {name: request.form.get(name, "")[:200] for name in ("phone", "name")}
     if request.method == "GET":
-        return _form("person", given)
+        return _form("person")
+    given = _given("person")
     try:
         representation.ask_person(app_ctx(), myself(), given["phone"], given["name"], asker=asker())
     except Refused as closed:
-        return _form("person", given, closed, "name" if closed.reason.code in REFUSALS else "phone")
+        return _again("person", "name" if closed.reason.code in REFUSALS else "phone", closed.reason)
     return _done("person" + _silent())
 
 
@@ -239,15 +243,19 @@ def people(number: str) -> Response:
 
 
 def _invite(dossier: str, number: str = "") -> Response:
-    given = {name: request.form.get(name, "")[:200] for name in ("phone", "role", "until")}
     if request.method == "GET":
-        return _invite_page(given, dossier, number)
+        return _invite_page(dossier, number)
+
+    def again(fault: Fault) -> Response:
+        return ask_again(lambda: _invite_page(dossier, number), {"phone": fault})
+
+    given = _given("invite")
     if request.form.get("acting", "") != acting_mandate():  # the mandate of the form ended, or another tab changed it
-        return _invite_page(given, dossier, number, say("acting.changed"))
+        return again("acting.changed")
     try:
         until = date.fromisoformat(given["until"]) if given["until"] else None
     except ValueError:
-        return _invite_page(given, dossier, number, say("acting.wrong_day"))
+        return again("acting.wrong_day")
     role = next((one for one in _ROLES if one == given["role"]), "reader")
     try:
         representation.give(
@@ -257,7 +265,7 @@ def _invite(dossier: str, number: str = "") -> Response:
     except Refused as closed:
         if closed.reason.code in ("too_many_tries", "mandate_bounds"):
             return refused(closed.reason, _HOME)
-        return _invite_page(given, dossier, number, sentence(closed.reason))
+        return again(closed.reason)
     return _done("given" + _silent(), f"/dossiers/{number}/personnes" if number else _HOME)
 
 
@@ -266,30 +274,35 @@ def _silent() -> str:
     return "" if representation.invites_by_sms(app_ctx(), myself()) else "_silent"
 
 
-def _invite_page(given: dict[str, str], dossier: str, number: str, error: str = "") -> Response:
+def _invite_page(dossier: str, number: str) -> Response:
+    post = refused_post()
     there = [one for one in representation.given(app_ctx(), actor()) if dossier and dossier in one.mandate.dossiers]
     procedures = sorted(app_ctx().catalogue.procedures.values(), key=lambda procedure: label(procedure.identity.title))
     return page(
-        "citizen/delegation_invite.html", 422 if error else 200, errors=[("#phone", error)] if error else [], given=given,
-        dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
+        "citizen/delegation_invite.html", errors=post.errors, given=_given("invite"), dossier=number, lines=[_line(one) for one in there], roles=_ROLES[:2] if dossier else _ROLES,
         procedures=[] if dossier else [(procedure.id, label(procedure.identity.title)) for procedure in procedures],
-        acting=acting_mandate(), chosen=request.form.getlist("procedure"), note=session.pop("note", "") if number else "",
+        acting=acting_mandate(), chosen=post.form.getlist("procedure"), note=session.pop("note", "") if number else "",
         may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")),
         back=f"/dossiers/{number}" if number else _HOME,
     )  # fmt: skip
 
 
-def _form(
-    kind: str, given: dict[str, str], closed: Refused | None = None, field: str = "", error: str = ""
-) -> Response:
-    if closed is not None and closed.reason.code == "too_many_tries":
-        return refused(closed.reason, _HOME)
-    error = sentence(closed.reason) if closed is not None else error
-    errors = [(f"#{field}", error)] if error else []
+def _given(kind: str) -> dict[str, str]:
+    """Return the fields of a form, as posted or as a refused post had them."""
+    return {name: typed_form().get(name, "")[:200] for name in _FIELDS[kind]}
+
+
+def _again(kind: str, field: str, fault: Fault) -> Response:
+    if isinstance(fault, Refusal) and fault.code == "too_many_tries":
+        return refused(fault, _HOME)
+    return ask_again(lambda: _form(kind), {field: fault})
+
+
+def _form(kind: str) -> Response:
+    post = refused_post()
     return page(
-        "citizen/delegation_form.html", 422 if error else 200, errors=errors, kind=kind, given=given, wrong=field if error else "",
-        text=say(f"acting.{kind}_text" + (_silent() if kind == "person" else "")),
-        back=_HOME,
+        "citizen/delegation_form.html", errors=post.errors, kind=kind, given=_given(kind), wrong=next(iter(post.faults), ""),
+        text=say(f"acting.{kind}_text" + (_silent() if kind == "person" else "")), back=_HOME,
     )  # fmt: skip
 
 
@@ -329,7 +342,7 @@ def _company_number(one: MandateView) -> str:
 def proof(mandate_id: str) -> Response:
     """Serve the document that proves a mandate, to an administrator. Raises `NotFound`."""
     name, content = representation.proof_of(app_ctx(), actor(), mandate_id)
-    return file_response(content, _KINDS.get(name.rpartition(".")[2].lower(), "application/octet-stream"), name)
+    return uploaded_file(content, name.rpartition(".")[2].lower(), name)
 
 
 @blueprint.post("/agent/representants/<mandate_id>")

@@ -8,7 +8,8 @@ from engine.core.problems import Refused
 from engine.services.sign_in.mail_links import follow_link, refusal_for_link, send_link
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import public
-from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.errors import refused
+from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     app_ctx,
     asker,
@@ -30,28 +31,27 @@ _MARK = "link_mark"
 @public
 def ask_email() -> Response:
     """Show the form for the mail address. A post sends a link to it and redirects."""
-    following = safe_next(request.values.get("suite"), "")
     if request.method == "GET":
-        return _email_page(following)
-    typed = request.form.get("email", "")[:254]
+        return _email_page()
     try:
-        sent = send_link(app_ctx(), typed, asker=asker(), language=language())
+        sent = send_link(app_ctx(), request.form.get("email", "")[:254], asker=asker(), language=language())
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, "/connexion/courriel")
-        return _email_page(following, typed, sentence(closed.reason))
+        return ask_again(_email_page, {"email": closed.reason})
     note_served()
     session[_MARK], session["link_email"] = sent.mark, sent.email
-    if following:
+    if following := safe_next(request.form.get("suite"), ""):
         session["next"] = following
     return go("/connexion/courriel/envoye")
 
 
-def _email_page(following: str, typed: str = "", error: str = "") -> Response:
-    errors = [("#email", error)] if error else []
+def _email_page() -> Response:
+    post = refused_post()
+    following = safe_next(post.typed("suite", request.args.get("suite", "")), "")
     return page(
-        "citizen/sign_in_email.html", 422 if error else 200, errors=errors, email=typed, next=following, back="/connexion",
-        has_saved_post=bool(session.get("aside")),
+        "citizen/sign_in_email.html", errors=post.errors, email=post.typed("email")[:254], next=following,
+        back="/connexion", has_saved_post=bool(session.get("aside")),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from renderers.web.citizen.submit import send_declared
 from renderers.web.platform.access import public
 from renderers.web.platform.errors import WAITS, refused, sentence, until_then
 from renderers.web.platform.languages import ASKED
+from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     CLAIM,
     actor,
@@ -60,10 +61,10 @@ def ask_phone() -> Response:
 
     Without `brouillon=1` it is a new sign-in, perhaps of another person: nothing declared before is submitted by it.
     """
-    mine = request.args.get("brouillon") == "1"
+    mine = request.args.get("brouillon") == "1" or refused_post().typed("mine") == "1"
     if not mine:
         forget_declared()
-    return _phone_page(safe_next(request.args.get("suite"), ""), mine=mine)
+    return _phone_page(mine)
 
 
 def forget_declared() -> None:
@@ -74,10 +75,9 @@ def forget_declared() -> None:
 @blueprint.post("/connexion")
 @public
 def send() -> Response:
-    """Send a code and redirect to its form. Shows the phone form again (422) with an error."""
+    """Send a code and redirect to its form, or to the phone form again with an error."""
     typed = request.form.get("phone", "")[:40]
-    following = safe_next(request.form.get("suite"), "")
-    if following:
+    if following := safe_next(request.form.get("suite"), ""):
         session["next"] = following
     again = "1" if request.form.get("again") else ""
     try:
@@ -91,7 +91,7 @@ def send() -> Response:
                 return refused(closed.reason, "/connexion")
             session["phone"] = read_phone(typed)
             return _locked(closed.reason)
-        return _phone_page(following, typed, sentence(closed.reason), request.form.get("mine") == "1")
+        return ask_again(lambda: _phone_page(request.form.get("mine") == "1"), {"phone": closed.reason})
     note_served()
     session["phone"] = sent.phone
     if request.form.get("mine") == "1" and claimant().id:
@@ -114,11 +114,12 @@ def _is_awaited(typed: str) -> bool:
         return False
 
 
-def _phone_page(following: str, typed: str = "", error: str = "", mine: bool = False) -> Response:
+def _phone_page(mine: bool) -> Response:
     """Show the form. `mine` means that the number given for the draft of this browser was wrong."""
-    errors = [("#phone", error)] if error else []
+    post = refused_post()
+    following = safe_next(post.typed("suite", request.args.get("suite", "")), "")
     return page(
-        "citizen/sign_in.html", 422 if error else 200, errors=errors, phone=typed, next=following, back="/",
+        "citizen/sign_in.html", errors=post.errors, phone=post.typed("phone")[:40], next=following, back="/",
         has_saved_post=bool(session.get("aside")), provider=app_ctx().identity.label if app_ctx().identity else "",
         note=session.pop("note", ""), mine=mine and bool(claimant().id),
     )  # fmt: skip
@@ -141,12 +142,12 @@ def ask_code() -> Response:
     return _code_page()
 
 
-def _code_page(error: str = "", status: int = 422) -> Response:
+def _code_page(error: str = "") -> Response:
     phone = national(session["phone"]).replace(" ", "\u00a0")
-    errors = [("#code", error)] if error else []
+    errors = [("#code", error)] if error else refused_post().errors
     unverified = bool(claimant().id)
     return page(
-        "citizen/code.html", status if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
+        "citizen/code.html", 429 if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
         unverified=unverified, sending=unverified and bool(session.get("sending")), goes_on=bool(session.get("opening")),
         draft=_draft() if unverified else "",
     )  # fmt: skip
@@ -176,7 +177,7 @@ def _goes_on() -> bool:
 
 def _locked(reason: Refusal) -> Response:
     """Show the code form (429) after too many tries, with the way to continue without a code."""
-    answer = _code_page(until_then(reason), 429)
+    answer = _code_page(until_then(reason))
     answer.headers["Retry-After"] = str(int(str(reason.facts["minutes"])) * 60)
     return answer
 
@@ -184,7 +185,7 @@ def _locked(reason: Refusal) -> Response:
 @blueprint.post("/connexion/code")
 @public
 def check() -> Response:
-    """Check the code, then sign in. Shows the form again (422) with an error."""
+    """Check the code, then sign in. A wrong one redirects to the form with an error."""
     phone = session.get("phone", "")
     if not phone:
         return go("/connexion")
@@ -195,7 +196,7 @@ def check() -> Response:
             browser=known_browser(),
         )  # fmt: skip
     except Refused as closed:
-        return _code_page(sentence(closed.reason))
+        return ask_again(_code_page, {"code": closed.reason})
     return entered(signed, keep, submits=True)
 
 
@@ -271,11 +272,11 @@ def follow() -> Response:
     """
     if request.method == "GET":
         forget_declared()
-        return _follow_page(request.args.get("number", "")[:40], "")
+        return _follow_page()
     typed, phone = request.form.get("number", "")[:40], request.form.get("phone", "")[:40]
     digits = digits_only(typed)
     if len(digits) != 11:
-        return _follow_page(typed, phone, number_error=say("follow.number_wrong"))
+        return ask_again(_follow_page, {"number": "follow.number_wrong"})
     try:
         sent = send_code(app_ctx(), phone, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:
@@ -284,16 +285,15 @@ def follow() -> Response:
             return go("/connexion/code")
         if closed.reason.code in WAITS:
             return refused(closed.reason, "/suivi")
-        return _follow_page(typed, phone, phone_error=sentence(closed.reason))
+        return ask_again(_follow_page, {"phone": closed.reason})
     note_served()
     session["phone"], session["followed"] = sent.phone, digits
     return go("/connexion/code")
 
 
-def _follow_page(typed: str, phone: str, number_error: str = "", phone_error: str = "") -> Response:
-    faults = (("#number", number_error), ("#phone", phone_error))
-    errors = [(href, said) for href, said in faults if said]
+def _follow_page() -> Response:
+    post = refused_post()
     return page(
-        "citizen/follow.html", 422 if errors else 200, errors=errors, number_typed=typed, phone=phone,
-        number_error=number_error, phone_error=phone_error,
+        "citizen/follow.html", errors=post.errors, number_typed=post.typed("number", request.args.get("number", ""))[:40],
+        phone=post.typed("phone")[:40], number_error=post.error("number"), phone_error=post.error("phone"),
     )  # fmt: skip

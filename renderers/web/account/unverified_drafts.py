@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -26,6 +26,7 @@ from renderers.web.citizen.start import begun_by
 from renderers.web.platform.access import public, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused
+from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     CLAIM,
     PROOF,
@@ -104,9 +105,15 @@ def choose() -> Response:
         found = adopt(app_ctx(), myself(), token, chosen)
     if not found:
         return close_session(go(where_next(myself())), CLAIM)
-    asked = [_asked(one, request.method == "POST") for one in found]
+    if request.method == "POST":
+        return ask_again(lambda: _choose_page(found), {_name(one): "unproven.choose.choose_one" for one in found})
+    return _choose_page(found)
+
+
+def _choose_page(found: Iterable[UnverifiedDraft]) -> Response:
+    asked = [_asked(one) for one in found]
     errors = [(f"#{one.name}", one.error) for one in asked if one.error]
-    return page("citizen/unverified_drafts.html", 422 if errors else 200, asked=asked, errors=errors)
+    return page("citizen/unverified_drafts.html", asked=asked, errors=errors)
 
 
 def _chosen(one: UnverifiedDraft) -> Choice | None:
@@ -118,7 +125,7 @@ def _name(one: UnverifiedDraft) -> str:
     return f"d{one.draft.number}"
 
 
-def _asked(one: UnverifiedDraft, sent: bool) -> DraftChoiceView:
+def _asked(one: UnverifiedDraft) -> DraftChoiceView:
     summary, rival = app_ctx().catalogue.summary(one.draft.procedure), one.rival
     begun = say("unproven.choose.begun", day=_day(one.draft), phone=national(one.phone).replace(" ", "\u00a0"))
     this, other = say("unproven.choose.mine"), say("unproven.choose.not_mine")
@@ -127,7 +134,7 @@ def _asked(one: UnverifiedDraft, sent: bool) -> DraftChoiceView:
         other = say("unproven.choose.other", day=_day(rival), what=_what(rival))
     return DraftChoiceView(
         _name(one), label(summary.title) if summary else one.draft.procedure, begun, this, other, rival is not None,
-        say("unproven.choose.choose_one") if sent else "",
+        refused_post().error(_name(one)),
     )  # fmt: skip
 
 

@@ -22,14 +22,12 @@ from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, say
-from renderers.web.platform.security import FILE_POLICY
+from renderers.web.platform.uploads import TYPES, uploaded_file
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
 from renderers.web.shared.issued_documents import drawn_document
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_attachments", __name__)
-
-_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
@@ -84,11 +82,9 @@ def file(number: str, attachment_id: str) -> Response:
     """Serve the file. Only images, which were encoded again on receipt, open in place. Nothing in it can run."""
     one = agent_case(number)
     attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
-    if attachment.kind not in _TYPES:
+    if attachment.kind not in TYPES:
         raise NotFound
-    answer = file_response(body, _TYPES[attachment.kind], attachment.name, attachment.kind in ("jpg", "png"))
-    answer.headers["Content-Security-Policy"] = FILE_POLICY
-    return answer
+    return uploaded_file(body, attachment.kind, attachment.name, attachment.kind in ("jpg", "png"))
 
 
 @blueprint.get("/agent/dossiers/<number>/documents/<document_id>.pdf")

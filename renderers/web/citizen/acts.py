@@ -25,6 +25,7 @@ from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label, writer
 from renderers.web.platform.errors import sentence
+from renderers.web.platform.refused_posts import Fault
 from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, say
 from renderers.web.shared.money import francs
 
@@ -87,7 +88,7 @@ def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
 def ask(number: str, act_id: str) -> Response:
     """Show the page of one act. Raises `NotFound` or `Refused`."""
     one = case(number)
-    return _sheet(one, _open(one, act_id)).drawn()
+    return _sheet(one, _open(one, act_id)).shown()
 
 
 @blueprint.post("/dossiers/<number>/actes/<act_id>")
@@ -95,7 +96,7 @@ def ask(number: str, act_id: str) -> Response:
 def take(number: str, act_id: str) -> Response:
     """Take one act and redirect to the dossier.
 
-    Shows the page again (422) if a reason, a file or an answer is missing. Files of the post are stored in any case.
+    Shows the page again if a reason, a file or an answer is missing. Files of the post are stored in any case.
     """
     one = case(number)
     offer = _open(one, act_id)
@@ -104,19 +105,19 @@ def take(number: str, act_id: str) -> Response:
     if (answer := sheet.files()) is not None:
         return answer
     files = _joined(case(number), act_id)
-    errors = []
+    faults: dict[str, Fault] = {}
     if "reason" in transition.asks and not reason:
-        errors.append((f"#{sheet.reason_name}", say("refusal.reason_missing")))
+        faults[sheet.reason_name] = "refusal.reason_missing"
     if "attachment" in transition.asks and not files:
-        errors.append((f"#f-{act_id}", say("refusal.attachment_missing")))
+        faults[f"f-{act_id}"] = "refusal.attachment_missing"
     filled = filled_by_act(one, act_id, True) if transition.fills else Filled(_nothing())
-    if errors or any(not problem.warns for problem in filled.problems):
-        return sheet.refused(tuple(errors), reason)
+    if faults or any(not problem.warns for problem in filled.problems):
+        return sheet.refused(faults)
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
     try:
         take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
-        return sheet.refused((), reason)
+        return sheet.refused()
     session["note"] = say("track.act_done", act=label(transition.label))
     return go(one.at())
 

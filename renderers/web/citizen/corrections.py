@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.domain.fields.views import FieldView, FormView, PageView
+from engine.domain.fields.views import FieldView, PageView
 from engine.services.applications.drafts import save_corrections, see_corrections, send_corrections
 from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, drawing
+from renderers.web.platform.refused_posts import as_faults, ask_again, problems_left, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -43,7 +44,8 @@ def show_corrections(one: DossierContext) -> Response:
     """Show all questions to correct on one page, or redirect to the dossier if none are asked."""
     if not awaits_corrections(one):
         return go(one.at())
-    return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), ()))
+    view = _asked_now(one)
+    return _page(one, page_with(view, problems_left(one, view, view.errors, refused_post().faults)))
 
 
 @blueprint.post("/dossiers/<number>/corrections")
@@ -56,7 +58,7 @@ def save(number: str) -> Response:
 def keep_corrections(one: DossierContext) -> Response:
     """Save the corrections. With « Renvoyer » and none left, send the dossier back and redirect to it.
 
-    Shows the page again (422) with the errors. Shows both versions if another tab saved meanwhile.
+    Shows the page again with the errors. Shows both versions if another tab saved meanwhile.
     """
     number = one.dossier.number
     if not awaits_corrections(one):
@@ -70,11 +72,13 @@ def keep_corrections(one: DossierContext) -> Response:
         if not is_clash(clash):
             raise
         one = case(number)
-        return versions_page(one, asked_page(see_corrections(app_ctx(), actor(), one.id)), one.at("/corrections"))
+        return versions_page(one, _asked_now(one), one.at("/corrections"))
     one = case(number)
     errors = [problem for problem in saved.problems if not problem.warns]
     if errors:
-        return _page(one, page_with(asked_page(see_corrections(app_ctx(), actor(), one.id)), errors), 422)
+        stored = {(found.at, found.code) for found in _asked_now(one).errors}
+        unsaved = [found for found in errors if (found.at, found.code) not in stored]
+        return ask_again(lambda: show_corrections(one), as_faults(errors, unsaved), typed={})
     left = one.dossier.correction.left if one.dossier.correction else ()
     if request.form.get("go") == "send" and not left:
         sent = send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
@@ -93,8 +97,9 @@ def awaits_corrections(one: DossierContext) -> bool:
     return state is not None and state.mode == "correct" and one.dossier.closed_at is None
 
 
-def asked_page(form: FormView) -> PageView:
+def _asked_now(one: DossierContext) -> PageView:
     """Return the questions that may be changed, gathered on one page."""
+    form = see_corrections(app_ctx(), actor(), one.id)
     fields = tuple(view for one in form.pages for view in one.fields if _may_change(view))
     problems = tuple(problem for one in form.pages for problem in one.problems)
     return PageView("corrections", form.title, None, fields, 1, 1, not problems, True, problems)
@@ -104,12 +109,12 @@ def _may_change(view: FieldView) -> bool:
     return not view.locked and not view.computed and view.type != "note"
 
 
-def _page(one: DossierContext, view: PageView, status: int = 200) -> Response:
+def _page(one: DossierContext, view: PageView) -> Response:
     correction = one.dossier.correction
     left = correction.left if correction else ()
     draw: DrawingContext = drawing(one)
     return page(
-        "citizen/corrections.html", status, dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
+        "citizen/corrections.html", dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
         reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
         revision=one.dossier.revision, back=one.at(), note=session.pop("note", ""),

@@ -25,12 +25,12 @@ from renderers.web.citizen.start import first_to_do, next_to_do
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.languages import is_switching
+from renderers.web.platform.refused_posts import as_faults, ask_again, problems_left, refused_post, typed_form
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
     day_of,
     dossiers_home,
-    file_response,
     form_revision,
     form_token,
     go,
@@ -39,13 +39,10 @@ from renderers.web.platform.request_context import (
     say,
     site,
 )
-from renderers.web.platform.security import FILE_POLICY
-from renderers.web.platform.uploads import ReceivedFiles, as_refused, is_own, receive, status_of
+from renderers.web.platform.uploads import ReceivedFiles, is_own, receive, status_of, uploaded_file
 from renderers.web.shared.conflicts import versions_page
 
 blueprint = Blueprint("form", __name__)
-
-_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
 # -- the pages of the draft --------------------------------------------------------------------------------------------
@@ -182,7 +179,9 @@ def show_screen(screen: Screen) -> Response:
         return go(screen.above if screen.row and screen.whole else one.at("/demande"))
     note, kind = session.pop("note", ""), session.pop("note_kind", "")
     asked = _left(screen) if session.pop("follow_up", 0) else ()
-    return _page(screen, page_with(view, _removed(one, view)), note=note, note_kind=kind, follow_up=asked)
+    post = refused_post()
+    problems = problems_left(one, view, view.errors, post.faults) if post.found else _removed(one, view)
+    return _page(screen, page_with(view, problems), note, kind, asked)
 
 
 def _left(screen: Screen) -> tuple[tuple[str, str], ...]:
@@ -227,9 +226,10 @@ def save_screen(screen: Screen) -> Response:
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
     reported = () if staying else saved.errors
-    faults = [*received.problems, *(_left_wrong(screen, reported, received.problems) if reported else ())]
-    if faults and (view := screen.view()) is not None:
-        return _page(screen, page_with(view, faults), status=status_of(faults), note=received.note, note_kind="ok")
+    faults, view = as_faults(reported, received.problems), screen.view()
+    if view is not None and (problems := problems_left(screen.one, view, view.errors, faults)):
+        session["note"], session["note_kind"] = received.note, "ok"
+        return ask_again(lambda: show_screen(screen), faults, status_of(problems), typed={})
     if added := _added_row(screen):
         return go(screen.row_pages().at(added))
     opened = 0 if staying or saved.next_page != screen.page_id else _opened(screen.view())
@@ -257,7 +257,7 @@ def _added_row(screen: Screen) -> str:
 @unproven_too
 def show(number: str, page_id: str) -> Response:
     """Show a page of the form. Its problems are not shown before the first post."""
-    return show_screen(Screen(current_case(number), page_id, judged=False))
+    return show_screen(Screen(current_case(number), page_id, judged=refused_post().found))
 
 
 @blueprint.post("/dossiers/<number>/demande/<page_id>")
@@ -271,17 +271,6 @@ def save(number: str, page_id: str) -> Response:
 def is_clash(error: Exception) -> bool:
     """Return whether another post saved first, or the token was used with other answers."""
     return isinstance(error, Conflict) or (isinstance(error, Refused) and error.reason.code == "token_reused")
-
-
-def _left_wrong(
-    screen: Screen, reported: Iterable[AnswerProblem], received: Iterable[AnswerProblem]
-) -> list[AnswerProblem]:
-    """Return the reported problems that remain once the files are stored."""
-    view = screen.view()
-    still = {(problem.at, problem.code) for problem in view.errors} if view else set()
-    refused = {problem.at for problem in received}
-    left = (problem for problem in reported if (problem.at, problem.code) in still and problem.at not in refused)
-    return [as_refused(screen.one, problem) for problem in left]
 
 
 def _opened(view: PageView | None) -> int:
@@ -333,19 +322,17 @@ def attachment(number: str, attachment_id: str) -> Response:
 
 
 def piece_of(one: DossierContext, attachment_id: str) -> Response:
-    """Return an uploaded file as a download under a policy that lets nothing run."""
+    """Return an uploaded file as a download."""
     attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
-    answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
-    answer.headers["Content-Security-Policy"] = FILE_POLICY
-    return answer
+    return uploaded_file(body, attachment.kind, attachment.name)
 
 
 # -- drawing -----------------------------------------------------------------------------------------------------------
 
 
 def posted_answers() -> dict[str, list[str]]:
-    """Return the posted answers by field, without the form's technical fields."""
-    return {name: values for name, values in request.form.lists() if not is_own(name)}
+    """Return the answers of this post or of the refused one, by field, without the form's technical fields."""
+    return {name: values for name, values in typed_form().lists() if not is_own(name)}
 
 
 def page_with(view: PageView, problems: Iterable[AnswerProblem]) -> PageView:
@@ -364,8 +351,7 @@ def _field_with(view: FieldView, reported: tuple[AnswerProblem, ...]) -> FieldVi
 
 
 def _page(
-    screen: Screen, view: PageView, status: int = 200, note: str = "", note_kind: str = "",
-    follow_up: tuple[tuple[str, str], ...] = (),
+    screen: Screen, view: PageView, note: str, note_kind: str, follow_up: tuple[tuple[str, str], ...]
 ) -> Response:  # fmt: skip
     one, draw = screen.one, replace(drawing(screen.one), row_pages=screen.row_pages())
     returning = "verification" if request.values.get("retour") == "verification" else ""
@@ -374,7 +360,7 @@ def _page(
     reused = one.dossier.reused
     taken = reused is not None and any(asked.id in reused.fields for asked in view.fields)
     return page(
-        "citizen/question.html", status, page=view, steps=steps, sure=sure, procedure=one.title,
+        "citizen/question.html", page=view, steps=steps, sure=sure, procedure=one.title,
         back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
         questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
         revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind, changed=change_of(one),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.core.values import Plain
+from engine.core.values import Plain, Text
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms.agent_files import place_of
 from engine.model import APPLICANT, Form
@@ -22,6 +23,7 @@ from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.languages import is_switching
+from renderers.web.platform.refused_posts import Fault, as_faults, ask_again, problems_left, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -39,6 +41,7 @@ from renderers.web.shared.conflicts import versions_page
 blueprint = Blueprint("later_forms", __name__)
 
 SEEN = "act-seen"  # questions shown by the posted page; ids have no hyphen
+_BROUGHT = "brought"  # among the faults: the answers added questions
 _NOT_PUT_YET = frozenset({"empty", "file", "declaration", "rows_few"})
 
 
@@ -97,7 +100,7 @@ def show_later_form(one: DossierContext, form_id: str) -> Response:
     asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
     if asked is None:
         return _over(one, form_id)
-    return _list_page(one, asked) if asked.parts else _sheet(one, asked.form, None).drawn()
+    return _list_page(one, asked) if asked.parts else _sheet(one, asked.form, None).shown()
 
 
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>")
@@ -121,7 +124,7 @@ def show_later_form_part(one: DossierContext, form_id: str, part: str) -> Respon
         return _over(one, form_id)
     if part not in {found.part for found in asked.parts}:
         raise NotFound
-    return _sheet(one, asked.form, part).drawn()
+    return _sheet(one, asked.form, part).shown()
 
 
 @blueprint.post("/dossiers/<number>/a-faire/<form_id>/<part>")
@@ -171,7 +174,7 @@ def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> F
 def fill_later_form(one: DossierContext, form_id: str, part: str | None = None) -> Response:
     """Save a later form or one row of it once it has no error, then redirect.
 
-    Shows the page again (422) with the errors. Shows both versions if another tab saved meanwhile.
+    Shows the page again with the errors. Shows both versions if another tab saved meanwhile.
     """
     number = one.dossier.number
     form = one.procedure.tasks.get(form_id)
@@ -228,22 +231,24 @@ class Sheet:
     extra: object = None  # the upload control of the act
     warn: bool = False
 
-    def drawn(
-        self, filled: Filled | None = None, problems: Iterable[AnswerProblem] = (), status: int = 200, note: str = "",
-        follow_up: int = 0, errors: Iterable[tuple[str, str]] = (), reason: str = "",
-    ) -> Response:  # fmt: skip
-        """Return the page. `follow_up` is the number of questions that the answers added."""
-        draw = drawing(self.one)
-        view = page_with((filled or self.read(False)).view, problems)
-        summary = [*error_summary(view, draw), *errors]
+    def shown(self) -> Response:
+        """Return the page: the stored answers, or those of a refused post with each problem beside its question."""
+        post, draw = refused_post(), drawing(self.one)
+        filled = self.read(post.found)
+        wrong = [one for one in filled.problems if not one.warns]
+        problems = problems_left(self.one, filled.view, wrong, post.faults, Text.of(self.title))
+        view = page_with(filled.view, problems)
+        own = [
+            (f"#{control}", say(fault)) for control, fault in post.faults.items() if isinstance(fault, str) and fault
+        ]
         return page(
-            "citizen/later_form.html", status, dossier=self.one.dossier, procedure=self.one.title, title=self.title,
-            errors=summary, questions=site().pages.questions(view, draw), multipart=has_files(view) or self.extra is not None,
+            "citizen/later_form.html", dossier=self.one.dossier, procedure=self.one.title, title=self.title,
+            errors=[*error_summary(view, draw), *own], questions=site().pages.questions(view, draw), multipart=has_files(view) or self.extra is not None,
             seen=[found.path for found in asked_views(view) if found.shown], token=new_token(),
-            revision=self.one.dossier.revision, due=self.one.dossier.due_at, button=self.button, above=self.above, note=note,
-            follow_up=follow_up, lines=self.lines, ask_reason=self.ask_reason, reason=reason, extra=self.extra,
-            reason_error=dict(errors).get(f"#{self.reason_name}", ""), reason_name=self.reason_name, warn=self.warn,
-            help=label(view.help),
+            revision=self.one.dossier.revision, due=self.one.dossier.due_at, button=self.button, above=self.above,
+            note=session.pop("note", ""), follow_up=sum(one not in problems for one in wrong) if _BROUGHT in post.faults else 0,
+            lines=self.lines, ask_reason=self.ask_reason, reason=post.typed(self.reason_name)[:2000], extra=self.extra,
+            reason_error=post.error(self.reason_name), reason_name=self.reason_name, warn=self.warn, help=label(view.help),
         )  # fmt: skip
 
     def files(self) -> Response | None:
@@ -253,36 +258,37 @@ class Sheet:
         """
         if taken := request.form.get("detach"):
             take_back(app_ctx(), actor(), self.one.id, taken, token=form_token())
-            return self._again().drawn(self.read(True), note=say("piece.removed"))
+            return self._again({}, say("piece.removed"))
         problems, stored = [], 0
         for at, upload in posted_files(self.one).items():
             token = f"{form_token()}:{at}" if form_token() else None
             kept = enclose(app_ctx(), actor(), self.one.id, self.place(at), upload, token=token)
             problems += [replace(kept.problem, at=at)] if kept.problem else []
             stored += kept.problem is None
-        note = say("piece.stored", count=stored) if stored else ""
-        if problems:
-            return self._again().drawn(self.read(True), problems, 422, note)
-        return self._again().drawn(self.read(True), note=note) if request.form.get("send") or is_switching() else None
+        if problems or request.form.get("send") or is_switching():
+            return self._again(as_faults((), problems), say("piece.stored", count=stored) if stored else "")
+        return None
 
     def revision(self) -> int | None:
         """Return the revision the applicant saw. Files of the same post have increased it meanwhile."""
         known = form_revision()
         return case(self.one.dossier.number).dossier.revision if known == self.one.dossier.revision else known
 
-    def _again(self) -> Sheet:
-        return replace(self, one=case(self.one.dossier.number))
-
-    def refused(self, errors: tuple[tuple[str, str], ...] = (), reason: str = "") -> Response:
-        """Return the page with each problem beside its question.
+    def refused(self, faults: Mapping[str, Fault] = MappingProxyType({})) -> Response:
+        """Return the page with the problems of the posted answers and the `faults` of its other controls.
 
         Questions that the answers added are shown without a problem.
         """
-        sheet, filled = self._again(), self.read(True)
-        wrong = [one for one in filled.problems if not one.warns]
+        wrong = [one for one in self.read(True).problems if not one.warns]
         reported = put_already(wrong)
-        brought = len(wrong) - len(reported)
-        return sheet.drawn(filled, reported, 422 if reported or errors else 200, "", brought, errors, reason)
+        brought = {_BROUGHT: ""} if len(reported) < len(wrong) else {}
+        return self._again({**as_faults(reported, ()), **faults, **brought})
+
+    def _again(self, faults: Mapping[str, Fault], note: str = "") -> Response:
+        """Return the page of the dossier as it is stored now, with what was typed."""
+        session["note"] = note
+        status = 422 if any(name != _BROUGHT for name in faults) else 200
+        return ask_again(replace(self, one=case(self.one.dossier.number)).shown, faults, status)
 
 
 def put_already(problems: Iterable[AnswerProblem]) -> list[AnswerProblem]:

@@ -23,7 +23,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, label
-from renderers.web.platform.errors import sentence
+from renderers.web.platform.refused_posts import Fault, RefusedPost, ask_again, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -40,6 +40,7 @@ from renderers.web.platform.request_context import (
 
 blueprint = Blueprint("links", __name__)
 _OTHER = "other"
+_UNFIT = "link.unfit"  # said with the title of the wanted procedure
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def name(number: str, link_id: str) -> Response:
 def name_link(one: DossierContext, link_id: str) -> Response:
     """Name one of the applicant's own dossiers at once. For another, send a code to its phone first.
 
-    Redirects to the code, the rows or the next page. Shows the choice again (422) with an error.
+    Redirects to the code, the rows or the next page. Shows the choice again with an error.
     """
     if not one.dossier.is_draft:
         return go(one.at())
@@ -124,15 +125,13 @@ def name_link(one: DossierContext, link_id: str) -> Response:
     if picked in own:
         return _named(one, link, picked, None)
     if own and picked != _OTHER:
-        return _page(one, link, "", choice_error=say("link.choose"))
+        return _again(one, link, "earlier", "link.choose")
     digits = digits_only(typed)
     if len(digits) != NUMBER_DIGITS:
-        return _page(one, link, typed, number_error=say("follow.number_wrong"))
+        return _again(one, link, "number", "follow.number_wrong")
     mine = _mine(one, link, digits)
     if mine is not None:
-        return _named(one, link, digits, None) if mine.unfit is None else _page(
-            one, link, typed, number_error=say("link.unfit", title=_title_of(link))
-        )  # fmt: skip
+        return _again(one, link, "number", _UNFIT) if mine.unfit else _named(one, link, digits, None)
     send_proof(app_ctx(), digits, asker=asker(), language=language(), mark=actor().id)
     session["proving"] = digits
     return go(one.at(f"/lien/{link.id}/code"))
@@ -157,19 +156,25 @@ def _title_of(link: Link) -> str:
     return label(earlier.identity.title) if earlier else ""
 
 
-def _page(one: DossierContext, link: Link, typed: str = "", choice_error: str = "", number_error: str = "") -> Response:
-    found = candidates(app_ctx(), actor(), one.id, link.id)
+def _again(one: DossierContext, link: Link, control: str, fault: Fault, number: str = "") -> Response:
+    """Return to the choice, with what was typed there or the `number` of a later step."""
+    typed = {"number": group_number(number)} if number else None
+    return ask_again(lambda: _page(one, link), {control: fault}, typed=typed, address=one.at(f"/lien/{link.id}"))
+
+
+def _page(one: DossierContext, link: Link) -> Response:
+    found, post = candidates(app_ctx(), actor(), one.id, link.id), refused_post()
     linked = one.dossier.links.get(link.id)
-    errors = [(href, said) for href, said in (("#earlier", choice_error), ("#number", number_error)) if said]
     choices = [
         {"number": each.dossier.number, "label": each.dossier.label or label(each.definition.identity.title), "hint": _hint(each)}
         for each in found
     ]  # fmt: skip
-    picked = _OTHER if number_error or typed else linked.number if linked else ""
+    picked = _OTHER if "number" in post.faults else linked.number if linked else ""
+    errors = {control: _error(link, post, control) for control in post.faults}
     return page(
-        "citizen/link.html", 422 if errors else 200, procedure=one.title, title=label(link.label), errors=errors,
-        wanted=_title_of(link), choices=choices, picked=picked, typed=typed, choice_error=choice_error,
-        number_error=number_error, named=whole_number(linked.number) if linked else "", back=one.at("/demande"),
+        "citizen/link.html", procedure=one.title, title=label(link.label), errors=[(f"#{control}", said) for control, said in errors.items()],
+        wanted=_title_of(link), choices=choices, picked=picked, typed=post.typed("number")[:40],
+        choice_error=errors.get("earlier", ""), number_error=errors.get("number", ""), named=whole_number(linked.number) if linked else "", back=one.at("/demande"),
         optional=not link.required.holds(one.evaluated().scope), token=new_token(), revision=one.dossier.revision,
         skip=_after(one),
     )  # fmt: skip
@@ -215,23 +220,22 @@ def check_code(number: str, link_id: str) -> Response:
 
 
 def check_link_code(one: DossierContext, link_id: str) -> Response:
-    """Check the code. A right one names the dossier, a wrong one shows the form again (422)."""
+    """Check the code. A right one names the dossier, a wrong one shows the form again."""
     wanted = session.get("proving", "")
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
     link = _link(one, link_id)
     phone = prove_earlier(app_ctx(), wanted, request.form.get("code", "")[:20], mark=actor().id)
     if phone is None:
-        return _code_page(one, link, say("link.code_wrong"))
+        return ask_again(lambda: _code_page(one, link), {"code": "link.code_wrong"})
     session.pop("proving", None)
     session["proved"] = [wanted, phone, *_person()]
     return _named(one, link, wanted, phone)
 
 
-def _code_page(one: DossierContext, link: Link, error: str = "") -> Response:
-    errors = [("#code", error)] if error else []
+def _code_page(one: DossierContext, link: Link) -> Response:
     return page(
-        "citizen/link_code.html", 422 if error else 200, procedure=one.title, errors=errors,
+        "citizen/link_code.html", procedure=one.title, errors=refused_post().errors,
         wanted=whole_number(session["proving"]), back=one.at(f"/lien/{link.id}"),
     )  # fmt: skip
 
@@ -256,16 +260,15 @@ def _person() -> list[str]:
 def _named(one: DossierContext, link: Link, number: str, phone: str | None) -> Response:
     found = candidate(app_ctx(), actor(), one.id, link.id, number, phone)
     if found.unfit is not None:
-        return _page(one, link, group_number(number), number_error=_unfit(link, found))
+        return _again(one, link, "number", _UNFIT if found.unfit.code == "link_unfit" else found.unfit, number)
     if found.rows and link.row:
         return go(one.at(f"/lien/{link.id}/{number}"))
     return _keep(one, link, number, None, phone)
 
 
-def _unfit(link: Link, found: LinkCandidate) -> str:
-    if found.unfit is not None and found.unfit.code == "link_unfit":
-        return say("link.unfit", title=_title_of(link))
-    return sentence(found.unfit) if found.unfit else ""
+def _error(link: Link, post: RefusedPost, control: str) -> str:
+    unfit = post.faults[control] == _UNFIT
+    return say("link.unfit", title=_title_of(link)) if unfit else post.error(control)
 
 
 def _keep(one: DossierContext, link: Link, number: str, row: int | None, phone: str | None) -> Response:
@@ -276,7 +279,7 @@ def _keep(one: DossierContext, link: Link, number: str, row: int | None, phone: 
     except Refused as closed:
         if closed.reason.code not in ("link_unfit", "link_row"):
             raise
-        return _page(one, link, group_number(number), number_error=say("link.unfit", title=_title_of(link)))
+        return _again(one, link, "number", _UNFIT, number)
     key = "link.named_copied" if link.copies else "link.named"
     session["note"], session["note_kind"] = say(key, number=whole_number(number)), "ok"
     return go(_after(case(one.dossier.number)))
@@ -304,20 +307,20 @@ def save_row(number: str, link_id: str, earlier: str) -> Response:
 
 
 def keep_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
-    """Name the dossier with the chosen row. Shows the rows again (422) if none is chosen."""
+    """Name the dossier with the chosen row. Shows the rows again if none is chosen."""
     if not one.dossier.is_draft:
         return go(one.at())
     link, picked = _link(one, link_id), request.form.get("row", "")
     if not (picked.isascii() and picked.isdigit() and len(picked) < 4):
-        return _row_page(one, link, earlier, say("link.row_choose"))
+        return ask_again(lambda: _row_page(one, link, earlier), {"row": "link.row_choose"})
     return _keep(one, link, earlier, int(picked), _proved(earlier))
 
 
-def _row_page(one: DossierContext, link: Link, earlier: str, error: str = "") -> Response:
+def _row_page(one: DossierContext, link: Link, earlier: str) -> Response:
     found = candidate(app_ctx(), actor(), one.id, link.id, earlier, _proved(earlier))
     rows = [(at, name or say("rows.number", number=at + 1)) for at, name in enumerate(found.rows)]
     return page(
-        "citizen/link_row.html", 422 if error else 200, procedure=one.title, title=label(link.label),
-        errors=[("#row", error)] if error else [], rows=rows, wanted=whole_number(found.dossier.number),
+        "citizen/link_row.html", procedure=one.title, title=label(link.label), errors=refused_post().errors, rows=rows,
+        wanted=whole_number(found.dossier.number),
         back=one.at(f"/lien/{link.id}"), token=new_token(), revision=one.dossier.revision,
     )  # fmt: skip

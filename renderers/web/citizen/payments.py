@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
@@ -35,7 +35,8 @@ from renderers.i18n.formats import FIXED_SPACE
 from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import passive, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
-from renderers.web.platform.errors import problem_json, sentence
+from renderers.web.platform.errors import problem_json
+from renderers.web.platform.refused_posts import Fault, ask_again, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -63,6 +64,7 @@ from renderers.web.shared.money import (
     provider_label,
 )
 from renderers.web.shared.payment_methods import (
+    PaymentChoice,
     ProviderChoice,
     following,
     holder_page,
@@ -70,8 +72,8 @@ from renderers.web.shared.payment_methods import (
     offered,
     page_left,
     read_holder,
-    seems_elsewhere,
     suits,
+    typed_choice,
 )
 
 blueprint = Blueprint("payments", __name__)
@@ -96,9 +98,10 @@ def choose_payment(one: DossierContext) -> Response:
     """Show what is due and the methods of payment. Redirects to an open payment."""
     if (awaited := awaited_payment(app_ctx(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
-    phone = one.dossier.contact_phone or ""
-    fits = any("payer" in choice.asks and suits(choice, phone) for choice in offered(one).values())
-    return _choose_page(one, _Typed(payer=national(phone) if fits else ""))
+    post, typed = refused_post(), typed_choice(one)
+    if post.found and not post.faults and typed.provider in offered(one) and not typed.seems:
+        return _holder_page(one, typed)
+    return _choose_page(one)
 
 
 @blueprint.post("/dossiers/<number>/paiement")
@@ -110,28 +113,33 @@ def begin(number: str) -> Response:
 
 def begin_payment(one: DossierContext) -> Response:
     """Queue the order for the worker and redirect to its page, or show what is missing."""
-    due = owed(app_ctx(), actor(), one.id)
-    providers = offered(one)
+    providers, typed = offered(one), typed_choice(one)
     if not providers:
-        return _choose_page(one, _Typed())
-    typed = _Typed(*(request.form.get(name, "")[:40] for name in ("provider", "payer", "how_much", "sure")))
-    total, least = sum(fee.left for fee in due), _least(one)
-    faults = {
-        "how_much": say("money.how_much_choose") if least < total and typed.how_much not in ("part", "all") else "",
-        "provider": "" if typed.provider in providers else say("pay.choose"),
-    }
-    if any(faults.values()):
-        return _choose_page(one, typed, faults)
-    asked_before = typed.sure == f"{typed.provider} {typed.payer}"
-    if not asked_before and (seems := seems_elsewhere(typed.provider, typed.payer)):
-        return _choose_page(one, typed, seems=seems)
+        return ask_again(lambda: _choose_page(one), {}, 200)
+    faults: dict[str, Fault] = {}
+    if _least(one) < _total(one) and typed.how_much not in ("part", "all"):
+        faults["how_much"] = "money.how_much_choose"
+    if typed.provider not in providers:
+        faults["provider"] = "pay.choose"
+    if faults:
+        return ask_again(lambda: _choose_page(one), faults)
+    if typed.seems:
+        return ask_again(lambda: _choose_page(one), {}, 200)
     read = read_holder(providers[typed.provider])
-    if read is None or read[1]:
-        return holder_page(one, typed.provider, typed.how_much, least if typed.part else total, read[1] if read else {})
+    if read is None:
+        return ask_again(lambda: _holder_page(one, typed), {}, 200)
+    if read[1]:  # the data of a card holder is never stored, so the post is answered with its page
+        return _holder_page(one, typed, read[1])
     return _started(one, typed, read[0])
 
 
-def _started(one: DossierContext, typed: _Typed, customer: Customer) -> Response:
+def _holder_page(
+    one: DossierContext, typed: PaymentChoice, faults: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    return holder_page(one, typed.provider, typed.how_much, _least(one) if typed.part else _total(one), faults)
+
+
+def _started(one: DossierContext, typed: PaymentChoice, customer: Customer) -> Response:
     try:
         payment = start_payment(
             app_ctx(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
@@ -152,7 +160,7 @@ def _started(one: DossierContext, typed: _Typed, customer: Customer) -> Response
             "method_refused": "provider",
         }
         if (name := where.get(closed.reason.code)) is not None:
-            return _choose_page(one, typed, {name: sentence(closed.reason)})
+            return ask_again(lambda: _choose_page(one), {name: closed.reason})
         raise
     session["paying"] = payment.id
     return go(one.at(f"/paiement/{payment.id}"))
@@ -162,43 +170,31 @@ def _least(one: DossierContext) -> int:
     return least_owed(app_ctx(), actor(), one.id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """The choices made so far."""
-
-    provider: str = ""
-    payer: str = ""
-    how_much: str = ""
-    sure: str = ""  # the wallet and number already confirmed
-
-    @property
-    def part(self) -> bool:
-        """Whether only the next part is paid."""
-        return self.how_much == "part"
+def _total(one: DossierContext) -> int:
+    return sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
 
 
-def _choose_page(
-    one: DossierContext, typed: _Typed, faults: Mapping[str, str] = MappingProxyType({}), seems: str = ""
-) -> Response:  # fmt: skip
+def _choose_page(one: DossierContext) -> Response:
     choices, phone = offered(one), one.dossier.contact_phone or ""
+    typed, post = typed_choice(one), refused_post()
+    seems = typed.seems if post.found and not post.faults and typed.provider in choices else ""
     providers = [
         ProviderChoice(name, choice.label)
         for name, choice in sorted(choices.items(), key=lambda pair: not suits(pair[1], phone))
     ]
     provider = providers[0].id if len(providers) == 1 else typed.provider
-    errors = [(f"#{name}", said) for name, said in faults.items() if said]
     accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
     total, least = sum(account.left for account in accounts), _least(one)
     if not total:
         return _nothing(one)
     days = [account.due for account in accounts if account.due is not None]
     return page(
-        "citizen/pay.html", 422 if errors else 200, dossier=one.dossier, base=one.at(), procedure=one.title, errors=errors,
+        "citizen/pay.html", dossier=one.dossier, base=one.at(), procedure=one.title, errors=post.errors,
         total=total, part=least if least < total else 0, how_much=typed.how_much,
         quotes=[_table(one, account) for account in accounts], plans=[money_line(account) for account in accounts],
         due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
-        how_much_error=faults.get("how_much", ""), provider_error=faults.get("provider", ""),
-        payer_error=faults.get("payer", ""), token=new_token(), revision=None, estimates=_estimates(one),
+        how_much_error=post.error("how_much"), provider_error=post.error("provider"),
+        payer_error=post.error("payer"), token=new_token(), revision=None, estimates=_estimates(one),
         cash=not providers and takes_cash(app_ctx(), actor(), one.id), closed=session.pop("payments_closed", False),
         only=method_names(one) if app_ctx().providers and not providers else "", seems=seems,
         chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",

@@ -23,6 +23,7 @@ from renderers.web.citizen.status import next_act
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring, writer
+from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     PROOF,
     actor,
@@ -53,8 +54,11 @@ def verify(number: str) -> Response:
     one = current_case(number)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
-    undeclared = session.pop("undeclared", "") == number
-    return check_page(one, check(app_ctx(), actor(), one.id), undeclared=undeclared)
+    return _verify_page(one)
+
+
+def _verify_page(one: DossierContext) -> Response:
+    return check_page(one, check(app_ctx(), actor(), one.id), undeclared=refused_post().found)
 
 
 @blueprint.post("/dossiers/<number>/verification")
@@ -72,8 +76,7 @@ def send(number: str) -> Response:
     if has_changed(one):
         return go(one.at("/verification"))
     if request.form.get("declared") != "1":
-        session["undeclared"] = number
-        return go(one.at("/verification"))
+        return ask_again(lambda: _verify_page(one), {"declared": "check.undeclared"})
     if actor().unproven:
         seen = form_revision()
         session["next"] = one.at("/verification")

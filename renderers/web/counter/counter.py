@@ -26,6 +26,7 @@ from renderers.web.citizen.eligibility import question_page, stopped_page, typed
 from renderers.web.platform.access import agent, helper, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     COUNTER_AREA,
     actor,
@@ -296,17 +297,20 @@ def _offered(slug: str) -> Procedure:
 @public
 def follow() -> Response:
     """Sign in with the number and the code printed on a receipt, then redirect to the dossier."""
-    typed, error = request.form.get("number", "")[:40], ""
-    if request.method == "POST":
-        try:
-            signed, number = assistance.follow_by_code(
-                app_ctx(), typed, request.form.get("code", "")[:40], client=client(), device=device(), browser=known_browser(),
-            )  # fmt: skip
-        except Refused as closed:
-            if closed.reason.code == "too_many_tries":
-                return refused(closed.reason, "/suivi/code")
-            error = sentence(closed.reason)
-        else:
-            return open_session(go(f"/dossiers/{number}"), signed)
-    errors = [("#number", error)] if error else []
-    return page("citizen/follow_code.html", 422 if error else 200, errors=errors, number_typed=typed)
+    if request.method == "GET":
+        return _follow_page()
+    typed, code = request.form.get("number", "")[:40], request.form.get("code", "")[:40]
+    try:
+        signed, number = assistance.follow_by_code(
+            app_ctx(), typed, code, client=client(), device=device(), browser=known_browser()
+        )  # fmt: skip
+    except Refused as closed:
+        if closed.reason.code == "too_many_tries":
+            return refused(closed.reason, "/suivi/code")
+        return ask_again(_follow_page, {"number": closed.reason})
+    return open_session(go(f"/dossiers/{number}"), signed)
+
+
+def _follow_page() -> Response:
+    post = refused_post()
+    return page("citizen/follow_code.html", errors=post.errors, number_typed=post.typed("number")[:40])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from flask import request, session
+from flask import Response, request, session
 
 from engine.core.problems import Fact
 from engine.domain.fields.views import AnswerProblem, PageView
@@ -16,15 +16,24 @@ from engine.services.applications.drafts import Upload, attach, detach
 from engine.services.context.app_context import NotFound
 from renderers.html.controls import file_fields
 from renderers.web.platform.dossier_context import DossierContext
-from renderers.web.platform.request_context import actor, app_ctx, asker, client, form_token, say
+from renderers.web.platform.request_context import actor, app_ctx, asker, client, file_response, form_token, say
+from renderers.web.platform.security import FILE_POLICY
 
 OWN_FIELDS: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "retour", "end"})
-_FILE: Final = "file:"
+TYPES: Final = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
+FILE: Final = "file:"  # the name of a file control begins with it
 _ARRIVED: Final = "arrived:"
 _KEY: Final = re.compile(r"[0-9a-f]{32,64}\Z")
 _REFUSED: Final = "refused_files"  # in the signed cookie: refused files by dossier and question
 _MOST_REFUSED: Final = 4
 NO_SPACE_STATUS: Final = 507  # the script accepts it as an answer, whereas it repeats after 503
+
+
+def uploaded_file(body: bytes, kind: str, name: str, inline: bool = False) -> Response:
+    """Return an uploaded file as a download, or shown in the browser, under a policy that lets nothing in it run."""
+    answer = file_response(body, TYPES.get(kind, "application/octet-stream"), name, inline)
+    answer.headers["Content-Security-Policy"] = FILE_POLICY
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +93,8 @@ def posted_files(one: DossierContext) -> dict[str, Upload]:
             if (data := read[key]) is not None:
                 found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data, key)
     for name, file in request.files.items():
-        if name.startswith(_FILE) and file.filename:
-            found[name.removeprefix(_FILE)] = Upload(file.filename, file.read())
+        if name.startswith(FILE) and file.filename:
+            found[name.removeprefix(FILE)] = Upload(file.filename, file.read())
     return found
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 
-from engine.core.problems import Refused
+from engine.core.problems import Refusal, Refused
+from engine.domain.fields.views import AnswerProblem
 from engine.records.dossier import Attachment
 from engine.records.exchanges import Message
 from engine.services.applications.attachments import Upload
@@ -23,12 +24,12 @@ from engine.services.applications.messages import (
 from renderers.web.platform.access import agent, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import sentence
+from renderers.web.platform.refused_posts import Fault, ask_again, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
     asker,
     client,
-    file_response,
     form_token,
     go,
     language,
@@ -38,14 +39,12 @@ from renderers.web.platform.request_context import (
     say,
     site,
 )
-from renderers.web.platform.security import FILE_POLICY
+from renderers.web.platform.uploads import uploaded_file
 from renderers.web.shared.agent_dossier import agent_case
 from renderers.web.shared.snippets import asked_to_insert, inserted, offered
 from renderers.web.shared.staff import people, staff_page
 
 blueprint = Blueprint("messages", __name__)
-
-_TYPES = {"pdf": "application/pdf", "jpg": "image/jpeg", "png": "image/png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,26 +146,32 @@ def _write(one: DossierContext) -> Response:
             app_ctx(), actor(), one.id, body, upload, token=form_token(), client=client(), browser=asker().browser
         )  # fmt: skip
     except Refused as closed:
-        return _page(one, body, {"body": sentence(closed.reason)})
+        return ask_again(lambda: _page(one), {"body": closed.reason})
     if written.problem is not None:
-        said = site().words.problem(written.problem, "file", say("message.file"), language())
-        return _page(one, body, {"file": said})
+        return ask_again(lambda: _page(one), {"file": Refusal(written.problem.code, written.problem.facts)})
     return go(f"{one.at('/messages')}#m-{written.message.id if written.message else ''}")
 
 
-def _page(one: DossierContext, body: str = "", faults: dict[str, str] | None = None) -> Response:
-    ours = actor().kind == "agent"
+def _page(one: DossierContext, body: str = "") -> Response:
+    ours, post = actor().kind == "agent", refused_post()
+    faults = {"body": post.error("body"), "file": _file_error(post.faults.get("file"))}
     found = read_messages(app_ctx(), actor(), one.id)
     names = people(message.by for message in found if message.side == "agent") if ours else {}
     closed = refusal_for_message(one.dossier)
     draw = staff_page if ours else page
     return draw(
-        "agent/messages.html" if ours else "citizen/messages.html", 422 if faults else 200, dossier=one.dossier,
+        "agent/messages.html" if ours else "citizen/messages.html", dossier=one.dossier,
         procedure=one.title, base=one.at(), lines=[_line(one, message, ours, names.get(message.by, "")) for message in found],
-        closed=sentence(closed) if closed is not None else "", body=body, faults={"body": "", "file": "", **(faults or {})},
-        errors=[(f"#{name}", said) for name, said in (faults or {}).items()], token=new_token(),
+        closed=sentence(closed) if closed is not None else "", body=post.typed("body", body)[: LONGEST * 4], faults=faults,
+        errors=[(f"#{name}", said) for name, said in faults.items() if said], token=new_token(),
         longest=LONGEST, largest=LARGEST_FILE, snippets=offered() if ours else [],
     )  # fmt: skip
+
+
+def _file_error(fault: Fault | None) -> str:
+    if not isinstance(fault, Refusal):
+        return ""
+    return site().words.problem(AnswerProblem("file", fault.code, fault.facts), "file", say("message.file"), language())
 
 
 def _line(one: DossierContext, message: Message, ours: bool, name: str) -> MessageLine:
@@ -187,8 +192,5 @@ def _paper(one: DossierContext, file: Attachment) -> PaperLine:
 
 
 def _file(one: DossierContext, attachment_id: str) -> Response:
-    """Return a file as data, with a policy that prevents execution."""
     attachment, body = read_file(app_ctx(), actor(), one.id, attachment_id)
-    answer = file_response(body, _TYPES.get(attachment.kind, "application/octet-stream"), attachment.name)
-    answer.headers["Content-Security-Policy"] = FILE_POLICY
-    return answer
+    return uploaded_file(body, attachment.kind, attachment.name)

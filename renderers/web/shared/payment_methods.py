@@ -22,9 +22,11 @@ from engine.services.context.contact_parsing import is_of, read_phone
 from engine.services.payments.customers import HOLDER, customer_asks, read_customer
 from engine.services.payments.payments import payment_methods_of
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, is_placing
+from renderers.html.controls import national
 from renderers.i18n.formats import alphabetical, listed
 from renderers.i18n.translations import in_language
 from renderers.web.platform.dossier_context import DossierContext
+from renderers.web.platform.refused_posts import refused_post, typed_form
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, language, new_token, page, say
 
 _PREFIX: Final = "+228"
@@ -74,7 +76,36 @@ def method_names(one: DossierContext) -> str:
     return listed(names, language(), "or")
 
 
-def seems_elsewhere(provider: str, payer: str) -> str:
+@dataclass(frozen=True, slots=True)
+class PaymentChoice:
+    """The choices made so far."""
+
+    provider: str = ""
+    payer: str = ""
+    how_much: str = ""
+    sure: str = ""  # the wallet and number already confirmed
+
+    @property
+    def part(self) -> bool:
+        """Whether only the next part is paid."""
+        return self.how_much == "part"
+
+    @property
+    def seems(self) -> str:
+        """The other operator that the number seems to belong to, empty once the payer confirmed it."""
+        return "" if self.sure == f"{self.provider} {self.payer}" else _seems_elsewhere(self.provider, self.payer)
+
+
+def typed_choice(one: DossierContext) -> PaymentChoice:
+    """Return the choices of this post or of the one to show again. A first page has the number of the dossier."""
+    if request.method == "GET" and not refused_post().found:
+        phone = one.dossier.contact_phone or ""
+        fits = any("payer" in choice.asks and suits(choice, phone) for choice in offered(one).values())
+        return PaymentChoice(payer=national(phone) if fits else "")
+    return PaymentChoice(*(typed_form().get(name, "")[:40] for name in ("provider", "payer", "how_much", "sure")))
+
+
+def _seems_elsewhere(provider: str, payer: str) -> str:
     """Return the name of another operator that the number seems to belong to, else empty.
 
     Numbers move between operators, so the page only asks and never refuses.
@@ -83,14 +114,14 @@ def seems_elsewhere(provider: str, payer: str) -> str:
         number = read_phone(payer)
     except Refused:
         return ""
-    national, providers = number.removeprefix(_PREFIX), app_ctx().providers
-    if not number.startswith(_PREFIX) or not providers[provider].prefixes or _begins(national, providers[provider]):
+    digits, providers = number.removeprefix(_PREFIX), app_ctx().providers
+    if not number.startswith(_PREFIX) or not providers[provider].prefixes or _begins(digits, providers[provider]):
         return ""
-    return next((one.label for one in providers.values() if _begins(national, one)), "")
+    return next((one.label for one in providers.values() if _begins(digits, one)), "")
 
 
-def _begins(national: str, provider: PaymentProvider) -> bool:
-    return provider.prefixes != () and national.startswith(provider.prefixes)
+def _begins(digits: str, provider: PaymentProvider) -> bool:
+    return provider.prefixes != () and digits.startswith(provider.prefixes)
 
 
 # -- card holder -------------------------------------------------------------------------------------------------------

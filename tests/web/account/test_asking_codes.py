@@ -33,7 +33,7 @@ class Door:
     port: int
 
     def person(self, address: str = OPERATOR, **cookies: str) -> Browser:
-        return Browser([self.port], dict(cookies), headers={"X-Forwarded-For": address})
+        return Browser([self.port], dict(cookies), headers={"X-Forwarded-For": address, "Accept": "*/*"})
 
     def codes(self, phone: str) -> list[str]:
         with self.world.office.store.unit() as unit:

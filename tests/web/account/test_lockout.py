@@ -62,7 +62,8 @@ class Browser:
 
     def _ask(self, method: str, path: str, body: bytes) -> Browser:
         line = HTTPConnection("127.0.0.1", self.port, timeout=30, source_address=(self.address, 0))
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookies, "Accept": "*/*"}  # as a script, which is answered by the refused page itself
         if body:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         line.request(method, path, body or None, headers)

@@ -207,7 +207,7 @@ def test_sending_asks_for_the_code_and_then_sends(visitor: PortalClient) -> None
 def test_nothing_is_sent_undeclared_or_changed_since(visitor: PortalClient) -> None:
     number = filled(visitor)
     visitor.send(f"/dossiers/{number}/verification")
-    assert visitor.page.address == f"/dossiers/{number}/verification", "the declaration comes first"
+    assert visitor.page.status == 422, "the declaration comes first"
     visitor.send(f"/dossiers/{number}/verification", declared="1")
     visitor.send(f"/dossiers/{number}/demande/vous", **{**ANSWERS, "nom": "Kossi"}, go="next")
     assert type_code(visitor).address == f"/dossiers/{number}/verification"

@@ -322,10 +322,9 @@ def test_check_says_what_is_missing_and_offers_no_button(known: PortalClient) ->
 
 def test_sending_wants_the_declaration(known: PortalClient) -> None:
     number = known.fill()
-    assert known.send(f"/dossiers/{number}/verification").address == f"/dossiers/{number}/verification"
-    assert "Cochez la case" in known.follow().text
+    assert "Cochez la case" in known.send(f"/dossiers/{number}/verification").text
     assert known.page.title.startswith("Erreur : ")
-    assert "Cochez la case" not in known.open(f"/dossiers/{number}/verification").text, "said once"
+    assert "Cochez la case" not in known.open(f"/dossiers/{number}/verification").text, "said of the post alone"
 
 
 def test_each_section_is_changed_by_one_link(known: PortalClient) -> None:

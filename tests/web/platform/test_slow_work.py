@@ -53,7 +53,8 @@ def a_post(visitor: PortalClient, picture: bytes) -> tuple[str, bytes, dict[str,
     body = b"".join(b"--limit\r\n%s\r\n" % part for part in parts) + b"--limit--\r\n"
     cookies = "; ".join(f"{one.key}={one.value}" for one in visitor.client._cookies.values())
     kind = "multipart/form-data; boundary=limit"
-    return address, body, {"Cookie": cookies, "Content-Type": kind, "Sec-Fetch-Site": "same-origin"}
+    script = {"Accept": "*/*", "Sec-Fetch-Site": "same-origin"}
+    return address, body, {"Cookie": cookies, "Content-Type": kind, **script}
 
 
 Answer: TypeAlias = tuple[int, str | None, bytes]  # status, Retry-After, page
