@@ -20,7 +20,7 @@ from wsgiref.types import WSGIApplication
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from engine.services.context.rate_limit import network_of
 from renderers.cli.admin.bodies import Request
@@ -35,6 +35,23 @@ _READY: Final = 1 << 28  # bytes of an answer buffered on disk for a slow reader
 _UNSENT: Final = 16_384  # bytes that the system buffers for a connection
 
 
+class AnsweredTask(WSGITask):
+    """A request under way. Whatever ends it, its connection is answered and closed.
+
+    waitress does so for an `Exception` only. A panic of a library written in Rust is none: the connection would be
+    counted for good, and after 800 of them the process accepts no other.
+    """
+
+    def service(self) -> None:
+        """Answer the request. Raises Exception."""
+        try:
+            super().service()
+        except Exception:
+            raise
+        except BaseException as ended:
+            raise RuntimeError(f"ended by {type(ended).__name__}") from ended
+
+
 class Channel(HTTPChannel):
     """A connection with a time limit for the rest of its request.
 
@@ -45,6 +62,7 @@ class Channel(HTTPChannel):
     _until = 0.0
     _several = False
     parser_class = Request
+    task_class = AnsweredTask
 
     def __init__(self, server: BaseWSGIServer, sock: socket.socket, *more: Any, **others: Any) -> None:
         with suppress(AttributeError, OSError):  # a system without this option
