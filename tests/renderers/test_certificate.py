@@ -80,3 +80,15 @@ def test_a_paper_that_is_worth_nothing_says_so_across_the_page(changes: dict[str
     assert b"pdfuaid:part" in pdf
     sound = document_pdf(replace(document, status="valid", valid_until=None), *words, date(2027, 5, 4))
     assert mark not in " ".join(read(sound).replace("\u00a0", " ").split())
+
+
+@pytest.mark.parametrize(
+    "syllables",
+    ["\u0915\u094d" * 450, "\u0915" + "\u093f" * 900, "\u0915\u094d\u200d" * 450],
+    ids=["joined", "vowels", "joiners"],
+)
+def test_a_syllable_without_end_is_cut_and_the_paper_still_comes(syllables: str) -> None:
+    """typst panics at it, and a panic is no exception: the request would end without an answer."""
+    document = a_document(output="passeport", content=(("nom", syllables),), code="123456789012", holder=syllables)
+    pdf = document_pdf(document, passport(), NUMBER, "La Ville", "https://exemple.tg/v", load_words(), "fr")
+    assert group_number(NUMBER) in read(pdf)
