@@ -227,6 +227,7 @@ def said() -> Iterator[str]:
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
     yield f"{file_counts.BYTES_A_DAY:,} a person and day"
+    yield f"{file_counts.PAPERS_A_DAY} a person and day; of accounts without a telephone {file_counts.PAPERS_PER_ADDRESS} an address and day"
     yield f"each booking and each cancellation sends an SMS | {bookings.BOOKED_A_DAY} a dossier and day"
     yield f"of accounts without a telephone, {bookings.BOOKED_PER_ADDRESS} an address and hour"
     quarter = {4: "a quarter"}[bookings.SHARE_OF_DAY]

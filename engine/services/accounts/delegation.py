@@ -29,7 +29,7 @@ from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
-from engine.services.limits.file_counts import sender_of
+from engine.services.limits.file_counts import counted_as, sender_of, too_many_papers
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.storage.files.inspection import Rejected
 from engine.storage.unit_of_work import Unit
@@ -197,7 +197,7 @@ def _claimed(
     if proof is None:
         raise Refused(refusal("proof_missing"))
     with ctx.store.unit(write=True) as unit:
-        closed = _many(ctx, unit, actor)
+        closed = _many(ctx, unit, actor) or too_many_papers(unit, ctx.now(), actor.id, client)
     if closed:  # before a file is written
         raise Refused(closed)
     sender = sender_of(ctx, actor, browser, client)
@@ -323,7 +323,7 @@ def give(
 def _many(ctx: AppContext, unit: Unit, actor: Actor) -> Refusal | None:
     if actor.unproven:
         return refusal("unproven")
-    return too_many(unit, ctx.now(), (f"mandate:{actor.id}", GIVEN_BY_ONE))
+    return too_many(unit, ctx.now(), (f"mandate:{counted_as(unit, actor.id)}", GIVEN_BY_ONE))
 
 
 def _check(ctx: AppContext, actor: Actor, other: str, until: date | None, principal: str = "") -> None:

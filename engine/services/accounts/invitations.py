@@ -17,6 +17,7 @@ from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of, refuse_sms
+from engine.services.limits.file_counts import counted_as
 from engine.storage.unit_of_work import Unit
 
 DAY: Final = timedelta(days=1)
@@ -44,10 +45,10 @@ def too_many_invitations(
     Known and unknown numbers get the same answer until the limits on SMS to new numbers are full.
     Invitations without SMS do not use up the limit of a number for SMS.
     """
-    by_sms = notifies_by_sms(unit, actor)
+    by_sms, who = notifies_by_sms(unit, actor), counted_as(unit, actor.id)
     received = "invited" if by_sms else "invited-silently"
     full = too_many(
-        unit, now, Limit(f"invites:{actor.id}:{phone}", TO_THE_SAME, DAY), Limit(f"invites:{actor.id}", SENT_BY_ONE, DAY),
+        unit, now, Limit(f"invites:{who}:{phone}", TO_THE_SAME, DAY), Limit(f"invites:{who}", SENT_BY_ONE, DAY),
         *limits_of(asker, "invite"), Limit(f"{received}:{phone}", RECEIVED_BY_ONE, DAY),
     )  # fmt: skip
     if full:

@@ -26,7 +26,7 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out, check_open_draft, keep
 from engine.services.core.idempotency import Memory
-from engine.services.limits.file_counts import has_telephone, is_accepted_company
+from engine.services.limits.file_counts import counted_as, has_telephone, is_accepted_company
 from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
@@ -141,7 +141,7 @@ def count_request(ctx: AppContext, unit: Unit, actor: Actor, owner: str, client:
     account = unit.account(actor.id) if client and actor.kind == "applicant" else None
     if account is None or is_accepted_company(unit.account(owner)):
         return
-    limits = [Limit(f"sent:{actor.id}", SENT_A_DAY, timedelta(days=1))]
+    limits = [Limit(f"sent:{counted_as(unit, actor.id)}", SENT_A_DAY, timedelta(days=1))]
     if not has_telephone(account):
         limits.append(Limit(f"sent@{client}", SENT_PER_ADDRESS, timedelta(hours=1)))
     if closed := too_many(unit, ctx.now(), *limits):

@@ -6,7 +6,7 @@ last one may pass the limit. No honest use reaches a limit: a form takes a dozen
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -31,6 +31,8 @@ HOUR: Final = timedelta(hours=1)
 SECONDS: Final = 60  # of the processor, to inspect the files of one person in a quarter of an hour: two hundred photos
 SECONDS_UNPROVEN: Final = 20  # of one account without a phone number, and of its browser
 SECONDS_PER_ADDRESS: Final = 200  # of these accounts: more than a thousand photos
+PAPERS_A_DAY: Final = 10  # documents of one person about a company or a proxy: an administrator reads each
+PAPERS_PER_ADDRESS: Final = 20  # a day, of accounts without a phone number
 _KILO: Final = 1_000
 _MILLION: Final = 1_000_000
 
@@ -118,6 +120,21 @@ def _spent(ctx: AppContext, limits: list[Limit], seconds: float) -> None:
 def has_telephone(account: Account) -> bool:
     """Return whether the account signs in with a verified telephone number, which costs more than an e-mail address."""
     return account.login.startswith("+")
+
+
+def counted_as(unit: Unit, account_id: str) -> str:
+    """Return what a person is counted by: their telephone number, which outlives an erased account, else the account."""
+    account = unit.account(account_id)
+    return account.login if account is not None and has_telephone(account) else account_id
+
+
+def too_many_papers(unit: Unit, now: datetime, account_id: str, client: str) -> Refusal | None:
+    """Count a document that an administrator must read, or return Refusal("too_many_tries", minutes)."""
+    who = counted_as(unit, account_id)
+    limits = [Limit(f"papers:{who}", PAPERS_A_DAY, DAY)]
+    if who == account_id:
+        limits.append(Limit(f"papers@{block_of(client)}", PAPERS_PER_ADDRESS, DAY))
+    return too_many(unit, now, *limits)
 
 
 def is_accepted_company(account: Account | None) -> bool:

@@ -23,6 +23,8 @@ from engine.services.applications import drafts as intake
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import NotFound
 from engine.services.core.commit import keep
+from engine.services.limits import file_counts
+from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.worker.worker import sweep
 from tests.engine.services.world import B3, PASSPORT, PHONE, World, pdf
 
@@ -125,6 +127,30 @@ class TestCompanies:
         lying = {one for one in tmp_path.rglob("*") if one.is_file()}
         assert refused(representation.declare_company, world.office, afi, "TG-LOM 9", "S", proof) == "too_many_tries"
         assert {one for one in tmp_path.rglob("*") if one.is_file()} == lying
+
+    def test_an_administrator_has_few_documents_of_one_person_a_day_to_read(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each is read by a person, and stored until then: one address filled the list, and the disk."""
+        monkeypatch.setattr(file_counts, "PAPERS_A_DAY", 2)
+        monkeypatch.setattr(file_counts, "PAPERS_PER_ADDRESS", 3)
+        afi, proof = world.applicant(), Upload("rccm.pdf", pdf())
+        with world.office.store.unit(write=True) as unit:
+            free = [applicant_known_by(unit, "email", f"x{n}@exemple.tg", world.office.now()).actor() for n in range(3)]
+        numbers = iter(range(20))
+
+        def declares(actor: Actor, client: str) -> str:
+            try:
+                number = f"TG-LOM 2024 B {next(numbers)}"
+                representation.declare_company(world.office, actor, number, "S", proof, client=client)
+            except Refused as closed:
+                return closed.reason.code
+            return ""
+
+        assert [declares(one, "192.0.2.1") for one in (free[0], free[0], free[0])] == ["", "", "too_many_tries"]
+        assert [declares(one, "192.0.2.1") for one in (free[1], free[2])] == ["", "too_many_tries"]
+        assert declares(free[2], "2001:db8:0:1::/64") == "", "another address"
+        assert [declares(afi, "192.0.2.1") for _ in range(3)] == ["", "", "too_many_tries"], "by the telephone alone"
 
     def test_an_employee_ends_their_own_mandate_and_nobody_elses(self, world: World) -> None:
         afi, koffi, chef = world.applicant(), world.applicant(OTHER), administrator(world)

@@ -13,7 +13,8 @@ from engine.domain.common.sms_policy import SmsPolicy
 from engine.records.dossier import Actor
 from engine.records.people import CHAIN, Mandate
 from engine.services.accounts import delegation as representation
-from engine.services.accounts.applicant_account import save_profile
+from engine.services.accounts.applicant_account import erase_own, save_profile
+from engine.services.accounts.delegation import GIVEN_BY_ONE
 from engine.services.accounts.invitations import RECEIVED_BY_ONE, SENT_BY_ONE, TO_THE_SAME
 from engine.services.accounts.mandates import called, holder_shown, principal_shown
 from engine.services.applications.attachments import Upload
@@ -77,6 +78,21 @@ def test_a_number_is_sent_few_of_them_a_day_whoever_asks(world: World) -> None:
     representation.ask_person(world.office, late, phone(50), "Afi")
     world.wait(days=1, hours=2)
     representation.ask_person(world.office, late, OTHER, "Afi")
+
+
+def test_who_erases_their_account_and_signs_in_again_is_counted_on(world: World) -> None:
+    """Each sign-in began anew: one telephone had hundreds of SMS sent to others in a day."""
+    for turn in range(GIVEN_BY_ONE):
+        representation.ask_person(world.office, world.applicant(), phone(turn), "Afi")
+    erase_own(world.office, world.applicant())
+    with world.office.store.unit(write=True) as unit:
+        again = applicant_known_by(unit, "phone", PHONE, world.office.now()).actor()
+    assert refused(representation.ask_person, world.office, again, phone(50), "Afi") == "too_many_tries"
+    world.wait(minutes=20)
+    for turn in range(GIVEN_BY_ONE, SENT_BY_ONE):
+        representation.ask_person(world.office, again, phone(turn), "Afi")
+    world.wait(minutes=20)
+    assert refused(representation.ask_person, world.office, again, phone(50), "Afi") == "invitations_many"
 
 
 def test_one_person_sends_few_of_them_a_day_and_fewer_to_the_same(world: World) -> None:
