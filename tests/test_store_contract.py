@@ -657,6 +657,9 @@ def test_seats_of_accounts_without_a_telephone(store: Store) -> None:
             return unit.seats_without_telephone("desk", office, *day, but)
 
         assert counted() == 3, "an e-mail address, a child, a company not accepted"
+        for given in ("mail", "child"):
+            unit.put_mandate(Mandate(f"g-{given}", given, "tel", "", "person", "reader", "active", "mail", NOON))
+        assert counted() == 3, "a mandate given to a telephone, whose holder may know nothing of it"
         unit.put_mandate(Mandate("m", "child", "tel", "", "child", "manager", "active", "tel", NOON))
         assert (counted(), counted(but="mail"), counted("kara")) == (2, 1, 0)
         assert unit.seats_without_telephone("other desk", "lome", *day, "") == 0

@@ -199,12 +199,12 @@ class LedgerQueries(Queries):
     ) -> int:
         """Return how many seats accounts without a telephone have in a period, booked or held. Without those of `but`.
 
-        People known by a document that an agent saw, accepted companies, and those for whom a person with a telephone
-        acts are not among them.
+        People known by a document that an agent saw, accepted companies, and those whom a person with a telephone declared
+        are not among them. A mandate that was given proves nothing: its holder may know nothing of it.
         """
         by_telephone = (
             "SELECT 1 FROM mandate m JOIN account h ON h.id = m.holder"
-            " WHERE m.principal = a.id AND substr(h.login, 1, 1) = '+'"
+            " WHERE m.principal = a.id AND m.made_by = m.holder AND substr(h.login, 1, 1) = '+'"
         )
         theirs = (
             "JOIN dossier d ON d.id = s.dossier JOIN account a ON a.id = d.owner WHERE s.resource = ? AND s.office = ?"
