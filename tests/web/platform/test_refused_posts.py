@@ -184,6 +184,17 @@ def test_neither_the_store_nor_the_cookie_grows(tmp_path: Path) -> None:
     assert cookie(person) < 2500
 
 
+def test_a_cookie_of_the_release_before_is_read(tmp_path: Path) -> None:
+    """It said once, without the address, that the declaration was missing."""
+    person = a_portal_client(tmp_path)
+    address = f"/dossiers/{person.sign_in().fill()}/verification"
+    with person.client.session_transaction() as kept:
+        kept["undeclared"] = address.split("/")[2]
+    page = person.open(address)
+    assert (page.status, 'id="errors"' in page.html) == (200, False)
+    assert "Cochez la case" in person.send(address).text
+
+
 @pytest.mark.browser
 def test_back_asks_for_no_second_sending(tmp_path: Path, browser: Browser) -> None:
     """Without scripts, as on a small phone: refused, corrected, gone on, and twice back."""
