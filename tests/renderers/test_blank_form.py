@@ -214,7 +214,7 @@ def test_rows_inside_rows_and_their_papers_keep_their_conditions() -> None:
 
 def test_a_list_of_countries_in_a_condition_is_spelled_out() -> None:
     papers = content_of(the_procedure("creation-entreprise"))["papers"]
-    said = next(one["condition"] for one in papers if one["label"] == "Titre du dirigeant étranger")
+    said = next(one["condition"] for one in papers if one["label"] == "Droit de séjour de la personne qui dirige")
     assert "Ghana" in said
 
 

@@ -41,7 +41,7 @@ _OTHER_LABEL: Final = Text((("fr", "Autre, précisez"), ("en", "Other, say which
 _LONG: Final = 2000
 _USUAL: Final = Bounds()
 _EXAMPLES: Final[Mapping[str, Value]] = {
-    "text": "Exemple", "email": "exemple@exemple.tg", "phone": "+22890123456", "address": "Lomé", "time": "08:00",
+    "email": "exemple@exemple.tg", "phone": "+22890123456", "address": "Lomé", "time": "08:00",
     "partial_date": "1990", "yes_no": True, "declaration": True, "country": "tgo",
 }  # fmt: skip
 _EXAMPLE_DAY: Final = date(1990, 1, 1)

@@ -1,0 +1,70 @@
+"""What the shipped procedures say to citizens: both genders, and each abbreviation explained in the same file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from engine.model import Field, Procedure
+from tests.makers import PROCEDURES, the_procedure
+
+# An abbreviation, and words of which one stands somewhere in the texts of the procedure that uses it.
+EXPLAINED: Final = {
+    "CEDEAO": "Communauté économique", "CEET": "compagnie d'électricité", "CFE": "centre de formalités",
+    "CNSS": "sécurité sociale", "DGDN": "documentation nationale", "NIF": "identification fiscale|numéro fiscal",
+    "NIU": "identification unique", "ONAT": "Ordre des architectes", "OTR": "Office", "RCCM": "registre du commerce",
+    "SARL": "responsabilité limitée", "SAS": "par actions simplifiée", "SNCJA": "casier judiciaire",
+    "ONG": "association", "BAC": "", "PDF": "", "SMS": "",
+}  # fmt: skip
+# Words for one gender alone, where a text means a person of either.
+ONE_GENDER: Final = (
+    r"\b(Marié|Divorcé|Veuf|Tuteur)$|\ble demandeur\b|\bun étranger\b|\bdu dirigeant\b|\bun seul associé\b"
+)
+
+
+def fields_of(procedure: Procedure) -> Iterator[Field]:
+    yield from (one.field for one in procedure.eligibility)
+    for one in procedure.form.fields:
+        yield one
+        yield from one.rows
+
+
+def said_by(procedure: Procedure) -> Iterator[str]:
+    """Yield the texts in French that an applicant reads before and in the form."""
+    identity = procedure.identity
+    yield from (identity.title.in_("fr"), identity.summary.in_("fr"))
+    for criterion in procedure.eligibility:
+        yield criterion.because.in_("fr") if criterion.because else ""
+    for page in procedure.form.pages:
+        yield from (page.title.in_("fr"), page.help.in_("fr") if page.help else "")
+    for one in fields_of(procedure):
+        yield from (one.label.in_("fr"), one.help.in_("fr") if one.help else "")
+        for option in one.options if one.list_id is None else ():
+            yield from (option.label.in_("fr"), option.help.in_("fr") if option.help else "")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
+def test_each_abbreviation_is_explained_and_no_text_is_for_one_gender(name: str) -> None:
+    texts = list(said_by(the_procedure(name)))
+    whole = " ".join(texts).replace("’", "'")
+    short = set(re.findall(r"\b[A-Z]{3,}\b", whole))
+    unknown = {one for one in short if one not in EXPLAINED or not re.search(EXPLAINED[one], whole, re.IGNORECASE)}
+    assert not unknown, "explain it in a help, then add it here"
+    assert not [one for one in texts if re.search(ONE_GENDER, one.replace("’", "'"))]
+
+
+def test_the_loss_of_papers_is_a_situation_of_what_replaces_them() -> None:
+    named = {
+        path.stem for path in PROCEDURES.glob("*.yaml") if "perte" in the_procedure(path.stem).identity.life_events
+    }
+    assert named == {
+        "carte-nationale-identite", "copie-acte-etat-civil", "duplicata-bac", "duplicata-certificat-nationalite",
+        "passeport-ordinaire",
+    }  # fmt: skip
+
+
+def test_a_question_without_an_example_has_none_invented() -> None:
+    assert the_procedure("passeport-ordinaire").fields["signes"].example is None
