@@ -18,7 +18,8 @@ from engine.domain.fields.files import evidence_parts
 from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, with_columns
 from engine.model import APPLICATION, Appeal, Field, Form, Output, Procedure
-from engine.model.directory import Calendar
+from engine.model.directory import Agency, Calendar, Directory, Office
+from engine.model.roles import role_key
 from engine.records.dossier import Dossier
 
 ContentLine: TypeAlias = tuple[str, str]
@@ -162,3 +163,14 @@ def _headed(title: str, lines: list[ContentLine]) -> Iterator[ContentLine]:
 
 def _say(key: str, speech: Speech) -> str:
     return speech.wording.say(key, speech.language, {})
+
+
+def issuer_of(
+    procedure: Procedure, output: Output, office: str | None, directory: Directory
+) -> tuple[Agency | None, Office | None]:
+    """Return the agency that signs a document, with the office of the dossier, else the first of its own."""
+    key = role_key(procedure, output.signed_by) if output.signed_by else ""
+    agency = key.partition("/")[0] or procedure.identity.agency
+    offices = directory.offices_of(agency)
+    handled = directory.offices.get(office or "") if agency == procedure.identity.agency else None
+    return directory.agencies.get(agency), handled or (offices[0] if offices else None)

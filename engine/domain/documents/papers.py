@@ -15,13 +15,12 @@ from engine.core.clock import local_day
 from engine.core.values import Plain, Text, group_number
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
-from engine.domain.documents.content import ContentLine, answers_of, appeals_of, is_still_open, to_bring
+from engine.domain.documents.content import ContentLine, answers_of, appeals_of, is_still_open, issuer_of, to_bring
 from engine.domain.documents.paper_tokens import token_address
 from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, literal, typographic
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import APPLICANT, Appeal, Output, Procedure
-from engine.model.directory import Agency, Office
 from engine.model.paper import OutputPaper, PaperClause, PaperTable
 from engine.model.provenance import reserved_behind
 from engine.model.roles import role_key
@@ -125,10 +124,7 @@ class _Composer:
         self.evaluated, self.dossier, self.written, self.order, self.speech = evaluated, dossier, written, order, speech
         self.procedure, self.output = evaluated.procedure, order.output
         self.language, self.wording = speech.language, speech.wording
-        directory = evaluated.directory
-        self.agency: Agency | None = directory.agencies.get(self.procedure.identity.agency)
-        offices = directory.offices_of(self.procedure.identity.agency)
-        self.office: Office | None = directory.offices.get(dossier.office or "") or (offices[0] if offices else None)
+        self.agency, self.office = issuer_of(self.procedure, order.output, dossier.office, evaluated.directory)
         self._system_words = self._system()
         self.filled = PaperWords(evaluated, dossier, order.output, order.row, speech, self._system_words, order.name_of)
 

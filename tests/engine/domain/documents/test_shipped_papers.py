@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import replace
+from datetime import date
 from itertools import combinations
 from pathlib import Path
 
@@ -293,3 +294,30 @@ def test_the_seal_of_an_agency_without_a_short_name_prints_no_identifier() -> No
     procedure = catalogue.procedures["copie-acte-etat-civil"]
     papers = papers_of(procedure, replace(catalogue, shared=replace(catalogue.shared, directory=named)), the_words())
     assert {texts((one.document.paper or {})["seal"])[1] for one in papers} == {"MA MAIRIE"}
+
+
+def test_a_paper_bears_the_head_of_the_agency_that_signs_it() -> None:
+    heads = {one.document.output: (one.document.paper or {})["heading"] for one in issued("creation-entreprise")}
+    assert heads["motif_greffe"]["service"] == "Tribunal de commerce", "the court refuses the registration"  # type: ignore[index, call-overload]
+    assert heads["lettre_refus"]["service"] == "Centre de Formalités des Entreprises"  # type: ignore[index, call-overload]
+
+
+def test_a_visa_of_thirty_days_ends_on_its_thirtieth() -> None:
+    visas = [one for one in issued("e-visa") if one.document.output == "visa"]
+    assert visas
+    for one in visas:
+        until, said = one.document.valid_until, stated(one)
+        [days] = re.findall(r"séjourner (\d+)", said)
+        first = next(
+            date.fromisoformat(str(row["premier_jour"])) for row in _rows_of(one.dossier.answers["decision_visa"])
+            if row.get("jours_accordes") == int(days)
+        )  # fmt: skip
+        assert until is not None
+        assert (until - first).days + 1 == int(days)
+
+
+def _rows_of(filled: Plain) -> list[dict[str, Plain]]:
+    """Return the decisions of a form filled once for each traveller, in whatever form they are stored."""
+    found = filled.values() if isinstance(filled, dict) else filled if isinstance(filled, list) else []
+    rows = [one for one in found if isinstance(one, dict)]
+    return [one for one in rows if "premier_jour" in one] or [two for one in rows for two in _rows_of(one)]
