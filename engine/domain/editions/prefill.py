@@ -2,8 +2,8 @@
 
 Some questions are asked again: those with `reuse: false`, declarations, and those filled from registers or
 links. So are all questions that depend on one of them. Another procedure gives only answers to identical
-questions on a page of the same title. It gives nothing sensitive, because those answers were given for
-another purpose.
+questions on a page of the same title, as its present edition asks them: a title that changed since loses
+no answer. It gives nothing sensitive, because those answers were given for another purpose.
 """
 
 from __future__ import annotations
@@ -48,23 +48,21 @@ class Reusable:
 
 def reusable(
     procedure: Procedure, draft: Dossier, definition: Procedure, earlier: Dossier, day: date, directory: Directory,
-    without: Collection[str] = (),
+    without: Collection[str] = (), present: Procedure | None = None,
 ) -> Reusable:  # fmt: skip
-    """Return what a draft may reuse of an earlier request. `definition` is the edition of that request.
+    """Return what a draft may reuse of an earlier request. `definition` is the edition of that request, and
+    `present` the edition in force of the same procedure, if there is one.
 
     Answers given in the draft remain. Prefilled ones about the account holder are replaced. The earlier
     request may have been made for a child. `without` lists answers that are no longer stored and ids of
     missing files.
     """
-    kept = (
-        earlier.answers
-        if procedure.id != definition.id
-        else Translation.between(definition, procedure).answers(earlier.answers)
-    )
+    asked_now = procedure if procedure.id == definition.id else present or definition
+    kept = Translation.between(definition, asked_now).answers(earlier.answers)
     left = earlier.correction.left if earlier.correction else ()
     files = {one.id: one for one in earlier.attachments if one.by is None and one.id not in without}
     found: dict[str, Plain] = {}
-    for field in _same_questions(procedure, definition):
+    for field in _same_questions(procedure, asked_now, definition):
         if field.id not in kept or field.id in without or field.id in left:
             continue
         if not is_blank(draft.answers.get(field.id)) and (is_blank(kept[field.id]) or _was_answered(field, draft)):
@@ -86,11 +84,12 @@ def _was_answered(field: Field, draft: Dossier) -> bool:
 # -- which questions ---------------------------------------------------------------------------------------------------
 
 
-def _same_questions(procedure: Procedure, definition: Procedure) -> Iterator[Field]:
-    """Yield the questions of the application that the earlier edition had too and that are not asked again."""
+def _same_questions(procedure: Procedure, asked_now: Procedure, definition: Procedure) -> Iterator[Field]:
+    """Yield the questions of the application that the earlier procedure had too and that are not asked again."""
     anew = asked_anew(procedure)
-    theirs = {field.id: (page, field) for page in definition.form.pages for field in page.fields}
-    sensitive = {*procedure.personal_data.sensitive, *definition.personal_data.sensitive}
+    theirs = {field.id: (page, field) for page in asked_now.form.pages for field in page.fields}
+    editions = (procedure, asked_now, definition)
+    sensitive = {name for one in editions for name in one.personal_data.sensitive}
     for page in procedure.form.pages:
         for field in page.fields:
             if field.id in anew or not is_asked(field):

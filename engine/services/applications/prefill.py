@@ -79,8 +79,9 @@ def _offered(
         earlier = _kept(ctx, unit, actor, draft, earlier_id)
         definition = pinned(ctx, unit, earlier)
         found = reusable(
-            procedure, draft, definition, earlier, ctx.day(), ctx.directory, _gone(ctx, definition, earlier)
-        )
+            procedure, draft, definition, earlier, ctx.day(), ctx.directory, _gone(ctx, definition, earlier),
+            ctx.catalogue.current(definition.id, ctx.day()),
+        )  # fmt: skip
         if found.files or found.said >= (1 if definition.id == procedure.id else WORTH):
             return EarlierDossier(earlier, definition, found.said, len(found.files))
     return None
@@ -119,7 +120,8 @@ def _found(
     earlier = _kept(ctx, unit, actor, draft, number)
     definition, procedure = pinned(ctx, unit, earlier), pinned(ctx, unit, draft)
     without = {*lost, *_gone(ctx, definition, earlier)}
-    return draft, earlier, reusable(procedure, draft, definition, earlier, ctx.day(), ctx.directory, without)
+    present = ctx.catalogue.current(definition.id, ctx.day())
+    return draft, earlier, reusable(procedure, draft, definition, earlier, ctx.day(), ctx.directory, without, present)
 
 
 def _kept(ctx: AppContext, unit: Unit, actor: Actor, draft: Dossier, earlier_id: str) -> Dossier:

@@ -190,6 +190,19 @@ def test_another_procedure_gives_what_both_ask_in_the_same_words() -> None:
     }  # fmt: skip
 
 
+def test_a_page_renamed_since_loses_no_answer_to_another_procedure() -> None:
+    """What the earlier request was asked is read as its procedure asks it today."""
+    asked = "form:\n  famille: {use: filiation, title: TITLE}\n"
+    older, today = (a_procedure(asked.replace("TITLE", one)) for one in ("Filiation", "Votre famille"))
+    other = a_procedure("procedure: autre\n" + asked.replace("TITLE", "Votre famille"))
+    before, draft = a_sent_dossier(older, pere="AMEGAN Kodjo", mere="LAWSON Akouvi"), a_dossier(other)
+    found = [
+        dict(reusable(other, draft, older, before, TODAY, the_directory(), (), present).answers)
+        for present in (today, None)
+    ]
+    assert found == [{"pere": "AMEGAN Kodjo", "mere": "LAWSON Akouvi"}, {}]
+
+
 def test_nothing_sensitive_goes_from_one_procedure_to_another() -> None:
     kept = "personal_data: {purpose: Essayer, keep: {granted: 2 years, abandoned: 2 years}, sensitive: {secret: {seen_by: [maire]}}}\n"
     other = a_procedure("procedure: autre" + LICENCE + kept)
