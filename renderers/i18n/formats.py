@@ -58,6 +58,17 @@ def day(value: date, language: str, weekday: bool = True) -> str:
     return full.replace(plain, whole) if weekday else whole
 
 
+def short_day(value: date, language: str) -> str:
+    """Return a day for a text message, with its month in letters as on a page: `1 déc. 2026`.
+
+    A language whose months the alphabet of SMS lacks has figures.
+    """
+    if language not in ("fr", "en"):
+        return f"{value:%d/%m/%Y}"
+    locale = _locale(language)
+    return str(locale.date_formats["medium"].apply(value, locale))
+
+
 def moment(day: str, hour: str, language: str) -> str:
     """Return a day and an hour, both in words, as one text."""
     locale = _locale(language)

@@ -122,8 +122,13 @@ class Translations:
         return formats.day(day, language, weekday=False)
 
     def short_day(self, day: date, language: str) -> str:
-        """Format a day as `01/12/2026` in all languages."""
-        return f"{day:%d/%m/%Y}"
+        """Format a day for a text message: `1 déc. 2026`."""
+        return formats.short_day(day, language)
+
+    def short_moment(self, instant: datetime, language: str) -> str:
+        """Format the local day and hour of an instant for a text message: `1 déc. 2026 à 7h30`."""
+        hour = self.clock(instant, language).replace(FIXED_SPACE, "")
+        return formats.moment(self.short_day(local(instant).date(), language), hour, language)
 
     def hour(self, minutes: int, language: str) -> str:
         """Format minutes since midnight as `8 h 15`."""

@@ -70,7 +70,16 @@ def test_moments_hours_and_money(words: Translations) -> None:
     assert words.hour(9 * 60, "fr") == "9\u00a0h"
     assert words.money(30000, "fr") == "30\u202f000\u00a0FCFA"
     assert words.money(30000, "en") == "30,000\u00a0FCFA"
-    assert words.short_day(date(2026, 12, 1), "fr") == "01/12/2026"
+    assert [words.short_day(date(2026, 12, 1), one) for one in ("fr", "en", "ee")] == [
+        "1 déc. 2026",
+        "1 Dec 2026",
+        "01/12/2026",
+    ]
+    half_past_seven = datetime(2026, 12, 1, 7, 30, tzinfo=UTC)
+    assert [words.short_moment(half_past_seven, one) for one in ("fr", "en")] == [
+        "1 déc. 2026 à 7h30",
+        "1 Dec 2026 at 07:30",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ class Wording(Protocol):
         """Return a day without its weekday, as for a birth: `1er décembre 2026`."""
 
     def short_day(self, day: date, language: str) -> str:
-        """Return a day in figures, for SMS: `01/12/2026`."""
+        """Return a day for SMS: `1 déc. 2026`."""
+
+    def short_moment(self, instant: datetime, language: str) -> str:
+        """Return an instant in local time, for SMS: `1 déc. 2026 à 7h30`."""
 
     def hour(self, minutes: int, language: str) -> str:
         """Return minutes since midnight: `8 h 15`."""

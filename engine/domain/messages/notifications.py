@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from engine.core.clock import local, local_day
+from engine.core.clock import local_day
 from engine.core.gsm7 import to_gsm
 from engine.core.values import group_number
 from engine.domain.common.decision import Decision
@@ -214,9 +214,8 @@ def _meeting_words(context: _NoticeContext, short: bool) -> str:
     booking = _meeting(context)
     if booking is None:
         return ""
-    if not short:
-        return context.wording.moment(booking.start, context.language)
-    return f"{_day(context, booking.start, True)} {local(booking.start):%Hh%M}"
+    said = context.wording.short_moment if short else context.wording.moment
+    return said(booking.start, context.language)
 
 
 def _office(context: _NoticeContext, short: bool) -> str:

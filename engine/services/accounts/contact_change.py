@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
-from engine.core.clock import local, local_day
 from engine.core.gsm7 import to_gsm
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import is_active
@@ -213,10 +212,7 @@ def notify(ctx: AppContext, unit: Unit, account: Account, kind: str, to: str, wh
     """
     spoken = wishes_of(account).language or "fr"
     channel: Literal["sms", "email"] = "sms" if to.startswith("+") else "email"
-    facts = {
-        "link": f"{ctx.settings.base_url}/compte",
-        "meeting": f"{ctx.wording.short_day(local_day(when), spoken)} {local(when):%Hh%M}",
-    }
+    facts = {"link": f"{ctx.settings.base_url}/compte", "meeting": ctx.wording.short_moment(when, spoken)}
     said = ctx.wording.say(f"letter.{kind}.{channel}", spoken, facts)
     subject = ctx.wording.say(f"letter.{kind}.subject", spoken, facts) if channel == "email" else ""
     letter_id, now = new_id(), ctx.now()

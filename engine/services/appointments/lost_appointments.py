@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.clock import local, local_day
+from engine.core.clock import local_day
 from engine.core.gsm7 import in_alphabet, sms_parts
 from engine.core.values import group_number, new_id
 from engine.domain.appointments.appointments import free_slots, lose, offices_for, resource_key
@@ -185,7 +185,7 @@ def news_of(
     facts = {
         "dossier": group_number(dossier.number),
         "office": there.label.in_(spoken) if there else "", "because": reason_of(change).in_(spoken),
-        "meeting": f"{ctx.wording.short_day(local_day(booking.start), spoken)} {local(booking.start):%Hh%M}",
+        "meeting": ctx.wording.short_moment(booking.start, spoken),
     }  # fmt: skip
     if opens:
         facts["link"] = visit_link(ctx, dossier, booking.appointment)

@@ -74,6 +74,9 @@ class PlainWords:
     def short_day(self, day: date, language: str) -> str:
         return day.strftime("%d/%m/%Y")
 
+    def short_moment(self, instant: datetime, language: str) -> str:
+        return instant.strftime("%d/%m/%Y %Hh%M")
+
     def moment(self, instant: datetime, language: str) -> str:
         return instant.strftime("%d/%m/%Y %H:%M")
 

@@ -55,6 +55,8 @@ class Words:
     def moment(self, instant: datetime, language: str) -> str:
         return instant.isoformat()
 
+    short_moment = moment
+
     def yes_no(self, value: bool, language: str) -> str:
         return "Oui" if value else "Non"
 
