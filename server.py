@@ -81,6 +81,7 @@ from renderers.web.platform.proxies import Proxies
 from renderers.web.platform.request_context import Site, SiteSettings
 from renderers.web.platform.security import FormTokens, harden
 from renderers.web.preview import PreviewSite, install
+from renderers.web.public.form_sizes import FormMeasurer
 
 log = logging.getLogger("guichet")
 
@@ -215,19 +216,23 @@ def serving(app: Flask) -> AppContext:
 def work(
     current: Callable[[], AppContext], stop: threading.Event, stories: Iterable[str] = (), alone: Lock | None = None
 ) -> None:
-    """Run worker passes until `stop` is set, and count events between them.
+    """Run worker passes until `stop` is set, count events between them, and measure blank forms.
 
     A pass that fails is logged and the loop continues. The `stories` of a demonstration run first, each under
     the lock `alone`. Worker passes run between them.
     """
-    silent = False
+    silent, forms = False, FormMeasurer(load_words())
+    try:
+        forms.measure(current())
+    except Exception:
+        log.exception("the sizes of blank forms")
     try:
         _begin(current, stop, stories, alone or Lock())
     except Exception:
         log.exception("the demonstration's dossiers")
     while not stop.is_set():
         before, silent = silent, False
-        for turn in (_run_pass, count_up):
+        for turn in (_run_pass, count_up, forms.measure):
             try:
                 turn(current())
             except Busy:  # locked, full or cut: not an error of this process, logged once

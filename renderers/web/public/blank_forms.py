@@ -27,6 +27,7 @@ from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import current_procedure, label
 from renderers.web.platform.request_context import app_ctx, client, file_response, go, language, page, say, site
 from renderers.web.public.definitions import title_of
+from renderers.web.public.form_sizes import FormSize, stored_size
 
 blueprint = Blueprint("blank_forms", __name__)
 
@@ -63,6 +64,7 @@ class _Drawer:
     """The forms in memory by fingerprint and language, and the lock of the one that is being drawn."""
 
     forms: OrderedDict[tuple[str, str], KeptForm] = field(default_factory=OrderedDict)
+    sizes: dict[tuple[str, str], tuple[date, FormSize]] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def known(self, procedure: Procedure) -> KeptForm | None:
@@ -70,6 +72,15 @@ class _Drawer:
         kept = self.forms.get((procedure.fingerprint, language()))
         current = kept is not None and kept.day == app_ctx().day() and kept.directory is app_ctx().directory
         return kept if current else None
+
+    def size(self, procedure: Procedure) -> FormSize | None:
+        """Return the size of the form in memory, else the one that a worker stored, read once a day."""
+        if (kept := self.known(procedure)) is not None:
+            return FormSize(kept.pages, len(kept.body))
+        key, day = (procedure.fingerprint, language()), app_ctx().day()
+        if self.sizes.get(key, (None,))[0] != day and (found := stored_size(app_ctx(), *key)) is not None:
+            self.sizes[key] = day, found
+        return self.sizes[key][1] if key in self.sizes else None
 
     def form(self, procedure: Procedure) -> KeptForm:
         """Return the form, drawn if needed. Raises Refused: too_many_tries. Raises Busy when the turn does not come."""
@@ -116,14 +127,14 @@ def _count_drawing() -> None:
 
 
 def form_link(procedure: Procedure) -> FormLink:
-    """Return the link for the public page. Pages and size are known once the form was drawn; no page draws it."""
-    known, channels = _drawer().known(procedure), procedure.identity.channels
+    """Return the link for the public page, with pages and size from the first worker pass on. No page draws a form."""
+    known, channels = _drawer().size(procedure), procedure.identity.channels
     use = next((one for one in ("paper", "counter") if one in channels), "web")
     facts = {"link": say("blank.link")}
     if known is None:
         text = say("blank.link_pdf", **facts)
     else:
-        size = site().words.size(len(known.body), language())
+        size = site().words.size(known.octets, language())
         text = say("blank.link_size", **facts, pages=say("blank.pages", count=known.pages), size=size)
     return FormLink(f"/demarches/{procedure.id}/formulaire.pdf", text, say(f"blank.use_{use}"))
 

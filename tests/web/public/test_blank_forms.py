@@ -15,8 +15,10 @@ from engine.language.catalogue.catalogue import Catalogue
 from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
 from engine.publication.publications import publish
+from renderers.i18n.translations import load_words
 from renderers.procedure.blank_form import draw_form
-from renderers.web.public import blank_forms
+from renderers.web.public import blank_forms, form_sizes
+from renderers.web.public.form_sizes import FormMeasurer, stored_size
 from tests.engine.services.world import PASSPORT
 from tests.makers import the_shared
 from tests.web.staff_site import StaffSite, open_staff_site
@@ -128,7 +130,25 @@ def test_the_sheet_links_the_form_with_its_pages_and_size_once_they_are_known(
     page = visitor.get(SHEET).text
     assert f'href="{FORM}"' in page
     assert "Formulaire à imprimer (PDF, 4 pages, 1" in page
-    assert "apportez-le au guichet" in page
+    assert "À apporter rempli au guichet" in page
+
+
+def test_the_sheet_says_pages_and_size_after_a_worker_pass(
+    site: StaffSite, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, forms = site.world.office, FormMeasurer(load_words())
+    monkeypatch.setattr(form_sizes, "MOST_DRAWN", 3)
+    assert forms.measure(office) == 3, "a pass is short"
+    monkeypatch.undo()
+    every = 2 * len(office.catalogue.procedures)
+    assert (forms.measure(office), forms.measure(office)) == (every - 3, 0)
+    assert FormMeasurer(load_words()).measure(office) == 0, "another worker draws none again today"
+    visitor = site.stranger()
+    assert "Formulaire à imprimer (PDF, 4 pages, 1" in visitor.see(SHEET)
+    assert "Form to print (PDF, 4 pages, 1" in visitor.get(f"{SHEET}?lang=en").text
+    assert not drawn, "no page draws a form"
+    _, second = published_anew(site)
+    assert stored_size(office, second, "fr") is None, "a new edition is measured by the next pass"
 
 
 def test_the_printed_address_opens_the_form_or_says_that_it_changed(site: StaffSite) -> None:
