@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.values import Plain, canonical_json, group_number
@@ -16,6 +17,8 @@ from engine.records.dossier import Dossier, IssuedDocument, OwedLine, Payment
 from renderers.pdf.papers import CONTENT, VALID, paper_pdf
 from renderers.pdf.qr import qr_svg
 from renderers.pdf.typst import render_pdf
+
+_ELSEWHERE: Final = frozenset({"note", "evidence", "file", "photo"})  # not among the answers of a summary
 
 
 def document_pdf(
@@ -198,8 +201,8 @@ def _facts(facts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[Plain
 
 
 def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
-    """Yield a page as a section, then one section for each row and inner row. Attachments have their own section."""
-    shown = [field for field in fields if field.shown and field.type != "note" and (field.text or not field.files)]
+    """Yield a page as a section, then one section for each row and inner row. Papers have their own section."""
+    shown = [field for field in fields if field.shown and field.type not in _ELSEWHERE]
     lines: list[Plain] = [
         [field.label.in_(language), _answer(field, wording, language)]
         for field in shown
@@ -214,11 +217,9 @@ def _answered(title: str, fields: Sequence[FieldView], wording: Wording, languag
 
 
 def _answer(field: FieldView, wording: Wording, language: str) -> str:
-    """Return an answer as the page before submission shows it. Evidence shown on paper says how."""
+    """Return an answer as the page before submission shows it."""
     if field.masked:
         return "•••"
-    if field.type == "evidence" and "upload" not in field.how:
-        return " ".join(_say(wording, f"piece.how.{how}", language) for how in field.how)
     return literal(field.text) or _say(wording, "pdf.unanswered", language)
 
 

@@ -271,7 +271,9 @@ class SheetWriter:
             self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say, self.language)
         )
         near = listed([one.label for one in offices], self.language, "or") if len(offices) <= _MOST_NAMED else ""
-        yield SheetFact(self.say("sheet.where"), (near or self.agency(),))
+        nowhere = self.procedure.identity.channels == ("web",) and not self.procedure.appointments()
+        where = (self.agency(),) if nowhere or not near else (near,)
+        yield SheetFact(self.say("sheet.service" if nowhere else "sheet.where"), where)
         if validity:
             yield SheetFact(self.say("sheet.validity"), validity)
 
@@ -358,13 +360,12 @@ class SheetWriter:
         owed = owed and bool(lines)
         if certain and fixed and not others:
             return (self.say("sheet.no_bribe" if owed else "sheet.free_no_bribe"),)
-        said = [self.say("sheet.asked_here" if owed else "sheet.nothing_here")]
-        said += [self.say("sheet.amounts_to_confirm")] if owed and not certain else []
+        here = "asked_here" if certain else "asked_here_unsure"
+        said = [self.say(f"sheet.{here if owed else 'nothing_here'}")]
         said += [self.say("sheet.amount_of_case")] if not fixed else []
         if others:
             papers = listed(others, self.language) if len(others) <= _MOST_NAMED else ""
             said.append(self.say("sheet.papers_cost", papers=papers) if papers else self.say("sheet.papers_cost_many"))
-            said.append(self.say("sheet.not_paid_here"))
         return tuple(said)
 
     def _condition(self, when: Expression) -> str:

@@ -14,6 +14,7 @@ from engine.domain.workflow.progress import Detour, detours, likely_path
 from engine.model import Appointment, Fee, Form, Output, Procedure, State
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Constant, Expression
+from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import as_text, joined
@@ -31,11 +32,15 @@ def usual_path(procedure: Procedure, directory: Directory, day: date) -> tuple[s
 
 @dataclass(frozen=True, slots=True)
 class SheetStep:
-    """One step of the likely path: its icon (`fill check pay come get`), who does what, and a few words more."""
+    """One step of the likely path: its icon (`fill check pay come get`), who does what, and a few words more.
+
+    `lines` say for whom each document is that depends on answers.
+    """
 
     icon: str
     verb: str
     detail: str = ""
+    lines: tuple[str, ...] = ()
 
 
 class StepWriter:
@@ -57,16 +62,18 @@ class StepWriter:
         for state in states:
             for step in self._steps_of(state):
                 found.setdefault(step.icon, step)
-        pairs = pairwise([self.procedure.state(path[0]), *states]) if path else ()
+        pairs = list(pairwise([self.procedure.state(path[0]), *states])) if path else []
         given = list(dict.fromkeys(title for before, state in pairs for title in self._results(before.id, state)))
+        outputs = [one for before, state in pairs for one in self._granted(before.id, state)]
+        lines = tuple(dict.fromkeys(filter(None, map(self._for_whom, outputs))))
         fetched = any(state.public == "ready" and not state.is_end for state in states)
         if given or fetched:
             verb = self.say("sheet.step_fetch" if fetched else "sheet.step_get")
             if given and len(" ".join(given).split()) <= _MOST_WORDS:
                 verb = self.say("text.named", name=verb, text="").strip()
-                found["get"] = SheetStep("get", verb, listed(given, self.language))
+                found["get"] = SheetStep("get", verb, listed(given, self.language), lines)
             else:
-                found["get"] = SheetStep("get", verb, self.say("sheet.step_document"))
+                found["get"] = SheetStep("get", verb, self.say("sheet.step_document"), lines)
         return tuple(found.values())
 
     def _steps_of(self, state: State) -> Iterator[SheetStep]:
@@ -96,14 +103,23 @@ class StepWriter:
         return self.say("sheet.step_originals" if originals else "sheet.step_office" if here else "sheet.step_there")
 
     def _results(self, source: str, state: State) -> list[str]:
+        """Return the titles of the documents that the entry of a state gives."""
+        granted = self._granted(source, state)
+        sure = [self._received(one) for one in granted if one.when == TRUE]
+        chosen = [self._received(one) for one in granted if one.when != TRUE]
+        return [*sure, *([listed(chosen, self.language, "or")] if chosen else [])]
+
+    def _granted(self, source: str, state: State) -> list[Output]:
         """Return the documents that the entry of a state gives."""
         taken = (one.effects for one in self.procedure.leaving.get(source, ()) if one.target == state.id)
         issued = dict.fromkeys(name for effects in (*taken, state.effects) for name in effects.issues)
         outputs = [self.procedure.outputs[one] for one in issued]
-        granted = [one for one in outputs if one.grants or (state.outcome == "granted" and one.kind == "receipt")]
-        sure = [self._received(one) for one in granted if one.when == TRUE]
-        chosen = [self._received(one) for one in granted if one.when != TRUE]
-        return [*sure, *([listed(chosen, self.language, "or")] if chosen else [])]
+        return [one for one in outputs if one.grants or (state.outcome == "granted" and one.kind == "receipt")]
+
+    def _for_whom(self, output: Output) -> str:
+        """Return for whom a document is, empty if the file does not say it."""
+        said = condition_text(output.when, self.words, self.language) if output.when != TRUE else ""
+        return self.say("text.named", name=said, text=self._received(output)) if said else ""
 
     def _received(self, output: Output) -> str:
         """Return the title of a document. The slip of a card is not what the applicant asked for: the card is."""

@@ -246,22 +246,22 @@ def costs(law: str = "sur", evidence: str = "", amount: str = "5000") -> str:
 def test_no_more_money_is_promised_only_where_each_cost_is_known() -> None:
     assert costs() == KNOWN
     here = "Nous ne vous demandons ici que ces montants."
-    assert costs(law="suppose") == f"{here} Ces montants sont à confirmer."
+    assert costs(law="suppose") == "Nous ne vous demandons ici que ces montants, à confirmer."
     assert (
         costs(amount="surface * 100 + 1 if surface > 3 else 2") == f"{here} Une partie du prix dépend de votre dossier."
     )
     photo = "evidence: {photo: {label: Photo}, acte: {label: Acte de naissance}}"
-    said = "Obtenir ces pièces peut coûter de l’argent : Photo et Acte de naissance. Vous ne le payez pas ici."
+    said = "Ces pièces peuvent coûter de l’argent ailleurs : Photo et Acte de naissance."
     assert costs(evidence=photo) == f"{here} {said}"
     many = f"evidence: {{{', '.join(f'p{number}: {{label: Pièce {number}}}' for number in range(6))}}}"
-    assert "Obtenir les pièces demandées peut coûter de l’argent. Vous" in costs(evidence=many)
+    assert "Les pièces demandées peuvent coûter de l’argent ailleurs." in costs(evidence=many)
 
 
 def test_a_free_procedure_says_what_may_cost_elsewhere() -> None:
     form = "form: {demande: {title: Demande, fields: {nom: {label: Nom}}}}\n"
     assert [plain(one) for one in sheet(form).costs] == ["Personne ne peut vous demander d’argent pour cette démarche."]
     said = " ".join(map(plain, sheet(form + "evidence: {photo: {label: Photo}}\n").costs))
-    assert said.startswith("Nous ne vous demandons rien à payer ici. Obtenir ces pièces peut coûter")
+    assert said.startswith("Nous ne vous demandons rien à payer ici. Ces pièces peuvent coûter")
 
 
 @pytest.mark.parametrize("procedure", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
@@ -326,3 +326,10 @@ def test_travellers_learn_every_paper_from_the_page_of_the_visa() -> None:
     papers = ["Identity page of the passport", "Passport photograph", "Yellow fever certificate"]
     assert told[0] == ("Travellers, for each line", papers, "Travellers, for each line")
     assert ["Parental authorisation"] in [labels for _, labels, _ in told]
+
+
+def test_who_applies_online_only_is_told_the_service_and_no_place() -> None:
+    seen = SheetWriter(the_procedure("e-visa"), the_directory(), the_words(), "fr", TODAY).sheet()
+    named = {one.label: one.lines for one in seen.facts}
+    assert named["Service"] == ("Direction générale de la documentation nationale",)
+    assert "Où" not in named

@@ -9,7 +9,7 @@ import pytest
 
 from engine.model import Procedure, Scenario
 from renderers.procedure.steps import StepWriter, usual_path
-from tests.makers import PROCEDURES, TODAY, a_procedure, compiled, the_directory, the_words
+from tests.makers import PROCEDURES, TODAY, a_procedure, compiled, the_directory, the_procedure, the_words
 
 HELD_OUT = PROCEDURES.parent / "tests" / "held_out"  # written from the guides alone, to judge the sheet
 FILES = [*sorted(PROCEDURES.glob("*.yaml")), *sorted(HELD_OUT.glob("*.yaml"))]
@@ -161,3 +161,15 @@ def test_our_time_limit_is_said_where_a_text_sets_it(status: str, detail: str) -
     )
     _, check, *_ = StepWriter(procedure, the_words(), "fr").steps(usual_path(procedure, the_directory(), TODAY))
     assert plain(check.detail) == detail
+
+
+def test_the_last_step_says_for_whom_each_document_is() -> None:
+    procedure = the_procedure("copie-acte-etat-civil")
+    path, writer = usual_path(procedure, the_directory(), TODAY), StepWriter(procedure, the_words(), "fr")
+    [*others, last] = writer.steps(path)
+    assert not [one for one in others if one.lines]
+    assert [plain(one) for one in last.lines] == [
+        "Pour une copie intégrale : Copie intégrale d'acte d'état civil",
+        "Pour un extrait avec filiation : Extrait d'acte d'état civil avec filiation",
+        "Pour un extrait sans filiation : Extrait d'acte d'état civil",
+    ]

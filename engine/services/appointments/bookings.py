@@ -109,9 +109,9 @@ class DayLine:
 
 def slots(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, office_id: str | None = None,
-    from_day: date | None = None, limit: int = 20,
+    from_day: date | None = None, limit: int = 20, least_days: int = 1,
 ) -> SlotSheet:  # fmt: skip
-    """Return the free slots of an appointment from a day on.
+    """Return the free slots of an appointment from a day on: whole days, `least_days` of them even above `limit`.
 
     The offices are those the procedure names, else that of the dossier; without either, all of the
     agency. Raises `NotFound`.
@@ -133,10 +133,10 @@ def slots(
         seats, limit = taken[chosen.office.id], min(max(limit, 1), MOST_SLOTS)
         start = max(from_day or local_day(now), local_day(first_bookable(appointment, now, ctx.directory.calendar)))
         free = free_slots(appointment, chosen.office, seats, now, ctx.directory.calendar, start, limit + 1)
-        if _one_day_only(free, limit):
-            longest = 24 * 60 // minutes_of(appointment.lasts)
+        if len(free) > limit and len({local_day(slot.start) for slot in free}) <= least_days:
+            longest = least_days * (24 * 60 // minutes_of(appointment.lasts))
             free = free_slots(appointment, chosen.office, seats, now, ctx.directory.calendar, start, longest + 1)
-    shown = _whole_days(free, limit)
+    shown = _whole_days(free, limit, least_days)
     following = local_day(free[len(shown)].start) if len(free) > len(shown) else None
     days = _days(ctx, appointment, chosen.office, shown, start, now)
     return SlotSheet(appointment, choices, chosen.office.id, days, chosen.first_free, following, because)
@@ -156,20 +156,16 @@ def _choice(
     return OfficeChoice(there, first[0] if first else None)
 
 
-def _one_day_only(free: tuple[Slot, ...], limit: int) -> bool:
-    """Return whether the first day alone exceeds the page."""
-    return len(free) > limit and local_day(free[0].start) == local_day(free[limit].start)
-
-
-def _whole_days(free: tuple[Slot, ...], limit: int) -> tuple[Slot, ...]:
-    """Return the slots of the whole days that fit on the page, at least of the first day.
+def _whole_days(free: tuple[Slot, ...], limit: int, least_days: int) -> tuple[Slot, ...]:
+    """Return the slots of the whole days that fit on the page, at least of the first days.
 
     The next page then always begins on another day.
     """
     if len(free) <= limit:
         return free
-    first, cut = local_day(free[0].start), local_day(free[limit].start)
-    return tuple(slot for slot in free if local_day(slot.start) == first or local_day(slot.start) < cut)
+    days = list(dict.fromkeys(local_day(slot.start) for slot in free))
+    shown = {one for one in days if one < local_day(free[limit].start)} | set(days[:least_days])
+    return tuple(slot for slot in free if local_day(slot.start) in shown)
 
 
 def _days(

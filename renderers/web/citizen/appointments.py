@@ -55,6 +55,7 @@ from renderers.web.shared.slots import SlotButton, days_of, instant_of, iso_of, 
 blueprint = Blueprint("appointments", __name__)
 
 _FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
+_DAYS = 3  # of slots on a page, however many each has
 _GONE = ("slot_full", "slot_closed")  # the list of slots shows what is left
 _HELD = ("too_late_to_move", "too_many_moves")  # slots may be free, but the booking cannot move
 
@@ -133,7 +134,7 @@ class Counter:
         """
         sheet = slots(
             app_ctx(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
-            from_day=_day(request.args.get("jour", "")),
+            from_day=_day(request.args.get("jour", "")), least_days=_DAYS,
         )  # fmt: skip
         first = sheet.first_free
         waits = waits_at(app_ctx(), self.who, self.one.id, self.task.id)

@@ -23,7 +23,7 @@ from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.tracking import received_files
 from renderers.web.platform.access import public, signed_in
-from renderers.web.platform.dossier_context import DossierContext, agency_of, case
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case, label
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -38,6 +38,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.platform.security import unlisted
+from renderers.web.shared.answers import on_paper
 from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view
 from renderers.web.shared.money import francs, money_lines
 
@@ -75,6 +76,7 @@ def summary(number: str) -> Response:
     view = see_form(app_ctx(), actor(), one.id)
     prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
     papers = [(paper.label, ", ".join(filter(None, (paper.name, paper.text)))) for paper in received_files(one, view)]
+    papers += [(label(one.label), on_paper(one)) for part in view.pages for one in part.fields if on_paper(one)]
     details = [
         (say("link.section"), [(link.title, link.named) for link in linked_lines(one)]),
         (say("track.files"), papers),

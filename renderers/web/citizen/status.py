@@ -166,7 +166,8 @@ def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:
     if status.who == "nobody":
         return say("track.since", day=day_of(one.dossier.closed_at or one.dossier.entered_at))
     if status.until is None:
-        return say("track.no_date")
+        state = one.procedure.states.get(one.dossier.state)
+        return say("track.by_itself" if state is not None and state.mode == "look_up" else "track.no_date")
     return say("track.before" if status.who == "applicant" else "track.answer_before", day=day_of(status.until))
 
 
@@ -181,7 +182,9 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
     elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
     if status.booking is not None:
-        yield visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
+        place = visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
+        if place != whereabouts(one, status):
+            yield place
     if status.public in READS_REASON and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
     if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:

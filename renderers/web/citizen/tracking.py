@@ -284,13 +284,17 @@ def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
     return [
         *(LinkRow(label=_asked_in(part, view), text=view.text) for part, view in asked if view.is_held),
         *(
-            LinkRow(
-                label=_asked_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file)
-            )
+            LinkRow(label=_kind_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
             for part, view in asked
             for file in view.files
         ),
     ]
+
+
+def _kind_in(part: PageView, view: FieldView) -> str:
+    """Return the label of the question, with the kind of paper that was chosen."""
+    asked = _asked_in(part, view)
+    return say("text.with_kind", label=asked, kind=view.text) if view.type == "evidence" and view.text else asked
 
 
 def _asked_in(part: PageView, view: FieldView) -> str:

@@ -46,10 +46,10 @@ class AnswerSection:
     href: str = ""
 
 
-# The second question of each pair is on the line of the first, after the text.
+# The second question of each pair is on the line of the first, after the text. A key names both.
 _TOGETHER: Final = {
-    "account.given_names": ("account.family_name", " "),
-    "account.birth_place": ("account.birth_date", ", "),
+    "account.given_names": ("account.family_name", " ", ""),
+    "account.birth_place": ("account.birth_date", ", ", "check.birth"),
 }
 
 
@@ -107,10 +107,10 @@ def _together(place: _Place, views: list[FieldView]) -> list[AnswerLine]:
     for view in views:
         lines = list(_lines(place, view))
         field = place.one.procedure.fields.get(view.path)
-        first, between = _TOGETHER.get(field.prefill or "", ("", "")) if field else ("", "")
+        first, between, key = _TOGETHER.get((field.prefill or "") if field else "", ("", "", ""))
         before = found[-1] if found and lines and first and first == source else None
         if before and before.text and lines[0].text and not (before.lacking or lines[0].lacking):
-            name = f"{before.label}, {lines[0].label[:1].lower()}{lines[0].label[1:]}"
+            name = say(key) if key else f"{before.label}, {lines[0].label[:1].lower()}{lines[0].label[1:]}"
             found[-1] = replace(before, label=name, text=f"{before.text}{between}{lines[0].text}")
         else:
             found += lines
@@ -171,7 +171,11 @@ def _said(view: FieldView) -> str:
     """Return the answer in words. Evidence shown or handed over says how."""
     if view.masked:
         return "•••"
-    on_paper = view.type == "evidence" and "upload" not in view.how and not view.is_held
-    if on_paper:
-        return " ".join(say(f"piece.how.{how}") for how in view.how)
-    return view.text
+    return on_paper(view) or view.text
+
+
+def on_paper(view: FieldView) -> str:
+    """Return how evidence is shown or handed over, empty for an answer that is sent."""
+    if not view.shown or view.type != "evidence" or "upload" in view.how or view.is_held:
+        return ""
+    return " ".join(say(f"piece.how.{how}") for how in view.how)

@@ -156,9 +156,10 @@ def _field(name: Asked, known: Mapping[str, str], faults: Mapping[str, str]) -> 
     value = request.form.get(f"{HOLDER}{name}", known.get(name, ""))[:300]
     code = faults.get(name, "")
     options = _countries() if name == "country" else ()
+    asked = say(f"holder.{name}")
     return HolderField(
-        f"{HOLDER}{name}", say(f"holder.{name}"), say("holder.postcode_hint") if name == "postcode" else "",
-        _KINDS.get(name, "text"), _FILLED[name], value, say(f"holder.wrong.{code}") if code else "", options,
+        f"{HOLDER}{name}", asked, say("holder.postcode_hint") if name == "postcode" else "",
+        _KINDS.get(name, "text"), _FILLED[name], value, say(f"holder.wrong.{code}", label=asked) if code else "", options,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +15,8 @@ from icalendar import Calendar
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
 from engine.services.worker.worker import run_pass
+from renderers.web.citizen import status
+from tests.makers import the_procedure
 from tests.web.client import STALL, PortalClient, a_portal_client, another, later
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -338,3 +341,27 @@ def test_the_page_of_a_slot_that_is_theirs_already_leads_to_their_visit(known: P
     assert known.post(mine, **{**left_open, "token": "another"}).status == 303
     assert "Vous n’en avez qu’un" not in known.follow().text
     assert "Votre rendez-vous" in known.page.text
+
+
+def test_a_day_of_many_slots_is_folded_and_the_next_days_stand_beside_it(tmp_path: Path) -> None:
+    busy = a_portal_client(tmp_path, STALL.replace("lasts: 30 minutes\n    hours: [08:00-09:00]", "lasts: 5 minutes"))
+    address = ready(busy.sign_in())
+    html = busy.open(address).html
+    days = re.findall(r"<summary>([^<]+)<br>(\d+) créneaux, de ", html)
+    assert len(days) == 3, "however many slots each has"
+    assert html.count('name="start"') == 1 + sum(int(count) for _, count in days)
+    after = busy.open(address + html.partition(f'href="{address}')[2].partition('"')[0].replace("&amp;", "&")).html
+    assert days[-1][0] not in after, "the next page begins on another day"
+
+
+def test_a_register_that_is_asked_is_no_missing_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "say", lambda key, **facts: key)
+    procedure = the_procedure("duplicata-certificat-nationalite")
+    asked = {
+        state: status._when(
+            SimpleNamespace(procedure=procedure, dossier=SimpleNamespace(state=state)),  # type: ignore[arg-type]
+            SimpleNamespace(booking=None, who="us", until=None), ahead=False,  # type: ignore[arg-type]
+        )
+        for state in ("interrogation", "verification")
+    }  # fmt: skip
+    assert asked == {"interrogation": "track.by_itself", "verification": "track.no_date"}

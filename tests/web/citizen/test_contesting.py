@@ -74,7 +74,7 @@ def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
     known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
     known.decide(number, "maintenir", reason="Rien de nouveau")
     page = known.open(f"/dossiers/{number}").text
-    assert "Vous pouvez contester cette décision. Le recours est expliqué plus bas." in page
+    assert "Vous pouvez contester cette décision. Plus bas, nous disons à qui écrire." in page
     assert "Protecteur du citoyen" in page
     assert "Recours gracieux au maire" not in page
     letter = next(one for one in the_dossier(known, number).documents if one.output == "maintien")

@@ -241,3 +241,13 @@ def test_a_sum_that_an_operator_does_not_take_is_said_before_anything_begins(tmp
     assert told.status == 422
     assert "CinetPay ne prend pas cette somme : un multiple de 5 F, 100 F au moins." in told.text
     assert payments(visitor, number) == ()
+
+
+def test_each_line_left_empty_is_named_in_its_error(tmp_path: Path) -> None:
+    visitor, number = at_the_stall(tmp_path)
+    address = f"/dossiers/{number}/paiement"
+    visitor.send(address, provider="carte", payer="")
+    wrong = go_on(visitor, address, **dict.fromkeys(HOLDER, ""))
+    said = re.findall(r'<li><a href="#holder-[a-z]+">([^<]+)</a>', wrong.html)
+    assert len(said) == len(set(said)) >= 4
+    assert "À remplir\u00a0: Ville." in said
