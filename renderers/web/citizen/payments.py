@@ -36,7 +36,8 @@ from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import passive, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json
-from renderers.web.platform.refused_posts import Fault, ask_again, refused_post
+from renderers.web.platform.languages import is_switching
+from renderers.web.platform.refused_posts import Fault, ask_again, refused_post, switched
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -99,7 +100,7 @@ def choose_payment(one: DossierContext) -> Response:
     if (awaited := awaited_payment(app_ctx(), actor(), one.id)) is not None:
         return go(one.at(f"/paiement/{awaited.id}"))
     post, typed = refused_post(), typed_choice(one)
-    if post.found and not post.faults and typed.provider in offered(one) and not typed.seems:
+    if post.goes_on and typed.provider in offered(one) and not typed.seems:
         return _holder_page(one, typed)
     return _choose_page(one)
 
@@ -114,6 +115,10 @@ def begin(number: str) -> Response:
 def begin_payment(one: DossierContext) -> Response:
     """Queue the order for the worker and redirect to its page, or show what is missing."""
     providers, typed = offered(one), typed_choice(one)
+    if is_switching() and "asked" in request.form and typed.provider in providers:
+        return _holder_page(one, typed)  # its data is never stored
+    if (shown := switched(lambda: _choose_page(one))) is not None:
+        return shown
     if not providers:
         return ask_again(lambda: _choose_page(one), {}, 200)
     faults: dict[str, Fault] = {}
@@ -153,14 +158,9 @@ def _started(one: DossierContext, typed: PaymentChoice, customer: Customer) -> R
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
             return go(one.at("/paiement"))
-        where = {
-            "phone_format": "payer",
-            "phone_country": "payer",
-            "amount_refused": "provider",
-            "method_refused": "provider",
-        }
-        if (name := where.get(closed.reason.code)) is not None:
-            return ask_again(lambda: _choose_page(one), {name: closed.reason})
+        if closed.reason.code in ("phone_format", "phone_country", "amount_refused", "method_refused"):
+            control = "payer" if closed.reason.code.startswith("phone") else "provider"
+            return ask_again(lambda: _choose_page(one), {control: closed.reason})
         raise
     session["paying"] = payment.id
     return go(one.at(f"/paiement/{payment.id}"))
@@ -177,7 +177,7 @@ def _total(one: DossierContext) -> int:
 def _choose_page(one: DossierContext) -> Response:
     choices, phone = offered(one), one.dossier.contact_phone or ""
     typed, post = typed_choice(one), refused_post()
-    seems = typed.seems if post.found and not post.faults and typed.provider in choices else ""
+    seems = typed.seems if post.goes_on and typed.provider in choices else ""
     providers = [
         ProviderChoice(name, choice.label)
         for name, choice in sorted(choices.items(), key=lambda pair: not suits(pair[1], phone))

@@ -23,11 +23,14 @@ from engine.storage.results import Busy
 from renderers.html.controls import every_field
 from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.errors import sentence
+from renderers.web.platform.languages import ASKED as LANGUAGE
+from renderers.web.platform.languages import is_switching
 from renderers.web.platform.request_context import APPLICANT_AREA, actor, app_ctx, go, myself, say, session_token
 from renderers.web.platform.uploads import FILE, as_refused
 
 ASKED: Final = "a-corriger"  # in the address of a refused page
 _POSTS: Final = "refused_posts"  # key of the browser's cookie: the refused posts by path
+_SWITCHED: Final = "langue"  # among what was typed
 _SMALL: Final = 1000  # characters of all refused posts in the cookie, as JSON
 _MOST: Final = 3  # pages; more than one are refused in several tabs only
 _DROPPED: Final = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end"})
@@ -56,6 +59,11 @@ class RefusedPost:
         return sentence(fault) if isinstance(fault, Refusal) else say(fault) if fault else ""
 
     @property
+    def goes_on(self) -> bool:
+        """Whether a sent post without fault waits for more: not one that asked for another language only."""
+        return self.found and not self.faults and _SWITCHED not in self.form
+
+    @property
     def errors(self) -> list[tuple[str, str]]:
         """The link and the sentence of each fault."""
         return [(f"#{control}", self.error(control)) for control in self.faults]
@@ -81,12 +89,20 @@ def ask_again(
     post, path = RefusedPost(_posted() if typed is None else MultiDict(typed), faults), address or request.path
     if status < 500 and _is_navigation() and _keep(path, post):
         g.is_refused = True
-        query = [] if address else [(name, value) for name, value in request.args.items(multi=True) if name != ASKED]
+        kept = ((name, value) for name, value in request.args.items(multi=True) if name not in (ASKED, LANGUAGE))
+        query = [] if address else list(kept)
         return go(f"{quote(path)}?{urlencode([*query, (ASKED, '1')])}")
     g.refused_post = post
     answer = draw()
     answer.status_code = status if answer.status_code == 200 else answer.status_code  # the page may be gone
     return answer
+
+
+def switched(draw: Callable[[], Response]) -> Response | None:
+    """Show the page of a post whose button only asks for another language, with what was typed. None for others."""
+    if not is_switching():
+        return None
+    return ask_again(draw, {}, 200, typed=MultiDict([*_posted().items(multi=True), (_SWITCHED, "1")]))
 
 
 def refused_post() -> RefusedPost:

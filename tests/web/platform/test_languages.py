@@ -91,10 +91,40 @@ def test_the_language_of_a_form_page_changes_with_what_was_typed(visitor: Portal
 
 
 def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: PortalClient) -> None:
-    visitor.send("/connexion", phone="12")
+    visitor.send("/connexion/courriel", email="afi@")
     assert visitor.page.status == 422
     assert visitor.open(other_language(visitor)).status == 200
-    assert "What is your phone number?" in visitor.page.text
+    assert '<html lang="en">' in visitor.page.html
+
+
+@pytest.mark.parametrize(
+    ("rest", "typed", "kept"),
+    [
+        ("/connexion", {"phone": "90 11"}, ['value="90 11"', "What is your phone number?"]),
+        ("/suivi", {"number": "26 12", "phone": "90 11"}, ['value="26 12"', 'value="90 11"']),
+        (
+            "/paiement",
+            {"provider": "argent", "payer": "91 22"},
+            ['value="argent" checked', 'value="91 22"', "Pay 5,000"],
+        ),
+        ("/messages", {"body": "Ma clé\n?"}, [">Ma clé\n?</textarea>", "message"]),
+    ],
+)
+def test_the_language_of_a_page_that_stores_nothing_changes_with_what_was_typed(
+    visitor: PortalClient, rest: str, typed: dict[str, str], kept: list[str]
+) -> None:
+    address = rest
+    if rest not in ("/connexion", "/suivi"):
+        number = visitor.sign_in().sent()
+        visitor.decide(number, "accorder")
+        address = f"/dossiers/{number}{rest}"
+    assert re.findall(r'form="f" name="go" value="([^"]*)"', visitor.open(address).html) == ["", "lang-en"]
+    page = visitor.send(f"{address}?lang=fr", **typed, go="lang-en")
+    page = visitor.follow() if page.status == 303 else page
+    assert page.status == 200
+    assert '<html lang="en">' in page.html
+    assert not [one for one in kept if one not in page.html]
+    assert 'class="errors"' not in page.html
 
 
 def test_shared_caches_never_hand_one_language_for_another(visitor: PortalClient) -> None:
