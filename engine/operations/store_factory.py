@@ -39,8 +39,8 @@ def file_of(address: str | Path) -> Path | None:
     return None if is_server else Path(_SQLITE.sub("", text, count=1))
 
 
-def open_store(address: str | Path) -> Store:
-    """Return the store at an address, not migrated.
+def open_store(address: str | Path, follows: bool = False) -> Store:
+    """Return the store at an address, not migrated. `follows` accepts a standby server, to read only.
 
     Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`.
     """
@@ -51,7 +51,7 @@ def open_store(address: str | Path) -> Store:
         return SqliteStore(file)
     from engine.storage.postgres.store import PostgresStore  # its driver takes 8 MiB of memory: not loaded for a file
 
-    return PostgresStore(str(address))
+    return PostgresStore(str(address), follows=follows)
 
 
 def kept_nothing(address: str | Path) -> bool:
@@ -61,7 +61,7 @@ def kept_nothing(address: str | Path) -> bool:
         if file is not None:
             os.lstat(file)
             return False
-        with closing(open_store(address)) as store:
+        with closing(open_store(address, follows=True)) as store:
             return store.migration_state().untouched
     except FileNotFoundError:
         return True

@@ -1,4 +1,7 @@
-"""A PostgreSQL server of the tests alone, which they stop, kill and start again. Other tests share the server of this machine."""
+"""PostgreSQL servers of the tests alone, which they stop, kill and start again: one, or a primary with its standby.
+
+Other tests share the server of this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Literal
+from typing import Any, Literal
+
+import psycopg
 
 from tests.ports import free_port
 
@@ -29,12 +35,18 @@ class Cluster:
     def address(self) -> str:
         return f"postgresql://{BY}@127.0.0.1:{self.port}/postgres"
 
-    def run(self, tool: str, *more: str) -> None:
+    def run(self, tool: str, *more: str, folder: bool = True) -> None:
         done = subprocess.run(
-            [*_somebody(), str(_tool(tool)), "-D", str(self.folder / "data"), *more], cwd=self.folder,
+            [*_somebody(), str(_tool(tool)), *(("-D", str(self.folder / "data")) if folder else ()), *more], cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert done.returncode == 0, f"{tool}: {done.stderr}"
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Execute one statement and return its rows."""
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            found = connection.execute(sql)  # type: ignore[call-overload]
+            return found.fetchall() if found.description else []
 
     def start(self) -> None:
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
@@ -42,6 +54,12 @@ class Cluster:
 
     def stop(self, how: Literal["fast", "immediate"]) -> None:
         self.run("pg_ctl", "-w", "-t", "120", "-m", how, "stop")
+
+    def end(self) -> None:
+        """Stop the server, if it runs."""
+        with suppress(FileNotFoundError, ProcessLookupError):  # stopped, or killed
+            os.kill(next(self.processes()), 0)
+            self.stop("immediate")
 
     def processes(self) -> Iterator[int]:
         """The postmaster and its children."""
@@ -69,15 +87,78 @@ def _tool(name: str) -> Path:
 
 
 @contextmanager
-def a_cluster() -> Iterator[Cluster]:
+def a_folder() -> Iterator[Path]:
+    """A folder of the account that runs the servers, gone afterwards."""
     folder = Path(mkdtemp(prefix="guichet-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, BY)
-    one = Cluster(folder, free_port())
-    one.run("initdb", "-U", BY, "-A", "trust", "-E", "UTF8", "--no-locale")
-    one.start()
     try:
-        yield one
+        yield folder
     finally:
-        one.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def a_cluster() -> Iterator[Cluster]:
+    with a_folder() as folder:
+        one = Cluster(folder, free_port())
+        one.run("initdb", "-U", BY, "-A", "trust", "-E", "UTF8", "--no-locale", "--data-checksums")
+        one.start()
+        try:
+            yield one
+        finally:
+            one.end()
+
+
+@dataclass
+class Pair:
+    """A primary and the standby that confirms each of its commits. A promotion exchanges them."""
+
+    primary: Cluster
+    standby: Cluster
+
+    @property
+    def address(self) -> str:
+        """Both servers, in this order: the first that accepts connections is taken, whatever it is."""
+        hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
+        return f"postgresql://{BY}@{hosts}/postgres?target_session_attrs=any"
+
+    def confirm(self, by: str) -> None:
+        """`*`: commits wait for the standby, and this one until it is there. Empty: they wait for none."""
+        self.primary.ask(f"ALTER SYSTEM SET synchronous_standby_names = '{by}'")
+        self.primary.ask("SELECT pg_reload_conf()")
+        end = time.monotonic() + 30
+        while by and not self.primary.ask("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"):
+            assert time.monotonic() < end, "no standby confirms"
+            time.sleep(0.02)
+
+    def promote(self) -> None:
+        """Make the standby the primary. Its commits wait for none, until the other server is back."""
+        self.primary, self.standby = self.standby, self.primary
+        self.primary.run("pg_ctl", "-w", "promote")
+        self.confirm("")
+
+    def rejoin(self) -> None:
+        """Start the server that was the primary as a standby, whether it was stopped or killed."""
+        self.primary.ask("CHECKPOINT")  # pg_rewind reads the new timeline from it
+        source = f"host=127.0.0.1 port={self.primary.port} user={BY} dbname=postgres"
+        data = str(self.standby.folder / "data")
+        self.standby.run("pg_rewind", "--target-pgdata", data, "--source-server", source, "-R", folder=False)
+        self.standby.start()
+
+
+@contextmanager
+def a_pair() -> Iterator[Pair]:
+    """A primary and a synchronous standby."""
+    with a_cluster() as primary, a_folder() as folder:
+        primary.ask("ALTER SYSTEM SET wal_keep_size = '256MB'")  # pg_rewind reads what was written before the loss
+        primary.ask("SELECT pg_reload_conf()")
+        standby = Cluster(folder, free_port())
+        standby.run("pg_basebackup", "-d", primary.address, "-R", "-c", "fast", "-X", "stream")
+        standby.start()
+        pair = Pair(primary, standby)
+        pair.confirm("*")
+        try:
+            yield pair
+        finally:
+            standby.end()

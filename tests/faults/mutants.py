@@ -73,6 +73,19 @@ def a_line_is_never_cut() -> None:
     postgres._passing = nothing
 
 
+def a_standby_is_taken_for_the_primary() -> None:
+    """A server that only copies another one gets the work, and what it answers is no accident that passes."""
+
+    @contextmanager
+    def begins(connection: Any, write: bool) -> Iterator[None]:
+        connection.read_only = not write
+        with connection.transaction():
+            yield
+
+    postgres_lines.is_standby = lambda _: False  # type: ignore
+    postgres._transaction = begins
+
+
 def a_server_is_always_waited_for() -> None:
     """Whoever needs the database waits for it, however long it has been away, and tries are ever further apart."""
 
@@ -212,6 +225,6 @@ MUTANTS: Final[Mapping[str, Callable[..., None]]] = {
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
         a_line_is_never_cut, a_server_is_always_waited_for, an_operator_answers_nothing, a_request_makes_the_call,
         whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
-        each_file_has_its_guard, a_reader_that_never_ends,
+        each_file_has_its_guard, a_reader_that_never_ends, a_standby_is_taken_for_the_primary,
     )
 }  # fmt: skip

@@ -158,6 +158,7 @@ def test_why_a_database_does_not_answer_is_told_in_one_line(
         ("not_admitted", 1),
         ("pooler", 1),
         ("starting", 3),
+        ("follows", 3),
         ("refused", 3),
         ("other", 3),
     ],
@@ -167,7 +168,7 @@ def test_a_server_is_waited_for_unless_it_would_say_the_same_again(
 ) -> None:
     said = [Unreachable(cause), Unreachable(cause), None]
     left = list(said)
-    monkeypatch.setattr(postgres_reach, "why_unreachable", lambda address, options: left.pop(0))
+    monkeypatch.setattr(postgres_reach, "why_unreachable", lambda *_: left.pop(0))
     monkeypatch.setattr(postgres_reach, "_AGAIN", 0)
     with pytest.raises(Unreachable) if tries == 1 else nullcontext():
         await_server("postgresql://guichet@db.example/guichet", "", 60)
@@ -188,6 +189,9 @@ def test_a_server_is_waited_for_unless_it_would_say_the_same_again(
         ("FATAL:  the database system is starting up", "starting"),
         ("server does not support SSL, but SSL was required", "encryption"),
         ("FATAL:  unsupported startup parameter in options: statement_timeout", "pooler"),
+        ("session is read-only", "follows"),
+        ("la session est en lecture seule", "follows"),
+        ("server is in hot standby mode", "follows"),
         (f"FATAL:  {SECRET} is\n no good", "other"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import closing
 from typing import Any, Final
 
 import psycopg
@@ -22,10 +23,11 @@ _LINE: Final = {
     "connect_timeout": "3", "tcp_user_timeout": "10000",
     "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",
 }  # fmt: skip
+_WRITABLE: Final = {"target_session_attrs": "read-write"}
 _BY_A_SERVICE: Final[dict[str, Any]] = {
     "connect_timeout": "10"
 }  # only to find the cause; for work the service file sets it
-_IN_THE_ENVIRONMENT: Final = {"connect_timeout": "PGCONNECT_TIMEOUT"}
+_IN_THE_ENVIRONMENT: Final = {"connect_timeout": "PGCONNECT_TIMEOUT", "target_session_attrs": "PGTARGETSESSIONATTRS"}
 _AGAIN: Final = 0.25  # seconds between two tries
 _LONGEST: Final = 160  # characters of the message
 _SHORT: Final = 3  # characters of a secret that may be part of any word
@@ -33,6 +35,7 @@ _CAUSES: Final = tuple(
     (cause, re.compile(words, re.IGNORECASE))
     for cause, words in (
         ("pooler", "unsupported startup parameter"),
+        ("follows", "session is read-only|session est en lecture seule|hot standby"),
         ("password", "password authentication failed|no password supplied|par mot de passe|mot de passe fourni"),
         ("database", r"database .* does not exist|no such database|base de données .* n.existe pas"),
         ("role", r"role .* does not exist|no such user|rôle .* n.existe pas"),
@@ -66,30 +69,45 @@ def check_address(address: str) -> None:
 
 
 def line_settings(address: str) -> dict[str, Any]:
-    """Return the timeouts of connections that neither the address, the service file nor the environment sets."""
+    """Return the settings of connections that neither the address, the service file nor the environment sets.
+
+    They are time limits and, for an address with several servers, the one that accepts writes.
+    """
     said = conninfo_to_dict(address)
     if said.get("service") or "PGSERVICE" in os.environ:
         return {}
+    several = "," in str(said.get("host") or said.get("hostaddr") or os.environ.get("PGHOST", ""))
     return {
-        name: value for name, value in _LINE.items()
+        name: value for name, value in {**_LINE, **(_WRITABLE if several else {})}.items()
         if said.get(name) is None and _IN_THE_ENVIRONMENT.get(name, "") not in os.environ
     }  # fmt: skip
 
 
-def await_server(address: str, options: str, wait_limit: float) -> None:
+def await_server(address: str, options: str, wait_limit: float, follows: bool = False) -> None:
     """Wait for a server that starts or does not answer yet. Raises `Unreachable`, at once if a retry cannot help."""
     until = time.monotonic() + wait_limit
-    while (away := why_unreachable(address, options)) is not None:
+    while (away := why_unreachable(address, options, follows)) is not None:
         if away.cause in _FOR_GOOD or time.monotonic() >= until:
             raise away
         time.sleep(_AGAIN)
 
 
-def why_unreachable(address: str, options: str) -> Unreachable | None:
-    """Return why a server refuses connections now, or None if it accepts one."""
+def is_standby(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether the server only copies another one. It reports this at connection, without a round trip.
+
+    A connection pooler hides the report.
+    """
+    return connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
+
+
+def why_unreachable(address: str, options: str, follows: bool = False) -> Unreachable | None:
+    """Return why a server refuses connections now, or None if it accepts one. `follows` accepts a standby."""
     known = conninfo_to_dict(address)
     try:
-        psycopg.connect(address, options=options, **(line_settings(address) or _BY_A_SERVICE)).close()
+        settings = line_settings(address) or _BY_A_SERVICE
+        with closing(psycopg.connect(address, options=options, **settings)) as connection:
+            if is_standby(connection) and not follows:
+                return Unreachable("follows", _place(known))
     except errors.ConnectionTimeout:
         return Unreachable("timeout", _place(known))
     except UnicodeError:  # an invalid host name

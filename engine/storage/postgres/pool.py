@@ -20,7 +20,7 @@ from weakref import WeakSet
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from engine.storage.postgres.connection_errors import line_settings
+from engine.storage.postgres.connection_errors import is_standby, line_settings
 from engine.storage.results import Away, Busy
 
 WAIT_LIMIT: Final = 10.0  # seconds to wait for a connection or a row
@@ -62,10 +62,13 @@ os.register_at_fork(after_in_child=_born)
 
 
 class StoreConnections:
-    """Connections to one address. A child process opens its own, because none may cross a fork."""
+    """Connections to one address. A child process opens its own, because none may cross a fork.
 
-    def __init__(self, address: str, most: int, wait_limit: float) -> None:
-        self._address, self._most, self._wait_limit = address, most, wait_limit
+    A standby is refused unless the store `follows` it, that is, only reads.
+    """
+
+    def __init__(self, address: str, most: int, wait_limit: float, follows: bool = False) -> None:
+        self._address, self._most, self._wait_limit, self._follows = address, most, wait_limit, follows
         self._of: tuple[int, Pool] | None = None  # the process, and its pool
         self._out = 0  # connections in use
         self._served_at = 0.0  # when a connection was last obtained, or returned in working order
@@ -154,8 +157,12 @@ class StoreConnections:
     def _configured(self, connection: psycopg.Connection[Any]) -> None:
         """Turn off parallel workers and JIT: for short queries they cost more than the query.
 
-        A server without these settings ignores the statement. An answer ends the silence of the server.
+        A server without these settings ignores the statement. An answer ends the silence of the server. Raises
+        `OperationalError` for a standby, so that the pool tries again.
         """
+        if not self._follows and is_standby(connection):
+            connection.close()  # the pool leaves it open
+            raise psycopg.OperationalError("the server is a standby")
         connection.execute(_SHORT)
         with _alone:
             self._served_at, self._silent_since = monotonic(), None

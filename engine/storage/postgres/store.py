@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache
 from itertools import count
@@ -214,22 +214,24 @@ class PostgresUnit(PostgresQueries, Unit):
 
 
 class PostgresStore:
-    """A store on a server. `address` is a `postgresql://…` URL, its password best in a file of libpq. Raises
-    `Unreachable`, `Busy`, `UnsafeSettings`."""
+    """A store on a server. `address` is a `postgresql://…` URL, its password best in a file of libpq. `follows`
+    accepts a standby, to read only. Raises `Unreachable`, `Busy`, `UnsafeSettings`."""
 
-    def __init__(self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT) -> None:
+    def __init__(
+        self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT, follows: bool = False
+    ) -> None:  # fmt: skip
         self.address = address
         self._inside = threading.local()
         self._waits = Waits()
         check_address(address)
-        await_server(address, OPTIONS, wait_limit)
-        self._lines = StoreConnections(address, most, wait_limit)
+        await_server(address, OPTIONS, wait_limit, follows)
+        self._lines = StoreConnections(address, most, wait_limit, follows)
         try:
             with self._connection() as connection:
                 check_settings(_settings(connection))
         except Busy as busy:
             self._lines.close()
-            raise why_unreachable(address, OPTIONS) or busy from None
+            raise why_unreachable(address, OPTIONS, follows) or busy from None
 
     # -- the transaction ---------------------------------------------------------------------------------------------
 
@@ -246,11 +248,7 @@ class PostgresStore:
         ):
             self._inside.unit = True
             try:
-                connection.isolation_level = (
-                    psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
-                )
-                connection.read_only = not write
-                with connection.transaction():
+                with _transaction(connection, write):
                     if granted < WAIT_LIMIT:
                         connection.execute(_HURRIED, (str(int(granted * 1000)),))
                     unit = PostgresUnit(connection, write)
@@ -309,15 +307,12 @@ class PostgresStore:
     @contextmanager
     def tables(self, use: Use) -> Iterator[PostgresRows]:
         """Open all tables in one transaction. For `hold` and `fill` other writers are locked out."""
-        with self._connection() as connection:
-            level = psycopg.IsolationLevel.REPEATABLE_READ if use == "read" else psycopg.IsolationLevel.READ_COMMITTED
-            connection.isolation_level, connection.read_only = level, use == "read"
-            with connection.transaction():
-                connection.execute(UNHURRIED)
-                rows = PostgresRows(connection)
-                if use != "read":
-                    rows.hold()
-                yield rows
+        with self._connection() as connection, _transaction(connection, use != "read"):
+            connection.execute(UNHURRIED)
+            rows = PostgresRows(connection)
+            if use != "read":
+                rows.hold()
+            yield rows
 
     def not_journalled(self) -> Mapping[str, int]:
         """Return the number of chains that began with rows found by a migration, by chain prefix."""
@@ -326,15 +321,31 @@ class PostgresStore:
 
     def findings(self) -> Iterator[IntegrityFinding]:
         """Yield inconsistencies of the tables, all read in one snapshot."""
-        with self._connection() as connection:
-            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
-            with connection.transaction():
-                found = list(_found(connection))
+        with self._connection() as connection, _transaction(connection, write=False):
+            found = list(_found(connection))
         yield from found
 
     def close(self) -> None:
         """Close the connections of this process. A later use opens new ones."""
         self._lines.close()
+
+
+@contextmanager
+def _transaction(connection: psycopg.Connection[Any], write: bool) -> Iterator[None]:
+    """Open a transaction: READ COMMITTED to write, one snapshot to read. Raises `Away` to write on a standby.
+
+    A pooler hides that the server is a standby, until the server refuses to begin. The same code later is an error
+    of ours.
+    """
+    level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
+    connection.isolation_level, connection.read_only = level, not write
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(connection.transaction())
+        except errors.FeatureNotSupported as refused:
+            connection.close()  # the pool drops it
+            raise Away("follows") from refused
+        yield
 
 
 def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:

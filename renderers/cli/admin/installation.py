@@ -270,7 +270,7 @@ def settings_of(demo: bool = False) -> Settings:
 
 
 def office_kept(missing_code: int = 1) -> AppContext:
-    """Return the application context read-only: nothing is created, migrated or published.
+    """Return the application context read-only: nothing is created, migrated or published. A standby server will do.
 
     Without installation it ends with `missing_code`, because codes from 2 may have a meaning of their own.
     """
@@ -282,7 +282,7 @@ def office_kept(missing_code: int = 1) -> AppContext:
         click.echo(load_words().say("operations.no_store", language, facts), err=True)
         raise SystemExit(missing_code)
     with opening():
-        store = open_store(settings.store)
+        store = open_store(settings.store, follows=True)
     return _office(settings, store, SigningKeys.open(ring, make=False), Gateways({}, {}))
 
 
@@ -295,7 +295,7 @@ def place_looked_at() -> InstallationProbe:
     return InstallationProbe(
         base_url=settings.base_url, demo=settings.demo, hosts=settings.hosts, second_factor=settings.second_factor,
         unknown=unknown_settings(os.environ), data=settings.data, ring=settings.ring,
-        file=file_of(settings.store), open_store=lambda: open_store(settings.store),
+        file=file_of(settings.store), open_store=lambda: open_store(settings.store, follows=True),
         kept_nothing=lambda: kept_nothing(settings.store), gateways=lambda: _said_gateways(settings), follow=settings.follow,
         open_blob_store=(lambda: open_blob_store(settings.files)) if isinstance(settings.files, Bucket) else None,
         reach_repository=Mirror(settings.data, settings.follow).reach if settings.follow is not None else lambda: root_of(settings.procedures),

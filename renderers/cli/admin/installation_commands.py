@@ -98,22 +98,22 @@ def wording() -> Translations:
     return load_words()
 
 
-def opened(address: str) -> Store:
-    """Return the store at an address. Ends the command if it cannot be opened."""
+def opened(address: str, follows: bool = False) -> Store:
+    """Return the store at an address. `follows` accepts a standby server. Ends the command if it cannot be opened."""
     from engine.operations.store_factory import open_store
 
     with opening():
-        return open_store(address)
+        return open_store(address, follows)
 
 
 def kept(address: str, words: Translations, language: str) -> Store:
-    """Return an existing store. Ends the command if its file is missing or empty, instead of creating it."""
+    """Return an existing store, perhaps a standby. Ends the command if its file is missing or empty."""
     from engine.operations.store_factory import file_of
 
     file = file_of(address)
     if file is not None and not (file.is_file() and file.stat().st_size):
         fail(words, "nothing", language, name=str(file))
-    return opened(address)
+    return opened(address, follows=True)
 
 
 def files_of(place: Installation) -> AttachmentStore:

@@ -123,6 +123,9 @@ def test_a_machine_that_says_nothing_is_not_waited_for_by_the_quarter_of_an_hour
         with store._lines.line() as connection:
             assert connection.info.get_parameters()["connect_timeout"] == "7"
         store.close()
+    assert line_settings("postgresql://a,b/x")["target_session_attrs"] == "read-write"
+    assert "target_session_attrs" not in line_settings("postgresql://a,b/x?target_session_attrs=any")
+    assert "target_session_attrs" not in line_settings("postgresql://a/x")
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "9")
     assert "connect_timeout" not in line_settings(address)
     assert "tcp_user_timeout" in line_settings(address)
