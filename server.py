@@ -301,7 +301,7 @@ def _speak(settings: Settings) -> None:
 @click.option("--threads", type=int, default=THREADS, show_default=True)
 def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     """Serve the site, with a worker in the same process."""
-    settings = settings_of(demo)
+    settings = replace(settings_of(demo), threads=threads)
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from engine.operations.follower import renew
 from engine.publication.gates import Judge
 from engine.services.context.app_context import AppContext
-from engine.storage.results import Busy
+from engine.storage.results import GLANCE, Busy
 
 log = logging.getLogger("guichet")
 
@@ -97,7 +97,7 @@ class Refresher:
         try:
             self._next = time.monotonic() + EVERY
             office = self._current()
-            with office.store.unit() as unit:
+            with office.store.unit(wait_limit=GLANCE) as unit:
                 office.directories.look(unit)
                 behind = unit.last_publication() != office.published
             if behind or office.catalogue.on(office.day()) is not office.catalogue:

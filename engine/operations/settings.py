@@ -82,6 +82,7 @@ class Settings:
     metrics_from: tuple[str, ...] = ()
     metrics_token: str = field(default="", repr=False)
     stop_within: float = 25.0  # seconds to finish requests in progress
+    threads: int = 0  # that serve requests in this process
     mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is stored after its end
     sms: SmsPolicy = field(default_factory=SmsPolicy)
     log: str = ""  # `json`, `text`; empty = text on a terminal

@@ -39,8 +39,10 @@ def file_of(address: str | Path) -> Path | None:
     return None if is_server else Path(_SQLITE.sub("", text, count=1))
 
 
-def open_store(address: str | Path, follows: bool = False) -> Store:
+def open_store(address: str | Path, follows: bool = False, threads: int = 0) -> Store:
     """Return the store at an address, not migrated. `follows` accepts a standby server, to read only.
+
+    `threads` is the number of threads that serve requests in this process, 0 without any.
 
     Raises `WrongAddress`, `UnsafeSettings`, `Busy`, `Damaged`.
     """
@@ -51,7 +53,7 @@ def open_store(address: str | Path, follows: bool = False) -> Store:
         return SqliteStore(file)
     from engine.storage.postgres.store import PostgresStore  # its driver takes 8 MiB of memory: not loaded for a file
 
-    return PostgresStore(str(address), follows=follows)
+    return PostgresStore(str(address), follows=follows, threads=threads)
 
 
 def kept_nothing(address: str | Path) -> bool:

@@ -1,18 +1,13 @@
-"""The lock of writers: first come, first served, and a limit on waits for locks of other processes."""
+"""The lock of writers: first come, first served."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-LOCKED_AFTER: Final = 0.5  # seconds of one wait after which other threads no longer wait
-PATIENT: Final = 2  # writers of a process that wait for the full time
-HURRIED: Final = 1.0  # seconds for the others
-GLANCE: Final = 0.1  # seconds for the others, once one of these has waited long
 LOOK: Final = 0.1  # seconds between two checks of `hopeless`
 
 
@@ -63,31 +58,3 @@ class FairLock:
                 self._waiting.popleft().release()
             else:
                 self._taken = False
-
-
-class Waits:
-    """Limits how long writers of a process wait for row locks.
-
-    Two writers wait for the full time. The others wait a second, and a tenth once these two have waited long. So most
-    threads stay free to serve readers.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._since: dict[object, float] = {}
-
-    @contextmanager
-    def wait_limit(self, most: float) -> Iterator[float]:
-        """Give one writer its time limit in seconds, at most `most`, while the context is open."""
-        me, now = object(), monotonic()
-        with self._guard:
-            if len(self._since) < PATIENT:
-                self._since[me], granted = now, most
-            else:
-                longest = now - min(self._since.values())
-                granted = min(most, GLANCE if longest > LOCKED_AFTER else HURRIED)
-        try:
-            yield granted
-        finally:
-            with self._guard:
-                self._since.pop(me, None)

@@ -19,10 +19,40 @@ GRANTED: Final = 0.5  # processor seconds inside after which an unknown caller m
 HALF: Final = 300.0  # seconds after which half of the time that an address spent inside is forgotten
 REFUSED: Final = 0.1  # seconds that a refusal counts: the next try of the same address comes after first tries
 MOST_PLACES: Final = 10_000
+STALLED: Final = 0.3  # seconds without a change after which the threads inside are taken to wait
 
 
 class Crowded(Busy):
     """The gate refused the caller: nothing was begun."""
+
+
+class ThreadLimit:
+    """Limits the threads that may wait for one thing, so that the others serve pages without it.
+
+    A thread waits for a place while others come and go. It raises `Crowded` once they stopped to: `STALLED` is long
+    for a normal unit of work, and short for a person who waits for another page.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free, self._changed_at = most, 0.0
+        self._change = threading.Condition()
+
+    @contextmanager
+    def place(self, wait_limit: float = STALLED) -> Iterator[None]:
+        """Occupy a place while the context is open. Raises `Crowded`."""
+        with self._change:
+            while not self._free:
+                left = self._changed_at + wait_limit - time.monotonic()
+                if left <= 0:
+                    raise Crowded("threads")
+                self._change.wait(left)
+            self._free, self._changed_at = self._free - 1, time.monotonic()
+        try:
+            yield
+        finally:
+            with self._change:
+                self._free, self._changed_at = self._free + 1, time.monotonic()
+                self._change.notify()
 
 
 class TimeSpent:

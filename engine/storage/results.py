@@ -34,7 +34,8 @@ class Unreachable(Away):
     """The database server refuses or fails a connection.
 
     `cause`: address, unknown_host, refused, timeout, password, role, database, not_admitted, full, starting,
-    encryption, pooler, follows (a standby), or other. `said` is the server's text. `place` says which user at which server, without password.
+    encryption, pooler, follows (a standby), or other. `said` is the server's text. `place` says which user at which
+    server, without password.
     """
 
     def __init__(self, cause: str, place: str = "", said: str = "") -> None:

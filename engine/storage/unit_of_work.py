@@ -41,7 +41,7 @@ class Store(Protocol):
 
     def unit(self, write: bool = False, wait_limit: float | None = None) -> AbstractContextManager[Unit]:
         """Open a unit of work. Writing units are serialised or retried, and an exception rolls back. `wait_limit`:
-        seconds to wait for the lock of another process, then `Busy`."""
+        seconds to wait for the lock of another process or for the server, then `Busy`."""
 
     def migrate(self) -> None:
         """Apply the missing migrations."""

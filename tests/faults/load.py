@@ -14,7 +14,7 @@ from engine.services.context.app_context import AppContext
 from engine.storage.results import Busy
 from tests.engine.services.world import pdf
 from tests.faults.installation import Installation, patient
-from tests.faults.people import Acknowledged, Browser, Journeys, Tired, agent, applicant
+from tests.faults.people import Acknowledged, Answered, Browser, Journeys, Tired, agent, applicant
 
 PEOPLE = 16
 
@@ -85,6 +85,25 @@ def _another(installation: Installation, stop: threading.Event) -> str:
         except Busy:
             time.sleep(0.1)
     return ""
+
+
+@contextmanager
+def polled(installation: Installation, address: str) -> Iterator[list[Answered]]:
+    """A person without a session who asks for one page of the first server again and again until the block ends."""
+    stop, person = threading.Event(), Browser(installation.ports[:1], {}, wait_limit=patient(60))
+
+    def asks() -> None:
+        while not stop.is_set():
+            person.once("GET", address)
+            stop.wait(0.1)
+
+    thread = threading.Thread(target=asks)
+    thread.start()
+    try:
+        yield person.answered
+    finally:
+        stop.set()
+        thread.join()
 
 
 def visits(office: AppContext) -> list[tuple[str, str]]:

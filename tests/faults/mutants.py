@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
@@ -20,6 +20,7 @@ from engine.services.applications import draft_answers as answering
 from engine.services.payments.order_placement import place_orders
 from engine.storage.fair_lock import FairLock
 from engine.storage.files.attachments import AttachmentStore
+from engine.storage.gate import ThreadLimit
 from engine.storage.postgres import pool as postgres_lines
 from engine.storage.postgres import store as postgres
 from engine.storage.postgres.pool import StoreConnections
@@ -89,11 +90,16 @@ def a_standby_is_taken_for_the_primary() -> None:
 def a_server_is_always_waited_for() -> None:
     """Whoever needs the database waits for it, however long it has been away, and tries are ever further apart."""
 
-    def waits(lines: Any, pool: Any) -> Any:
+    def waits(lines: Any, pool: Any, _: float) -> Any:
         return pool.getconn(timeout=postgres_lines.WAIT_LIMIT)
 
     StoreConnections._waited_for = waits  # type: ignore
     postgres_lines.TRIED_FOR = 300.0  # type: ignore
+
+
+def all_threads_may_wait() -> None:
+    """No thread of a process is kept for pages that need no database."""
+    ThreadLimit.place = lambda *_: nullcontext()  # type: ignore
 
 
 def an_operator_answers_nothing() -> None:
@@ -225,6 +231,6 @@ MUTANTS: Final[Mapping[str, Callable[..., None]]] = {
         journal_in_another_unit, no_turn_at_an_office, a_disk_never_fills, a_thread_a_connection, a_hundred_connections,
         a_line_is_never_cut, a_server_is_always_waited_for, an_operator_answers_nothing, a_request_makes_the_call,
         whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
-        each_file_has_its_guard, a_reader_that_never_ends, a_standby_is_taken_for_the_primary,
+        each_file_has_its_guard, a_reader_that_never_ends, a_standby_is_taken_for_the_primary, all_threads_may_wait,
     )
 }  # fmt: skip

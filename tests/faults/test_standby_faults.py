@@ -19,13 +19,16 @@ from engine.storage.postgres.store import PostgresStore
 from engine.storage.results import Away, Unreachable
 from tests.faults.cluster import Pair, a_pair
 from tests.faults.installation import Installation, begun, patient
-from tests.faults.load import Load, under_load
+from tests.faults.load import Load, polled, under_load
 from tests.faults.outcomes import faults_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 PEOPLE = 4
 PROMOTED = 2.0  # seconds after a promotion until somebody is served
+THREADS = 8  # of a server
+APART = 0.5  # seconds for a page that waits for no commit
+UNCONFIRMED = 4.0  # seconds without a standby
 STANDBY = 1.0  # seconds in which only a standby answers
 
 
@@ -98,6 +101,31 @@ def test_what_a_standby_is_good_for(tmp_path: Path) -> None:
         only = why_unreachable(f"{pair.standby.address}?target_session_attrs=read-write", OPTIONS)
         assert only is not None
         assert only.cause == "follows"
+
+
+def waiting_for_a_standby(folder: Path, mutant: str = "") -> tuple[float, float]:
+    """The longest waits for a page that needs no store and for one that reads it, while no standby confirms a commit. Nobody may end
+    such a commit, and more people send something than there are threads."""
+    with a_pair() as pair, begun(folder, pair.address, servers=1, mutant=mutant) as installation:
+        with under_load(installation, people=2 * THREADS) as load:
+            served(load, 30.0)
+            pair.standby.stop("immediate")
+            with polled(installation, "/") as home, polled(installation, "/readyz") as ready:
+                time.sleep(UNCONFIRMED)
+                pair.standby.start()
+            served(load, 10.0)
+        judged(installation, load)
+        assert ({one.status for one in home}, {one.status for one in ready}) == ({200}, {200})
+        return max(one.seconds for one in home), max(one.seconds for one in ready)
+
+
+def test_commits_that_wait_for_a_standby_keep_no_page_waiting(tmp_path: Path) -> None:
+    assert max(waiting_for_a_standby(tmp_path)) < patient(APART)
+
+
+@pytest.mark.nightly("mutant")
+def test_commits_that_keep_pages_waiting_are_seen(tmp_path: Path) -> None:
+    assert min(waiting_for_a_standby(tmp_path, "all_threads_may_wait")) > 2 * APART
 
 
 @pytest.mark.nightly("mutant")

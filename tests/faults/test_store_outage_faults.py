@@ -1,7 +1,7 @@
 """B7. The database is stopped, killed, disconnected, locked by another program, or stays away.
 
 Users are asked to come back, at once if it has been away for long. No page crashes, nothing acknowledged is lost, and work resumes.
-Then the mutants: a cut connection treated as a defect, a server that is always waited for.
+Then the mutants: a cut connection treated as a defect, a server that is always waited for, by all threads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from http.client import HTTPConnection
 from pathlib import Path
 
 import psycopg
@@ -19,16 +18,16 @@ import pytest
 from engine.storage.postgres.pool import WAIT_LIMIT
 from tests.effort import EFFORT, tries
 from tests.faults.cluster import Cluster, a_cluster
-from tests.faults.installation import PROCEDURE, Installation, begun, patient
-from tests.faults.load import Load, under_load
+from tests.faults.installation import Installation, begun, patient
+from tests.faults.load import Load, polled, under_load
 from tests.faults.outcomes import faults_of
-from tests.race_runners import together
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 PEOPLE = 8
 AGAIN = 5.0  # seconds until somebody is served again
 TOLD = 1.5  # seconds until whoever needs a database that has been away for long is told so
+APART = 0.5  # seconds until a page is there that needs no database
 AWAY = 4.0  # seconds that it stays so
 LOCKED = 30.0 if EFFORT > 1 else 11.0  # longer than one wait for the lock
 
@@ -105,65 +104,43 @@ def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
         assert faults_of(installation, load.done.all()) == []
 
 
-def asked(installation: Installation, path: str) -> tuple[int, float]:
-    """How a page is answered, and after how many seconds."""
-    [port], began = installation.ports, time.monotonic()
-    line = HTTPConnection("127.0.0.1", port, timeout=patient(60))
-    with closing(line):
-        line.request("GET", path)
-        status = line.getresponse().status
-    return status, time.monotonic() - began
-
-
-def crowd(installation: Installation, seconds: float) -> tuple[float, set[tuple[int, int]]]:
-    """Four at once, some for a page that needs the database, some for one that does not: the longest wait of them all, and how they
-    were answered."""
-    waits, told, end = list[float](), set[tuple[int, int]](), time.monotonic() + seconds
-
-    def asks(place: int) -> None:
-        while time.monotonic() < end:
-            status, wait = asked(installation, f"/demarches/{PROCEDURE}" if place % 2 else "/readyz")
-            waits.append(wait)
-            told.add((place % 2, status))
-            time.sleep(0.05)  # who is answered at once does not ask as fast as a processor can
-
-    assert together(4, asks) == [None] * 4
-    return max(waits), told
-
-
 def away_for_long(cluster: Cluster, installation: Installation) -> tuple[float, float]:
-    """The longest wait once it has been away for longer than it is waited for, and how long it takes after it is back."""
-    assert asked(installation, "/readyz")[0] == 200
-    cluster.stop("fast")
-    try:
-        crowd(installation, WAIT_LIMIT + 2)
-        longest, told = crowd(installation, AWAY)
-        assert told == {(0, 503), (1, 200)}
-    finally:
-        cluster.start()
-    began = time.monotonic()
-    while asked(installation, "/readyz")[0] != 200:
-        assert time.monotonic() - began < patient(60), "nobody is served again"
-        time.sleep(0.05)
-    return longest, time.monotonic() - began
+    """The longest wait for a page that needs the database, once it has been away for longer than it is waited for; and for one that does
+    not, from the beginning. Many more are at work than there are threads."""
+    with under_load(installation, people=2 * PEOPLE) as load:
+        served_again(load, 30.0)
+        with polled(installation, "/") as home:
+            cluster.stop("fast")
+            try:
+                time.sleep(WAIT_LIMIT + 2)
+                with polled(installation, "/readyz") as ready:
+                    time.sleep(AWAY)
+            finally:
+                cluster.start()
+            served_again(load)
+    sound(load)
+    assert ({one.status for one in home}, {one.status for one in ready}) == ({200}, {503})
+    return max(one.seconds for one in ready), max(one.seconds for one in home)
 
 
 def test_a_server_that_stays_away(tmp_path: Path) -> None:
     with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1) as installation:
-        longest, again = away_for_long(cluster, installation)
+        longest, apart = away_for_long(cluster, installation)
         assert longest < patient(TOLD), "people wait for what is away"
-        assert again < patient(AGAIN)
+        assert apart < patient(APART), "people wait behind those who wait"
         assert installation.accidents() == []
 
 
+ALWAYS, ALL = "a_server_is_always_waited_for", "all_threads_may_wait"
+
+
 @pytest.mark.nightly("mutant")
-def test_a_server_that_is_always_waited_for_is_seen(tmp_path: Path) -> None:
-    with (
-        a_cluster() as cluster,
-        begun(tmp_path, cluster.address, servers=1, mutant="a_server_is_always_waited_for") as installation,
-    ):
-        longest, _ = away_for_long(cluster, installation)
-        assert longest > 2 * TOLD
+@pytest.mark.parametrize("mutants", [ALL, f"{ALWAYS} {ALL}"])
+def test_people_who_wait_too_long_are_seen(tmp_path: Path, mutants: str) -> None:
+    with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1, mutant=mutants) as installation:
+        longest, apart = away_for_long(cluster, installation)
+        assert apart > 4 * APART
+        assert ALWAYS not in mutants or longest > 2 * TOLD
 
 
 @pytest.mark.nightly("mutant")

@@ -27,7 +27,7 @@ from engine.records.dossier import Actor
 from engine.records.statistics import CURRENT, ENTRIES, JOURNAL, Count, CounterQuery, JournalCursor
 from engine.services.context.app_context import AppContext
 from engine.services.context.edition_cache import EditionMissing
-from engine.storage.results import Conflict, DossierQuery
+from engine.storage.results import GLANCE, Conflict, DossierQuery
 from engine.storage.unit_of_work import Unit
 
 log = logging.getLogger("guichet.statistics")
@@ -212,10 +212,13 @@ def trend_of(ctx: AppContext, within: Iterable[Reach], since: str) -> Counted:
 
 
 def received_lately(ctx: AppContext) -> Mapping[str, int]:
-    """Return how many requests each procedure received in the last `LATELY` months, with one query."""
+    """Return how many requests each procedure received in the last `LATELY` months, with one query.
+
+    Raises `Busy` soon if the store is silent.
+    """
     first = add_months(ctx.day().replace(day=1), 1 - LATELY).isoformat()[:7]
     months = tuple(one for one in _from(ctx, first) if one != CURRENT)
-    with ctx.store.unit() as unit:
+    with ctx.store.unit(wait_limit=GLANCE) as unit:
         found = unit.tallies_together(CounterQuery(months, figures=("received",)))
     total = Counter[str]()
     for one, n in found.items():

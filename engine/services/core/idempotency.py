@@ -20,7 +20,8 @@ from engine.core.values import Plain, fingerprint
 from engine.records.dossier import Actor, Dossier
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers
 from engine.storage.files.reserve import NoSpace
-from engine.storage.results import AlreadyExists, Busy, Conflict, Reply
+from engine.storage.gate import Crowded
+from engine.storage.results import AlreadyExists, Away, Busy, Conflict, Reply
 from engine.storage.unit_of_work import Unit
 
 T = TypeVar("T")
@@ -58,8 +59,12 @@ def once(
     for attempt in range(TRIES):
         try:
             return _try(ctx, key, work, memory)
-        except NoSpace:  # a moment later there is no more space
+        except (NoSpace, Crowded):  # a moment later there is no more space; a pause would hold one more thread
             raise
+        except Away:  # waited for already; a connection that was cut is tried once more
+            if attempt or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
         except (Busy, _Twin):
             if attempt == TRIES - 1 or time.monotonic() > end:
                 raise Busy("still busy") from None

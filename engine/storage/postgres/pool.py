@@ -76,11 +76,11 @@ class StoreConnections:
         self._away: bool | None = None  # last logged state; None until a connection was obtained
 
     @contextmanager
-    def line(self) -> Iterator[psycopg.Connection[Any]]:
+    def line(self, wait_limit: float = WAIT_LIMIT) -> Iterator[psycopg.Connection[Any]]:
         """Yield one connection, returned afterwards. Raises `Busy` if none is free in time, `Away` if the server is
         silent."""
         pool = self._of_this_process()
-        connection = self._waited_for(pool)
+        connection = self._waited_for(pool, wait_limit)
         try:
             with connection:
                 yield connection
@@ -94,16 +94,19 @@ class StoreConnections:
             self._of[1].close(timeout=1)
         self._of = None
 
-    def _waited_for(self, pool: Pool) -> psycopg.Connection[Any]:
+    def _waited_for(self, pool: Pool, wait_limit: float) -> psycopg.Connection[Any]:
         """Return a connection. The time limit counts from when the server fell silent, if that is earlier."""
         began = monotonic()
         while True:
-            end = min(began, self._silent_since or began) + self._wait_limit
+            end = min(began, self._silent_since or began) + min(wait_limit, self._wait_limit)
             try:
                 connection = pool.getconn(timeout=min(SLICE, max(GLANCE, end - monotonic())))
             except PoolTimeout as none:
                 if monotonic() >= end:
-                    raise (Away if self._left_waiting(began) else Busy)("line") from none
+                    # a short wait says nothing about the server
+                    raise (Away if wait_limit >= self._wait_limit and self._left_waiting(began) else Busy)(
+                        "line"
+                    ) from none
             else:
                 self._served()
                 return connection

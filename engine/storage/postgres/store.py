@@ -7,6 +7,7 @@ and commands with a token are tried again.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -20,7 +21,7 @@ from psycopg import errors
 
 from engine.records.codec import read_instant
 from engine.records.statistics import MigrationState
-from engine.storage.fair_lock import Waits
+from engine.storage.gate import STALLED, ThreadLimit
 from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
@@ -33,6 +34,7 @@ from engine.storage.table_copy import TABLES, Use
 from engine.storage.unit_of_work import Unit
 
 _TRIES: Final = 10
+_SPARE: Final = 2  # request threads of a process that never wait for the database
 
 
 class PostgresRows:
@@ -215,14 +217,17 @@ class PostgresUnit(PostgresQueries, Unit):
 
 class PostgresStore:
     """A store on a server. `address` is a `postgresql://…` URL, its password best in a file of libpq. `follows`
-    accepts a standby, to read only. Raises `Unreachable`, `Busy`, `UnsafeSettings`."""
+    accepts a standby, to read only. `threads` serve requests in this process: two of them never wait for the
+    database, and one more never for a commit, which nothing may cancel. Raises `Unreachable`, `Busy`,
+    `UnsafeSettings`."""
 
     def __init__(
-        self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT, follows: bool = False
+        self, address: str, most: int = MOST, wait_limit: float = WAIT_LIMIT, follows: bool = False, threads: int = 0
     ) -> None:  # fmt: skip
         self.address = address
         self._inside = threading.local()
-        self._waits = Waits()
+        places = max(2, threads - _SPARE) if threads else sys.maxsize
+        self._users, self._writers = ThreadLimit(places), ThreadLimit(places - 1)
         check_address(address)
         await_server(address, OPTIONS, wait_limit, follows)
         self._lines = StoreConnections(address, most, wait_limit, follows)
@@ -240,16 +245,15 @@ class PostgresStore:
         """Open a unit: READ COMMITTED to write, one snapshot to read. Raises `RuntimeError` inside another unit."""
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
+        granted = WAIT_LIMIT if wait_limit is None else wait_limit
         with (
-            self._waits.wait_limit(WAIT_LIMIT if wait_limit is None else wait_limit)
-            if write
-            else nullcontext(WAIT_LIMIT) as granted,
-            self._connection() as connection,
+            self._writers.place(min(granted, STALLED)) if write else nullcontext(),
+            self._connection(granted) as connection,
         ):
             self._inside.unit = True
             try:
                 with _transaction(connection, write):
-                    if granted < WAIT_LIMIT:
+                    if write and granted < WAIT_LIMIT:
                         connection.execute(_HURRIED, (str(int(granted * 1000)),))
                     unit = PostgresUnit(connection, write)
                     yield unit
@@ -258,8 +262,8 @@ class PostgresStore:
                 self._inside.unit = False
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        with _passing(), self._lines.line() as connection:
+    def _connection(self, wait_limit: float = WAIT_LIMIT) -> Iterator[psycopg.Connection[Any]]:
+        with self._users.place(min(wait_limit, STALLED)), _passing(), self._lines.line(wait_limit) as connection:
             yield connection
 
     # -- maintenance -------------------------------------------------------------------------------------------------

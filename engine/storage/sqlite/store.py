@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.records.statistics import MigrationState
-from engine.storage.fair_lock import LOCKED_AFTER, FairLock
+from engine.storage.fair_lock import FairLock
 from engine.storage.results import Busy, Damaged, IntegrityFinding
 from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, ForeignSchema, applied, prepare, read_settings
 from engine.storage.sql.integrity import broken_promises
@@ -67,6 +67,7 @@ def _named(columns: Sequence[str]) -> str:
 
 
 MEMORY: Final = ":memory:"
+LOCKED_AFTER: Final = 0.5  # seconds of one wait after which other threads no longer wait
 BATCH: Final = 1000
 
 _OF_A_PARENT: Final[list[sqlite3.Connection]] = []  # referenced so that a child never closes connections of its parent

@@ -118,7 +118,7 @@ def _require_procedures(settings: Settings) -> None:
 def _store(settings: Settings) -> Store:
     """Return the store, migrated to this release. A bucket of files is checked too."""
     with opening():
-        store = open_store(settings.store)
+        store = open_store(settings.store, threads=settings.threads)
         store.migrate()
         if isinstance(settings.files, Bucket):
             open_blob_store(settings.files).check()

@@ -17,6 +17,7 @@ from engine.language.catalogue.loader import glimpse
 from engine.model import Procedure
 from engine.services.applications.drafts import mine
 from engine.services.audit.statistics import received_lately
+from engine.storage.results import Busy
 from renderers.html.pagination import ON_A_PAGE, paged
 from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import REFERENCE
@@ -92,7 +93,7 @@ _listing = Lock()
 _cards: OrderedDict[tuple[str, str, date], ProcedureCard] = OrderedDict()  # by fingerprint, language and day
 _MOST_CARDS: Final = 4096
 _ON_HOME: Final = 5
-_ONE_DAY, _AGAIN = timedelta(days=1), timedelta(minutes=10)
+_ONE_DAY, _AGAIN, _SOON = timedelta(days=1), timedelta(minutes=10), timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +162,26 @@ def most_asked() -> Ranked:
     """Return the procedures that the home page shows first.
 
     The counts are read once for each catalogue and day. While they are too small to rank by, they are read every ten
-    minutes.
+    minutes. While the store is silent, the last order stays.
     """
     listed, now = in_order(), app_ctx().now()
     kept = _ranked.get(language())
     if kept is None or kept.listed is not listed or not kept.at <= now < kept.until or kept.day != app_ctx().day():
-        asked = received_lately(app_ctx())
-        ids = most_asked_first(listed.usual, asked)[:_ON_HOME]
-        is_known = any(asked.get(one, 0) >= LEAST for one in ids)
-        until = now + (_ONE_DAY if is_known else _AGAIN)
-        kept = _ranked[language()] = Ranked(listed, ids, is_known, app_ctx().day(), now, until)
+        ids, is_known, lasts = _rank(listed, kept)
+        kept = _ranked[language()] = Ranked(listed, ids, is_known, app_ctx().day(), now, now + lasts)
     return kept
+
+
+def _rank(listed: Listed, kept: Ranked | None) -> tuple[tuple[str, ...], bool, timedelta]:
+    """Return the first procedures, whether the counts rank them, and how long that lasts."""
+    try:
+        asked = received_lately(app_ctx())
+    except Busy:  # the home page stands without the store, in the last order
+        same = kept is not None and kept.listed is listed
+        return (kept.ids, kept.is_known, _SOON) if kept and same else (listed.usual[:_ON_HOME], False, _SOON)
+    ids = most_asked_first(listed.usual, asked)[:_ON_HOME]
+    is_known = any(asked.get(one, 0) >= LEAST for one in ids)
+    return ids, is_known, _ONE_DAY if is_known else _AGAIN
 
 
 def _put_in_order(catalogue: Catalogue) -> Listed:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from engine.storage import gate as gate_module
-from engine.storage.gate import AdmissionGate, Crowded, TimeSpent
+from engine.storage.gate import STALLED, AdmissionGate, Crowded, ThreadLimit, TimeSpent
 from engine.storage.results import Busy
 
 
@@ -194,3 +194,60 @@ def test_what_an_address_spent_is_forgotten_and_few_addresses_are_remembered(mon
     spent.add("b", 1.0, later)
     spent.add("c", 3.0, later)
     assert [spent.of(address, later) > 0 for address in "abc"] == [True, False, True]
+
+
+# -- threads that wait -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def occupied(limit: ThreadLimit, count: int, seconds: float) -> Iterator[None]:
+    """So many threads are inside, one of which leaves and comes back after so many seconds, until the block ends."""
+    stop, inside = threading.Event(), threading.Barrier(count + 1)
+
+    def stays(moves: bool) -> None:
+        with limit.place():
+            inside.wait(10)
+            stop.wait(seconds if moves else 10)
+        while moves and not stop.is_set():
+            with limit.place(10.0):
+                stop.wait(seconds)
+
+    threads = [threading.Thread(target=stays, args=(place == 0,)) for place in range(count)]
+    for one in threads:
+        one.start()
+    inside.wait(10)
+    try:
+        yield
+    finally:
+        stop.set()
+        for one in threads:
+            one.join(10)
+
+
+def waited(limit: ThreadLimit) -> tuple[bool, float]:
+    """Whether there was a place, and the seconds until that was known."""
+    began = time.monotonic()
+    try:
+        with limit.place():
+            return True, time.monotonic() - began
+    except Crowded:
+        return False, time.monotonic() - began
+
+
+def test_a_thread_waits_while_others_come_and_go() -> None:
+    limit = ThreadLimit(2)
+    with occupied(limit, 2, STALLED / 3):
+        assert [waited(limit)[0] for _ in range(3)] == [True] * 3
+
+
+def test_a_thread_is_sent_away_once_the_others_only_wait() -> None:
+    """The first after a moment, the next at once; and not before all places are taken."""
+    limit = ThreadLimit(3)
+    with occupied(limit, 2, 10.0):
+        assert waited(limit)[0]
+        with limit.place():
+            found, seconds = waited(limit)
+            assert not found
+            assert STALLED / 2 < seconds < STALLED + 1
+            assert sum(waited(limit)[1] for _ in range(10)) < STALLED
+    assert waited(limit)[0]

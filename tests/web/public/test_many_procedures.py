@@ -22,6 +22,7 @@ from engine.services.audit.statistics import received_lately
 from engine.services.context.app_context import AppContext
 from engine.services.keys.secrets import new_token, token_digest
 from engine.services.worker.worker import run_pass
+from engine.storage.results import Busy
 from renderers.cli.admin.installation import open_office
 from renderers.web.public import catalogue
 from server import Settings, create_app
@@ -160,6 +161,20 @@ def test_the_home_page_begins_with_those_most_asked_for(
     assert titles(page) == first
     assert "Les plus demandées" in page
     assert len(read) == 1
+
+
+def test_the_home_page_stands_without_the_store(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the usual order, until the store answers."""
+    asked: list[object] = []
+
+    def silent(asking: AppContext) -> Mapping[str, int]:
+        asked.append(asking)
+        raise Busy("line")
+
+    monkeypatch.setattr(catalogue, "received_lately", silent)
+    for _ in range(3):
+        assert titles(client.get("/").text) == ["Démarche 12", "Démarche 30", *EVERY[:3]]
+    assert len(asked) == 1
 
 
 def test_a_new_installation_ranks_at_once(client: FlaskClient) -> None:

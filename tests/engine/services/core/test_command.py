@@ -15,7 +15,8 @@ from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.core import idempotency as command
 from engine.services.core.idempotency import DOSSIER, digestible, once
-from engine.storage.results import Busy, Conflict, Reply
+from engine.storage.gate import Crowded
+from engine.storage.results import Away, Busy, Conflict, Reply
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store, Unit
 from tests.concurrent_units import Beside, beside
@@ -148,6 +149,22 @@ def test_a_busy_store_is_tried_again_for_a_command_with_a_token(
     store.before = [Busy("locked")]
     with pytest.raises(Busy):
         intake.open_dossier(world.office, owner, B3, criteria={"etranger": False})
+
+
+@pytest.mark.parametrize(("error", "tries"), [(Busy, 5), (Away, 2), (Crowded, 1)])
+def test_how_often_each_is_tried_and_what_it_is_told_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Busy], tries: int
+) -> None:
+    """A server that is away is told as such. Without a place no thread is held by another try."""
+    monkeypatch.setattr(command.time, "sleep", lambda seconds: None)
+    store = Failing(SqliteStore(":memory:"))
+    world = a_world(tmp_path, store)  # type: ignore[arg-type]
+    owner = world.applicant()
+    store.before = [error("line")] * 9
+    with pytest.raises(Busy) as told:
+        intake.open_dossier(world.office, owner, B3, criteria={"etranger": False}, token="t")
+    assert type(told.value) is error
+    assert len(store.before) == 9 - tries
 
 
 @pytest.mark.parametrize("moment", ["put_dossier", "add_entry", "add_letter", "set_timers", "add_reply"])
