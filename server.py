@@ -26,7 +26,7 @@ from flask import Flask, Response, request
 from engine.integrations.simulated_operator import SandboxOperator
 from engine.language.catalogue.watched_file import WatchedFile
 from engine.operations.follower import waiting
-from engine.operations.metrics import not_ready
+from engine.operations.metrics import process_not_ready, store_not_ready
 from engine.operations.portal import Portal
 from engine.operations.refresh import Refresher, RefreshSource
 from engine.operations.settings import Settings
@@ -168,7 +168,9 @@ def _probes(app: Flask, settings: Settings) -> Probes:
         readers = Readers.of(settings.metrics_from, settings.metrics_token, settings.proxies)
     except ValueError as wrong:
         raise click.ClickException(f"GUICHET_METRICS_FROM: {wrong}") from None
-    return Probes(lambda: not_ready(serving(app), ring, settings.data), readers)
+    return Probes(
+        lambda: process_not_ready(serving(app), ring, settings.data), lambda: store_not_ready(serving(app)), readers
+    )
 
 
 def _swap(app: Flask, ctx: AppContext) -> None:
@@ -320,7 +322,7 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     if settings.demo:
         click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
         click.echo(f"  agents : {where}/agent   contrôleur : {where}/audit   mot de passe : {DEMO_PASSWORD}")
-    front.run(stopping)
+    front.run(stopping, settings.leave_after)
     log.info("stopping")
     end = time.monotonic() + settings.stop_within
     whole = front.drain(settings.stop_within)

@@ -64,17 +64,17 @@ def _age(waiting: OverdueCount, now: datetime) -> float:
     return (now - waiting.since).total_seconds() if waiting.since else 0.0
 
 
-def not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
-    """Return the codes of why this process cannot serve now; empty when it can. `ring`: its key file."""
+def process_not_ready(ctx: AppContext, ring: Path | None, data: Path) -> tuple[str, ...]:
+    """Return the codes of why this process cannot serve, which another process may not share. `ring`: its key file."""
     return (
-        *_of_store(ctx),
         *(_of_keys(ring) if ring else ()),
         *_of_disk(data),
         *(() if ctx.catalogue.procedures.keys() else ("no_edition",)),
     )
 
 
-def _of_store(ctx: AppContext) -> tuple[str, ...]:
+def store_not_ready(ctx: AppContext) -> tuple[str, ...]:
+    """Return the codes of why the store cannot serve: most often the same for every process."""
     try:
         evaluated = ctx.store.migration_state()
         with ctx.store.unit() as unit:

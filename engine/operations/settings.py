@@ -82,6 +82,7 @@ class Settings:
     metrics_from: tuple[str, ...] = ()
     metrics_token: str = field(default="", repr=False)
     stop_within: float = 25.0  # seconds to finish requests in progress
+    leave_after: float = 0.0  # seconds before that in which requests are still accepted, for a proxy to notice
     threads: int = 0  # that serve requests in this process
     mandate_papers: Span = PAPERS_KEPT  # how long the paper of a mandate is stored after its end
     sms: SmsPolicy = field(default_factory=SmsPolicy)
@@ -125,6 +126,7 @@ class Settings:
             metrics_from=_networks("METRICS_FROM", read("METRICS_FROM")),
             metrics_token=read("METRICS_TOKEN"),
             stop_within=_number("STOP_WITHIN", read("STOP_WITHIN", "25"), float),
+            leave_after=_number("LEAVE_AFTER", read("LEAVE_AFTER", "0"), float),
             mandate_papers=_span("KEEP_MANDATES", read("KEEP_MANDATES", str(PAPERS_KEPT))),
             sms=_sms(read),
             log=read("LOG"),

@@ -169,9 +169,13 @@ class Front:
             area.channel_class = Channel
         self._looked = time.monotonic()
 
-    def run(self, stopping: threading.Event) -> None:
-        """Serve until the event is set."""
-        while not stopping.is_set():
+    def run(self, stopping: threading.Event, leave_after: float = 0.0) -> None:
+        """Serve until the event is set, and for `leave_after` seconds more: a proxy notices that before the end."""
+        end: float | None = None
+        while end is None or time.monotonic() < end:
+            if end is None and stopping.is_set():
+                end = time.monotonic() + leave_after
+                continue
             wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
             self._cut_the_slow()
 

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Final, cast
+from math import inf
+from typing import Final, Generic, TypeVar, cast
 
 from flask import Blueprint, Response, abort, current_app, make_response, request
 
 from engine.operations.metrics import MetricValues, gauges
-from engine.storage.results import Busy, Damaged
+from engine.storage.results import GLANCE, Busy, Damaged
 from renderers.web.platform.access import unasked
 from renderers.web.platform.metrics import CONTENT_TYPE, exposition
 from renderers.web.platform.request_context import app_ctx
+
+T = TypeVar("T")
 
 blueprint = Blueprint("probes", __name__)
 
@@ -59,34 +62,52 @@ class Readers:
         return compare_digest(said.encode(), f"Bearer {self.token}".encode())
 
 
-@dataclass
+class Cached(Generic[T]):
+    """An answer of the store, kept for `lasts` seconds. One request asks for it; `late` answers the others meanwhile.
+
+    So a store that is silent holds one thread, however many machines ask.
+    """
+
+    def __init__(self, ask: Callable[[], T], lasts: float, late: T) -> None:
+        self._ask, self._lasts, self._late, self._last = ask, lasts, late, late
+        self._asking, self._asked_at = threading.Lock(), -inf
+
+    def value(self) -> T:
+        """Return the answer, a kept one while another request has just begun to ask."""
+        if not self._asking.acquire(timeout=GLANCE):
+            return self._last if time.monotonic() < self._asked_at + 2 * self._lasts else self._late
+        try:
+            if time.monotonic() >= self._asked_at + self._lasts:
+                self._last, self._asked_at = self._ask(), time.monotonic()
+            return self._last
+        finally:
+            self._asking.release()
+
+
 class Probes:
-    """The state of this process for monitoring. `not_ready` returns codes of what prevents serving."""
+    """The state of this process for monitoring. `of_process` and `of_store` return codes of what prevents serving."""
 
-    not_ready: Callable[[], tuple[str, ...]]
-    readers: Readers = field(default_factory=Readers)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    _asking: threading.Lock = field(default_factory=threading.Lock)
-    _until: float = 0.0
-    _reasons: tuple[str, ...] = ()
-    _gauges: MetricValues | None = None
-    _fresh_until: float = 0.0
+    def __init__(
+        self, of_process: Callable[[], tuple[str, ...]], of_store: Callable[[], tuple[str, ...]], readers: Readers
+    ) -> None:  # fmt: skip
+        self.readers, self.stopping = readers, threading.Event()
+        self._process = Cached(of_process, READY_KEPT, ())
+        self._store = Cached(of_store, READY_KEPT, ("store_unreachable",))
+        self._gauges = Cached(_gauges, GAUGES_KEPT, None)
 
-    def reasons(self) -> tuple[str, ...]:
-        """Return the codes of what prevents serving, at most a second old. Empty if ready."""
+    def reasons(self, alone: bool = False) -> tuple[str, ...]:
+        """Return the codes of what prevents serving, empty if ready.
+
+        With `alone` they are those of this process, without a look at the store: a proxy that asks for them keeps its
+        processes while the store is away.
+        """
         if self.stopping.is_set():
             return ("stopping",)
-        with self._asking:
-            if time.monotonic() >= self._until:
-                self._reasons, self._until = self.not_ready(), time.monotonic() + READY_KEPT
-            return self._reasons
+        return (*(() if alone else self._store.value()), *self._process.value())
 
     def figures(self) -> bytes:
-        """Return the metrics. Those of the store are up to ten seconds old."""
-        with self._asking:
-            if time.monotonic() >= self._fresh_until:
-                self._gauges, self._fresh_until = _gauges(), time.monotonic() + GAUGES_KEPT
-            return exposition(self._gauges)
+        """Return the metrics. Those of the store are up to ten seconds old, and absent while it is silent."""
+        return exposition(self._gauges.value())
 
 
 def _gauges() -> MetricValues | None:
@@ -111,8 +132,8 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @unasked
 def ready() -> Response:
-    """Answer 200 if the process can serve, else 503 with the reasons."""
-    reasons = probes().reasons()
+    """Answer 200 if the process can serve, else 503 with the reasons. `?of=process`: only those of this process."""
+    reasons = probes().reasons(request.args.get("of") == "process")
     answer = current_app.json.response({"ready": not reasons, "reasons": list(reasons)})
     answer.status_code = 503 if reasons else 200
     return cast(Response, answer)

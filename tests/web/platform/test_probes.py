@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +15,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from engine.operations.metrics import LEAST_FREE, not_ready
+from engine.operations.metrics import LEAST_FREE, process_not_ready, store_not_ready
 from engine.services.core.call_queue import beat
 from engine.services.core.checkpoints import sign_journal
 from engine.storage.results import Busy
 from renderers.web.platform import probes
-from renderers.web.platform.probes import Readers
+from renderers.web.platform.probes import Cached, Readers
 from server import Settings, create_app
 from tests.engine.services.world import B3, PHONE, World, a_world
 
@@ -63,27 +65,48 @@ def test_ready_or_why_not(world: World, tmp_path: Path) -> None:
     cut(app)
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, answer.json) == (503, {"ready": False, "reasons": ["store_unreachable"]})
+    answer = app.test_client().get("/readyz?of=process")
+    assert (answer.status_code, answer.json) == (200, {"ready": True, "reasons": []})
     app.extensions["guichet.probes"].stopping.set()
-    assert app.test_client().get("/readyz").json == {"ready": False, "reasons": ["stopping"]}
+    for address in ("/readyz", "/readyz?of=process"):
+        assert app.test_client().get(address).json == {"ready": False, "reasons": ["stopping"]}
 
 
 def test_each_reason_not_to_serve(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office, ring = world.office, tmp_path / "file_keys.json"
-    assert not_ready(office, ring, tmp_path) == ()
+    assert process_not_ready(office, ring, tmp_path) == ()
     ring.write_text("{}")
-    assert not_ready(office, ring, tmp_path) == ("keys_unreadable",)
-    assert not_ready(office, tmp_path / "no.json", tmp_path) == ("keys_unreadable",)
-    assert not_ready(office, None, tmp_path / "away") == ("data_unreachable",)
+    assert process_not_ready(office, ring, tmp_path) == ("keys_unreadable",)
+    assert process_not_ready(office, tmp_path / "no.json", tmp_path) == ("keys_unreadable",)
+    assert process_not_ready(office, None, tmp_path / "away") == ("data_unreachable",)
     nothing = replace(office, catalogue=replace(office.catalogue, procedures={}))
-    assert not_ready(nothing, None, tmp_path) == ("no_edition",)
+    assert process_not_ready(nothing, None, tmp_path) == ("no_edition",)
     standing = replace(office.store.migration_state(), pending=("0099 later",), strange=("9999 other",))
     monkeypatch.setattr(type(office.store), "migration_state", lambda self: standing)
-    assert not_ready(office, None, tmp_path) == ("migrations_pending", "store_of_another_release")
+    assert store_not_ready(office) == ("migrations_pending", "store_of_another_release")
     monkeypatch.undo()
     full = os.statvfs_result((1, 1, 1, 0, 0, 1, 1, 1, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda path: full)
     assert full.f_bavail < LEAST_FREE
-    assert not_ready(office, None, tmp_path) == ("disk_full",)
+    assert process_not_ready(office, None, tmp_path) == ("disk_full",)
+
+
+def test_a_silent_store_holds_one_of_those_who_ask() -> None:
+    """The first asks until it is answered; the others hear meanwhile that nothing comes."""
+    asked, answers = threading.Event(), threading.Event()
+
+    def ask() -> str:
+        asked.set()
+        answers.wait(10)
+        return "there"
+
+    cached = Cached(ask, 60.0, "late")
+    with ThreadPoolExecutor(1) as one:
+        first = one.submit(cached.value)
+        assert asked.wait(10)
+        assert [cached.value() for _ in range(3)] == ["late"] * 3
+        answers.set()
+        assert first.result() == cached.value() == "there"
 
 
 def test_a_probe_names_no_site(world: World, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +102,26 @@ def test_who_is_in_is_answered_and_nobody_else_comes_in(tmp_path: Path) -> None:
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 0, said
         assert said.rstrip().endswith("guichet stopped"), said
+
+
+def test_who_comes_while_it_leaves_is_served(tmp_path: Path) -> None:
+    """Told to stop it says so to a proxy, and closes its door only once that had time to notice."""
+    with serving(tmp_path, GUICHET_LEAVE_AFTER="3") as (process, port):
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        while not ready(port).startswith(b"HTTP/1.1 503"):
+            assert time.monotonic() - began < 2
+        answered(port)
+        heard(process, "stopping")
+        assert time.monotonic() - began > 2
+        with pytest.raises(OSError, match=r"refused|reset"):
+            socket.create_connection(("127.0.0.1", port), 5)
+
+
+def ready(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), 20) as line:
+        line.sendall(f"GET /readyz?of=process HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
+        return all_of(line)
 
 
 def test_a_request_that_never_ends_is_cut_at_the_bound(tmp_path: Path) -> None:
