@@ -104,8 +104,13 @@ def _server(said: Mapping[str, str]) -> Iterator[DoctorCheck]:
     """Check the database server: may it be written, does a committed act survive its loss, which role is used?"""
     if said.get("follows"):
         yield DoctorCheck("store", "store_follows", "mend")
-    elif said.get("copies") and not said.get("synchronous"):
+    elif names := said.get("confirmed_by"):
+        if not said.get("confirming"):
+            yield DoctorCheck("store", "store_waits", "mend", {"names": names})
+    elif said.get("copies"):
         yield DoctorCheck("store", "store_one_copy", "watch", {"count": said["copies"]})
+    elif said.get("several"):
+        yield DoctorCheck("store", "store_no_copy", "watch")
     if role := said.get("superuser"):
         yield DoctorCheck("store", "store_superuser", "watch", {"role": role})
 

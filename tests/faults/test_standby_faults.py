@@ -97,7 +97,12 @@ def test_what_a_standby_is_good_for(tmp_path: Path) -> None:
                 pass
         both = f"host=127.0.0.1,127.0.0.1 port={pair.standby.port},{pair.primary.port} user=postgres dbname=postgres"
         with closing(PostgresStore(both)) as worker, worker.unit(write=True):
-            assert worker.settings()["follows"] == ""
+            found = worker.settings()
+            assert (found["follows"], found["copies"], found["confirming"], found["several"]) == ("", "1", "1", "on")
+        primary_role = pair.primary.address.replace("postgres@", "plain@")
+        pair.primary.ask("CREATE ROLE plain LOGIN")
+        with closing(PostgresStore(primary_role)) as plain:  # sees that there is a standby, not what it does
+            assert (plain.settings()["copies"], plain.settings()["confirming"]) == ("1", "1")
         only = why_unreachable(f"{pair.standby.address}?target_session_attrs=read-write", OPTIONS)
         assert only is not None
         assert only.cause == "follows"

@@ -68,6 +68,12 @@ def check_address(address: str) -> None:
         raise Unreachable("address")
 
 
+def has_several(address: str) -> bool:
+    """Return whether an address names several servers."""
+    said = conninfo_to_dict(address)
+    return "," in str(said.get("host") or said.get("hostaddr") or os.environ.get("PGHOST", ""))
+
+
 def line_settings(address: str) -> dict[str, Any]:
     """Return the settings of connections that neither the address, the service file nor the environment sets.
 
@@ -76,9 +82,8 @@ def line_settings(address: str) -> dict[str, Any]:
     said = conninfo_to_dict(address)
     if said.get("service") or "PGSERVICE" in os.environ:
         return {}
-    several = "," in str(said.get("host") or said.get("hostaddr") or os.environ.get("PGHOST", ""))
     return {
-        name: value for name, value in {**_LINE, **(_WRITABLE if several else {})}.items()
+        name: value for name, value in {**_LINE, **(_WRITABLE if has_several(address) else {})}.items()
         if said.get(name) is None and _IN_THE_ENVIRONMENT.get(name, "") not in os.environ
     }  # fmt: skip
 

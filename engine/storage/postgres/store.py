@@ -22,7 +22,7 @@ from psycopg import errors
 from engine.records.codec import read_instant
 from engine.records.statistics import MigrationState
 from engine.storage.gate import STALLED, ThreadLimit
-from engine.storage.postgres.connection_errors import await_server, check_address, why_unreachable
+from engine.storage.postgres.connection_errors import await_server, check_address, has_several, why_unreachable
 from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
 from engine.storage.results import AlreadyExists, Away, Busy, Damaged, IntegrityFinding
@@ -99,9 +99,10 @@ BATCH: Final = 1000
 _HURRIED: Final = "SELECT set_config('lock_timeout', %s, true)"  # milliseconds, in this transaction
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
 
-# The copies of this server, and the servers that must confirm a commit. Another role's copies have no state here.
-_STANDBY: Final = """SELECT CASE WHEN pg_is_in_recovery() THEN 'on' ELSE '' END,
-    (SELECT count(*) FROM pg_stat_replication), current_setting('synchronous_standby_names')"""
+# The copies of this server, those that confirm a commit, and which must. A role without pg_monitor sees no state of a copy.
+_STANDBY: Final = """SELECT CASE WHEN pg_is_in_recovery() THEN 'on' ELSE '' END, count(*),
+    count(*) FILTER (WHERE coalesce(sync_state, 'sync') IN ('sync', 'quorum')),
+    current_setting('synchronous_standby_names') FROM pg_stat_replication"""
 
 # Errors that may pass: a busy row or server, a lost connection, a start or stop. Any other error is a bug.
 _PASSING: Final = (
@@ -277,15 +278,17 @@ class PostgresStore:
     def settings(self) -> Mapping[str, str]:
         """Return the server settings, its copies, and the name of the database role if it is a superuser.
 
-        `follows` is "on" for a standby. `copies` counts its standbys, empty without any. `synchronous` names
-        those that confirm a commit.
+        `follows` is "on" for a standby. `copies` counts the standbys of a server, `confirming` those of them that
+        confirm a commit, both empty without any. `confirmed_by` names those that must. `several` is "on" if the address
+        has several servers.
         """
         with self._connection() as connection:
             superuser = connection.execute(_SUPERUSER).fetchone()
-            follows, copies, synchronous = connection.execute(_STANDBY).fetchone() or ("", 0, "")
+            follows, copies, confirming, names = connection.execute(_STANDBY).fetchone() or ("", 0, 0, "")
             return {
                 "store": "postgresql", **_settings(connection), "superuser": superuser[0] if superuser else "",
-                "follows": follows, "copies": str(copies) if copies else "", "synchronous": synchronous,
+                "follows": follows, "copies": str(copies or ""), "confirming": str(confirming or ""),
+                "confirmed_by": names, "several": "on" if has_several(self.address) else "",
             }  # fmt: skip
 
     def migration_state(self) -> MigrationState:

@@ -210,13 +210,18 @@ def test_each_part_that_is_not_well(
     assert worst(found.values()) in (level, "mend")
 
 
+STANDBYS = {"store_follows", "store_waits", "store_one_copy", "store_no_copy"}
+
+
 @pytest.mark.parametrize(
     ("said", "code", "level"),
     [
-        ({"follows": "on", "copies": "", "synchronous": ""}, "store_follows", "mend"),
-        ({"follows": "", "copies": "2", "synchronous": ""}, "store_one_copy", "watch"),
-        ({"follows": "", "copies": "2", "synchronous": "ANY 1 (b, c)"}, None, "well"),
-        ({"follows": "", "copies": "", "synchronous": ""}, None, "well"),
+        ({"follows": "on", "copies": "", "confirmed_by": ""}, "store_follows", "mend"),
+        ({"follows": "", "copies": "2", "confirmed_by": ""}, "store_one_copy", "watch"),
+        ({"follows": "", "copies": "2", "confirming": "2", "confirmed_by": "ANY 1 (b, c)"}, None, "well"),
+        ({"follows": "", "copies": "1", "confirming": "", "confirmed_by": "b"}, "store_waits", "mend"),
+        ({"follows": "", "copies": "", "confirmed_by": "", "several": "on"}, "store_no_copy", "watch"),
+        ({"follows": "", "copies": "", "confirmed_by": ""}, None, "well"),
     ],
 )
 def test_a_standby_and_copies_that_confirm_nothing(
@@ -225,7 +230,7 @@ def test_a_standby_and_copies_that_confirm_nothing(
     settings = world.office.store.settings()
     monkeypatch.setattr(type(world.office.store), "settings", lambda self: {**settings, **said})
     found = look(place, world)
-    assert {one for one in found if one in ("store_follows", "store_one_copy")} == ({code} if code else set())
+    assert {one for one in found if one in STANDBYS} == ({code} if code else set())
     assert code is None or found[code].level == level
 
 
