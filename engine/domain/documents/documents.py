@@ -94,10 +94,14 @@ def series_of(output: Output, procedure: Procedure, dossier: Dossier, now: datet
 
 
 def document_number(output: Output, procedure: Procedure, dossier: Dossier, now: datetime, serial: int) -> str:
-    """Return the printed number, from the pattern of its output."""
+    """Return the printed number, from the pattern of its output.
+
+    A pattern published without `{serial}` gets one at its end: without it only one document could be issued.
+    """
     parts = _number_parts(procedure, dossier, now)
     printed = {name: text.upper().replace("_", "-") for name, text in parts.items()}
-    return fill_template(output.number, {**printed, "serial": f"{serial:0{_SERIAL_DIGITS}d}"})
+    pattern = output.number if "{serial}" in output.number else f"{output.number}-{{serial}}"
+    return fill_template(pattern, {**printed, "serial": f"{serial:0{_SERIAL_DIGITS}d}"})
 
 
 def _number_parts(procedure: Procedure, dossier: Dossier, now: datetime) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The rules of official documents (`docs/language.md` §17, C560 to C571): laws cited, words, signatures, refusals.
+"""The rules of official documents (`docs/language.md` §17, C560 to C571 and C580): laws cited, words, signatures, refusals.
 
 Proof P13 looks at where the printed values come from, and P17 at the variants of an operative text.
 """
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from engine.core.problems import Position, Problem, problem
 from engine.core.values import Span, Text
 from engine.language.expressions.compiler import tree
-from engine.language.lint.rule_registry import rule
+from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
 from engine.model.directory import Directory
 from engine.model.graph import edges, issued_by
@@ -352,6 +352,20 @@ def _path(procedure: Procedure, among: Iterable[Transition], last: Iterable[Tran
 
 def _states(way: _Way) -> tuple[str, ...]:
     return (*(one.source for one in way), way[-1].target)
+
+
+# -- number ------------------------------------------------------------------------------------------------------------
+
+
+@rule("C580")
+def number_of_several_documents(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C580 for each number without its serial, or without the year or office that its series counts by."""
+    for output in procedure.outputs.values():
+        needed = ("serial", *(one for one in ("year", "office") if one in output.serial_per))
+        missing = tuple(one for one in needed if f"{{{one}}}" not in output.number)
+        if missing:
+            where = written_at(procedure, ("outputs", output.id, "number"), output.where)
+            yield problem("C580", where, at=output.id, name=output.id, value=output.number, missing=missing)
 
 
 # -- validity ----------------------------------------------------------------------------------------------------------

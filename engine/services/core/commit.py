@@ -44,7 +44,7 @@ from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
 _TYPST_RELEASE: Final = version("typst")  # read once: an unreadable file of a package may not stop a decision
-_MOST_SERIALS: Final = 100  # a number already given by another series is skipped
+_MOST_SERIALS: Final = 24  # tries of one number: each passes twice as many as the one before, 16 million in all
 
 
 def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
@@ -191,13 +191,16 @@ def _issued(
 def _issue(
     ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, order: IssueOrder, actor: Actor
 ) -> _Numbered:
-    """Number, fill, sign and save one document."""
+    """Number, fill, sign and save one document.
+
+    A number that another series gave is passed. A payment may issue a document, so no other series may prevent it.
+    """
     now = ctx.now()
     output = procedure.outputs[order.output]
     write = _writer(ctx, unit, procedure, dossier, order, actor)
-    for _ in range(_MOST_SERIALS):
-        series = series_of(output, procedure, dossier, now)
-        serial = unit.next_serial(series)
+    series = series_of(output, procedure, dossier, now)
+    for tried in range(_MOST_SERIALS):
+        serial = unit.next_serial(series, passing=2**tried - 1)
         number = document_number(output, procedure, dossier, now, serial)
         document = write(number, _new_code(), _new_token(output))
         claims = document_claims(document, procedure, procedure.identity.agency)

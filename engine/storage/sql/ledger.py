@@ -35,7 +35,10 @@ _ENDED: Final = (
 _LONGEST_UNASKED: Final = " ORDER BY coalesce(checked_at, started_at), id LIMIT ?"
 _ADD_EVENT: Final = EVENTS.insert() + " ON CONFLICT DO NOTHING"
 _ADD_CREDIT: Final = "INSERT INTO credit (payment, dossier, amount, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_NEXT_SERIAL: Final = "INSERT INTO serial (series, last) VALUES (?, 1) ON CONFLICT (series) DO UPDATE SET last = serial.last + 1 RETURNING last"
+_NEXT_SERIAL: Final = (
+    "INSERT INTO serial (series, last) VALUES (?, ?)"
+    " ON CONFLICT (series) DO UPDATE SET last = serial.last + excluded.last RETURNING last"
+)
 
 
 def _but(providers: Sequence[str]) -> str:
@@ -225,9 +228,12 @@ class LedgerQueries(Queries):
         """Return the last number taken, by series."""
         return dict(self._rows("SELECT series, last FROM serial"))
 
-    def next_serial(self, series: str) -> int:
-        """Take the next number of a series. The first is 1, and a rollback gives it back."""
-        last: int = self._changed(_NEXT_SERIAL, (series,))[0][0]
+    def next_serial(self, series: str, passing: int = 0) -> int:
+        """Take the next number of a series, after `passing` others that are left out.
+
+        The first is 1, and a rollback gives it back.
+        """
+        last: int = self._changed(_NEXT_SERIAL, (series, passing + 1))[0][0]
         return last
 
     def add_document(self, dossier_id: str, document: IssuedDocument) -> None:
