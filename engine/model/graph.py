@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, State, Task, Transition
+from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Task, Transition
 from engine.model.types import Expression
 
 
@@ -123,7 +123,7 @@ def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[st
         for state_id in procedure.states:
             arriving = [frozenset({procedure.form.id})] if state_id == procedure.start else []
             arriving += [
-                _after(procedure, transition, known[transition.source], covers)
+                done_after(procedure, transition, known[transition.source], covers(transition) if covers else ())
                 for transition in transitions
                 if transition.target == state_id
             ]
@@ -136,21 +136,15 @@ def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[st
     return Sure(known)
 
 
-def _after(
-    procedure: Procedure,
-    transition: Transition,
-    before: frozenset[str],
-    covers: Callable[[Transition], Iterable[str]] | None,
-) -> frozenset[str]:
-    state: State | None = procedure.states.get(transition.source)
-    done = set(before)
-    if state is not None and transition.event == "done":
+def done_after(
+    procedure: Procedure, transition: Transition, before: Iterable[str] = (), covered: Iterable[str] = ()
+) -> frozenset[str]:  # fmt: skip
+    """Return the tasks done after a transition, of those done `before` it. `covered` count as done by it."""
+    done, state = {*before, *covered}, procedure.states.get(transition.source)
+    if transition.event == "done" and state is not None:
         done |= set(state.waits)
     if transition.event in procedure.tasks:
         done.add(str(transition.event))
-    if transition.fills:
-        done.add(transition.fills)
-    if covers is not None:
-        done |= set(covers(transition))
+    done |= {transition.fills} if transition.fills else set()
     reopened = {asked.id for one in transition.reopens if (asked := procedure.round_of(one)) is not None}
     return frozenset(done - set(transition.reopens) - reopened)

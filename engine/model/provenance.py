@@ -18,7 +18,7 @@ from engine.model.graph import edges
 from engine.model.paper import OutputPaper, PaperClause, PaperText, placeholders_of
 from engine.model.procedure import Output, Procedure
 from engine.model.tasks import Fee, Form, Link
-from engine.model.types import Expression
+from engine.model.types import TRUE, Expression
 
 SourceKind: TypeAlias = Literal["register", "form", "computed", "system", "declared"]
 Zone: TypeAlias = Literal[
@@ -148,6 +148,51 @@ def table_names(procedure: Procedure, rows: str, columns: tuple[str, ...]) -> tu
     added = {field.id for form in procedure.forms() if form.each == rows for field in form.fields}
     own = (rows,) if not columns or set(columns) - added else ()
     return (*own, *(one for one in (columns or sorted(added)) if one in added))
+
+
+# -- what a document states as a fact ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StatedName:
+    """A name whose value a document states. `when` is the condition of its clause; `chosen`: the name decides on it."""
+
+    name: str
+    when: Expression = TRUE
+    chosen: bool = False
+
+
+def stated_names(procedure: Procedure, output: Output) -> Iterator[StatedName]:
+    """Yield the names that all zones but `declared` and the mentions rest on. The last day of validity is stated too."""
+    paper = output.paper
+    if paper is None:
+        return
+    heads = [text for text in (paper.subtitle, paper.issuer) if text is not None]
+    names = [*(one for text in heads for one in answers_in(text)), *paper.particulars]
+    names += [paper.lines_of] if paper.lines_of is not None else []
+    names += sorted(output.valid.names) if output.valid is not None else []
+    yield from map(StatedName, names)
+    seen = _seen_by_agents(procedure)
+    for clause in paper.clauses():
+        said = list(answers_in(clause.text))
+        said += table_names(procedure, clause.table.of, clause.table.columns) if clause.table is not None else ()
+        yield from (StatedName(name, clause.when) for name in said)
+        yield from (StatedName(name, clause.when, chosen=True) for name in sorted(clause.when.names - seen))
+
+
+def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
+    """The answers that may choose a text although no person confirms them: what an agent does depends on them.
+
+    They decide which document is requested, what a form of agents asks, or which piece answers are compared with.
+    """
+    conditions = [one.when for one in procedure.outputs.values()]
+    compared = {piece for act in procedure.transitions for piece in act.confirms}
+    for form in procedure.forms():
+        if confirms(filled_by(procedure, form)):
+            compared |= set(form.confirms)
+            conditions += [form.when, *(one.when for one in form.fields), *(page.when for page in form.pages)]
+    conditions += [one.when for one in procedure.form.fields if one.id in compared]
+    return frozenset(name for one in conditions for name in one.names)
 
 
 # -- the source of a name ----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from engine.core.values import Plain
 from engine.domain.common.decision import Decision
 from engine.domain.common.task_parts import is_in_parts, sealed_anew
 from engine.domain.editions.renaming import Translation, names_in_use
+from engine.domain.editions.unchecked_values import unchecked_value
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import check_answers, open_fields
 from engine.domain.workflow.confirmations import commitments_of
@@ -169,6 +170,9 @@ def _misfits(translation: Translation, kept: Dossier, there: Dossier, moment: Mo
             asked = isinstance(task, Fee) or (isinstance(task, Form) and task.register is not None)
             if asked and name not in before and not is_satisfied(task, there, scope):
                 yield Stays("task_new", {"at": name})
+        unchecked = unchecked_value(translation, there, scope)
+        if unchecked is not None:
+            yield Stays("unchecked", {"at": unchecked})
     yield from _lost_columns(translation, there)
     known = {(translation.spot(one.at), one.code) for one in _faults(translation.before, kept, moment)}
     open_ = open_fields(translation.after, there)

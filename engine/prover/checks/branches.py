@@ -13,11 +13,11 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Node, Not, Or, names_of
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
-from engine.model.graph import closure, edges, issued_by
+from engine.model.graph import closure, done_after, edges, issued_by
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
-from engine.prover.checks.paths import Path, TooManyPaths, done_after, paths
+from engine.prover.checks.paths import Path, TooManyPaths, paths
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 

@@ -14,10 +14,10 @@ from typing import Final, TypeAlias, TypeVar
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
 from engine.model import Output, Transition
-from engine.model.graph import edges, issued_by
+from engine.model.graph import done_after, edges, issued_by
 from engine.model.types import TRUE, Expression
 from engine.prover.checks.established_facts import ProofContext
-from engine.prover.checks.paths import TooManyPaths, done_after
+from engine.prover.checks.paths import TooManyPaths
 from engine.prover.solver.solver import Query, Verdict
 from engine.prover.solver.witness import Witness
 

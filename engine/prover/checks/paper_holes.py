@@ -15,13 +15,12 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Compare, FunctionCall, Happened, Name, Node, walk
 from engine.model import Fee, Field, Form, Output, Procedure, Transition
-from engine.model.graph import issued_by
+from engine.model.graph import done_after, issued_by
 from engine.model.paper import OutputPaper, PaperText, placeholders_of
 from engine.model.types import INTEGER, TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.issue_paths import IssueSearch, Way, conditions_of
-from engine.prover.checks.paths import done_after
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 

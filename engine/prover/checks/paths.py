@@ -10,7 +10,7 @@ from typing import Final
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
 from engine.model import Procedure, Transition
-from engine.model.graph import edges
+from engine.model.graph import done_after, edges
 from engine.model.types import TRUE
 from engine.prover.solver.solver import Query
 
@@ -52,18 +52,6 @@ class Path:
 
 def _filled(transitions: tuple[Transition, ...]) -> Iterator[str]:
     return (transition.fills for transition in transitions if transition.fills is not None)
-
-
-def done_after(procedure: Procedure, transition: Transition, before: frozenset[str]) -> frozenset[str]:
-    """Return the tasks done after a transition."""
-    done, state = set(before), procedure.states.get(transition.source)
-    if transition.event == "done" and state is not None:
-        done |= set(state.waits)
-    if transition.event in procedure.tasks:
-        done.add(str(transition.event))
-    done |= {transition.fills} if transition.fills else set()
-    reopened = {asked.id for one in transition.reopens if (asked := procedure.round_of(one)) is not None}
-    return frozenset(done - set(transition.reopens) - reopened)
 
 
 def paths(

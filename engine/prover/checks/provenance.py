@@ -14,14 +14,14 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, names_of
-from engine.model import APPLICATION, Form, Output, Procedure, Transition
-from engine.model.provenance import ValueSource, answers_in, confirms, filled_by, source_of, table_names
+from engine.model import APPLICATION, Form, Output, Transition
+from engine.model.graph import done_after
+from engine.model.provenance import ValueSource, confirms, filled_by, source_of, stated_names
 from engine.model.roles import role_key
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.issue_paths import IssueSearch, Way, conditions_of
-from engine.prover.checks.paths import done_after
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness import Witness
 from engine.prover.solver.witness_facts import facts_of
@@ -95,45 +95,11 @@ def _showing(places: ProofContext, nodes: tuple[Node, ...]) -> Iterator[Node]:
 
 
 def _statements(places: ProofContext, output: Output) -> Iterator[_Statement]:
-    """The values of all zones but `declared` and the mentions, with each answer of the applicant behind them.
-
-    Its last day of validity is stated too.
-    """
-    paper, procedure = output.paper, places.procedure
-    if paper is None:
-        return
-    granted, seen = conditions_of(output.when), _seen_by_agents(procedure)
-    heads = [text for text in (paper.subtitle, paper.issuer) if text is not None]
-    for name in (*(one for text in heads for one in answers_in(text)), *paper.particulars):
-        yield from _behind(places, output, name, granted)
-    if paper.lines_of is not None:
-        yield from _behind(places, output, paper.lines_of, granted)
-    for name in sorted(output.valid.names) if output.valid is not None else ():
-        yield from _behind(places, output, name, granted)
-    for clause in paper.clauses():
-        around = (*granted, *conditions_of(clause.when))
-        for name in answers_in(clause.text):
-            yield from _behind(places, output, name, around)
-        if clause.table is not None:
-            for name in table_names(procedure, clause.table.of, clause.table.columns):
-                yield from _behind(places, output, name, around)
-        for name in sorted(clause.when.names - seen):
-            yield from (replace(one, fault="chosen") for one in _behind(places, output, name, around))
-
-
-def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
-    """The answers that may choose a text although no person confirms them: what an agent does depends on them.
-
-    They decide which document is requested, what a form of agents asks, or which piece answers are compared with.
-    """
-    conditions = [one.when for one in procedure.outputs.values()]
-    compared = {piece for act in procedure.transitions for piece in act.confirms}
-    for form in procedure.forms():
-        if confirms(filled_by(procedure, form)):
-            compared |= set(form.confirms)
-            conditions += [form.when, *(one.when for one in form.fields), *(page.when for page in form.pages)]
-    conditions += [one.when for one in procedure.form.fields if one.id in compared]
-    return frozenset(name for one in conditions for name in one.names)
+    """The values that a document states, with each answer of the applicant behind them."""
+    granted = conditions_of(output.when)
+    for stated in stated_names(places.procedure, output):
+        for one in _behind(places, output, stated.name, (*granted, *conditions_of(stated.when))):
+            yield replace(one, fault="chosen") if stated.chosen else one
 
 
 def _behind(places: ProofContext, output: Output, name: str, around: tuple[Node, ...]) -> Iterator[_Statement]:
