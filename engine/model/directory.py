@@ -149,7 +149,8 @@ class Calendar:
 class Register:
     """A register of another system that a look-up asks.
 
-    `answers` are the names and types of its answers, `labels` their texts for people.
+    `answers` are the names and types of its answers, `labels` their texts for people. `readers` are the other
+    agencies whose procedures may ask it.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Register:
     agency: str
     answers: Mapping[str, str]
     labels: Mapping[str, Text] = field(default_factory=lambda: MappingProxyType({}))
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,11 +115,17 @@ def _each(source: Source | None, make: _Maker[_Kept]) -> Mapping[str, _Kept]:
 def _unknown_agencies(
     source: Source | None, things: Mapping[str, Office] | Mapping[str, Register], agencies: Mapping[str, Agency]
 ) -> Iterator[Problem]:
+    """Report agencies that the directory does not have: who keeps an office or a register, and who may ask a register."""
+    if source is None:
+        return
     for name, thing in things.items():
-        if source is not None and thing.agency not in agencies:
-            near = close_names(thing.agency, agencies)
-            where = source.position((name, "agency"))
-            yield problem("N304", where, name=thing.agency, kind="agency", near=near)
+        readers = thing.readers if isinstance(thing, Register) else ()
+        named: dict[Path, str] = {(name, "agency"): thing.agency}
+        named |= {(name, "readers", at): one for at, one in enumerate(readers)}
+        for path, agency in named.items():
+            if agency not in agencies:
+                near = close_names(agency, agencies)
+                yield problem("N304", source.position(path), name=agency, kind="agency", near=near)
 
 
 def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) -> Iterator[Problem]:
@@ -199,7 +205,7 @@ def _office(source: Source, name: str, value: Any) -> Office:
 def _register(source: Source, name: str, value: Any) -> Register:
     answers = MappingProxyType(dict(value.get("answers", {})))
     labels = MappingProxyType({one: Text.of(words) for one, words in value.get("labels", {}).items()})
-    return Register(name, Text.of(value["label"]), value["agency"], answers, labels)
+    return Register(name, Text.of(value["label"]), value["agency"], answers, labels, tuple(value.get("readers", ())))
 
 
 def _scheme(source: Source, name: str, value: Any) -> Scheme:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.typing import leaves
-from engine.language.lint.rule_registry import rule
+from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Task, Transition
 from engine.model.directory import Directory
 from engine.model.graph import (
@@ -181,6 +181,17 @@ def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[P
             if wrong:
                 yield problem("C531", task.quorum.where, at=task.id, name=task.id, wanted=str(wrong[0]),
                               asked=len(task.services))  # fmt: skip
+
+
+@rule("C581")
+def register_of_another_agency(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C581 for each look-up in a register of another agency that does not let this one read it."""
+    agency = procedure.identity.agency
+    for task in procedure.forms():
+        register = directory.registers.get(task.register or "")
+        if register is not None and agency not in (register.agency, *register.readers):
+            where = written_at(procedure, ("look_ups", task.id, "register"), task.where)
+            yield problem("C581", where, at=task.id, name=register.id, agency=register.agency, reader=agency)
 
 
 @rule("C540")
