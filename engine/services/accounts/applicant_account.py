@@ -141,6 +141,18 @@ def _add_email(ctx: AppContext, unit: Unit, account: Account, email: str, actor:
         notify(ctx, unit, account, "email_added", account.login, ctx.now())
 
 
+def notify_of_identity(ctx: AppContext, actor: Actor) -> None:
+    """Notify the number and the addresses of an account that an identity of a provider signs in to it now.
+
+    A thief of the phone could join their own unseen.
+    """
+    with ctx.store.unit(write=True) as unit:
+        account = _account(unit, actor)
+        phone = (account.login,) if account.login.startswith("+") else ()
+        for to in (*phone, *(one.value for one in unit.identifiers_of(account.id) if one.kind == "email")):
+            notify(ctx, unit, account, "identity_added", to, ctx.now())
+
+
 def drop_email(ctx: AppContext, actor: Actor, email: str) -> None:
     """Remove an e-mail address unless it is the only identifier; dossiers do not write to it any more.
 

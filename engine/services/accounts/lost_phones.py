@@ -26,6 +26,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.core.journalling import journalise
 from engine.services.sign_in.applicant_sign_in import MOVE, prove_consent
+from engine.services.sign_in.identity_provider import ASSURANCE
 from engine.storage.results import AlreadyExists, Busy
 from engine.storage.unit_of_work import Unit
 
@@ -260,11 +261,24 @@ def _make(ctx: AppContext, due: PhoneMove) -> bool:
             _give_up(ctx, unit, account, move, SYSTEM_ACTOR, "move_stopped")
             return False
         unit.drop_sessions(account.id)  # a stolen phone may still be signed in
-        for known in unit.identifiers_of(account.id):
-            if known.kind == "email":  # the holder of the stolen phone may have added it
-                drop_address(ctx, unit, account, agent.actor(), known.value)
+        _drop_other_ways(ctx, unit, account, agent.actor())
         notify(ctx, unit, account, "move_made", move.phone, move.due_at)
         return True
+
+
+def _drop_other_ways(ctx: AppContext, unit: Unit, account: Account, agent: Actor) -> None:
+    """Remove the addresses and the identity of a provider, which the holder of the stolen phone may have added.
+
+    What that provider confirmed may be changed again: it may be another person's name.
+    """
+    for known in unit.identifiers_of(account.id):
+        if known.kind == "email":
+            drop_address(ctx, unit, account, agent, known.value)
+            continue
+        unit.drop_identifier(known.kind, known.value)
+        if (held := unit.account_held(account.id)) is not None:
+            profile = {name: value for name, value in held.profile.items() if name != ASSURANCE}
+            unit.put_account(replace(held, profile=profile))
 
 
 def _waits_on(ctx: AppContext, unit: Unit, account: Account, move: PhoneMove) -> bool:

@@ -7,6 +7,7 @@ import hmac
 from flask import Blueprint, Response, redirect, request, session
 
 from engine.core.problems import Refused
+from engine.services.accounts.applicant_account import notify_of_identity
 from engine.services.sign_in.identity_provider import begin, finish
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import proves_anew, public
@@ -59,6 +60,7 @@ def come_back() -> Response:
     except Refused as closed:
         return refused(closed.reason, "/compte" if joining else "/connexion")
     if signed is None:
+        notify_of_identity(app_ctx(), actor())
         session["note"] = say("identity.joined")
         return go("/compte")
     return entered(signed, keep=False)

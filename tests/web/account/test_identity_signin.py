@@ -86,6 +86,11 @@ def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: PortalClient, t
     number = visitor.begin()
     assert visitor.open(go_and_come_back(visitor, there, "/connexion/identite?lier=1")).address == "/compte"
     assert "est joint à votre identité numérique" in visitor.open("/compte").text
+    with visitor.office.store.unit() as unit:
+        said = [letter.body for letter in unit.letters_to("+22890112233")]
+    assert any("identité numérique" in one for one in said), (
+        "its owner is told: a thief of the phone could join their own"
+    )
     elsewhere = another(visitor)
     elsewhere.open(go_and_come_back(elsewhere, there))
     assert number in elsewhere.open("/dossiers").html

@@ -19,6 +19,7 @@ from engine.services.applications import drafts as intake
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import mail_links
+from engine.services.sign_in.identity_provider import ASSURANCE, vouched
 from engine.services.worker import worker as timers
 from tests.engine.services.world import PASSPORT, PHONE, World
 
@@ -89,6 +90,23 @@ def test_an_address_that_the_holder_of_the_stolen_telephone_added_does_not_sign_
     mail = mail_links.send_link(world.office, thief)
     token = world.letters(thief)[-1].rpartition("/connexion/lien/")[2].split()[0].split(",")[0]
     assert mail_links.follow_link(world.office, token, mail.mark).actor.id != afi.id
+    assert list(world.office.store.findings()) == []
+
+
+def test_nor_does_an_identity_that_they_joined_and_its_name_may_be_changed(world: World) -> None:
+    agent, dossier, afi = world.agent("g", COUNTER), world.sent(PASSPORT), signed_in(world, PHONE)
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account_held(afi.id)
+        assert account is not None
+        unit.add_identifier(Identifier("provider", "voleur", afi.id, world.office.now()))
+        confirmed = {"family_name": "VOLEUR", ASSURANCE: {"level": "high", "names": ["family_name"]}}
+        unit.put_account(replace(account, profile=confirmed))
+    asked(world, dossier, agent)
+    timers.run_pass(world.office)
+    world.wait(days=3, hours=1)
+    timers.run_pass(world.office)
+    kept = own_account.own(world.office, afi)
+    assert (kept.phone, kept.providers, vouched(kept.account.profile)) == (NEW, (), (frozenset(), ""))
     assert list(world.office.store.findings()) == []
 
 
