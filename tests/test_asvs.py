@@ -41,6 +41,7 @@ from engine.storage.files import resumable_uploads as arrivals
 from engine.storage.results import GLANCE
 from renderers.cli.admin import bodies as console_bodies
 from renderers.cli.admin.http_server import _AHEAD, _AT_ONCE, _GRACE, _IDLE, _LEAST, _READY
+from renderers.web.platform import access
 from renderers.web.platform import security as hardening
 from server import MOST_BYTES
 
@@ -226,6 +227,7 @@ def said() -> Iterator[str]:
     yield f"each filter of each stream counted, {pdf_content.MOST_FOLDED:,} of them objects folded"
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
+    yield f"{access.DRAWN_AT_ONCE} at once; {access.DRAWING_WAITS} more wait, agents {gate.WAIT_LIMIT:.0f} s and the others {gate.UNKNOWN_WAIT_LIMIT:.0f} s"
     yield f"{file_counts.BYTES_A_DAY:,} a person and day"
     yield f"{file_counts.PAPERS_A_DAY} a person and day; of accounts without a telephone {file_counts.PAPERS_PER_ADDRESS} an address and day"
     yield f"each booking and each cancellation sends an SMS | {bookings.BOOKED_A_DAY} a dossier and day"

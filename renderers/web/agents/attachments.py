@@ -19,7 +19,7 @@ from engine.services.applications.casework import offers
 from engine.services.applications.document_verification import read_document
 from engine.services.applications.drafts import read_attachment
 from engine.services.context.app_context import NotFound
-from renderers.web.platform.access import agent
+from renderers.web.platform.access import agent, draws
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, say
 from renderers.web.platform.uploads import TYPES, uploaded_file
@@ -89,6 +89,7 @@ def file(number: str, attachment_id: str) -> Response:
 
 @blueprint.get("/agent/dossiers/<number>/documents/<document_id>.pdf")
 @agent()
+@draws
 def document(number: str, document_id: str) -> Response:
     """Serve an issued document as PDF, as its holder gets it: in the same language, marked if it is not valid.
 

@@ -22,7 +22,7 @@ from engine.services.context.app_context import NotFound
 from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import in_language
 from renderers.pdf.qr import qr_path
-from renderers.web.platform.access import public, signed_in
+from renderers.web.platform.access import draws, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
@@ -161,6 +161,7 @@ def shown(token: str) -> Response:
 
 @blueprint.get("/p/<token>.pdf")
 @public
+@draws
 def shown_pdf(token: str) -> Response:
     """Serve the shared document as PDF, without sign-in. An ended share shows that it is over."""
     g.shareable = False

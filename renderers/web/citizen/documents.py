@@ -22,7 +22,7 @@ from renderers.i18n.translations import in_language
 from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.tracking import received_files
-from renderers.web.platform.access import public, signed_in
+from renderers.web.platform.access import draws, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case, label
 from renderers.web.platform.request_context import (
     actor,
@@ -48,6 +48,7 @@ _KINDS = {"valid": "ok", "expired": "act", "replaced": "act", "suspended": "bad"
 
 @blueprint.get("/dossiers/<number>/documents/<document_id>.pdf")
 @signed_in
+@draws
 def download(number: str, document_id: str) -> Response:
     """Serve an issued document as PDF to its owner. Raises `NotFound`."""
     return document_file(case(number), document_id)
@@ -68,6 +69,7 @@ def document_file(one: DossierContext, document_id: str) -> Response:
 
 @blueprint.get("/dossiers/<number>/recapitulatif.pdf")
 @signed_in
+@draws
 def summary(number: str) -> Response:
     """Serve the submitted request as PDF: answers, received files and payments. Raises `NotFound` for a draft."""
     one = case(number)

@@ -33,7 +33,7 @@ from engine.services.payments.settlement import SECOND_THOUGHTS, record_callback
 from renderers.html.controls import national
 from renderers.i18n.formats import FIXED_SPACE
 from renderers.pdf.documents import receipt_pdf
-from renderers.web.platform.access import passive, public, signed_in
+from renderers.web.platform.access import draws, passive, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json
 from renderers.web.platform.languages import is_switching
@@ -401,6 +401,7 @@ def _next_task(one: DossierContext) -> str:
 
 @blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
 @signed_in
+@draws
 def receipt(number: str, payment_id: str) -> Response:
     """Serve the receipt as PDF. Raises `NotFound` if no money was received."""
     return receipt_file(case(number), payment_id)

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from renderers.web.citizen.documents import document_file
 from renderers.web.citizen.payments import begin_payment, choose_payment, follow_payment, payment_state, receipt_file
 from renderers.web.counter.counter import HOME
-from renderers.web.platform.access import helper, passive
+from renderers.web.platform.access import draws, helper, passive
 from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.request_context import go
 
@@ -56,6 +56,7 @@ def state(number: str, payment_id: str) -> Response:
 
 @blueprint.get(f"{HOME}/<number>/recu/<payment_id>.pdf")
 @helper
+@draws
 def receipt(number: str, payment_id: str) -> Response:
     """Serve the receipt as PDF. Raises `NotFound` if no money was received."""
     return receipt_file(case(number), payment_id)
@@ -63,6 +64,7 @@ def receipt(number: str, payment_id: str) -> Response:
 
 @blueprint.get(f"{HOME}/<number>/documents/<document_id>.pdf")
 @helper
+@draws
 def estimate(number: str, document_id: str) -> Response:
     """Serve an issued document as PDF, for example the quote that a price rests on. Raises `NotFound`."""
     return document_file(case(number), document_id)

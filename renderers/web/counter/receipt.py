@@ -20,7 +20,7 @@ from renderers.web.citizen.corrections import awaits_corrections
 from renderers.web.citizen.status import ToDo, to_book, to_fill
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.counter.counter import HOME
-from renderers.web.platform.access import helper
+from renderers.web.platform.access import draws, helper
 from renderers.web.platform.dossier_context import (
     DossierContext,
     agency_of,
@@ -81,6 +81,7 @@ def cash(number: str) -> Response:
 
 @blueprint.get(f"{HOME}/<number>/recepisse.pdf")
 @helper
+@draws
 def pdf(number: str) -> Response:
     """Serve the receipt as PDF. Redirects to the form for a draft."""
     one = case(number)

@@ -15,8 +15,11 @@ from flask import Flask, Response, abort, g, request, session
 
 from engine.records.dossier import ANONYMOUS
 from engine.services.accounts.assistance import received_by
+from engine.services.context.rate_limit import block_of
+from engine.services.limits.file_counts import counted_as
 from engine.services.sign_in.sessions import is_fresh
 from engine.services.sign_in.unverified_drafts import holds
+from engine.storage.gate import AdmissionGate
 from renderers.web.platform.request_context import (
     AGENT_AREA,
     APPLICANT_AREA,
@@ -26,8 +29,10 @@ from renderers.web.platform.request_context import (
     actor,
     app_ctx,
     claimant,
+    client,
     dossier_number,
     go,
+    myself,
     page,
     say,
     session_token,
@@ -36,6 +41,10 @@ from renderers.web.platform.saved_posts import set_aside
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+DRAWN_AT_ONCE: Final = 2  # papers drawn at once: the largest takes both processors for seconds
+DRAWING_WAITS: Final = 4  # more wait: two of eight threads stay free for other pages
+DRAWN_FOR_STAFF: Final = 1  # of both, reserved for agents
+_drawing: Final = AdmissionGate(DRAWN_AT_ONCE, DRAWING_WAITS, kept=DRAWN_FOR_STAFF)
 _SIGN_IN: Final = {APPLICANT_AREA: "/connexion", AGENT_AREA: "/agent/connexion", AUDITOR_AREA: "/audit/connexion"}
 
 
@@ -94,6 +103,26 @@ def passive(view: View) -> View:
     """Mark a page that refreshes itself, so that it does not extend the session. Written below a guard."""
     view.passive = True  # type: ignore[attr-defined]
     return view
+
+
+def draws(view: View) -> View:
+    """Let few views draw a paper at once, the person who used the least time first. Raises `Busy`. Written below a guard.
+
+    A person is known by their telephone; without one, by the block of their address.
+    """
+
+    @wraps(view)
+    def in_turn(*args: Any, **kwargs: Any) -> Any:
+        who = myself()
+        if who.kind in ("agent", "auditor"):
+            with _drawing.turn():
+                return view(*args, **kwargs)
+        with app_ctx().store.unit() as unit:
+            counted = counted_as(unit, who.id)
+        with _drawing.turn(known=False, place=counted if counted.startswith("+") else block_of(client())):
+            return view(*args, **kwargs)
+
+    return cast(View, in_turn)
 
 
 def agent(*roles: str) -> Callable[[View], View]:

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from engine.services.keys import secrets
+from renderers.web.citizen import documents
 from tests.faults.installation import patient
 from tests.web.client import ANSWERS, PortalClient, a_portal_client
 from tests.web.live_site import listening
@@ -132,3 +133,41 @@ def test_while_passwords_are_judged_the_other_pages_answer(tmp_path: Path, monke
     assert statuses[503] > SENT // 2, "and nothing of these is counted"
     assert statuses[503] < SENT
     assert all(retry and b"xxxx" not in page for status, retry, page in said if status == 503)
+
+
+@pytest.mark.slow
+def test_papers_are_drawn_by_turns_and_the_other_pages_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person who asked for the longest summary from sixty connections kept a page from others for 45 s."""
+    visitor = a_portal_client(tmp_path)
+    number, drawing, done = visitor.sign_in().sent(), threading.Semaphore(0), threading.Event()
+
+    def drawn(*_: object) -> bytes:
+        drawing.release()
+        assert done.wait(30)
+        return b"%PDF"
+
+    monkeypatch.setattr(documents, "summary_pdf", drawn)
+    cookies = "; ".join(f"{one.key}={one.value}" for one in visitor.client._cookies.values())
+    said: Counter[int] = Counter()
+    with listening(visitor.client.application, THREADS) as listener:
+        host = listener.address.partition("//")[2]
+
+        def asks() -> None:
+            line = HTTPConnection(host, timeout=60)
+            line.request("GET", f"/dossiers/{number}/recapitulatif.pdf", headers={"Cookie": cookies})
+            said[line.getresponse().status] += 1
+
+        askers = [threading.Thread(target=asks) for _ in range(SENT)]
+        for one in askers:
+            one.start()
+        assert drawing.acquire(timeout=30)
+        for _ in range(3):
+            line = HTTPConnection(host, timeout=20)
+            line.request("GET", "/connexion")
+            assert line.getresponse().status == 200
+        done.set()
+        for one in askers:
+            one.join()
+    assert said[200] >= 1
+    assert said[503] >= SENT - THREADS
+    assert sum(said.values()) == SENT
