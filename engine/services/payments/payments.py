@@ -28,6 +28,7 @@ from engine.services.core.call_queue import QueuedCall, is_served, queue_call
 from engine.services.core.fee_accounts import fees_now
 from engine.services.core.idempotency import Memory, once
 from engine.services.core.journalling import journalise
+from engine.services.limits.file_counts import counted_as
 from engine.services.payments.customers import seal_customer
 from engine.services.payments.settlement import OPEN, SECOND_THOUGHTS, credit, kept_payment
 from engine.storage.unit_of_work import Unit
@@ -205,7 +206,8 @@ def _limits(unit: Unit, actor: Actor, dossier: Dossier, rung: str) -> Iterator[L
     """Yield the limits on starting a payment.
 
     `rung` is the number whose phone rings; cards and the simulated operator ring none. The verified
-    number of the person is not counted: other accounts cannot block it.
+    number of the person is not counted: other accounts cannot block it. A person is counted by their telephone, and in
+    a day all accounts without one together: an e-mail address costs nothing.
     """
     if rung:
         yield Limit(f"payer:{actor.id}", TRIES_PER_ACCOUNT if actor.kind == "applicant" else TRIES_AT_COUNTER)
@@ -213,8 +215,9 @@ def _limits(unit: Unit, actor: Actor, dossier: Dossier, rung: str) -> Iterator[L
     account = unit.account(actor.id) if rung else None
     if account is not None and account.login != rung:
         if actor.kind == "applicant":
-            yield Limit(f"rung:{rung}/{actor.id}", TRIES_PER_FOREIGN_NUMBER)
-            yield Limit(f"rung:{rung}/{actor.id}", FOREIGN_A_DAY, timedelta(days=1))
+            who = counted_as(unit, actor.id)
+            yield Limit(f"rung:{rung}/{who}", TRIES_PER_FOREIGN_NUMBER)
+            yield Limit(f"rung:{rung}/{who if who != actor.id else 'free'}", FOREIGN_A_DAY, timedelta(days=1))
         yield Limit(f"rung:{rung}", TRIES_PER_NUMBER)
 
 

@@ -28,6 +28,7 @@ from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.journalling import surplus
 from engine.services.payments import payments as cashier
 from engine.services.payments import settlement
+from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.worker.worker import run_pass, run_timers
 from tests import worker
 from tests.engine.services.world import PHONE, World, a_world
@@ -242,6 +243,32 @@ class TestStarting:
         with pytest.raises(Refused, match="too_many_tries"):
             order("91223344")
         order("91223345")
+
+    def test_accounts_without_a_telephone_ring_another_so_often_a_day_together(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An e-mail address costs nothing: each had thirty a day."""
+        monkeypatch.setattr(cashier, "FOREIGN_A_DAY", 3)
+        told = Told()
+        world = a_world(tmp_path, providers={"told": told})
+        told.says = {"kind": "failed"}
+        with world.office.store.unit(write=True) as unit:
+            now = world.office.now()
+            free = [applicant_known_by(unit, "email", f"x{n}@exemple.tg", now).actor() for n in range(2)]
+        world.people |= {one.id: one for one in free}
+
+        def order(who: Actor, payer: str) -> None:
+            dossier = world.sent(owner=who)
+            worker.start_payment(world.office, who, dossier.id, provider="told", payer=payer)
+            world.wait(minutes=6)
+            settlement.reconcile(world.office)
+
+        for who in (free[0], free[1], free[0]):
+            order(who, "91223344")
+        with pytest.raises(Refused, match="too_many_tries"):
+            order(free[1], "91223344")
+        order(free[1], "91223345")
+        order(world.applicant(), "91223344")
 
     def test_an_account_orders_so_often(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cashier, "TRIES_PER_ACCOUNT", 3)
