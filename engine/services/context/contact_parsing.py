@@ -23,6 +23,10 @@ _LINES: Final = frozenset(
     }
 )
 
+# The library loads a country at its first number, under a lock that it keeps for good when that fails, for instance while
+# its files are replaced by a new release: each later first number would hold a thread for ever. All of them take 0.1 s.
+phonenumbers.PhoneMetadata.load_all()
+
 
 def read_phone(raw: str) -> str:
     """Return a number in E.164.
