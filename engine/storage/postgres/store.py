@@ -34,7 +34,7 @@ from engine.storage.table_copy import TABLES, Use
 from engine.storage.unit_of_work import Unit
 
 _TRIES: Final = 10
-_SPARE: Final = 2  # request threads of a process that never wait for the database
+_SPARE: Final = 4  # one in so many request threads of a process never waits for the database
 
 
 class PostgresRows:
@@ -218,8 +218,8 @@ class PostgresUnit(PostgresQueries, Unit):
 
 class PostgresStore:
     """A store on a server. `address` is a `postgresql://…` URL, its password best in a file of libpq. `follows`
-    accepts a standby, to read only. `threads` serve requests in this process: two of them never wait for the
-    database, and one more never for a commit, which nothing may cancel. Raises `Unreachable`, `Busy`,
+    accepts a standby, to read only. `threads` serve requests in this process: a quarter of them never wait for
+    the database, and one more never for a commit, which nothing may cancel. Raises `Unreachable`, `Busy`,
     `UnsafeSettings`."""
 
     def __init__(
@@ -227,7 +227,7 @@ class PostgresStore:
     ) -> None:  # fmt: skip
         self.address = address
         self._inside = threading.local()
-        places = max(2, threads - _SPARE) if threads else sys.maxsize
+        places = max(2, threads - max(1, threads // _SPARE)) if threads else sys.maxsize
         self._users, self._writers = ThreadLimit(places), ThreadLimit(places - 1)
         check_address(address)
         await_server(address, OPTIONS, wait_limit, follows)

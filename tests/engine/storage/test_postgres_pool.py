@@ -13,6 +13,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 
+from engine.storage.gate import Crowded
 from engine.storage.postgres.connection_errors import line_settings
 from engine.storage.postgres.pool import _ANSWERS as ANSWERS
 from engine.storage.postgres.pool import GLANCE, TRIED_FOR
@@ -180,6 +181,33 @@ def test_a_server_that_is_frozen_is_given_up(cluster: Cluster) -> None:
         for one in processes:
             os.kill(one, signal.SIGCONT)
     served_within(store, ANSWERS + ROOM)
+    store.close()
+
+
+@pytest.mark.parametrize(("threads", "writers"), [(1, 1), (4, 2), (8, 5), (16, 11)])
+def test_some_threads_write_one_more_reads_and_the_rest_is_told_at_once(
+    cluster: Cluster, threads: int, writers: int
+) -> None:
+    """As when no standby confirms: those who write stay, who reads comes through, and the next writer is busy."""
+    store, leave = PostgresStore(cluster.address, threads=threads), threading.Event()
+    inside = threading.Barrier(writers + 1)
+
+    def writes() -> None:
+        with store.unit(write=True):
+            inside.wait(10)
+            leave.wait(10)
+
+    those = [threading.Thread(target=writes) for _ in range(writers)]
+    for one in those:
+        one.start()
+    inside.wait(10)
+    with pytest.raises(Crowded), store.unit(write=True):
+        pass
+    with store.unit():
+        assert store._users._free == 0
+    leave.set()
+    for one in those:
+        one.join()
     store.close()
 
 
