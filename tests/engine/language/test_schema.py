@@ -223,7 +223,9 @@ def test_a_shared_file_bears_its_own_name(tmp_path: Path) -> None:
 def test_a_register_names_only_what_it_answers_and_agencies_that_exist(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "agencies.yaml").write_text("a: {label: A, roles: {r: {label: R}}}\n")
-    register = "f:\n  label: F\n  agency: a\n  readers: [a, b]\n  answers: {vu: date}\n  labels: {vu: Vu le, vue: Vue le}\n"
+    register = (
+        "f:\n  label: F\n  agency: a\n  readers: [a, b]\n  answers: {vu: date}\n  labels: {vu: Vu le, vue: Vue le}\n"
+    )
     (tmp_path / "shared" / "registers.yaml").write_text(register)
     shared, problems = load_shared(tmp_path)
     found = [(one.code, one.where.line, one.facts["name"]) for one in problems]
