@@ -226,6 +226,8 @@ def work(
     silent, forms = False, FormMeasurer(load_words())
     try:
         forms.measure(current())
+    except Busy:
+        pass  # the first pass measures them
     except Exception:
         log.exception("the sizes of blank forms")
     try:
