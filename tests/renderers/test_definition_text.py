@@ -470,4 +470,4 @@ def test_whoever_does_something_has_a_column() -> None:
 
 def test_a_message_is_as_long_as_it_may_be_when_sent() -> None:
     text = definition_text(the_procedure("permis-de-construire"), the_shared().directory, the_words(), "fr")
-    assert "87 caractères au plus" in {one.length.replace("\u00a0", " ") for one in text.notices}
+    assert "96 caractères au plus" in {one.length.replace("\u00a0", " ") for one in text.notices}
