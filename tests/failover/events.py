@@ -129,8 +129,10 @@ class Events:
     def machine_lost(self, leader: int) -> None:
         """All processes of the primary and its Patroni, which start again later."""
         kill_all(self.topology.node(leader))
-        self._go_on()
-        self.topology.start_node(leader)
+        try:
+            self._go_on()
+        finally:
+            self.topology.start_node(leader)
 
     def switchover(self, leader: int) -> None:
         """The administrator moves the primary."""
@@ -138,11 +140,13 @@ class Events:
         self._go_on()
 
     def frozen(self, leader: int) -> None:
-        """The machine of the primary stands still, then goes on as if nothing had been."""
+        """The machine of the primary stands still, until the watchdog that the files require resets it.
+
+        Without a watchdog, a server that wakes answers reads for a second with what it knew before: 404 was seen.
+        """
         signal_all(self.topology.node(leader), signal.SIGSTOP)
         time.sleep(FROZEN)
-        signal_all(self.topology.node(leader), signal.SIGCONT)
-        self._go_on()
+        self.machine_lost(leader)
 
     def quorum_lost(self, _: int) -> None:
         """Two etcd of three stand still."""
