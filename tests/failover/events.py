@@ -79,7 +79,9 @@ class Watch:
 
     @contextmanager
     def watching(self) -> Iterator[Watch]:
-        """Look until the block ends."""
+        """Look until the block ends. A page that a process shows for the first time needs the store: each is shown once before."""
+        for port in self.installation.ports:
+            assert {self.installation.answers(port, page) for page in PAGES} == {200}
         jobs = [lambda: self._read(), *(lambda port=port: self._ask(port) for port in self.installation.ports)]
         threads = [threading.Thread(target=job) for job in jobs]
         for one in threads:
