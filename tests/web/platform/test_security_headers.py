@@ -223,6 +223,10 @@ def test_a_form_is_taken_with_a_token_of_its_browser_alone(visitor: PortalClient
     for sent, status in ((theirs, 400), (weak, 400), ("", 400), (mine[:-1], 400), (f"{mine}é", 400), (mine, 303)):
         answer = visitor.client.post("/connexion", base_url=HTTPS, data={**said, "csrf_token": sent})
         assert answer.status_code == status, sent
+        in_head = visitor.client.post(
+            "/connexion", base_url=HTTPS, data=said, headers={"X-CSRFToken": sent.encode().decode("latin-1")}
+        )
+        assert in_head.status_code == status, sent
 
 
 def test_no_folder_is_listed_and_no_file_reached_by_its_path(visitor: PortalClient) -> None:
