@@ -245,13 +245,13 @@ def said() -> Iterator[str]:
     yield f"waits {GLANCE} s for a store"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{cashier.TRIES_PER_DOSSIER} a dossier, {cashier.TRIES_PER_ACCOUNT} an account, {cashier.TRIES_AT_COUNTER} an agent at a counter"
-    yield f"{cashier.TRIES_PER_FOREIGN_NUMBER} an account, {cashier.TRIES_PER_NUMBER} from everybody, and {cashier.FOREIGN_A_DAY} an account a day"
+    yield f"{cashier.TRIES_PER_FOREIGN_NUMBER} an account, {cashier.TRIES_PER_NUMBER} from all accounts, and {cashier.FOREIGN_A_DAY} an account a day"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"
     yield f"{orders.MOST_LINES}; above {carried.AT_ONCE} the worker"
     yield f"{exports.MOST_ROWS:,} rows"
     yield f"figures of {FEW} people or more"
     yield f"{invitations.SENT_BY_ONE} a person a day, {invitations.TO_THE_SAME} of them to one number"
-    yield f"{invitations.RECEIVED_BY_ONE} a number a day from everybody"
+    yield f"{invitations.RECEIVED_BY_ONE} a number a day from all accounts"
     yield f"{followed.MOST_FILES:,} files, {followed.MOST_BYTES >> 20} MiB"
 
 

@@ -72,6 +72,14 @@ class Cluster:
         first = (self.folder / "data/postmaster.pid").read_text("utf-8").split()[0]
         os.kill(int(first), signal.SIGKILL)
 
+    def forget(self) -> None:
+        """Remove the lock of a server that was killed. It counts as running for as long as its parent has not read its end."""
+        with suppress(FileNotFoundError):
+            lock = self.folder / "data/postmaster.pid"
+            state = Path(f"/proc/{lock.read_text('utf-8').split()[0]}/stat")
+            assert not state.exists() or state.read_text("utf-8").rpartition(")")[2].split()[0] == "Z", "it runs"
+            lock.unlink()
+
 
 def _somebody() -> list[str]:
     return ["runuser", "-u", BY, "--"] if os.geteuid() == 0 else []
@@ -141,6 +149,7 @@ class Pair:
     def rejoin(self) -> None:
         """Start the server that was the primary as a standby, whether it was stopped or killed."""
         self.primary.ask("CHECKPOINT")  # pg_rewind reads the new timeline from it
+        self.standby.forget()
         source = f"host=127.0.0.1 port={self.primary.port} user={BY} dbname=postgres"
         data = str(self.standby.folder / "data")
         self.standby.run("pg_rewind", "--target-pgdata", data, "--source-server", source, "-R", folder=False)

@@ -109,7 +109,7 @@ def test_what_never_kept_anything_is_known_and_what_cannot_be_seen_is_not(tmp_pa
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits ten seconds for a connection that never comes."""
-    monkeypatch.setattr(PostgresStore.__init__, "__defaults__", (1, 0.3))
+    monkeypatch.setattr(PostgresStore.__init__, "__defaults__", (1, 0.3, False, 0))
     monkeypatch.setitem(postgres_reach._LINE, "connect_timeout", "2")  # type: ignore[misc]
 
 

