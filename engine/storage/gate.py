@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,30 +30,40 @@ class Crowded(Busy):
 class ThreadLimit:
     """Limits the threads that may wait for one thing, so that the others serve pages without it.
 
-    A thread waits for a place while others come and go. It raises `Crowded` once they stopped to: `STALLED` is long
-    for a normal unit of work, and short for a person who waits for another page.
+    A thread waits for a place while others come and go, the first come first. It raises `Crowded` once they stopped to:
+    `STALLED` is long for a normal unit of work, and short for a person who waits for another page.
     """
 
     def __init__(self, most: int) -> None:
         self._free, self._changed_at = most, 0.0
         self._change = threading.Condition()
+        self._queue = deque[object]()
 
     @contextmanager
     def place(self, wait_limit: float = STALLED) -> Iterator[None]:
         """Occupy a place while the context is open. Raises `Crowded`."""
-        with self._change:
-            while not self._free:
-                left = self._changed_at + wait_limit - time.monotonic()
-                if left <= 0:
-                    raise Crowded("threads")
-                self._change.wait(left)
-            self._free, self._changed_at = self._free - 1, time.monotonic()
+        self._enter(wait_limit)
         try:
             yield
         finally:
             with self._change:
                 self._free, self._changed_at = self._free + 1, time.monotonic()
-                self._change.notify()
+                self._change.notify_all()
+
+    def _enter(self, wait_limit: float) -> None:
+        turn = object()
+        with self._change:
+            self._queue.append(turn)
+            try:
+                while not self._free or self._queue[0] is not turn:
+                    left = self._changed_at + wait_limit - time.monotonic()
+                    if left <= 0:
+                        raise Crowded("threads")
+                    self._change.wait(left)
+                self._free, self._changed_at = self._free - 1, time.monotonic()
+            finally:
+                self._queue.remove(turn)
+                self._change.notify_all()  # the next one is first now
 
 
 class TimeSpent:
