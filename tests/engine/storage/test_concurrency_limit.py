@@ -175,7 +175,8 @@ def test_what_takes_long_makes_way_for_an_address_that_spent_less(monkeypatch: p
     gate, told = AdmissionGate(2, 3, kept=1, unknown_wait_limit=9), list[str]()
     with gate.turn(known=False, place="a"):
         time.sleep(0.05)
-    with gate.turn(known=False, place="b") as make_way, busy(gate, "a"):
+    with ExitStack() as waiting, gate.turn(known=False, place="b") as make_way:
+        waiting.enter_context(busy(gate, "a"))
         make_way()
     with ExitStack() as waiting, gate.turn(known=False, place="a") as make_way:
         waiting.enter_context(busy(gate, "a"))
