@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -109,9 +110,18 @@ scenarios:
 """
 
 
+@cache
+def pace() -> float:
+    """How much slower the cores are than those on which ten million additions take half a second, 1 at least."""
+    began, total = time.thread_time(), 0
+    for number in range(1_000_000):
+        total += number
+    return max(1.0, (time.thread_time() - began) / 0.05)
+
+
 def patient(seconds: float) -> float:
-    """So many seconds on two quiet cores; longer on a machine that does other work."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """So many seconds on two quiet and quick cores; longer on slow ones, and on a machine that does other work."""
+    return seconds * max(pace(), os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @dataclass
