@@ -122,11 +122,7 @@ def create_app(
     words = load_words()
     portal = portal_of(settings)
     pages, assets = _pages(words, portal)
-    site_settings = SiteSettings(
-        settings.https, settings.demo, portal, settings.security_contact,
-        lambda: _warning(serving(app), settings.follow), settings.follow.source if settings.follow is not None else "",
-    )  # fmt: skip
-    app.extensions["guichet"] = Site(ctx, words, pages, assets, site_settings, operator)
+    app.extensions["guichet"] = Site(ctx, words, pages, assets, _site_settings(app, settings, portal), operator)
     app.extensions["guichet.probes"] = _probes(app, settings)
     harden(app, settings.https)
     languages.install(app, settings.https)
@@ -145,6 +141,13 @@ def create_app(
         )
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
+
+
+def _site_settings(app: Flask, settings: Settings, portal: Portal) -> SiteSettings:
+    return SiteSettings(
+        settings.https, settings.demo, portal, settings.security_contact,
+        lambda: _warning(serving(app), settings.follow), settings.follow.source if settings.follow is not None else "",
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=2)

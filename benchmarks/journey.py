@@ -1,6 +1,6 @@
 """The whole way of a citizen over HTTP, kept durably: catalogue, form, sending, paying, slots, booking, following.
 
-Two processes serve one store: eight people at once, then the same with an operator that answers after 3 s. Each journey is somebody new, signed in before; every page is one a person sees and every answer is looked at. Only a receipt that
+Two processes serve one store: eight people at once, then the same with an operator that answers after 3 s. Each journey is a new person, signed in before; every page is one a person sees and every answer is looked at. Only a receipt that
 is reached counts as paid: any other end is a wrong answer. Reads of the page that follows a payment are not counted as requests. The
 servers, their workers and the people who ask share the machine.
 """

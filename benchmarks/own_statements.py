@@ -29,7 +29,7 @@ class _Heard:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("execute"):
-            raise NotImplementedError(name)
+            raise AttributeError(f"{name} is not noted: a replay would leave its statements out")
         return getattr(self._connection, name)
 
 

@@ -65,21 +65,8 @@ def check_store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck
             queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit, now)
             new, watched = new_numbers(place.sms, unit, now), clock_seen(unit)
         asked = _asked_registers(store)
-    except Unreachable as away:
-        facts = {"why": str(away), "place": away.place, "cause": away.cause}
-        yield DoctorCheck("store", "store_unreachable", "mend", facts)
-        return
-    except Busy as busy:
-        yield _silent_store(place, str(busy))
-        return
-    except Damaged as damaged:
-        yield DoctorCheck("store", "store_damaged", "mend", {"why": str(damaged)})
-        return
-    except WrongEncoding as wrong:
-        yield DoctorCheck("store", "store_encoding", "mend", {"encoding": str(wrong)})
-        return
-    except RuntimeError as unsafe:
-        yield DoctorCheck("store", "store_unsafe", "mend", {"why": str(unsafe)})
+    except (Unreachable, Busy, Damaged, WrongEncoding, RuntimeError) as failure:
+        yield _failed(place, failure)
         return
     yield from _steps(watched)
     yield _worker(beat)
@@ -88,6 +75,20 @@ def check_store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck
     yield _editions(max((one.n for one in decided if one.stands), default=0))
     yield from _registers(place, asked)
     yield _around(place) if place.follow is None else _followed(place, place.follow, store)
+
+
+def _failed(place: InstallationProbe, failure: Exception) -> DoctorCheck:
+    """Return why the database cannot be read."""
+    if isinstance(failure, Unreachable):
+        facts = {"why": str(failure), "place": failure.place, "cause": failure.cause}
+        return DoctorCheck("store", "store_unreachable", "mend", facts)
+    if isinstance(failure, Busy):
+        return _silent_store(place, str(failure))
+    if isinstance(failure, Damaged):
+        return DoctorCheck("store", "store_damaged", "mend", {"why": str(failure)})
+    if isinstance(failure, WrongEncoding):
+        return DoctorCheck("store", "store_encoding", "mend", {"encoding": str(failure)})
+    return DoctorCheck("store", "store_unsafe", "mend", {"why": str(failure)})
 
 
 def _editions(published: int) -> DoctorCheck:

@@ -142,7 +142,7 @@ class Events:
         self._go_on()
 
     def frozen(self, leader: int) -> None:
-        """The machine of the primary stands still, until the watchdog that the files require resets it.
+        """The machine of the primary is frozen, until the watchdog that the files require resets it.
 
         Without a watchdog, a server that wakes answers reads for a second with what it knew before: 404 was seen.
         """
@@ -151,7 +151,7 @@ class Events:
         self.machine_lost(leader)
 
     def quorum_lost(self, _: int) -> None:
-        """Two etcd of three stand still."""
+        """Two etcd of three are frozen."""
         for place in (0, 1):
             signal_all(self.topology.etcd(place), signal.SIGSTOP)
         time.sleep(FROZEN)
@@ -174,7 +174,7 @@ class Events:
         before, end = self.load.done.count(), time.monotonic() + patient(120)
         while self.load.done.count() < before + AGAIN:
             assert not self.load.broken, self.load.broken
-            assert time.monotonic() < end, "nobody is served again"
+            assert time.monotonic() < end, "no person is served again"
             time.sleep(0.05)
 
     def play(self, event: str) -> Round:

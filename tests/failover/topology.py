@@ -21,7 +21,7 @@ FILES: Final = ROOT / "docs/deploy/cluster"
 HOST: Final = "127.0.0.1"
 NAMES: Final = ("db1", "db2", "db3")
 MACHINES: Final = ("10.0.0.21", "10.0.0.22", "10.0.0.23")  # in the files
-READY: Final = 90.0  # seconds until a leader and two standbys stand
+READY: Final = 90.0  # seconds until a leader and two standbys are there
 # Below those that a connection takes for itself: a server that starts again finds its port free.
 SQL, REST, CLIENT, PEER, PROXY = (7300, 7303, 7306, 7309, 7312)
 PASSWORDS: Final = {f"PATRONI_{role}_PASSWORD": "guichet" for role in ("SUPERUSER", "REPLICATION", "REWIND")}

@@ -25,7 +25,7 @@ from tests.faults.outcomes import faults_of
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 PEOPLE = 4
-PROMOTED = 2.0  # seconds after a promotion until somebody is served
+PROMOTED = 2.0  # seconds after a promotion until a person is served
 THREADS = 8  # of a server
 APART = 0.5  # seconds for a page that waits for no commit
 UNCONFIRMED = 4.0  # seconds without a standby
@@ -36,7 +36,7 @@ def served(load: Load, most: float) -> float:
     """Seconds until each person may have had something acknowledged."""
     before, began = load.done.count(), time.monotonic()
     while load.done.count() < before + PEOPLE and not load.broken:
-        assert time.monotonic() - began < patient(most), "nobody is served"
+        assert time.monotonic() - began < patient(most), "no person is served"
         time.sleep(0.01)
     return time.monotonic() - began
 
@@ -64,7 +64,7 @@ def test_the_primary_is_lost_and_comes_back_as_a_standby(tmp_path: Path) -> None
     with worked_on(tmp_path) as (pair, installation, load):
         lost(pair)
         served(load, PROMOTED)
-        pair.rejoin()  # the first of the address: whoever connects now is led to a standby
+        pair.rejoin()  # the first of the address: a new connection is led to a standby
         pair.confirm("*")
         time.sleep(STANDBY)
         pair.primary.stop("fast")
@@ -109,7 +109,7 @@ def test_what_a_standby_is_good_for(tmp_path: Path) -> None:
 
 
 def waiting_for_a_standby(folder: Path, mutant: str = "") -> tuple[float, float]:
-    """The longest waits for a page that needs no store and for one that reads it, while no standby confirms a commit. Nobody may end
+    """The longest waits for a page that needs no store and for one that reads it, while no standby confirms a commit. No one may end
     such a commit, and more people send something than there are threads."""
     with a_pair() as pair, begun(folder, pair.address, servers=1, mutant=mutant) as installation:
         with under_load(installation, people=2 * THREADS) as load:

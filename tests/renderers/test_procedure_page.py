@@ -309,7 +309,7 @@ evidence: {billet: {label: Billet}}
 
 
 def test_what_each_row_of_a_list_gives_is_told_before_one_starts() -> None:
-    """It is not folded, unless a condition of the row decides; what it costs to obtain it is told too."""
+    """It is not folded, unless a condition of the row decides; what it costs to obtain it is shown too."""
     seen = sheet(GROUP)
     assert [one.label for one in seen.evidence] == ["Billet"]
     told = [(one.title, [paper.label for paper in one.evidence], one.heading) for one in seen.situations]

@@ -176,7 +176,7 @@ def _rank(listed: Listed, kept: Ranked | None) -> tuple[tuple[str, ...], bool, t
     """Return the first procedures, whether the counts rank them, and how long that lasts."""
     try:
         asked = received_lately(app_ctx())
-    except Busy:  # the home page stands without the store, in the last order
+    except Busy:  # the home page needs no store: it keeps the last order
         same = kept is not None and kept.listed is listed
         return (kept.ids, kept.is_known, _SOON) if kept and same else (listed.usual[:_ON_HOME], False, _SOON)
     ids = most_asked_first(listed.usual, asked)[:_ON_HOME]

@@ -155,7 +155,7 @@ def test_a_busy_store_is_tried_again_for_a_command_with_a_token(
 def test_how_often_each_is_tried_and_what_it_is_told_as(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Busy], tries: int
 ) -> None:
-    """A server that is away is told as such. Without a place no thread is held by another try."""
+    """A server that is away is reported as such. Without a place no thread is held by another try."""
     monkeypatch.setattr(command.time, "sleep", lambda seconds: None)
     store = Failing(SqliteStore(":memory:"))
     world = a_world(tmp_path, store)  # type: ignore[arg-type]
