@@ -146,7 +146,7 @@ class SqliteStore:
         connection = self._idle.pop() if self._idle else self._connect()
         self._asked_since = time.monotonic()
         try:
-            return Flush(connection, wait_limit)
+            return Flush(connection, os.path.dirname(self.path) or ".", wait_limit)
         except BaseException:
             connection.close()
             raise

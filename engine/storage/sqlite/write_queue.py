@@ -6,6 +6,8 @@ depend on a unit before it.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 import time
@@ -18,16 +20,19 @@ from engine.storage.schema.migration_list import SETTINGS
 
 MOST: Final = 16  # units of one flush
 LONGEST: Final = 0.02  # seconds after which no unit joins, so that the first does not wait long
+PAUSE: Final = 0.001  # seconds between two tries of what another process holds
+TURN: Final = 0.2  # seconds to wait for the turn: a process that was stopped with it delays others no longer
 
 
 class Flush:
     """An open transaction and its units. Only the thread that holds the write lock uses it."""
 
-    def __init__(self, connection: sqlite3.Connection, wait_limit: float) -> None:
-        """Begin the transaction. `wait_limit`: seconds to wait for another process."""
-        connection.execute(f"PRAGMA busy_timeout={int(wait_limit * 1000)}")
+    def __init__(self, connection: sqlite3.Connection, folder: str, wait_limit: float) -> None:
+        """Begin the transaction. `folder`: of the database. `wait_limit`: seconds to wait for another process."""
+        connection.execute("PRAGMA busy_timeout=0")
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            with _turn_of_this_process(folder, min(TURN, wait_limit)):
+                _begin(connection, time.monotonic() + wait_limit)
         finally:
             connection.execute(f"PRAGMA busy_timeout={SETTINGS['busy_timeout']}")
         self.connection = connection
@@ -92,3 +97,40 @@ class Flush:
         self._over.wait()
         if self._error is not None:
             raise self._error if kept and self._units == 1 else Busy("shared") from self._error
+
+
+@contextmanager
+def _turn_of_this_process(folder: str, wait_limit: float) -> Iterator[None]:
+    """Hold the turn of processes while the context is open, or go on without it after `wait_limit` seconds.
+
+    SQLite gives its write lock to the process that asks at the right moment, and pauses longer after each failure. A
+    process that commits and begins again at once would keep the others out. The turn goes to one that waits.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    until = time.monotonic() + wait_limit
+    try:
+        while not _is_locked(handle) and time.monotonic() < until:
+            time.sleep(PAUSE)
+        yield
+    finally:
+        os.close(handle)  # releases the lock
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another process has it, or the file system has no such locks
+        return False
+    return True
+
+
+def _begin(connection: sqlite3.Connection, until: float) -> None:
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return

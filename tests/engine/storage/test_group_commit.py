@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 import time
@@ -208,3 +210,39 @@ def test_a_turn_that_nobody_waits_for_stays() -> None:
     assert not turns.take(0.01)
     turns.give()
     assert turns.take(0.1)
+
+
+# -- two processes -----------------------------------------------------------------------------------------------------
+
+
+def test_a_process_that_writes_without_a_pause_lets_another_one_write(tmp_path: Path) -> None:
+    first, second = SqliteStore(tmp_path / "guichet.db"), SqliteStore(tmp_path / "guichet.db")
+    first.migrate()
+    ends, turns = threading.Event(), list[float]()
+
+    def write_without_a_pause() -> None:
+        while not ends.is_set():
+            with first.unit(write=True):
+                turns.append(time.monotonic())
+                time.sleep(0.02)
+
+    busy = threading.Thread(target=write_without_a_pause)
+    busy.start()
+    try:
+        for n in range(20):
+            with second.unit(write=True) as unit:
+                unit.add_dossier(a_dossier(f"d{n}"))
+    finally:
+        ends.set()
+        busy.join()
+    assert len(turns) <= 2 * len(names(first)) == 40
+    first.close()
+    second.close()
+
+
+def test_a_process_stopped_with_the_turn_does_not_stop_the_others(store: SqliteStore) -> None:
+    folder = os.open(Path(store.path).parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert keep(store, "d1") == "kept"
+    os.close(folder)
+    assert names(store) == {"d1"}
