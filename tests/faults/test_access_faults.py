@@ -148,9 +148,9 @@ def test_a_form_without_a_token_is_seen(site: AccessWorld, monkeypatch: pytest.M
 
 @pytest.mark.nightly("mutant")
 def test_a_route_that_the_table_does_not_know_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    door = Blueprint("auth", __name__)
-    door.add_url_rule("/porte/<number>", "open", lambda number: number)
+    unlisted = Blueprint("unlisted", __name__)
+    unlisted.add_url_rule("/porte/<number>", "open", lambda number: number)
     there = blueprints()
-    monkeypatch.setattr(test_access_matrix, "blueprints", lambda: [*there, door])
-    with pytest.raises(AssertionError, match=r"door\.open"):
+    monkeypatch.setattr(test_access_matrix, "blueprints", lambda: [*there, unlisted])
+    with pytest.raises(AssertionError, match=r"unlisted\.open"):
         test_access_matrix.test_every_route_has_its_line_and_every_line_its_route()
