@@ -62,6 +62,7 @@ from renderers.cli.admin.installation import (
 from renderers.cli.admin.keys import keys_command
 from renderers.cli.admin.publish import publish_command
 from renderers.cli.admin.sms import sms_report_command
+from renderers.cli.admin.web_processes import WebProcesses, inherited_socket, listening_socket, stop_with_parent
 from renderers.cli.main import console
 from renderers.cli.preview import preview_command
 from renderers.html.templates import Pages
@@ -273,10 +274,16 @@ def _begin(current: Callable[[], AppContext], stop: threading.Event, stories: It
             last = time.monotonic()
 
 
-def start_worker(app: Flask, stop: threading.Event, stories: Iterable[str] = ()) -> tuple[threading.Thread, ...]:
-    """Start the worker threads beside the web and return them. They end once `stop` is set."""
+def start_worker(
+    app: Flask, stop: threading.Event, stories: Iterable[str] = (), only: str = ""
+) -> tuple[threading.Thread, ...]:
+    """Start the worker threads beside the web, or `only` the one of that name, and return them.
+
+    They end once `stop` is set.
+    """
     keeping: Refresher = app.extensions["guichet.keeping"]
-    threads = _turns(lambda: serving(app), keeping, stop, stories)
+    turns = _turns(lambda: serving(app), keeping, stop, stories)
+    threads = tuple(one for one in turns if only in ("", one.name))
     for thread in threads:
         thread.start()
     return threads
@@ -305,28 +312,43 @@ def _speak(settings: Settings) -> None:
 @click.option("--empty", is_flag=True, help="with --demo: without their dossiers")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, envvar="PORT", default=8000, show_default=True)
-@click.option("--threads", type=int, default=THREADS, show_default=True)
-def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
-    """Serve the site, with a worker in the same process."""
+@click.option("--threads", type=int, default=THREADS, show_default=True, help="of each web process")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="web processes on the port")
+@click.option("--socket", "inherited", type=int, hidden=True, help="the file descriptor of the port, in a web process")
+def serve(
+    demo: bool, empty: bool, host: str, port: int, threads: int, processes: int, inherited: int | None
+) -> None:  # fmt: skip
+    """Serve the site, with a worker in the same process or, with several, in the one that starts them."""
     settings = replace(settings_of(demo), threads=threads)
     _speak(settings)
     if not any(name in os.environ for name in ("GUICHET_BASE_URL", "GUICHET_BASE_URL_FILE")):
         settings = replace(settings, base_url=f"http://localhost:{port}")
-    office, operator = open_office(settings)
-    app = create_app(settings, office, operator, open_source(settings, say_trouble))
     try:
-        front = Front(app, host, port, threads, MOST_BYTES, settings.proxies)
+        listening = listening_socket(host, port) if inherited is None else inherited_socket(inherited)
     except OSError as taken:
         again = "make run" if demo else "guichet serve"
         raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} {again}") from None
+    office, operator = open_office(settings)
+    stories = demo_stories(settings, office) if demo and not empty else ()
+    if processes > 1:
+        options = ("--port", str(port), "--threads", str(threads), *(["--demo"] if demo else ()))
+        _serve_by_processes(settings, office, WebProcesses(processes, listening, options), stories, f"{host}:{port}")
+        return
+    app = create_app(settings, office, operator, open_source(settings, say_trouble))
+    front = Front(app, listening, threads, MOST_BYTES, settings.proxies)
     stopping = app.extensions["guichet.probes"].stopping
-    on_signal(lambda: (stopping.set(), front.wake()))
-    turns = start_worker(app, stopping, demo_stories(settings, office) if demo and not empty else ())
-    where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}" if demo else settings.base_url
-    click.echo(f"Guichet : {where}" if demo else f"Guichet : {where} ({host}:{port})")
-    if settings.demo:
-        click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
-        click.echo(f"  agents : {where}/agent   contrôleur : {where}/audit   mot de passe : {DEMO_PASSWORD}")
+
+    def stop() -> None:
+        stopping.set()
+        front.wake()
+
+    on_signal(stop)
+    if inherited is None:
+        turns = start_worker(app, stopping, stories)
+        _print_addresses(settings, f"{host}:{port}")
+    else:
+        stop_with_parent(stop)
+        turns = start_worker(app, stopping, only="publications")
     front.run(stopping, settings.leave_after)
     log.info("stopping")
     end = time.monotonic() + settings.stop_within
@@ -334,6 +356,44 @@ def serve(demo: bool, empty: bool, host: str, port: int, threads: int) -> None:
     whole = finish(turns, max(0.0, end - time.monotonic())) and whole
     office.store.close()
     log.info("stopped" if whole else "stopped; something under way was cut")
+
+
+def _serve_by_processes(
+    settings: Settings, office: AppContext, web: WebProcesses, stories: Iterable[str], place: str
+) -> None:
+    """Run the worker beside the web processes, until a signal."""
+    stopping = threading.Event()
+    on_signal(stopping.set)
+    turns = _start_worker_alone(settings, office, stopping, stories)
+    _print_addresses(settings, place)
+    web.run(stopping)
+    log.info("stopping")
+    whole = web.stop(settings.leave_after + settings.stop_within + 1.0)
+    whole = finish(turns, settings.stop_within) and whole
+    office.store.close()
+    log.info("stopped" if whole else "stopped; something under way was cut")
+
+
+def _start_worker_alone(
+    settings: Settings, office: AppContext, stop: threading.Event, stories: Iterable[str] = ()
+) -> tuple[threading.Thread, ...]:
+    """Start the threads of a worker in a process without web, and return them."""
+    kept = [office]
+    keeping = Refresher(open_source(settings, say_trouble), lambda: kept[0], lambda new: kept.__setitem__(0, new))
+    turns = _turns(lambda: kept[0], keeping, stop, stories)
+    for thread in turns:
+        thread.start()
+    return turns
+
+
+def _print_addresses(settings: Settings, place: str) -> None:
+    """Print where the site is. `place`: host and port."""
+    demo, port = settings.demo, place.rpartition(":")[2]
+    where = f"http://{urlsplit(settings.base_url).hostname or 'localhost'}:{port}" if demo else settings.base_url
+    click.echo(f"Guichet : {where}" if demo else f"Guichet : {where} ({place})")
+    if demo:
+        click.echo(f"  SMS : {where}/_boite   payer : {where}/_operateur")
+        click.echo(f"  agents : {where}/agent   contrôleur : {where}/audit   mot de passe : {DEMO_PASSWORD}")
 
 
 @click.command()
@@ -347,13 +407,10 @@ def worker(demo: bool, recount: bool) -> None:
     settings, stop = settings_of(demo), threading.Event()
     _speak(settings)
     on_signal(stop.set)
-    kept = [open_office(settings)[0]]
+    office = open_office(settings)[0]
     if recount:
-        count_again(kept[0])
-    keeping = Refresher(open_source(settings, say_trouble), lambda: kept[0], lambda office: kept.__setitem__(0, office))
-    turns = _turns(lambda: kept[0], keeping, stop)
-    for thread in turns:
-        thread.start()
+        count_again(office)
+    turns = _start_worker_alone(settings, office, stop)
     log.info("worker began")
     stop.wait()
     log.info("stopping")

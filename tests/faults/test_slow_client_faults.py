@@ -20,6 +20,7 @@ import pytest
 
 from renderers.cli.admin import http_server as console_serving
 from renderers.cli.admin.http_server import Channel, Front
+from renderers.cli.admin.web_processes import listening_socket
 from tests.faults.installation import PROCEDURE, Installation, begun, patient
 from tests.faults.people import applicant
 from tests.race_runners import together
@@ -146,7 +147,7 @@ def long_or_short(environ: dict[str, Any], start_response: Any) -> Iterable[byte
 @contextmanager
 def a_door() -> Iterator[Front]:
     """A server's front with two threads."""
-    front, stopping = Front(long_or_short, "127.0.0.1", 0, THREADS, 1000), threading.Event()
+    front, stopping = Front(long_or_short, listening_socket("127.0.0.1", 0), THREADS, 1000), threading.Event()
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:

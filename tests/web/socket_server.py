@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from wsgiref.types import WSGIApplication
 
 from renderers.cli.admin.http_server import Front
+from renderers.cli.admin.web_processes import listening_socket
 
 LARGEST = 64 * 1024 * 1024
 
@@ -16,7 +17,7 @@ LARGEST = 64 * 1024 * 1024
 @contextmanager
 def fronting(application: WSGIApplication, threads: int = 4, proxies: int = 0) -> Iterator[int]:
     """The port, until the block ends."""
-    front, stopping = Front(application, "127.0.0.1", 0, threads, LARGEST, proxies), threading.Event()
+    front, stopping = Front(application, listening_socket("127.0.0.1", 0), threads, LARGEST, proxies), threading.Event()
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:

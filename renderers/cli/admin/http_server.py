@@ -152,14 +152,14 @@ def turns_of(threads: int, proxies: int) -> ThreadedTaskDispatcher:
 
 
 class Front:
-    """The listening server. Raises OSError if the port is in use."""
+    """The server of a listening socket."""
 
     def __init__(
-        self, app: WSGIApplication, host: str, port: int, threads: int, largest: int, proxies: int = 0
+        self, app: WSGIApplication, listening: socket.socket, threads: int, largest: int, proxies: int = 0
     ) -> None:  # fmt: skip
         self._map: dict[int, Any] = {}
         self._server = create_server(
-            app, map=self._map, _dispatcher=turns_of(threads, proxies), host=host, port=port, threads=threads, ident="guichet", max_request_body_size=largest,
+            app, map=self._map, _dispatcher=turns_of(threads, proxies), sockets=[listening], threads=threads, ident="guichet", max_request_body_size=largest,
             connection_limit=_AT_ONCE, channel_timeout=_IDLE, cleanup_interval=_IDLE // 6, backlog=_AT_ONCE,
             outbuf_high_watermark=_READY,
             # X-Forwarded-* headers reach the application, which knows how many proxies are trusted (`renderers/web/platform/proxies.py`)

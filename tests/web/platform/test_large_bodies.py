@@ -17,6 +17,7 @@ from renderers.cli.admin import bodies as console_bodies
 from renderers.cli.admin import http_server as console_serving
 from renderers.cli.admin.bodies import Bodies, Request
 from renderers.cli.admin.http_server import Front
+from renderers.cli.admin.web_processes import listening_socket
 from tests.faults.installation import patient
 
 MEGABYTE: Final = 1_000_000
@@ -31,7 +32,7 @@ def counts(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @contextmanager
 def a_door() -> Iterator[tuple[str, int]]:
-    front, stopping = Front(counts, "127.0.0.1", 0, 2, LARGEST + 1), threading.Event()
+    front, stopping = Front(counts, listening_socket("127.0.0.1", 0), 2, LARGEST + 1), threading.Event()
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from engine.services.keys.signing_keys import Box
 from engine.services.sign_in.sessions import actor_of
 from renderers.cli.admin.http_server import Front
+from renderers.cli.admin.web_processes import listening_socket
 from tests.web.client import PHONE, STALL, PortalClient, a_portal_client, another, later
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -279,7 +280,7 @@ def test_a_request_whose_end_is_doubtful_is_refused(rest: str) -> None:
         start_response("200 OK", [("Content-Length", "0")])
         return []
 
-    front = Front(page, "127.0.0.1", 0, 2, 1000)
+    front = Front(page, listening_socket("127.0.0.1", 0), 2, 1000)
     stopping = threading.Event()
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
