@@ -28,7 +28,16 @@ from renderers.web.platform.access import agent, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import AGENT_AREA, actor, app_ctx, form_token, go, language, new_token, say
 from renderers.web.shared.agent_dossier import agent_case, refusal_text
-from renderers.web.shared.staff import DueDateTag, due_tag, people, procedure_of, sign_in_page, sign_out_of, staff_page
+from renderers.web.shared.staff import (
+    DueDateTag,
+    due_tag,
+    people,
+    procedure_of,
+    short_moment,
+    sign_in_page,
+    sign_out_of,
+    staff_page,
+)
 from renderers.web.shared.statuses import lines_public
 
 blueprint = Blueprint("agent", __name__)
@@ -43,12 +52,16 @@ TRIED: Final = 10  # dossiers that `take_next` tries before it stops
 
 @dataclass(frozen=True, slots=True)
 class QueueLink:
-    """One queue with its address and count. `here`: it is the queue on the page."""
+    """One queue with its address and count.
+
+    `here`: it is the queue on the page. `pressing`: it holds late dossiers.
+    """
 
     href: str
     label: str
     count: str
     here: bool
+    pressing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class DossierRow:
     name: str
     procedure: str
     state: str
+    received: tuple[str, str, str] | None  # ISO instant, short, in words
     tag: DueDateTag | None
     holder: str
     takeable: bool
@@ -153,8 +167,6 @@ def inbox() -> Response:
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
         rows=(rows := _rows(found.lines)),
         pickable=any(row.pickable for row in rows),
-        late=counts["late"] if asked.queue != "retard" else 0,
-        late_href=asked.address(file="retard"),
         procedures=[(one.id, label(one.title)) for one in my_procedures()],
         states=_states(asked.procedure),
         offices=_offices(),
@@ -243,9 +255,12 @@ def _states(procedure_id: str) -> list[tuple[str, str]]:
 
 def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:
     return [
-        QueueLink(asked.address(file=name), say(f"tray.{key}"), _counted(counts[key]), name == asked.queue)
+        QueueLink(
+            asked.address(file=name), say(f"tray.{key}"), _counted(counts[key]), name == asked.queue,
+            key == "late" and counts[key] > 0,
+        )
         for name, key in QUEUES.items()
-    ]
+    ]  # fmt: skip
 
 
 def _counted(count: int) -> str:
@@ -274,7 +289,7 @@ def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierR
     return DossierRow(
         line.number, f"/agent/dossiers/{line.number}", line.label or "–",
         label(procedure.identity.title) if procedure else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
-        None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
+        short_moment(line.submitted_at), None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
         procedure is not None and line.assigned is None and line.awaits is None and not line.closed
         and acts_in(procedure, line.state, actor()),
         pickable=procedure is not None and not line.closed and may_pick(procedure, line.state, actor()),

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from flask import Response, g, request, session
 
-from engine.core.clock import local_day
+from engine.core.clock import local, local_day
 from engine.core.problems import Refused
 from engine.domain.common.access import in_mandate
 from engine.model import Procedure, State, Transition
@@ -50,11 +50,12 @@ LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # area, result of th
 
 @dataclass(frozen=True, slots=True)
 class AgentBadge:
-    """The agent or auditor in the header of the page."""
+    """The agent or auditor in the header of the page. `here` is the address of the page."""
 
     name: str
     role: str
     where: str
+    here: str
 
 
 def badge() -> AgentBadge | None:
@@ -63,13 +64,14 @@ def badge() -> AgentBadge | None:
     if not who.id:
         return None
     if who.kind == "auditor":
-        return AgentBadge(who.name, say("desk.auditor"), "")
+        return AgentBadge(who.name, say("desk.auditor"), "", request.path)
     if who.administers and not who.roles:
-        return AgentBadge(who.name, say("team.manager"), "")
+        return AgentBadge(who.name, say("team.manager"), "", request.path)
     agencies = {role.partition("/")[0] for role in who.roles}
     offices = (app_ctx().directory.offices.get(key) for key in sorted(who.offices))
     places = [label(there.label) for there in offices if there and there.agency in agencies]
-    return AgentBadge(who.name, ", ".join(role_label(key) for key in sorted(who.roles)), ", ".join(places))
+    roles = ", ".join(role_label(key) for key in sorted(who.roles))
+    return AgentBadge(who.name, roles, ", ".join(places), request.path)
 
 
 def role_label(key: str) -> str:
@@ -129,12 +131,20 @@ def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, 
     if paused:
         return DueDateTag("", say("due.paused"))
     if state is not None and awaits_applicant(state):
-        return DueDateTag("", say("due.theirs", day=day_of(due_at)))
+        return DueDateTag("", say("due.theirs", day=f"{local(due_at):%d/%m}"), day_of(due_at))
     title = say("due.by", moment=moment_of(due_at))
     if now > due_at:
         return DueDateTag("bad", _late(due_at, now), title)
     used = (now - entered_at) / max(due_at - entered_at, timedelta(seconds=1))
     return DueDateTag("act" if used >= NEARLY else "we", _left(due_at, now), title)
+
+
+def short_moment(instant: datetime | None) -> tuple[str, str, str] | None:
+    """Return an instant as ISO text, as `26/11 08:00`, and in words. The short form has the year if it is another one."""
+    if instant is None:
+        return None
+    at, now = local(instant), local(app_ctx().now())
+    return at.isoformat(), f"{at:%d/%m %H:%M}" if at.year == now.year else f"{at:%d/%m/%Y}", moment_of(instant)
 
 
 def _late(due_at: datetime, now: datetime) -> str:

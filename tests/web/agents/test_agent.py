@@ -107,7 +107,7 @@ def test_after_too_many_tries_the_code_is_asked_for_with_the_password(staff_site
 
 
 def test_the_header_says_who_and_which_role(staff_site: StaffSite) -> None:
-    assert "– Agent de conformité" in staff_site.agent(GATEKEEPER).see("/agent")
+    assert "A. Amouzou Agent de conformité" in staff_site.agent(GATEKEEPER).see("/agent")
 
 
 def test_signing_in_leads_back_and_signing_out_closes(staff_site: StaffSite, passport: Dossier) -> None:
@@ -275,7 +275,7 @@ def test_due_dates_are_told_in_words(staff_site: StaffSite, passport: Dossier) -
     staff_site.world.clock.instant = passport.due_at + timedelta(days=2)  # type: ignore[operator]
     text = staff_site.agent(GATEKEEPER).see("/agent")
     assert "En retard de 2 jours" in text
-    assert "1 dossier en retard" in text
+    assert "En retard 1" in text
 
 
 # -- one dossier -------------------------------------------------------------------------------------------------------
