@@ -77,7 +77,11 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     dossier, form = one.dossier, application(one)
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
-    acts = [OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer)) for offer in found]
+    acts = [
+        OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer))
+        for offer in found
+        if offer.transition.by != ("applicant",)  # never an agent's: their labels address the applicant
+    ]
     return staff_page(
         "agent/dossier.html", 422 if error else 200,
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
