@@ -16,6 +16,7 @@ from engine.records.people import Identifier
 from engine.services.accounts.contact_change import (
     change_phone,
     drop_address,
+    forget_contact,
     is_bare,
     leave,
     notify,
@@ -246,6 +247,7 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
             unit.put_mandate(replace(ended, invited="", declared=declared))
         for mandate in unit.mandates_held(account.id):
             release_contact(ctx, unit, mandate, actor, always=True)
+        forget_contact(ctx, unit, account, actor)
         for identifier in unit.identifiers_of(account.id):
             unit.drop_identifier(identifier.kind, identifier.value)
         unit.drop_sessions(account.id)

@@ -111,12 +111,13 @@ def _passed_on(mandate: Mandate, account_id: str, to: str, now: datetime) -> tup
 def write_to(
     ctx: AppContext, unit: Unit, account: Account, actor: Actor, *, phone: str | None = None, email: str | None = None
 ) -> None:
-    """Set the new contact in running dossiers and drafts of the account.
+    """Set the new contact in the dossiers and drafts of the account.
 
-    In dossiers it fills for others, only where its number was the contact.
+    In closed ones, and in those it fills for others, only where its number was the contact.
     """
-    for before in _running(unit, account, others=phone is not None):
-        if before.owner == account.id or before.contact_phone == account.login:
+    for before in _dossiers(unit, account, others=phone is not None):
+        theirs = before.owner == account.id and before.closed_at is None
+        if theirs or (phone is not None and before.contact_phone == account.login):
             after = replace(
                 before, contact_phone=phone or before.contact_phone, contact_email=email or before.contact_email
             )
@@ -126,15 +127,24 @@ def write_to(
 def drop_address(
     ctx: AppContext, unit: Unit, account: Account, actor: Actor, email: str, instead: str | None = None
 ) -> None:  # fmt: skip
-    """Remove an e-mail address of the account from sign-in and from its running dossiers, and notify it.
+    """Remove an e-mail address of the account from sign-in and from its dossiers, and notify it.
 
     Dossiers that it fills for others are included. `instead` is the address that replaces it.
     """
     unit.drop_identifier("email", email)
-    for before in _running(unit, account, others=True):
+    for before in _dossiers(unit, account, others=True):
         if before.contact_email == email:
             _write_there(ctx, unit, before, replace(before, contact_email=instead), actor, instead)
     notify(ctx, unit, account, "email_changed", email, ctx.now())
+
+
+def forget_contact(ctx: AppContext, unit: Unit, account: Account, actor: Actor) -> None:
+    """Remove the contact from the dossiers of an account that is erased: its number may have another holder later."""
+    at = _reached(unit, account)
+    for line in unit.dossiers_of(account.id, MOST_DOSSIERS):
+        before = unit.dossier(line.id)
+        if before is not None and _writes_to(before, at):
+            _write_there(ctx, unit, before, replace(before, contact_phone=None, contact_email=None), actor, None)
 
 
 def release_contact(ctx: AppContext, unit: Unit, mandate: Mandate, actor: Actor, *, always: bool) -> None:
@@ -181,18 +191,18 @@ def _covers(mandate: Mandate, dossier: Dossier) -> bool:
     return within and (not mandate.dossiers or dossier.id in mandate.dossiers)
 
 
-def _running(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier]:
-    """Yield the running dossiers and drafts of the account, and with `others` those it may fill for others."""
+def _dossiers(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier]:
+    """Yield the dossiers and drafts of the account, and with `others` those it may fill for others.
+
+    Closed ones are included: a code sent to the contact allows to name the dossier, and numbers get another holder.
+    """
     lines = [line.id for line in unit.dossiers_of(account.id, MOST_DOSSIERS)]
     theirs = [
         line.id
         for mandate in unit.mandates_held(account.id) if others and mandate.status == "active"
         for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS)
     ]  # fmt: skip
-    for dossier_id in dict.fromkeys((*lines, *theirs)):
-        dossier = unit.dossier(dossier_id)
-        if dossier is not None and dossier.closed_at is None:
-            yield dossier
+    yield from filter(None, map(unit.dossier, dict.fromkeys((*lines, *theirs))))
 
 
 def _write_there(

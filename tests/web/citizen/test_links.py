@@ -205,6 +205,27 @@ def test_the_code_of_an_earlier_dossier_is_tried_by_the_account_that_asked(visit
     assert visitor.page.address == f"{address}/{earlier}"
 
 
+@pytest.mark.parametrize("erased", [False, True])
+def test_who_has_a_number_next_names_no_dossier_of_who_had_it(visitor: PortalClient, erased: bool) -> None:
+    """A granted dossier is closed. It writes to its owner's new number, or to none after the account was erased."""
+    owner = another(visitor).sign_in("91020304")
+    earlier = a_permit(owner, "LEE")
+    visitor.clock.advance(timedelta(minutes=5))
+    if erased:
+        owner.send("/compte/supprimer")
+    else:
+        owner.send("/compte/telephone", way="91020305")
+        owner.send("/compte/code", code=owner.code("91020305"))
+    visitor.clock.advance(timedelta(minutes=5))
+    thief = another(visitor).sign_in("91020304")
+    address = f"/dossiers/{begin(thief, 'renouvellement')}/lien/ancien"
+    visitor.clock.advance(timedelta(minutes=5))
+    thief.send(address, number=earlier)
+    assert "ne vont pas ensemble" in thief.send(f"{address}/code", code=thief.code("91020304")).text
+    assert case_of(visitor, earlier).contact_phone == (None if erased else "+22891020305")
+    assert list(visitor.office.store.findings()) == []
+
+
 @pytest.mark.parametrize("typed", ["26482911374", "99999999999"])
 def test_an_unknown_dossier_looks_like_a_known_one(visitor: PortalClient, typed: str) -> None:
     address = f"/dossiers/{begin(visitor, 'renouvellement')}/lien/ancien"
