@@ -13,6 +13,7 @@ from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import proves_anew, public
 from renderers.web.platform.errors import refused
 from renderers.web.platform.request_context import actor, app_ctx, device, go, safe_next, say
+from renderers.web.platform.security import is_form_token
 
 blueprint = Blueprint("identity_signin", __name__)
 
@@ -26,10 +27,16 @@ def _back() -> str:
 @blueprint.get("/connexion/identite")
 @public
 def leave() -> Response:
-    """Redirect to the identity provider. `lier=1` adds the identity to the account signed in here."""
-    joining = request.args.get("lier") == "1" and bool(actor().id)
+    """Redirect to the identity provider. `lier` adds the identity to the account signed in here.
+
+    Its value is a form token of this browser, so that a link of another site joins nothing. A post is no way: the
+    policy of the pages lets no form lead to another site.
+    """
+    joining = actor().id if "lier" in request.args else ""
     if joining and (area := proves_anew("/compte")):
         return area
+    if joining and not is_form_token(request.args["lier"][:200]):
+        return go("/compte")
     try:
         begun = begin(app_ctx(), _back())
     except Refused as closed:
@@ -50,10 +57,12 @@ def come_back() -> Response:
     state = request.args.get("state", "")[:200]
     if not isinstance(asked, dict) or not hmac.compare_digest(str(asked.get("state", "")).encode(), state.encode()):
         return go("/connexion")
+    if asked["joining"] and asked["joining"] != actor().id:  # signed out, or another person signed in meanwhile
+        return go("/compte")
     if request.args.get("error") or not request.args.get("code"):
         session["note"] = say("identity.given_up")
         return go("/compte" if asked["joining"] else "/connexion")
-    joining = actor() if asked["joining"] and actor().id else None
+    joining = actor() if asked["joining"] else None
     code = request.args.get("code", "")[:2000]
     try:
         signed = finish(app_ctx(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device())

@@ -121,7 +121,7 @@ class FormTokens(CSRFProtect):
         token = request.form.get("csrf_token", "") or request.headers.get(
             "X-CSRFToken", ""
         )  # a script sends pieces of a file
-        if not _is_token(token, session.get("csrf_token", "")):
+        if not is_form_token(token):
             return super().protect(apply_exemptions)
         g.csrf_valid = True
         return None
@@ -133,6 +133,11 @@ def csrf_token(key: str) -> str:
         nonce = secrets.token_urlsafe(9)
         g.csrf_token = f"{nonce}.{_tag(nonce, key)}"
     return str(g.csrf_token)
+
+
+def is_form_token(token: str) -> bool:
+    """Return whether a token is one that the forms of this browser have."""
+    return _is_token(token, session.get("csrf_token", ""))
 
 
 def _is_token(token: str, key: str) -> bool:

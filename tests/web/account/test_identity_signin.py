@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,13 @@ def go_and_come_back(visitor: PortalClient, there: LocalIdentity, start: str = "
     return f"{returned.path}?{returned.query}"
 
 
+def join_link(visitor: PortalClient) -> str:
+    """The link of the account page that joins an identity."""
+    found = re.search(r'href="(/connexion/identite\?lier=[^"]+)"', visitor.open("/compte").html)
+    assert found
+    return found[1]
+
+
 def test_somebody_new_is_known_and_what_is_said_of_them_is_not_theirs_to_change(
     visitor: PortalClient, there: LocalIdentity
 ) -> None:
@@ -84,7 +92,7 @@ def test_a_number_that_looks_alike_joins_nobody(visitor: PortalClient, there: Lo
 def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: PortalClient, there: LocalIdentity) -> None:
     visitor.sign_in()
     number = visitor.begin()
-    assert visitor.open(go_and_come_back(visitor, there, "/connexion/identite?lier=1")).address == "/compte"
+    assert visitor.open(go_and_come_back(visitor, there, join_link(visitor))).address == "/compte"
     assert "est joint à votre identité numérique" in visitor.open("/compte").text
     with visitor.office.store.unit() as unit:
         said = [letter.body for letter in unit.letters_to("+22890112233")]
@@ -96,7 +104,31 @@ def test_an_account_is_joined_by_who_is_signed_in_to_it(visitor: PortalClient, t
     assert number in elsewhere.open("/dossiers").html
     later(visitor, minutes=5)
     other = another(visitor).sign_in("91445566")
-    assert other.open(go_and_come_back(other, there, "/connexion/identite?lier=1")).status == 409
+    assert other.open(go_and_come_back(other, there, join_link(other))).status == 409
+
+
+def test_a_link_of_another_site_joins_nothing(visitor: PortalClient, there: LocalIdentity) -> None:
+    """Where the provider knows a stranger in this browser, it would give them the account."""
+    visitor.sign_in()
+    number = visitor.begin()
+    stranger = another(visitor).sign_in("91445566")
+    for forged in ("/connexion/identite?lier=1", join_link(stranger)):
+        assert visitor.open(forged).address == "/compte"
+    assert visitor.open(join_link(visitor)).address.startswith(there.url), "the account page has the right one"
+    thief = another(visitor)
+    thief.open(go_and_come_back(thief, there))
+    assert number not in thief.open("/dossiers").html
+
+
+def test_who_signs_in_meanwhile_is_not_joined(visitor: PortalClient, there: LocalIdentity) -> None:
+    visitor.sign_in()
+    back = go_and_come_back(visitor, there, join_link(visitor))
+    visitor.sign_in("91445566")
+    number = visitor.begin()
+    assert visitor.open(back).address == "/compte"
+    stranger = another(visitor)
+    stranger.open(go_and_come_back(stranger, there))
+    assert number not in stranger.open("/dossiers").html
 
 
 def test_an_answer_that_was_not_asked_for_opens_nothing(visitor: PortalClient, there: LocalIdentity) -> None:
