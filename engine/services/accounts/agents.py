@@ -109,23 +109,22 @@ def _about(entry: JournalEntry) -> str:
 def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Person) -> Given:
     """Open an account with a temporary password.
 
-    Raises Refused: own_rights, not_your_agency, login_format, login_taken, and the refusals of
-    `change_person` about rights.
+    Raises `Conflict` when rights changed meanwhile. Raises Refused: own_rights, not_your_agency, login_format,
+    login_taken, and the refusals of `change_person` about rights.
     """
     login = login.strip().lower()
     if not _LOGIN.fullmatch(login):
         raise Refused(refusal("login_format"))
     password = new_password()
-    account = _with(Account(new_id(), kind, "", login, fresh=True), asked)
-    with ctx.store.unit() as unit:
-        _check_rights(ctx, unit, actor, None, account)
-    account = replace(account, secret=hash_secret(password))
+    account = _with(Account(new_id(), kind, "", login, hash_secret(password), fresh=True), asked)
     try:
         with ctx.store.unit(write=True) as unit:
+            head = unit.right_head()
+            _check_rights(ctx, unit, actor, None, account)
             if unit.account_of(kind, login) is not None:
                 raise Refused(refusal("login_taken", login=login))
             unit.put_account(account)
-            note_about(ctx, unit, actor, "person_added", account, _rights(account))
+            note_about(ctx, unit, actor, "person_added", account, _rights(account), head=head)
     except AlreadyExists:
         raise Refused(refusal("login_taken", login=login)) from None
     return Given(account, password)
@@ -141,19 +140,20 @@ def change_person(
 ) -> Account:  # fmt: skip
     """Replace the rights of an account, if they still are those `seen`.
 
-    Raises `NotFound`. Raises Refused: rights_changed, own_rights, not_your_agency, name_missing,
+    Raises `NotFound`, `Conflict` as `add_person`. Raises Refused: rights_changed, own_rights, not_your_agency, name_missing,
     no_rights, role_unknown, office_unknown, procedure_unknown, agency_unknown, day_past,
     mandate_endless, seats_full (role, seats).
     """
     with ctx.store.unit(write=True) as unit:
-        before = _member(unit, actor, account_id)
+        head, before = unit.right_head(), _member(unit, actor, account_id)
         if seen is not None and seen != rights_seen(before):
             raise Refused(refusal("rights_changed"))
         after = _with(before, asked)
         _check_rights(ctx, unit, actor, before, after)
         if after != before:
             unit.put_account(after)
-            note_about(ctx, unit, actor, "rights_changed", after, {**_rights(after), "before": _rights(before)})
+            more: dict[str, Plain] = {**_rights(after), "before": _rights(before)}
+            note_about(ctx, unit, actor, "rights_changed", after, more, head=head)
     return after
 
 
@@ -173,7 +173,7 @@ def close_person(ctx: AppContext, actor: Actor, account_id: str) -> Account:
 
 
 def reopen_person(ctx: AppContext, actor: Actor, account_id: str) -> Given:
-    """Enable an account again with a temporary password. Raises as `close_person`."""
+    """Enable an account again with a temporary password. Raises as `close_person`, and Refused("seats_full"), `Conflict`."""
     return _new_password(ctx, actor, account_id, "person_reopened")
 
 
@@ -189,11 +189,12 @@ def _new_password(ctx: AppContext, actor: Actor, account_id: str, kind: str) -> 
     password = new_password()
     secret = hash_secret(password)
     with ctx.store.unit(write=True) as unit:
-        before = _changeable(unit, actor, account_id)
+        head, before = unit.right_head(), _changeable(unit, actor, account_id)
         after = replace(before, secret=secret, fresh=True, disabled=before.disabled and kind != "person_reopened")
+        _check_seats(ctx, unit, before, after)
         unit.put_account(after)
         unit.drop_sessions(before.id)
-        note_about(ctx, unit, actor, kind, after)
+        note_about(ctx, unit, actor, kind, after, head=head)
     return Given(after, password)
 
 
@@ -254,8 +255,7 @@ def _check_rights(ctx: AppContext, unit: Unit, actor: Actor, before: Account | N
         raise Refused(refusal("name_missing"))
     _check_known(ctx, before, after)
     _check_days(ctx, before, after)
-    for role in sorted(set(after.roles) - set(before.roles if before else ())):
-        _check_seats(ctx, unit, role, after)
+    _check_seats(ctx, unit, before, after)
 
 
 def _check_known(ctx: AppContext, before: Account | None, after: Account) -> None:
@@ -292,15 +292,24 @@ def _check_days(ctx: AppContext, before: Account | None, after: Account) -> None
             raise Refused(refusal("day_past", day=day.isoformat()))
 
 
-def _check_seats(ctx: AppContext, unit: Unit, role: str, after: Account) -> None:
+def _check_seats(ctx: AppContext, unit: Unit, before: Account | None, after: Account) -> None:
     """Check that no more agents hold a role than the directory has seats for.
 
-    Raises Refused("seats_full").
+    A role is checked when it is given, and when it counts again: reopened, or with a later last day. Raises
+    Refused("seats_full").
     """
-    seats, day = ctx.directory.role(role), ctx.day()
-    others = [one for one in unit.accounts("agent") if one.id != after.id and one.is_open(day)]
-    if seats is not None and sum(role in one.on(day).roles for one in others) >= seats.seats:
-        raise Refused(refusal("seats_full", role=role, seats=seats.seats))
+    day = ctx.day()
+    given = set(after.roles) - set(before.roles if before else ())
+    taken = given | (_held_on(day, after) - (_held_on(day, before) if before else frozenset()))
+    others = [_held_on(day, one) for one in unit.accounts("agent") if one.id != after.id] if taken else []
+    for role in sorted(taken):
+        seats = ctx.directory.role(role)
+        if seats is not None and sum(role in held for held in others) >= seats.seats:
+            raise Refused(refusal("seats_full", role=role, seats=seats.seats))
+
+
+def _held_on(day: date, account: Account) -> frozenset[str]:
+    return account.on(day).roles if account.is_open(day) else frozenset()
 
 
 def _rights(account: Account) -> dict[str, Plain]:
@@ -316,11 +325,15 @@ def _rights(account: Account) -> dict[str, Plain]:
 
 
 def note_about(
-    ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None
-) -> None:
-    """Append an entry about a person to the journal of rights."""
+    ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None, *,
+    head: tuple[int, str] | None = None,
+) -> None:  # fmt: skip
+    """Append an entry about a person to the journal of rights.
+
+    With a `head` that was read before the checks, raise `Conflict` if another change of rights came between.
+    """
     reported: Plain = {"account": account.id, "login": account.login, **(more or {})}
-    unit.add_right(seal(unit.right_head(), CHAIN, ctx.now(), actor, kind, "", reported))
+    unit.add_right(seal(unit.right_head() if head is None else head, CHAIN, ctx.now(), actor, kind, "", reported))
 
 
 # -- fsck --------------------------------------------------------------------------------------------------------------

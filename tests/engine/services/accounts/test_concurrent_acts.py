@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.core.problems import Refused
 from engine.domain.messages.preferences import NotificationPreferences, wishes_of
 from engine.records.dossier import SYSTEM_ACTOR, Account
 from engine.services.accounts import agents as people
@@ -23,6 +25,7 @@ from engine.services.context.app_context import NotFound
 from engine.services.sign_in import sessions
 from engine.services.sign_in import unverified_drafts as claims
 from engine.services.worker import agent_notifications as tidings
+from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from tests.engine.services.world import World, a_world
@@ -79,6 +82,30 @@ def test_rights_given_and_a_wish_are_both_kept(world: World, monkeypatch: pytest
     crossed.join()
     assert set(world.read(lambda unit: unit.account(account.id)).roles) == set(more.roles)
     assert tidings.own_notifications(world.office, account.actor()).email == "a@exemple.tg"
+
+
+DIRECTOR = "obac/directeur"  # one seat
+
+
+@pytest.mark.parametrize("first", ["added", "changed"])
+def test_two_at_once_do_not_take_the_last_seat_of_a_role(
+    first: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, director = agent_account(world), Person("A. Mensah", {DIRECTOR: None})
+
+    def other() -> None:
+        with suppress(Refused):
+            people.add_person(world.office, SYSTEM_ACTOR, "agent", "koffi", director)
+
+    crossed = crossing(monkeypatch, people, "hash_secret" if first == "added" else "note_about", other)
+    with suppress(Refused, Conflict):
+        if first == "added":
+            people.add_person(world.office, SYSTEM_ACTOR, "agent", "chef", director)
+        else:
+            people.change_person(world.office, SYSTEM_ACTOR, account.id, director)
+    crossed.join()
+    held = [one.login for one in world.read(lambda unit: unit.accounts("agent")) if DIRECTOR in one.roles]
+    assert len(held) == 1
 
 
 KOFFI = {"family_name": "KOFFI", "given_names": "Afi"}

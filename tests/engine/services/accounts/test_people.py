@@ -129,6 +129,24 @@ def test_no_more_people_than_seats(world: World) -> None:
     assert added(world, "deux", **director)
 
 
+def test_no_more_either_by_a_later_last_day_or_a_reopened_account(world: World) -> None:
+    """Each leaves the seat of the director free, and another person takes it."""
+    director, gone = "obac/directeur", {"by": SYSTEM_ACTOR}
+    former = added(world, "ended", roles={director: TODAY}, **gone).account
+    world.wait(days=1)
+    closed = added(world, "closed", roles={director: None}, **gone).account
+    people.close_person(world.office, SYSTEM_ACTOR, closed.id)
+    last = added(world, "last", roles={director: None, CHECKER: None}, until=TODAY + timedelta(1), **gone).account
+    world.wait(days=1)
+    added(world, "now", roles={director: None}, **gone)
+    longer = Person("A. Mensah", {director: TODAY + timedelta(30)})
+    assert refused(people.change_person, world.office, SYSTEM_ACTOR, former.id, longer) == "seats_full"
+    assert refused(people.reopen_person, world.office, SYSTEM_ACTOR, closed.id) == "seats_full"
+    back = Person("A. Mensah", {director: None, CHECKER: None})
+    assert refused(people.change_person, world.office, SYSTEM_ACTOR, last.id, back) == "seats_full"
+    people.change_person(world.office, SYSTEM_ACTOR, last.id, Person("A. Mensah", {CHECKER: None}))
+
+
 def test_a_closed_account_is_out_at_once_and_opens_with_another_password(world: World) -> None:
     account = added(world).account
     with world.office.store.unit(write=True) as unit:
