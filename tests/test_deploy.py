@@ -608,6 +608,22 @@ def test_slow_senders_of_files_keep_nobody_of_their_address_from_a_small_form(pr
 
 
 @pytest.mark.slow
+def test_many_addresses_together_do_not_fill_the_disk_of_the_proxy(proxy: int) -> None:
+    head = b"POST /dossiers/26000000001/demande/acte HTTP/1.1\r\nHost: guichet.example\r\nContent-Length: %d\r\n"
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with ExitStack() as held:
+        for sender in range(400):
+            source = f"127.0.7.{1 + sender // 50}"
+            line = held.enter_context(socket.create_connection(("127.0.0.1", proxy), 30, (source, 0)))
+            secure = held.enter_context(context.wrap_socket(line, server_hostname="guichet.example"))
+            secure.sendall(head % (2 << 20) + b"\r\na")
+        close = b"Connection: close\r\n\r\n"
+        assert through(proxy, head % (2 << 20) + close)[0].startswith(b"HTTP/1.1 429 "), "from an address of its own"
+        assert through(proxy, head % 4 + close + b"a=bc")[0] == b"HTTP/1.1 502 Bad Gateway"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [b"GET", b"PUT"])
 def test_only_a_post_brings_a_large_body(proxy: int, method: bytes) -> None:
     """Other methods are not counted as senders: they held 200 bodies of 50 MB of one address."""
