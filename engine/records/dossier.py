@@ -32,7 +32,7 @@ class Actor:
     what an auditor reads, or what a delegate does, and empty means all. `administers` lists the agencies
     whose agents the actor manages, and `*` means all. `language` is the reading language, empty for that of
     the dossier. An `unproven` actor has an unverified phone number and owns only the drafts begun in this
-    browser.
+    browser. `contacts`: the own number of an agent, if declared.
     """
 
     kind: ActorKind
@@ -53,6 +53,7 @@ class Actor:
 
     language: str = ""
     unproven: bool = False
+    contacts: frozenset[str] = frozenset()
 
 
 SYSTEM_ACTOR: Final = Actor("system", "system")
@@ -440,7 +441,7 @@ class Account:
         """Return the actor with every right, whatever the day. `on` leaves out ended roles."""
         return Actor(
             self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices), frozenset(self.procedures),
-            frozenset(self.administers), unproven=self.is_claimed,
+            frozenset(self.administers), unproven=self.is_claimed, contacts=frozenset({str(self.profile.get("phone", ""))} - {""}),
         )  # fmt: skip
 
     @property

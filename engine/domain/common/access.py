@@ -56,16 +56,26 @@ def is_helped(dossier: Dossier, actor: Actor) -> bool:
 
 
 def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:
-    """Return the key of the first role in `by` in which the actor may act on this dossier. None without one."""
+    """Return the key of the first role in `by` in which the actor may act on this dossier. None without one.
+
+    An agent has none in their own dossier.
+    """
     for role in by:
         key = role_key(procedure, role)
         if key == APPLICANT and is_owner(dossier, actor):
             return key
         if key == SYSTEM and actor.kind == "system":
             return key
-        if holds(actor, (key,)) and in_their_offices(dossier, actor):
+        if holds(actor, (key,)) and in_their_offices(dossier, actor) and not is_own(dossier, actor):
             return key
     return None
+
+
+def is_own(dossier: Dossier, actor: Actor) -> bool:
+    """Return True when an agent made the request as a person, for themself or for another: they handle it in no role."""
+    if actor.kind != "agent" or actor.principal:
+        return False
+    return actor.id == dossier.owner or not actor.contacts.isdisjoint({dossier.contact_phone, dossier.contact_email})
 
 
 def in_their_offices(dossier: Dossier, actor: Actor) -> bool:

@@ -68,8 +68,8 @@ def refusal_for_change(actor: Actor, before: Account | None, after: Account) -> 
         return "not_your_agency"
     if before is None:
         return refusal_for_person(actor, after)
-    bound = (before.name, before.offices, before.until, before.procedures, before.disabled)
-    if bound != (after.name, after.offices, after.until, after.procedures, after.disabled):
+    bound = (before.name, own_number(before), before.offices, before.until, before.procedures, before.disabled)
+    if bound != (after.name, own_number(after), after.offices, after.until, after.procedures, after.disabled):
         return refusal_for_person(actor, before)
     return None
 
@@ -78,6 +78,14 @@ def _changed_roles(before: Account, after: Account) -> frozenset[str]:
     """Return the roles that were granted, withdrawn or given another last day."""
     moved = {role for role in after.roles if before.ends.get(role) != after.ends.get(role)}
     return frozenset(set(before.roles) ^ set(after.roles) | moved)
+
+
+OWN_NUMBER: Final = "phone"  # in an agent's profile: the number as a person, declared by their administrator
+
+
+def own_number(account: Account) -> str:
+    """Return the number of an agent as a person, empty if it was not declared."""
+    return str(account.profile.get(OWN_NUMBER, ""))
 
 
 ABSENT: Final = "absent"  # in an account's profile

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from engine.core.problems import Refusal, refusal
-from engine.domain.common.access import acting_role, holds, in_their_offices
+from engine.domain.common.access import acting_role, holds, in_their_offices, is_own
 from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.common.four_eyes import People, barred_from_act, reserved_to_another
 from engine.domain.common.working_time import add_span
@@ -54,7 +54,7 @@ def closed_because(
 
 def _role(procedure: Procedure, dossier: Dossier, transition: Transition, actor: Actor) -> Refusal | None:
     roles = tuple(role_key(procedure, role) for role in transition.by)
-    if actor.kind == "agent" and actor.id == dossier.owner:
+    if is_own(dossier, actor):
         return refusal("own_dossier", transition.where)
     if acting_role(procedure, dossier, actor, transition.by):
         return None

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
-from engine.domain.common.access import acting_role
+from engine.domain.common.access import acting_role, is_own
 from engine.domain.common.decision import NOT_COMPARED, Decision, PieceComparison
 from engine.domain.common.task_parts import consulted, with_filling
 from engine.domain.common.text_provider import Wording
@@ -116,7 +116,7 @@ def filling_closed(moment: Moment, dossier: Dossier, form: Form) -> Refusal | No
 
 def _role_closed(moment: Moment, dossier: Dossier, by: tuple[str, ...]) -> Refusal | None:
     actor = moment.actor
-    if actor.kind == "agent" and actor.id == dossier.owner:
+    if is_own(dossier, actor):
         return refusal("own_dossier")
     role = "system" if actor.kind == "system" else acting_role(moment.procedure, dossier, actor, by)
     if role is not None:

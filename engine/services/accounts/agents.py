@@ -17,8 +17,10 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint, new_id
 from engine.domain.common.agent_rights import (
     EVERYWHERE,
+    OWN_NUMBER,
     agency_of,
     may_see_person,
+    own_number,
     refusal_for_change,
     refusal_for_person,
 )
@@ -26,6 +28,7 @@ from engine.journal.chain import JournalEntry, seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN
 from engine.services.context.app_context import AppContext, NotFound
+from engine.services.context.contact_parsing import read_phone
 from engine.services.keys.secrets import hash_secret, new_password
 from engine.services.sign_in.agent_sign_in import Kind
 from engine.storage.results import AlreadyExists, IntegrityFinding
@@ -36,12 +39,16 @@ LONGEST_NAME: Final = 80
 _WHOLE: Final = 2**31  # number of entries: the whole journal
 _READ_AT_ONCE: Final = 200  # entries of the journal of rights
 _MOST_READ: Final = 4_000  # for one page
+_NUMBER: Final = "own_number"  # in an entry of the journal
 _STAFF: Final[tuple[Kind, ...]] = ("agent", "auditor")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The rights requested for a person: `roles` by `agency/role`, each with its last day or None."""
+    """The rights requested for a person: `roles` by `agency/role`, each with its last day or None.
+
+    `phone` is the number of an agent as a person, who handles no dossier of that number. None leaves the one declared.
+    """
 
     name: str
     roles: Mapping[str, date | None] = field(default_factory=dict)
@@ -49,6 +56,7 @@ class Person:
     until: date | None = None
     procedures: tuple[str, ...] = ()
     administers: tuple[str, ...] = ()
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +132,16 @@ def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Per
             if unit.account_of(kind, login) is not None:
                 raise Refused(refusal("login_taken", login=login))
             unit.put_account(account)
-            note_about(ctx, unit, actor, "person_added", account, _rights(account), head=head)
+            note_about(ctx, unit, actor, "person_added", account, _noted(ctx, account), head=head)
     except AlreadyExists:
         raise Refused(refusal("login_taken", login=login)) from None
     return Given(account, password)
 
 
 def rights_seen(account: Account) -> str:
-    """Return a digest of the name and rights as read: `change_person` refuses if they changed since."""
-    return fingerprint({"name": account.name, **_rights(account)})[:16]
+    """Return a digest of the name, the number and the rights as read: `change_person` refuses if they changed since."""
+    number: dict[str, Plain] = {OWN_NUMBER: own_number(account)} if own_number(account) else {}
+    return fingerprint({"name": account.name, **number, **_rights(account)})[:16]
 
 
 def change_person(
@@ -140,7 +149,7 @@ def change_person(
 ) -> Account:  # fmt: skip
     """Replace the rights of an account, if they still are those `seen`.
 
-    Raises `NotFound`, `Conflict` as `add_person`. Raises Refused: rights_changed, own_rights, not_your_agency, name_missing,
+    Raises `NotFound`, `Conflict` as `add_person`. Raises Refused: rights_changed, own_rights, not_your_agency, name_missing, phone_format,
     no_rights, role_unknown, office_unknown, procedure_unknown, agency_unknown, day_past,
     mandate_endless, seats_full (role, seats).
     """
@@ -152,7 +161,7 @@ def change_person(
         _check_rights(ctx, unit, actor, before, after)
         if after != before:
             unit.put_account(after)
-            more: dict[str, Plain] = {**_rights(after), "before": _rights(before)}
+            more: dict[str, Plain] = {**_noted(ctx, after), "before": _rights(before)}
             note_about(ctx, unit, actor, "rights_changed", after, more, head=head)
     return after
 
@@ -240,8 +249,13 @@ def _changeable(unit: Unit, actor: Actor, account_id: str) -> Account:
 
 def _with(account: Account, asked: Person) -> Account:
     ends = {role: day for role, day in asked.roles.items() if day is not None}
+    profile = account.profile
+    if asked.phone is not None and account.kind == "agent":
+        number = read_phone(asked.phone) if asked.phone.strip() else ""
+        others = {name: value for name, value in profile.items() if name != OWN_NUMBER}
+        profile = {**others, OWN_NUMBER: number} if number else others
     return replace(
-        account, name=" ".join(asked.name.split())[:LONGEST_NAME], roles=tuple(sorted(asked.roles)), ends=ends,
+        account, profile=profile, name=" ".join(asked.name.split())[:LONGEST_NAME], roles=tuple(sorted(asked.roles)), ends=ends,
         offices=tuple(sorted(set(asked.offices))), until=asked.until, procedures=tuple(sorted(set(asked.procedures))),
         administers=tuple(sorted(set(asked.administers))),
     )  # fmt: skip
@@ -324,6 +338,15 @@ def _rights(account: Account) -> dict[str, Plain]:
     }
 
 
+def _noted(ctx: AppContext, account: Account) -> dict[str, Plain]:
+    """Return what the journal records of a person: the rights, and the keyed digest of the number."""
+    return {**_rights(account), **({_NUMBER: _sealed_numbers(ctx, account)[0]} if own_number(account) else {})}
+
+
+def _sealed_numbers(ctx: AppContext, account: Account) -> tuple[str, ...]:
+    return ctx.keys.seals_of("own number", account.id, own_number(account)) if own_number(account) else ("",)
+
+
 def note_about(
     ctx: AppContext, unit: Unit, actor: Actor, kind: str, account: Account, more: Mapping[str, Plain] | None = None, *,
     head: tuple[int, str] | None = None,
@@ -351,7 +374,9 @@ def broken_rights(ctx: AppContext) -> Iterator[IntegrityFinding]:
     for account_id, entry in given.items():
         account = people.get(account_id)
         rights = _rights(account) if account is not None else {}
-        if not isinstance(entry.body, dict) or any(entry.body.get(name) != value for name, value in rights.items()):
+        body = entry.body if isinstance(entry.body, dict) else {}
+        moved = account is not None and body.get(_NUMBER, "") not in _sealed_numbers(ctx, account)
+        if not body or moved or any(body.get(name) != value for name, value in rights.items()):
             yield IntegrityFinding(
                 "rights_differ", None, {"about": account.login if account is not None else account_id}
             )

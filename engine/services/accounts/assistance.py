@@ -165,7 +165,7 @@ def end_assistance(ctx: AppContext, agent: Actor) -> None:
 def help_by_code(ctx: AppContext, agent: Actor, phone_raw: str, code: str, *, mark: str = "") -> None:
     """Begin an assistance for the person who read the code sent to their phone.
 
-    Raises Refused: role, phone_format, code_format, code_wrong, code_expired.
+    Raises Refused: role, phone_format, code_format, code_wrong, code_expired, own_dossier.
     """
     phone = read_phone(phone_raw)
     _check(ctx, agent)
@@ -220,7 +220,9 @@ def _check(ctx: AppContext, agent: Actor) -> None:
 
 
 def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
-    if person.id == agent.id or not person.is_open(ctx.day()):
+    if person.login in agent.contacts:
+        raise Refused(refusal("own_dossier"))
+    if not person.is_open(ctx.day()):
         raise NotFound
     now = Assistance(new_id(), person.id, consent, (), ctx.now(), ctx.now())
     _keep(unit, agent, now, ctx.now())

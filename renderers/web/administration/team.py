@@ -9,13 +9,21 @@ from datetime import date
 from flask import Blueprint, Response, abort, request, session
 
 from engine.core.problems import Refused
-from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of, is_absent, refusal_for_person
+from engine.domain.common.agent_rights import (
+    EVERYWHERE,
+    administers,
+    agency_of,
+    is_absent,
+    own_number,
+    refusal_for_person,
+)
 from engine.journal.chain import JournalEntry
 from engine.records.dossier import Account
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
 from engine.services.appointments.opening_changes import current_change
 from engine.services.sign_in import agent_sign_in as staff
+from renderers.html.controls import national
 from renderers.web.administration.openings import administrator, change_lines
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
@@ -210,7 +218,7 @@ def _form_page(account: Account, back: str, error: str = "") -> Response:
         others=[say("team.elsewhere", role=f"{role_label(role)}, {_agency(role)}") for role in account.roles if not _ours(role)],
         procedures=[(one, _procedure(one), one in account.procedures) for one in _offered(account)],
         managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), member=member, own=own,
-        until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
+        phone=request.form.get("phone", national(own_number(account)) if own_number(account) else "")[:40], until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
         seen=people.rights_seen(member) if member else "", whole=closed is None, closed=member is not None and not member.is_open(app_ctx().day()),
         factor=member is not None and staff.factor_of(app_ctx(), member.actor()) is not None,
     )  # fmt: skip
@@ -278,7 +286,7 @@ def _asked(account: Account) -> tuple[Person, str]:
     administered = tuple(form.getlist("administers")[:100]) if _everywhere() else account.administers
     asked = Person(
         form.get("name", "")[:200], roles, tuple(offices), day("until"),
-        tuple(form.getlist("procedure")[:200]), administered,
+        tuple(form.getlist("procedure")[:200]), administered, form["phone"][:40] if "phone" in form else None,
     )  # fmt: skip
     return asked, " ".join(faults)
 

@@ -48,6 +48,20 @@ def test_a_person_added_signs_in_and_has_these_rights(staff_site: StaffSite) -> 
     assert "Agent de conformité, Direction générale de la documentation nationale" in chef.see("/agent/equipe?q=mensah")
 
 
+def test_a_declared_number_is_shown_changed_and_taken_away(staff_site: StaffSite) -> None:
+    chef = staff_site.agent("administration")
+    address = added(staff_site, chef, phone="90 11 22 33")
+    assert 'value="90 11 22 33"' in chef.get(address).get_data(as_text=True)
+    wrong = chef.post(address, name="A. Mensah", role=[CHECKER], phone="12")
+    assert (wrong.status_code, 'value="12"' in wrong.get_data(as_text=True)) == (422, True)
+    chef.post(address, name="A. Mensah", role=[CHECKER])
+    assert 'value="90 11 22 33"' in chef.get(address).get_data(as_text=True), (
+        "a page of the release before has no such field"
+    )
+    chef.post(address, name="A. Mensah", role=[CHECKER], phone="")
+    assert 'value="90 11 22 33"' not in chef.get(address).get_data(as_text=True)
+
+
 def test_rights_change_end_and_close(staff_site: StaffSite) -> None:
     chef = staff_site.agent("administration")
     address = added(staff_site, chef)

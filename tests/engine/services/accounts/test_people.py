@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 import pytest
 
 from engine.core.problems import Refused
+from engine.domain.common.agent_rights import own_number
+from engine.domain.common.decision import Act
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
+from engine.services.accounts.assistance import help_by_code
 from engine.services.applications import casework
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound
+from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in.sessions import actor_of, open_session
 from tests.engine.services.world import B3, PASSPORT, World
 
@@ -219,3 +224,55 @@ def test_a_mandate_bounds_what_a_controller_reads(world: World) -> None:
     assert [one.id for one in casework.list_inbox(world.office, reader, "all").lines] == [record.id]
     endless = Person("Cour", procedures=(B3,))
     assert refused(people.add_person, world.office, SYSTEM_ACTOR, "auditor", "c2", endless) == "mandate_endless"
+
+
+def test_an_agent_handles_no_dossier_made_with_their_own_number(world: World) -> None:
+    """The administrator declares the number. Neither alone nor by a colleague's assignment is the dossier theirs."""
+    chef, office = administrator(world), world.office
+    asked = {"roles": {"sncja/greffier_en_chef": None, "sncja/agent_traitement": None}}
+    own, other = added(world, "own", chef, phone="90 11 22 33", **asked).account, added(world, "other", chef, **asked)
+    colleague, mine = office.person(other.account), office.person(own)
+    dossier = world.paid(world.sent(B3))
+    assert dossier.contact_phone == own_number(own)
+    offered = {one.transition.id: one.closed and one.closed.code for one in casework.offers(office, mine, dossier.id)}
+    assert offered
+    assert set(offered.values()) == {"own_dossier"}
+    assert None in {one.closed for one in casework.offers(office, colleague, dossier.id)}
+    for act in offered:
+        assert refused(casework.take_transition, office, mine, dossier.id, Act(act)) == "own_dossier"
+    assert refused(casework.assign, office, mine, dossier.id, own.id) == "role"
+    assert refused(casework.assign, office, colleague, dossier.id, own.id) == "role"
+    accounts.send_help_code(office, "90112233")
+    code = re.search(r"code=([0-9]{6})", world.letters("+22890112233")[-1])
+    assert code
+    helps = {"dgdn/guichet": None}
+    assert (
+        refused(
+            help_by_code,
+            office,
+            office.person(added(world, "aide", chef, phone="+22890112233", roles=helps).account),
+            "90112233",
+            code[1],
+        )
+        == "own_dossier"
+    )
+
+
+def test_a_declared_number_stays_until_an_administrator_of_the_whole_person_changes_it(world: World) -> None:
+    chef, greffe = administrator(world), administrator(world, "sncja", login="greffe")
+    both = {CHECKER: None, "sncja/greffier_en_chef": None}
+    account = added(world, "mensah", chef, phone="90112233", roles=both).account
+    assert refused(added, world, "autre", chef, phone="12") == "phone_format"
+    without = replace(Person("A. Mensah", both), phone="")
+    assert refused(people.change_person, world.office, greffe, account.id, without) == "not_your_agency"
+    kept = people.change_person(world.office, chef, account.id, Person("A. Mensah", {CHECKER: None}))
+    assert own_number(kept) == "+22890112233", "the command line and older pages do not name it"
+    told = str([one.body for one in world.read(lambda unit: unit.rights(10))])
+    assert "90112233" not in told, "the journal is never erased"
+    assert list(people.broken_rights(world.office)) == []
+    with world.office.store.unit(write=True) as unit:
+        unit.put_account(replace(kept, profile={}))
+    assert [one.code for one in people.broken_rights(world.office)] == ["rights_differ"], "removed behind the journal"
+    with world.office.store.unit(write=True) as unit:
+        unit.put_account(kept)
+    assert people.change_person(world.office, chef, kept.id, replace(without, roles={CHECKER: None})).profile == {}
