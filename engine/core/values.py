@@ -182,10 +182,13 @@ def _named(sign: re.Match[str]) -> str:
     return f"U+{ord(sign[0]):04X}"
 
 
-def has_local_length(phone: str) -> bool:
-    """Return whether a phone number has the eight digits of this country, with or without its prefix."""
+def phone_fault(phone: str) -> dict[str, str]:
+    """Return why a text is no phone number: `unassigned` here, `abroad` with the prefix of another country."""
     digits = digits_only(phone)
-    return len(digits) == 8 or (len(digits) in (11, 13) and digits.removeprefix("00").startswith("228"))
+    if len(digits) == 8 or (len(digits) in (11, 13) and digits.removeprefix("00").startswith("228")):
+        return {"why": "unassigned"}
+    is_abroad = phone.strip().startswith(("+", "00")) and not digits.removeprefix("00").startswith("228")
+    return {"why": "abroad"} if is_abroad else {}
 
 
 def national(phone: str) -> str:

@@ -7,6 +7,7 @@ place the result.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ _INPUTMODES: Final = {"integer": "numeric", "money": "numeric", "decimal": "deci
 _INPUT_TYPES: Final = {"phone": "tel", "email": "email"}
 _AUTOCOMPLETE: Final = {"phone": "tel", "email": "email"}
 _MIME: Final = {"pdf": "application/pdf", "jpg": "image/jpeg,image/heic,image/webp", "png": "image/png"}
+_CODE: Final = re.compile(r"(?=\S*\d)\S+")
 _BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_counter")
 
 
@@ -310,8 +312,8 @@ def _example(view: FieldView, drawing: DrawingContext) -> str:
         return " ".join(part.lstrip("0") for part in reversed(view.example.split("-")))
     if view.type == "phone":
         return national(view.example).replace(" ", FIXED_SPACE)
-    if view.type == "text":  # written in the first language of the file
-        return view.example if drawing.language == REFERENCE else ""
+    if view.type == "text":  # words are written in the first language of the file, codes are of no language
+        return view.example if drawing.language == REFERENCE or _CODE.fullmatch(view.example) else ""
     return view.example if view.type in ("identifier", "time", "address", "email", "integer") else ""
 
 

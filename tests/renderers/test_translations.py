@@ -167,12 +167,21 @@ def test_a_fault_says_the_limit_as_people_read_it(
 
 
 @pytest.mark.parametrize(
-    ("typed", "why"), [("60 12 34 56", "unassigned"), ("+228 60123456", "unassigned"), ("9012", None)]
+    ("typed", "why"),
+    [
+        ("60 12 34 56", "unassigned"),
+        ("+228 60123456", "unassigned"),
+        ("9012", None),
+        ("+33 6 12", "abroad"),
+        ("00", "abroad"),
+        ("+228 60", None),
+    ],
 )
-def test_eight_figures_that_are_no_number_are_not_counted_again(typed: str, why: str | None) -> None:
+def test_a_number_is_refused_for_its_own_reason(typed: str, why: str | None) -> None:
     with pytest.raises(Refused) as closed:
         read_phone(typed)
     assert closed.value.reason.facts.get("why") == why
+    assert ("8 chiffres" in load_words().refusal("phone_format", closed.value.reason.facts, "fr")) is (why is None)
 
 
 # -- in every language offered -----------------------------------------------------------------------------------------

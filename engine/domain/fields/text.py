@@ -10,7 +10,7 @@ import phonenumbers
 import re2
 from email_validator import EmailNotValidError, validate_email
 
-from engine.core.values import Plain, has_check_digit, has_local_length
+from engine.core.values import Plain, has_check_digit, phone_fault
 from engine.domain.fields.field_type import FieldContext, FieldKind, Speech, field_kind
 from engine.domain.fields.raw_answers import Fault, fault, has_control, typed_text
 from engine.model import Field, Scheme
@@ -32,15 +32,30 @@ def matches(pattern: str, text: str) -> bool:
     return _compiled(pattern).fullmatch(text) is not None
 
 
+_LONGEST_CODE: Final = 200  # characters, with the spaces that people type; longer ones are not matched four times
+
+
+def _matching(pattern: str, typed: str) -> str:
+    """Return the first variant that matches: as typed, without spaces, in capitals. Empty if none does."""
+    compact = typed.replace(" ", "")
+    variants = (typed, compact, typed.upper(), compact.upper()) if len(typed) <= _LONGEST_CODE else ()
+    return next((text for text in variants if matches(pattern, text)), "")
+
+
 @field_kind("text", "address")
 class WordsKind(FieldKind):
     """A text or an address, in capitals when the field requires it."""
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
-        """Return the text, in capitals when required, `control` when it contains a control character."""
+        """Return the text, in capitals when required, `control` when it contains a control character.
+
+        A code is stored in the form of its pattern, without the spaces and the lower case that people type.
+        """
         if has_control(typed):
             return fault("control")
-        return unicodedata.normalize("NFC", typed.upper()) if field.upper else typed
+        text = unicodedata.normalize("NFC", typed.upper()) if field.upper else typed
+        pattern = field.bounds.pattern
+        return text if pattern is None else _matching(pattern, text) or text
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         """Return `length` or `format` for a text outside its length or pattern."""
@@ -67,7 +82,6 @@ def _mod97(text: str) -> bool:
     return bool(signs) and int("".join(str(int(sign, 36)) for sign in signs)) % 97 == 1
 
 
-_LONGEST_NUMBER: Final = 200  # characters, with the spaces that people type
 CHECKSUMS: Final = {"luhn": _luhn, "mod97": _mod97, "damm": has_check_digit}
 
 
@@ -82,13 +96,7 @@ class IdentifierKind(WordsKind):
         scheme = asking.schemes.get(field.scheme or "")
         if scheme is None:
             return typed.upper() if field.upper else typed
-        if len(typed) > _LONGEST_NUMBER:  # not matched four times
-            return _scheme_fault("identifier", scheme, field)
-        compact = typed.replace(" ", "")
-        for text in (typed, compact, typed.upper(), compact.upper()):
-            if matches(scheme.pattern, text):
-                return text
-        return _scheme_fault("identifier", scheme, field)
+        return _matching(scheme.pattern, typed) or _scheme_fault("identifier", scheme, field)
 
     def limits(self, field: Field, plain: Plain, asking: FieldContext) -> list[Fault]:
         """Return `identifier` or `checksum` for a number that its scheme refuses, then the bounds of text."""
@@ -109,7 +117,7 @@ class IdentifierKind(WordsKind):
 
 
 def _scheme_fault(code: str, scheme: Scheme, field: Field) -> Fault:
-    return fault(code, field.bounds.message, name=str(scheme.label), example=scheme.example)
+    return fault(code, field.bounds.message, example=scheme.example)
 
 
 @field_kind("email")
@@ -143,15 +151,15 @@ class PhoneKind(FieldKind):
     """A telephone number, stored as E.164. A number without country is Togolese."""
 
     def parse(self, field: Field, typed: str, asking: FieldContext) -> Plain | Fault:
-        """Return the E.164 number, else `phone`, with `why=unassigned` for a number of the local length."""
+        """Return the E.164 number, else `phone` with its `why`."""
         if len(typed) > 40 or any(sign.isalpha() for sign in typed):
             return fault("phone")
         try:
             number = phonenumbers.parse(typed, REGION)
         except phonenumbers.NumberParseException:
-            return fault("phone")
+            return fault("phone", **phone_fault(typed))
         if number.extension or not phonenumbers.is_valid_number(number):
-            return fault("phone", why="unassigned") if has_local_length(typed) else fault("phone")
+            return fault("phone", **phone_fault(typed))
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:

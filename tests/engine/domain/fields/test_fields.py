@@ -98,6 +98,9 @@ UNDERSTOOD = [
     ("text", {"upper": True}, "amegan é", "AMEGAN É"),
     ("text", {"lines": 3}, "BP 12\r\n  Lomé ", "BP 12\nLomé"),
     ("text", {}, "deux\nlignes", "deux lignes"),
+    ("text", {"pattern": r"[A-Z0-9]{2}\d{1,4}"}, "af 860", "AF860"),
+    ("text", {"pattern": r"\d{1,6}( ?RT)?"}, "12345 rt", "12345 RT"),
+    ("text", {"pattern": "[A-Za-z ]+"}, "Ama Koffi", "Ama Koffi"),
     ("identifier", {"scheme": "passport"}, "eb 123 456", "EB123456"),
     ("identifier", {"scheme": "niu"}, "1234 567 890", "1234567890"),
     ("identifier", {"scheme": "niu", "max_length": 10}, "12 34 56 78 90", "1234567890"),
@@ -225,6 +228,20 @@ def test_todays_bounds_speak_of_the_past_and_the_future() -> None:
 def test_a_bound_says_the_definitions_own_words() -> None:
     field = a_field("text", pattern="[A-Z]{2}", message=Text.of("Deux lettres."))
     assert str(field_problems(field, {"q": "abc"}, "q", ASKING)[0].message) == "Deux lettres."
+
+
+@pytest.mark.parametrize(
+    ("code", "typed_in"), [("identifier", "12"), ("checksum", "79927398710")], ids=["identifier", "checksum"]
+)
+def test_a_wrong_number_is_named_in_the_language_of_the_page(code: str, typed_in: str) -> None:
+    scheme = "passport" if code == "identifier" else "card"
+    (problem,) = field_problems(
+        a_field("identifier", scheme=scheme), {"q": read(a_field("identifier", scheme=scheme), typed_in)}, "q", ASKING
+    )
+    said = load_words().problem(problem, "identifier", "Passport number", "en")
+    assert problem.code == code
+    assert "“Passport number”" in said
+    assert str(SCHEMES[scheme].label) not in said
 
 
 def test_a_date_comes_from_three_boxes() -> None:
