@@ -109,7 +109,7 @@ def proof(number: str) -> Response:
 def verify_form() -> Response:
     """Show the verification form, or the verdict on a receipt number. A document code redirects to its verdict."""
     typed = {name: request.args.get(name, "").strip()[:60] for name in ("code", "quittance", "dossier")}
-    if not any(typed.values()):
+    if not request.args.keys() & typed.keys():
         return _verify_page(typed, {})
     if typed["quittance"] or typed["dossier"]:
         return _receipt_by_number(typed)

@@ -76,11 +76,14 @@ def signed_in(view: View) -> View:
 def proves_anew(back: str) -> Response | None:
     """Return a redirect to the sign-in if the last one is too old for a change of credentials, else None.
 
-    The user returns to `back` afterwards (ASVS 5.0 V7.5.1, V7.5.2).
+    The user returns to `back` afterwards (ASVS 5.0 V7.5.1, V7.5.2), an applicant to what a post held.
     """
     area = g.get("area", APPLICANT_AREA)
     if is_fresh(app_ctx(), session_token(area)):
         return None
+    if request.method == "POST" and area == APPLICANT_AREA:
+        set_aside(area, request.path, request.form.lists())
+        back = "/reprendre"
     session["note" if area == APPLICANT_AREA else "desk_note"] = say("own.prove_anew")
     return go(f"{_SIGN_IN[area]}?{urlencode({'suite': back})}")
 

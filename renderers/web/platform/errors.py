@@ -26,7 +26,7 @@ from engine.storage.results import Away, Busy, Conflict, Damaged
 from renderers.i18n.log_format import request_id
 from renderers.web.platform.access import public
 from renderers.web.platform.request_context import actor, app_ctx, broken, go, language, moment_of, page, say, site
-from renderers.web.platform.saved_posts import acting_for_another, taken_aside
+from renderers.web.platform.saved_posts import acting_for_another, file_names, taken_aside
 from renderers.web.platform.security import LARGEST_BODY
 from renderers.web.platform.uploads import NO_SPACE_STATUS
 
@@ -283,30 +283,23 @@ def resume() -> Response:
     sent = "aside" in session
     kept = taken_aside(anywhere=True)
     session.pop("aside", None)
+    files = session.pop("aside_files", [])
     if kept is None:
         lines = [say("resume.lost_text")]
         return _plain("resume.lost", lines, 410, back="/dossiers", kind="lost") if sent else go("/dossiers")
-    return _resume_page(kept[0], kept[1], [say("resume.signed_in")], 200)
+    return _resume_page(kept[0], kept[1], [say("resume.signed_in")], 200, files=files)
 
 
 def _resume_page(
     address: str, fields: Iterable[tuple[str, str]], lines: list[str], status: int, *, title: str = "", button: str = "",
-    leave: str = "",
+    leave: str = "", files: list[tuple[str, str]] | None = None,
 ) -> Response:  # fmt: skip
     back = address.rpartition("/")[0] or "/"
     return page(
         "resume.html", status, title=title or say("resume.title"), lines=lines, action=address, carried=_carried(fields),
-        files=_files() if address == request.path else [], button=button or say("resume.go"), back=back,
+        files=file_names() if files is None else files, button=button or say("resume.go"), back=back,
         leave=leave or say("resume.leave"),
     )  # fmt: skip
-
-
-def _files() -> list[tuple[str, str]]:
-    """Return the control and the name of each posted file. Pages cannot hold files, so they are chosen again."""
-    try:
-        return [(field, file.filename) for field, file in request.files.items(multi=True) if file.filename]
-    except HTTPException:
-        return []
 
 
 def _carried(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

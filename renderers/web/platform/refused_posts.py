@@ -26,6 +26,7 @@ from renderers.web.platform.errors import sentence
 from renderers.web.platform.languages import ASKED as LANGUAGE
 from renderers.web.platform.languages import is_switching
 from renderers.web.platform.request_context import APPLICANT_AREA, actor, app_ctx, go, myself, say, session_token
+from renderers.web.platform.saved_posts import file_names
 from renderers.web.platform.uploads import FILE, as_refused
 
 ASKED: Final = "a-corriger"  # in the address of a refused page
@@ -99,10 +100,14 @@ def ask_again(
 
 
 def switched(draw: Callable[[], Response]) -> Response | None:
-    """Show the page of a post whose button only asks for another language, with what was typed. None for others."""
+    """Show the page of a post whose button only asks for another language, with what was typed. None for others.
+
+    A page cannot hold a file, so it asks for the same one again.
+    """
     if not is_switching():
         return None
-    return ask_again(draw, {}, 200, typed=MultiDict([*_posted().items(multi=True), (_SWITCHED, "1")]))
+    chosen = {control: Refusal("file_again", {"name": name}) for control, name in file_names()}
+    return ask_again(draw, chosen, 200, typed=MultiDict([*_posted().items(multi=True), (_SWITCHED, "1")]))
 
 
 def refused_post() -> RefusedPost:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from flask import Response, g, request, session
+from werkzeug.exceptions import HTTPException
 
 from engine.core.problems import Refused
 from engine.services.accounts.delegation import ActingFor, acting_choice, principal_name
@@ -22,6 +24,9 @@ from renderers.web.platform.request_context import (
     session_token,
 )
 
+_MOST_FILES: Final = 5  # names kept in the cookie
+_LONGEST_NAME: Final = 60  # of a file
+
 
 def set_aside(area: str, address: str, fields: Iterable[tuple[str, list[str]]]) -> None:
     """Save posted answers until the person has signed in to the area. Raises `Refused` if they cannot be saved."""
@@ -31,7 +36,17 @@ def set_aside(area: str, address: str, fields: Iterable[tuple[str, list[str]]]) 
     kept = [(name, value) for name, values in fields if name not in dropped for value in values]
     before = session.get("aside", "")
     session["aside"] = put_aside(app_ctx(), session_token(area), address, kept, before=before, asker=asker())
+    session["aside_files"] = file_names()[:_MOST_FILES]
     note_served()
+
+
+def file_names() -> list[tuple[str, str]]:
+    """Return the control and the name of each posted file. Pages cannot hold files, so they are chosen again."""
+    try:
+        files = request.files.items(multi=True)
+        return [(field, file.filename[:_LONGEST_NAME]) for field, file in files if file.filename]
+    except HTTPException:
+        return []
 
 
 def taken_aside(anywhere: bool = False) -> tuple[str, list[tuple[str, str]]] | None:

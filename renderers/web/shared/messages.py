@@ -173,6 +173,8 @@ def _page(one: DossierContext, body: str = "") -> Response:
 def _file_error(fault: Fault | None) -> str:
     if not isinstance(fault, Refusal):
         return ""
+    if fault.code == "file_again":
+        return say("resume.file_again", name=str(fault.facts["name"]))
     return site().words.problem(AnswerProblem("file", fault.code, fault.facts), "file", say("message.file"), language())
 
 

@@ -72,6 +72,19 @@ def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: PortalClie
     assert visitor.open(address).status == 200
 
 
+def test_what_was_typed_is_kept_over_a_new_proof(visitor: PortalClient) -> None:
+    """Somebody opens the page of a new address, and sends it when the sign-in is older than 15 minutes."""
+    visitor.sign_in()
+    form = visitor.open("/compte/courriel").form()
+    later(visitor, minutes=16)
+    assert visitor.post("/compte/courriel", **{**form, "way": EMAIL}).address == "/connexion?suite=%2Freprendre"
+    visitor.follow()
+    visitor.post("/connexion", **{**visitor.page.form(), "phone": PHONE})
+    assert visitor.send("/connexion/code", code=visitor.code()).address == "/reprendre"
+    assert f'value="{EMAIL}"' in visitor.follow().html
+    assert visitor.post("/compte/courriel", **visitor.page.form()).address == "/compte/code"
+
+
 def test_a_device_is_signed_out_by_who_proves_anew(visitor: PortalClient) -> None:
     visitor.sign_in()
     later(visitor, minutes=5)

@@ -927,6 +927,9 @@ def test_a_document_is_downloaded_and_anyone_checks_it(known: PortalClient) -> N
         assert "AMEGAN" not in text, "a stranger sees initials only"
     stranger.open(f"/v?code={document.code[:4]}+{document.code[4:]}")
     assert stranger.page.address == f"/v/{document.code}"
+    assert "12 chiffres" in " ".join(
+        said for _, said in re.findall(r'href="(#code)">([^<]+)', stranger.open("/v?code=").html)
+    )
     unknown = stranger.open("/v/123456789012")
     assert unknown.status == 404
     assert "Document inconnu" in unknown.text

@@ -19,7 +19,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.keys.secrets import token_digest
 from engine.services.worker.worker import sweep
-from tests.web.client import MAYOR, PortalClient, a_portal_client, another, later, picture
+from tests.web.client import MAYOR, PHONE, PortalClient, a_portal_client, another, later, picture
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -119,6 +119,33 @@ def test_a_bad_file_keeps_the_words(known: PortalClient) -> None:
     assert known.page.status == 422
     assert "Voici mon plan." in known.page.html
     assert read_messages(known.office, MAYOR, number) == ()
+
+
+def test_another_language_asks_for_the_chosen_file_again(known: PortalClient) -> None:
+    number = known.sent()
+    address = f"/dossiers/{number}/messages"
+    known.send(f"{address}?lang=fr", body="Voici mon plan.", file=(io.BytesIO(b"x"), "plan.pdf"), go="lang-en")
+    page = known.follow() if known.page.status == 303 else known.page
+    assert "Voici mon plan." in page.html
+    assert "Choose the file “plan.pdf” again" in page.text
+    known.send(address, body="Voici mon plan.", go="lang-fr")
+    page = known.follow() if known.page.status == 303 else known.page
+    assert "plan.pdf" not in page.text
+
+
+def test_a_file_sent_after_the_session_ended_is_asked_for_again(known: PortalClient) -> None:
+    address = f"/dossiers/{known.sent()}/messages"
+    form = known.open(address).form()
+    later(known, hours=2)
+    sent = {**form, "body": "Voici mon plan.", "file": (io.BytesIO(b"x"), "plan.pdf")}
+    assert known.post(address, **sent).address == "/connexion?suite=%2Freprendre"
+    known.send("/connexion?suite=%2Freprendre", phone=PHONE)
+    known.send("/connexion/code", code=known.code(PHONE))
+    page = known.follow()
+    assert 'value="Voici mon plan."' in page.html
+    assert "Choisissez de nouveau le fichier « plan.pdf »" in page.text
+    again = {**page.form(), "file": picture(), "body": "Voici mon plan."}
+    assert "#m-" in known.post(address, **again).address
 
 
 def test_a_double_tap_is_one_message(known: PortalClient) -> None:
