@@ -102,6 +102,19 @@ def test_a_refusal_and_the_page_of_its_dossier_name_the_same_appeals(procedure: 
         assert len(said) == len(on_page), (one.name, said, on_page)
 
 
+# of companies, whose refusals no administrative judge hears; the passport and three others refuse before the appeal only
+WITHOUT_JUDGE = {"branchement-eau", "creation-entreprise"}
+
+
+@pytest.mark.parametrize("procedure", sorted(set(PROCEDURES) - WITHOUT_JUDGE))
+def test_no_letter_leaves_the_mediator_as_the_only_appeal(procedure: str) -> None:
+    """The Protecteur du citoyen conciliates: who can undo the decision comes first."""
+    for one in issued(procedure):
+        remedies = (one.document.paper or {}).get("remedies")
+        named = texts(remedies["rows"]) if isinstance(remedies, dict) else []
+        assert not named or "Protecteur" not in named[0], (one.name, named)
+
+
 def test_a_letter_says_where_an_appeal_of_the_dossier_is_lodged() -> None:
     """Where the act of the appeal leaves the end. Other appeals are lodged elsewhere, and no file says where."""
     online = re.compile(r"\(délai : 2 mois, jusqu’au [^)]+\) ; en ligne : [\w.:]+/d/(\d{11})$")
