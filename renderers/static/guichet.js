@@ -139,7 +139,7 @@ const grow = (form, page) => {
 };
 const sendOne = async (form, input) => {
   const piece = input.closest(".piece");
-  all(".way", piece).forEach((one) => one.remove());
+  all(".way, .error", piece).forEach((one) => one.remove()); // also what is said of the file before
   const way = Object.assign(document.createElement("div"), { className: "way" });
   const status = document.createElement("p");
   status.setAttribute("role", "status");

@@ -17,7 +17,7 @@ from renderers.web.shared.appointment_notices import day_note
 
 @dataclass(frozen=True, slots=True)
 class OfficeLine:
-    """An office to choose, with its first free slot in words. `mark`: its address is to be confirmed."""
+    """An office to choose, with its first free slot in words. `mark` says that its address is to be confirmed."""
 
     id: str
     label: str
@@ -50,7 +50,7 @@ def office_lines(sheet: SlotSheet) -> list[OfficeLine]:
         OfficeLine(
             one.office.id, label(one.office.label), label(one.office.address),
             moment_of(one.first_free.start) if one.first_free else "",
-            say("sheet.to_confirm") if unconfirmed(one.office) else "",
+            say("help.to_confirm") if unconfirmed(one.office) else "",
         )
         for one in sheet.offices
     ]  # fmt: skip

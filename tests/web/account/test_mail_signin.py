@@ -38,6 +38,14 @@ def test_a_link_then_a_button_then_the_page_that_was_asked_for(visitor: PortalCl
     assert (again.status, again.title.split(" – ")[0]) == (410, "Ce lien ne sert plus")
 
 
+def test_a_demonstration_leads_to_the_mail_that_it_sent(tmp_path: Path) -> None:
+    visitor = a_portal_client(tmp_path, demo=True)
+    visitor.send("/connexion/courriel", email=EMAIL)
+    there = re.search(r'<main.*href="(/_boite[^"]*)"', visitor.follow().html, re.DOTALL)
+    assert there
+    assert link(visitor) in visitor.open(there[1]).text
+
+
 def test_elsewhere_it_says_so(visitor: PortalClient) -> None:
     visitor.send("/connexion/courriel", email=EMAIL)
     stranger = another(visitor)

@@ -72,6 +72,7 @@ def told(visitor: PortalClient, phone: str) -> list[str]:
 def test_a_slot_is_kept_while_it_is_confirmed(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     first = starts(known, mine)[0]
+    assert 'class="mark">Adresse et horaires à confirmer<' in known.page.html, "not the appointment"
     assert "Ce créneau est gardé pour vous jusqu’à 12 h 10" in touch(known, mine, first).page.text
     assert first not in starts(rival, theirs)
     rival.post(f"{theirs}/confirmer", **{**rival.open(theirs).form("bureau"), "start": first})

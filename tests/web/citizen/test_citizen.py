@@ -728,6 +728,8 @@ def test_the_address_of_a_message_leads_to_what_is_to_be_done(known: PortalClien
 def test_the_page_of_what_was_sent_says_the_one_thing_left(known: PortalClient) -> None:
     number = known.sent()
     assert "Vous n’avez rien à faire maintenant" in known.open(f"/dossiers/{number}/envoye").text
+    main = known.page.html.split("<main")[1]
+    assert re.findall(r'class="button"[^>]*href="([^"]+)"', main) == [f"/dossiers/{number}"], "one button on each page"
     known.decide(number, "accorder")
     owed = known.open(f"/dossiers/{number}/envoye")
     assert "Votre demande est envoyée" in owed.text
@@ -735,6 +737,7 @@ def test_the_page_of_what_was_sent_says_the_one_thing_left(known: PortalClient) 
     assert owed.html.count('class="button"') == 1
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
     assert "Il reste une chose à faire" in known.open(f"/dossiers/{number}/envoye").text
+    assert known.page.html.split("<main")[1].count('class="button"') == 1
 
 
 def test_the_first_free_slot_is_booked_at_once(known: PortalClient) -> None:

@@ -118,6 +118,19 @@ def test_a_card_is_paid_on_the_operators_page(tmp_path: Path) -> None:
     assert asked.status == 200
     assert "Payer par carte" in asked.text
     assert "Nous les lui envoyons, puis nous les effaçons." in asked.text
+    assert "novalidate" not in asked.html.split("<form")[1].split(">")[0], (
+        "its answers are never stored: the browser asks first"
+    )
+    assert re.findall(r'name="holder-(\w+)"[^>]*\brequired\b', asked.html) == [
+        "name",
+        "email",
+        "address",
+        "city",
+        "country",
+    ]
+    assert " formnovalidate" in re.findall(r'<button[^>]*value="lang-en"', asked.html)[0], (
+        "the language changes all the same"
+    )
     wrong = go_on(visitor, address, **{**HOLDER, "holder-email": "a.lee", "holder-city": ""})
     assert wrong.status == 422
     assert "L’adresse e-mail doit ressembler à" in wrong.text

@@ -141,3 +141,27 @@ def served(visitor: PortalClient) -> Iterator[str]:
     """The visitor's portal, for a browser."""
     with listening(visitor.client.application) as listener:
         yield listener.address
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_what_is_said_of_a_file_ends_when_another_is_chosen(
+    browser: Browser, known: PortalClient, tmp_path: Path
+) -> None:
+    """A refused format, then a file too heavy to be sent: only the second is said."""
+    _, papers = at_the_papers(known)
+    text, heavy = tmp_path / "acte.docx", tmp_path / "acte.pdf"
+    text.write_bytes(b"PK" * 40)
+    heavy.write_bytes(b"%PDF-1.4" + bytes(6_000_000))
+    with served(known) as url, browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        context.add_cookies(
+            [{"name": one.key, "value": one.value, "url": url} for one in known.client._cookies.values()]
+        )
+        page = context.new_page()
+        page.goto(url + papers)
+        piece = page.locator("main .piece").first
+        piece.locator("input[type=file]").set_input_files(text)
+        piece.get_by_text("n’est pas accepté").wait_for()
+        piece.locator("input[type=file]").set_input_files(heavy)
+        piece.get_by_text("trop lourd").wait_for()
+        assert piece.locator(".error").count() == 1, piece.inner_text()
