@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import APIResponse, Browser, Route
 from werkzeug.test import TestResponse
 
 from engine.storage.files.resumable_uploads import Arrivals
@@ -165,3 +165,40 @@ def test_what_is_said_of_a_file_ends_when_another_is_chosen(
         piece.locator("input[type=file]").set_input_files(heavy)
         piece.get_by_text("trop lourd").wait_for()
         assert piece.locator(".error").count() == 1, piece.inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_files_that_arrive_in_another_order_clash_with_nothing(
+    browser: Browser, known: PortalClient, tmp_path: Path
+) -> None:
+    """The answer to the first file comes after that to the second, with an older revision."""
+    number, papers = at_the_papers(known)
+    photo, held = tmp_path / "acte.jpg", list[tuple[Route, APIResponse]]()
+    photo.write_bytes(photograph(60, 40))
+
+    def travel(route: Route) -> None:
+        if route.request.method == "POST" and not held:
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    with served(known) as url, browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        context.add_cookies(
+            [{"name": one.key, "value": one.value, "url": url} for one in known.client._cookies.values()]
+        )
+        page = context.new_page()
+        page.route(f"**{papers}", travel)
+        page.goto(url + papers)
+        chooser = page.locator("main input[type=file]")
+        chooser.nth(0).set_input_files(photo)
+        while not held:
+            page.wait_for_timeout(50)
+        chooser.nth(1).set_input_files(photo)
+        page.locator("main .got").first.wait_for()
+        held[0][0].fulfill(response=held[0][1])
+        page.locator("main .got").nth(1).wait_for()
+        page.locator("main button[value=next]:not(.sr)").click()
+        page.wait_for_url("**/verification")
+    with known.office.store.unit() as unit:
+        assert unit.dossier_numbered(number) is not None
