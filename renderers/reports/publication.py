@@ -14,7 +14,7 @@ from engine.core.values import Plain
 from engine.publication.gates import facts_of, problem_of
 from engine.publication.publications import EditionRecord
 from engine.records.publications import Gate, GateFinding, Origin
-from renderers.i18n.translations import Translations, typographic
+from renderers.i18n.translations import REFERENCE, Translations, typographic
 from renderers.reports.changes import ChangeLine, ChangeWriter, Comparison
 from renderers.reports.problems import render_problem
 
@@ -159,7 +159,7 @@ def change_sentence(compared: Comparison | None, words: Translations, language: 
     reported = [_short(line, words, language) for line in felt[:_REPORTED]]
     left = len(lines) - len(reported)
     more = [words.say("publication.history.more", language, {"count": str(left)})] if left else []
-    return " ; ".join([*reported, *more])
+    return (" ; " if language == REFERENCE else "; ").join([*reported, *more])
 
 
 def _short(line: ChangeLine, words: Translations, language: str) -> str:

@@ -30,6 +30,7 @@ from renderers.i18n.translations import Translations
 from renderers.reports.changes import ChangeWriter, Comparison
 from renderers.reports.changes_report import render_changes
 from renderers.reports.changes_summary import Sides
+from renderers.reports.publication import change_sentence
 from tests.makers import PROCEDURES, a_procedure, compiled, the_directory, the_words
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "diff"
@@ -51,6 +52,13 @@ def the_comparison() -> Comparison:
 def sheet(form: str, language: str = "fr", show_all: bool = False) -> str:
     text = render_changes(the_comparison(), the_words(), form=form, language=language, sides=SIDES, show_all=show_all)
     return re.sub(r'"fingerprint": "[0-9a-f]{64}"', '"fingerprint": "…"', text)
+
+
+@pytest.mark.parametrize(("language", "between"), [("fr", " ; "), ("en", "; ")])
+def test_the_sentence_of_an_edition_is_parted_as_its_language_does(language: str, between: str) -> None:
+    said = change_sentence(the_comparison(), the_words(), language)
+    assert said.count(between) >= 3, said
+    assert (" ; " in said) is (language == "fr")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -153,7 +153,7 @@ def shown_of_many(
     rows += [row for month, one in months if month != period.key for row in writer.rows("", "", month, one)]
     rows += [row for one, reported in each for row in writer.rows(one.id, "", period.key, reported)]
     totals = frozenset(FLOWING) if few else frozenset()
-    lines = [(str(label(one.title)), address(one, period), reported) for one, reported in each]
+    lines = [(label(one.title), address(one, period), reported) for one, reported in each]
     tables = (
         _month_table(writer, [(month, reported[: len(FLOWING)]) for month, reported in months], totals),
         writer.table(say("stat.by_procedure"), say("stat.procedure"), lines, totals & {"standing"}),

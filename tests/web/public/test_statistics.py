@@ -20,6 +20,7 @@ from engine.records.statistics import CURRENT, Count, JournalCursor
 from engine.services.audit.statistics import count_up
 from tests.engine.services.world import B3, MONDAY, PASSPORT
 from tests.makers import REST, the_shared
+from tests.web.page_language import french_in
 from tests.web.staff_site import CLERK, GATEKEEPER, Seat, StaffSite, open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -107,6 +108,12 @@ def test_a_procedure_is_told_in_a_sentence_then_in_tables(busy: Site) -> None:
                  "Aucune page remplie 12"):  # fmt: skip
         assert said in page, said
     assert "Les demandes envoyées pendant la période." in page
+
+
+def test_a_title_in_french_says_so_on_an_english_page(busy: Site) -> None:
+    page = busy.stranger().client.get("/statistiques?lang=en").get_data(as_text=True)
+    assert page.count('<span lang="fr">') > 0
+    assert french_in(page) == []
 
 
 def test_the_same_figures_are_taken_away(busy: Site) -> None:

@@ -244,6 +244,15 @@ def test_a_wrong_number_is_named_in_the_language_of_the_page(code: str, typed_in
     assert str(SCHEMES[scheme].label) not in said
 
 
+@pytest.mark.parametrize(
+    ("typed_in", "said"), [("+33 6 12", "étranger"), ("9012", "8 chiffres"), ("60123456", "togolais")]
+)
+def test_a_telephone_is_refused_for_its_own_reason(typed_in: str, said: str) -> None:
+    field = a_field("phone")
+    (problem,) = field_problems(field, {"q": read(field, typed_in)}, "q", ASKING)
+    assert said in load_words().problem(problem, "phone", "Téléphone", "fr")
+
+
 def test_a_date_comes_from_three_boxes() -> None:
     field = a_field("date")
     assert read(field, day="27", month="3", year="1990") == "1990-03-27"
