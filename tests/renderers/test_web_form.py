@@ -234,6 +234,21 @@ def test_every_control_has_its_label_and_every_description_exists() -> None:
     assert page.headings.count("h1") == 1
 
 
+@pytest.mark.parametrize(("count", "radios", "lists"), [(2, 2, 0), (3, 0, 1)])
+def test_two_kinds_of_a_paper_are_seen_at_once(count: int, radios: int, lists: int) -> None:
+    html = rendered(a_page(a_field("evidence", how=("upload",), options=options(count), accept=("pdf",))))
+    assert (html.count('type="radio" id="f-nom-is'), html.count('<select id="f-nom-is"')) == (radios, lists)
+
+
+def test_an_example_is_shown_unless_it_is_in_another_language() -> None:
+    """Words are in the language of the file, a code is of none."""
+    english = replace(DRAW, language="en")
+    for example, in_english in (("Hôtel du Golfe", False), ("KP021", True), ("Villa 3", False)):
+        view = a_field(example=example)
+        assert example in field_control(view, DRAW).hint
+        assert (example in field_control(view, english).hint) is in_english
+
+
 def test_sorted_options_are_a_list_with_headings() -> None:
     groups = {"a1": "A", "a2": "A", "b1": "B"}
     grouped = tuple(OptionView(code, Text.of(code), group=Text.of(group)) for code, group in groups.items())
