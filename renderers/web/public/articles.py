@@ -33,11 +33,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class HelpSection:
-    """One section of a text page."""
+    """One section of a text page, folded under its title if the list is long."""
 
     title: str
     lines: tuple[str, ...] = ()
     points: tuple[Point, ...] = ()
+    folded: bool = False
 
 
 @blueprint.get("/aide")
@@ -55,7 +56,7 @@ def help_() -> Response:
         *(HelpSection(say(title), (say(text),)) for title, text in questions),
         HelpSection(say("help.task_safe"), (say("help.task_safe_text"),), safer),
         HelpSection(say("help.task_number"), (say("follow.lost_text"),), (Point(say("frame.sign_in"), "/connexion"),)),
-        _offices(),
+        *_offices(),
         HelpSection(say("stat.title"), (), (Point(say("stat.title"), "/statistiques"),)),
     ]
     return page("citizen/article.html", title=say("help.title"), sections=sections)
@@ -69,21 +70,26 @@ def _bribes() -> Iterator[HelpSection]:
         yield HelpSection(say("help.bribe_title"), (say("help.bribe"),), (way,))
 
 
-def _offices() -> HelpSection:
-    """Return the section of offices: addresses, hours and the days soon with other hours."""
+def _offices() -> Iterator[HelpSection]:
+    """Yield the holidays, then the offices of each agency: addresses, hours and the days soon with other hours."""
     words, spoken, today, directory = site().words, language(), app_ctx().day(), app_ctx().directory
-    unread = say("help.to_confirm")
-    points = tuple(
-        Point(
-            joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
-            notes=(*unusual_days(one, today, words, spoken), *([unread] if unconfirmed(one) else [])),
-        )
-        for one in directory.offices.values()
-        if one.hours
-    )
     holidays = tuple(holidays_soon(directory.calendar, today, words, spoken))
     lines = (say("help.holidays", days=joined(" ; " if spoken == REFERENCE else "; ", holidays)),) if holidays else ()
-    return HelpSection(say("help.offices_title"), lines, points)
+    yield HelpSection(say("help.offices_title"), lines)
+    for agency in directory.agencies.values():
+        points = tuple(
+            Point(
+                joined(". ", filter(None, (label(one.label), label(one.address), opening_hours(one, words, spoken)))),
+                notes=(
+                    *unusual_days(one, today, words, spoken),
+                    *([say("help.to_confirm")] if unconfirmed(one) else []),
+                ),
+            )
+            for one in directory.offices.values()
+            if one.hours and one.agency == agency.id
+        )
+        if points:
+            yield HelpSection(label(agency.label), (), points, folded=True)
 
 
 @blueprint.get("/donnees")

@@ -71,7 +71,11 @@ def test_the_sheet_says_price_papers_steps_and_edition(visitor: PortalClient) ->
 
 
 def test_hours_that_were_not_checked_and_costs_elsewhere_are_said(visitor: PortalClient) -> None:
-    assert "Adresse et horaires à confirmer" in visitor.open("/aide").text
+    help_page = visitor.open("/aide")
+    assert "Adresse et horaires à confirmer" in help_page.text
+    assert re.search(r"<details><summary>[^<]+ \(1\)</summary><ul>", help_page.html), (
+        "two hundred offices are folded by agency"
+    )
     text = visitor.open("/demarches/essai").text
     assert "Personne ne peut vous demander plus d’argent" not in text
     assert "coûter de l’argent ailleurs" in text
