@@ -157,9 +157,9 @@ class PhoneKind(FieldKind):
         try:
             number = phonenumbers.parse(typed, REGION)
         except phonenumbers.NumberParseException:
-            return fault("phone", **phone_fault(typed))
+            return fault("phone", None, **phone_fault(typed))
         if number.extension or not phonenumbers.is_valid_number(number):
-            return fault("phone", **phone_fault(typed))
+            return fault("phone", None, **phone_fault(typed))
         return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     def text(self, field: Field, plain: Plain, asking: FieldContext, speech: Speech) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import phonenumbers
 
-from engine.core.problems import Refused, refusal
+from engine.core.problems import NOWHERE, Refused, refusal
 from engine.core.values import phone_fault
 from engine.domain.common.sms_policy import HOME as COUNTRY
 from engine.domain.fields.text import email_address
@@ -36,9 +36,9 @@ def read_phone(raw: str) -> str:
     try:
         number = phonenumbers.parse(raw[:40], COUNTRY)
     except phonenumbers.NumberParseException:
-        raise Refused(refusal("phone_format", **phone_fault(raw))) from None
+        raise Refused(refusal("phone_format", NOWHERE, **phone_fault(raw))) from None
     if not phonenumbers.is_valid_number(number):
-        raise Refused(refusal("phone_format", **phone_fault(raw)))
+        raise Refused(refusal("phone_format", NOWHERE, **phone_fault(raw)))
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
