@@ -201,7 +201,7 @@ def follow(number: str) -> Response:
         "citizen/tracking.html", assisted=assisted_by(one.dossier), dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
-        steps=time_steps(one), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
+        steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
         no_way_out=no_way_out(one, box.label == checking),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
@@ -223,6 +223,13 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
     return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
+
+
+def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
+    """Return the first step, the last two before the present one, that one, the next and the last."""
+    now = next((n for n, step in enumerate(steps) if step.kind != "done"), len(steps))
+    shown = {0, *range(now - 2, now + 2), len(steps) - 1}
+    return [step for n, step in enumerate(steps) if n in shown]
 
 
 def exceptions(one: DossierContext) -> list[str]:
