@@ -171,6 +171,18 @@ def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterat
             yield problem("C530", task.where, at=task.id, name=task.id)
 
 
+@rule("C582")
+def fee_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C582 for each fee that a transition asks again without saying what is given back of the paid price.
+
+    An automatic transition cannot say it, so an act must ask the fee again.
+    """
+    for transition in edges(procedure):
+        for task_id in transition.reopens:
+            if isinstance(procedure.tasks.get(task_id), Fee) and task_id not in transition.effects.returns:
+                yield problem("C582", transition.where, at=transition.id, name=transition.id, fee=task_id)
+
+
 @rule("C531")
 def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C531 for a quorum above the number of services, or below one."""

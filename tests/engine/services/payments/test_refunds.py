@@ -194,6 +194,17 @@ AGAIN = (
 )
 
 
+def test_an_act_that_asks_a_fee_again_may_keep_the_former_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = AGAIN.replace("returns: [caution, taxe]}", "returns: {caution: 0, taxe: 0}}")
+    world, dossier = hall(tmp_path, monkeypatch, kept)
+    dossier = world.take(world.paid(dossier, FATHER), world.agent("i", "obac/instructeur"), "agrandir")
+    assert dossier.state == "a_payer"
+    assert owed_back(world.office, world.owner(dossier), dossier.id) == ()
+    assert fsck(world.office) == ()
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_an_act_that_asks_a_fee_again_gives_back_the_former_price(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
