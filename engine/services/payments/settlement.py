@@ -55,6 +55,7 @@ SECOND_THOUGHTS: Final = timedelta(hours=24)
 ENDED_PAUSE: Final = timedelta(minutes=10)
 PLACING: Final = timedelta(minutes=1)  # sending an order takes up to three calls
 UNDER_WAY: Final = "placing"  # reason of a payment whose order a worker is sending, or was when it stopped
+MISMATCH: Final = "mismatch"  # reason of an unknown payment whose operator reports money that does not fit the order
 _NOT_THERE: Final = frozenset({"no_such_order", "not_named"})
 
 CallbackCode: TypeAlias = Literal["noted", "repeated", "refused", "unmatched", "unknown_provider"]
@@ -220,19 +221,14 @@ def due_to_ask(ctx: AppContext, limit: int = 50, without: Sequence[str] = ()) ->
 
 
 def ask_again(ctx: AppContext, payment: Payment) -> bool:
-    """Ask about a payment that is due, unless another worker did.
-
-    The time is saved first, so silent operators come last.
-    """
+    """Ask about a payment that is due, unless another worker did. Silent operators come last: the time is saved first."""
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         kept = kept_payment(unit, payment.id)
         if kept.checked_at != payment.checked_at or kept.status != payment.status:
             return False
-        if is_unplaced(kept) and take_call(
-            unit, QueuedCall("order", kept.provider, kept.id)
-        ):  # its time is over, and the order was never sent
-            end_unsent(ctx, unit, kept)
+        if is_unplaced(kept) and take_call(unit, QueuedCall("order", kept.provider, kept.id)):
+            end_unsent(ctx, unit, kept)  # its time is over
             return True
         unit.put_payment(replace(kept, checked_at=now))
     _asked(ctx, kept)
@@ -321,13 +317,10 @@ def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus
         payment.provider, f"asked:{payment.reference}:{status.kind}:{amount}:{status.currency}:{mismatch or ''}",
         payment.id, status.kind, amount, status.currency, now, verified=mismatch is None, note=mismatch or "asked",
     )  # fmt: skip
-    is_new = unit.add_event(event)
-    if mismatch:
-        unit.put_payment(payment)
-        if is_new:
-            _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
-        return payment
-    return _become(ctx, unit, payment, dossier, _answered(payment, status, amount, now), now)
+    if unit.add_event(event) and mismatch:
+        _note(unit, dossier, "payment_mismatch", now, payment=payment.id, why=mismatch, amount=amount)
+    answered = _unfitting(payment, mismatch, now) if mismatch else _answered(payment, status, amount, now)
+    return _become(ctx, unit, payment, dossier, answered, now)
 
 
 def _mismatch(payment: Payment, status: ProviderStatus, amount: int) -> str | None:
@@ -352,6 +345,13 @@ class _PaymentResult:
     provider_ref: str | None
 
 
+def _unfitting(payment: Payment, mismatch: str, now: datetime) -> _PaymentResult:
+    """Return the result of an answer that does not fit. Money may have moved, unless it is about another order."""
+    is_other = mismatch == "reference"
+    kind = payment.status if is_other and now < payment.expires_at else "unknown"
+    return _PaymentResult(kind, 0, payment.reason if is_other else MISMATCH, payment.provider_ref)
+
+
 def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _PaymentResult:
     """Return the result from this answer only: write access to the store must not allow a credit."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
@@ -365,8 +365,8 @@ def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tupl
     Past its time, an order unknown to the provider failed. So did one without a provider reference,
     unless its worker stopped on the way. A payment just started may still reach the provider.
     """
-    over, unknown = now >= payment.expires_at, status.reason == "no_such_order"
-    if over and (unknown or (status.reason == "not_named" and payment.reason != UNDER_WAY)):
+    over = now >= payment.expires_at and payment.reason != MISMATCH
+    if over and (status.reason == "no_such_order" or (status.reason == "not_named" and payment.reason != UNDER_WAY)):
         return "failed", _why(payment) or "operator_down"
     if payment.status == "pending" and status.reason in _NOT_THERE and now - payment.started_at < PLACING:
         return "pending", payment.reason
@@ -395,7 +395,7 @@ def _become(
 ) -> Payment:
     after = replace(payment, status=result.status, provider_ref=result.provider_ref, reason=result.reason)
     if result.status == payment.status or RANK[result.status] < RANK[payment.status]:
-        reason = result.reason if payment.status == "pending" else payment.reason
+        reason = result.reason if payment.status in OPEN else payment.reason
         unit.put_payment(replace(payment, provider_ref=result.provider_ref, reason=reason))
         return payment
     if result.status in RECEIVED:
@@ -439,10 +439,9 @@ def credit(ctx: AppContext, unit: Unit, payment: Payment, dossier: Dossier, rece
 
 def end_unsent(ctx: AppContext, unit: Unit, payment: Payment) -> None:
     """End a payment that expired before its order was sent: the operator does not know it."""
-    dossier = unit.dossier(payment.dossier)
+    now, dossier = ctx.now(), unit.dossier(payment.dossier)
     if dossier is None:
         raise NotFound
-    now = ctx.now()
     _become(ctx, unit, replace(payment, checked_at=now), dossier, _PaymentResult("failed", 0, "not_sent", None), now)
 
 

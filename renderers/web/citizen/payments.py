@@ -347,7 +347,8 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
             f"payment.because.unknown_{then}", until=until, phone=site().settings.phone.replace(" ", FIXED_SPACE)
         )
         finish = [say("payment.because.unknown_page", **facts)] if _page_left(one, payment) else []
-        return [say("payment.because.unknown", **facts), *finish, said], say("payment.because.unknown_wait")
+        why = "mismatch" if payment.reason == "mismatch" else "unknown"
+        return [say(f"payment.because.{why}", **facts), *finish, said], say("payment.because.unknown_wait")
     if payment.status == "overpaid":
         late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
         return [*([say("payment.because.closed")] if late else []), *_over(payment)], ""

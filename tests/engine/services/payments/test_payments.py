@@ -523,11 +523,16 @@ class TestOnlyToTheFranc:
         dossier = world.sent()
         payment = pay(world, dossier, provider="told")
         told.says = says
-        assert settlement.check_payment(world.office, payment.id).status == "pending"
-        settlement.check_payment(world.office, payment.id)
+        doubt = ("pending", None) if why == "reference" else ("unknown", "mismatch")
+        for _ in range(2):
+            asked = settlement.check_payment(world.office, payment.id)
+            assert (asked.status, asked.reason) == doubt, "the page asks for no code where money may have moved"
+        assert len([one for one in world.letters() if "notice.unknown.sms" in one]) == (why != "reference")
         notes = [one for one in world.read(lambda unit: unit.entries(dossier.id)) if one.kind == "payment_mismatch"]
         assert [one.body["why"] for one in notes] == [why]
         assert credits(world) == []
+        world.wait(hours=1)
+        assert settlement.check_payment(world.office, payment.id).status == "unknown", "its time is over"
         told.says = {"kind": "paid"}
         assert settlement.check_payment(world.office, payment.id).status == "paid"
 
