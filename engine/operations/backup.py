@@ -38,6 +38,7 @@ FILES: Final = "files"
 KEYS: Final = "keys.json"
 CONTENTS: Final = "contents.json"
 FORM: Final = 1
+PASSED: Final = 1000  # numbers of each series left out by a restore: those given since the backup are on papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ def bring_back(
         with target.unit(write=True) as unit:
             unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
             forget_orders(unit)
+            for series in unit.serials():
+                unit.next_serial(series, passing=PASSED - 1)
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:

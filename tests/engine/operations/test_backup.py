@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from engine.core.clock import SystemClock
 from engine.core.problems import Refused
-from engine.operations.backup import CONTENTS, FILES, STORE, back_up, bring_back
+from engine.operations.backup import CONTENTS, FILES, PASSED, STORE, back_up, bring_back
 from engine.operations.store_factory import open_blob_store, open_store
 from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
@@ -76,6 +76,10 @@ def test_it_comes_back_whole(world: World, tmp_path: Path, empty: Store) -> None
     )  # fmt: skip
     assert fsck(office) == ()
     assert set(empty.all_dossiers()) == set(world.office.store.all_dossiers())
+    with world.office.store.unit() as before, empty.unit() as after:
+        series = before.serials()
+        assert any(name.startswith("receipt/") for name in series)
+        assert after.serials() == {name: last + PASSED for name, last in series.items()}, "no number is given twice"
     assert (there / "keys.json").stat().st_mode & 0o077 == 0
 
 
