@@ -35,7 +35,7 @@ from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
 
-SECONDS: Final = 5.0  # for one procedure; the procedures of this project take 0.1 s
+SECONDS: Final = 60.0  # of processor time for one procedure, a last limit: effort is limited before
 ACCEPTED: Final = frozenset({"P4", "P10"})  # what a file may accept with a reason
 _MOST_PATHS_TRIED: Final = 60
 _ONE_AT_A_TIME: Final = Lock()  # the solver's memory is shared by all threads
@@ -47,7 +47,7 @@ __all__ = ["ACCEPTED", "SECONDS", "Witness", "prove", "witness_of_condition", "w
 def prove(procedure: Procedure, directory: Directory, day: date, seconds: float = SECONDS) -> list[Problem]:
     """Return all problems that the proofs find on that day, less what the file accepts.
 
-    `seconds` limit the time of the solver. One proof runs at a time.
+    `seconds` of processor time are a last limit. One proof runs at a time.
     """
     with _ONE_AT_A_TIME:
         places = _places(procedure, directory, day, seconds)

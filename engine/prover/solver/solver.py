@@ -1,6 +1,6 @@
-"""Queries to the solver in limited time: can these conditions hold together, and with which answers?
+"""Queries to the solver with limited effort: can these conditions hold together, and with which answers?
 
-The verdict is yes, no or unknown (out of time, or not expressible). A yes that is reported comes with a witness
+The verdict is yes, no or unknown (too much effort, or not expressible). A yes that is reported comes with a witness
 that the real evaluator confirms. When they disagree, the verdict is unknown, never a guess.
 """
 
@@ -34,6 +34,8 @@ ROWS: Final = (1, 3)  # rows unrolled at first, then when more rows may change t
 MOST_ROWS: Final = 20  # most rows unrolled before the verdict is unknown
 _SEEDS: Final = (7, 11)  # a search without result is repeated in another order
 _EFFORT: Final = 2_000_000  # for one query, in the unit of the solver: half a second of a free core
+_WHOLE_EFFORT: Final = 40_000_000  # for all queries together: eight times what the largest shipped procedure needs
+_ENCODING: Final = 10_000  # what a query counts besides: its formulas are built before the solver has them
 _WAIT_LIMIT: Final = 4  # limit of elapsed time, in times of the processor time left: the machine may be busy
 _LONGEST: Final = 5_000  # characters of an invented text
 _PREFERENCES: Final = 6  # rounds that drop examples which do not fit
@@ -65,13 +67,18 @@ class SolverResult:
 
 
 class Prover:
-    """Runs queries about one procedure. `seconds` limit the processor time of all of them together."""
+    """Runs queries about one procedure, until their whole effort is spent.
+
+    Effort is counted, not timed: a slow or busy machine proves the same. `seconds` of processor time are the last
+    limit.
+    """
 
     def __init__(self, procedure: ProverInput, day: date, seconds: float) -> None:
         self.definition = procedure
         self.day = max(day, procedure.procedure.identity.from_ or day)
         self.days = procedure.days(self.day)
-        self._until = time.thread_time() + seconds  # processor time, so that a busy machine proves the same
+        self._until = time.thread_time() + seconds
+        self._asked = 0
         self._domains: dict[tuple[date, int, bool], Domain] = {}
         self._search = _Search()
 
@@ -119,8 +126,9 @@ class Prover:
 
     def _solved(self, query: Query, day: date, depth: int, with_witness: bool = False, dated: bool = True) -> _Solved:
         left = self._until - time.thread_time()
-        if left <= 0:
+        if left <= 0 or self._asked * _ENCODING + self._search.effort > _WHOLE_EFFORT:
             return _Solved("unknown")
+        self._asked += 1
         domain = self._domain(day, depth, dated)
         try:
             formulas, names = _formulas(domain, query)
@@ -206,6 +214,7 @@ class _Search:
 
     def __init__(self) -> None:
         self._memory = z3.Context()
+        self.effort = 0  # of all searches so far
 
     def checked(self, domain: Domain, formulas: list[Z], names: frozenset[str], milliseconds: int) -> tuple[Any, Any]:
         """Return a solver that has checked the formulas, and its result.
@@ -219,7 +228,7 @@ class _Search:
         for more in tries:
             solver = self._solver(names, milliseconds)
             solver.add(*asked, *more)
-            found = solver.check()
+            found = self._found(solver)
             if found == z3.sat:
                 break
         for seed in _SEEDS:
@@ -227,7 +236,7 @@ class _Search:
                 break
             solver = self._solver(names, milliseconds, seed)
             solver.add(*asked)
-            found = solver.check()
+            found = self._found(solver)
         return solver, found
 
     def preferred(self, formulas: list[Z], domain: Domain, names: frozenset[str], milliseconds: int) -> Any:
@@ -237,7 +246,7 @@ class _Search:
         left = [z3.Bool(f"wish!{at}", self._memory) for at in range(len(wishes))]
         solver.add(*self._brought(formulas), *map(z3.Implies, left, wishes))
         for _ in range(_PREFERENCES):
-            found = solver.check(*left)
+            found = self._found(solver, *left)
             if found == z3.sat:
                 return solver.model()
             core = {str(one) for one in solver.unsat_core()} if found == z3.unsat else set()
@@ -245,6 +254,11 @@ class _Search:
                 break
             left = [one for one in left if str(one) not in core]
         return None
+
+    def _found(self, solver: Any, *assumed: Z) -> Any:
+        found = solver.check(*assumed)
+        self.effort = solver.statistics().get_key_value("rlimit count")  # of the memory, not of this solver alone
+        return found
 
     def _brought(self, formulas: Iterable[Z]) -> list[Z]:
         return [one.translate(self._memory) for one in formulas]

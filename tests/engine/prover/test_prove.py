@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,6 +22,7 @@ from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.model.types import YES_NO, Expression, Value
 from engine.prover.checks.runner import prove, witness_of_condition, witness_of_line, witness_of_page, witness_of_state
+from engine.prover.solver import solver
 from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover, Query
 from engine.prover.solver.witness import Witness
@@ -208,6 +210,27 @@ def test_out_of_time_each_thing_is_said_once_not_to_be_proved() -> None:
     assert things
     assert len(things) == len(set(things))
     assert {one.code for one in found(the_procedure("passeport-ordinaire"), seconds=0)} == {"V790"}
+
+
+def test_a_machine_ten_times_slower_proves_the_largest_procedure_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a busy machine shares its cores, so the processor time of one proof grows with the load
+    clock = time.thread_time
+    monkeypatch.setattr("engine.prover.solver.solver.time.thread_time", lambda: 10 * clock())
+    assert prove(the_procedure("e-visa"), the_directory(), TODAY) == []
+
+
+def test_effort_ends_a_proof_and_a_slow_machine_ends_at_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.prover.solver.solver._WHOLE_EFFORT", 200_000)
+    passport, clock = the_procedure("passeport-ordinaire"), time.thread_time
+    free = found(passport, LONG)
+    monkeypatch.setattr("engine.prover.solver.solver.time.thread_time", lambda: 10 * clock())
+    assert {one.code for one in free} == {"V790"}
+    assert found(passport, LONG) == free
+
+
+def test_the_largest_procedure_needs_a_fraction_of_the_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.prover.solver.solver._WHOLE_EFFORT", solver._WHOLE_EFFORT // 4)
+    assert found(the_procedure("e-visa"), LONG) == []
 
 
 def test_a_role_without_a_seat_can_be_held_by_nobody() -> None:
