@@ -716,3 +716,19 @@ def test_what_an_installation_runs_on_is_pinned_with_hashes() -> None:
     for line in project["dependencies"]:
         wanted = Requirement(line)
         assert pinned[canonicalize_name(wanted.name)] in wanted.specifier, line
+
+
+def test_the_command_takes_the_settings_of_a_rehearsal(tmp_path: Path) -> None:
+    stub = tmp_path / "runuser"
+    stub.write_text('#!/bin/sh\nshift 3\nexec "$@"\n')  # runuser -u guichet --
+    stub.chmod(0o755)
+    text = (FOLDER / "guichet.sh").read_text().replace("/var/lib/guichet", str(tmp_path))
+    text = text.replace("/etc/guichet", str(tmp_path)).replace("/opt/guichet/bin/guichet", "echo $GUICHET_DATA")
+    (tmp_path / "guichet.env").write_text("GUICHET_DATA=real\n")
+    (tmp_path / "other.env").write_text("GUICHET_DATA=rehearsal\n")
+    for settings, answer in ({}, "real fsck\n"), ({"SETTINGS": str(tmp_path / "other.env")}, "rehearsal fsck\n"):
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **settings}
+        assert (
+            subprocess.run(["sh", "-c", text, "guichet", "fsck"], env=env, capture_output=True, text=True).stdout
+            == answer
+        )
