@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-# The keys of the language that a French word may stand for.
+# The words of the language that a French word, or a word of other formats, may stand for.
 _FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
     "actions": ("transitions",), "aide": ("help",), "annexes": ("evidence",), "apres": ("after",),
     "archivage": ("keep",), "article": ("article",), "attend": ("wait", "attend"), "avant": ("before",),
@@ -31,7 +31,8 @@ _FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
     "resume": ("summary",), "retard": ("late",), "scenarios": ("scenarios",), "si": ("when",),
     "sorties": ("outputs",), "statut": ("status",), "tarif": ("amount",), "tarifs": ("fees", "tables"),
     "titre": ("title",), "unite": ("unit",), "valable": ("valid",), "valeur": ("value",), "validite": ("valid",),
-    "vers": ("to",),
+    "vers": ("to",), "bool": ("yes_no",), "boolean": ("yes_no",), "float": ("decimal",), "int": ("integer",),
+    "number": ("integer", "decimal"), "string": ("text",),
 }  # fmt: skip
 
 

@@ -271,7 +271,20 @@ def test_the_help_says_what_to_write(right: str, wrong: str, code: str, said: st
 # -- what to write instead ---------------------------------------------------------------------------------------------
 
 FORM = "form: {p: {title: P, fields: {oui: {label: Oui, type: yes_no}, lien: {label: L, type: yes_no, when: oui}, c: {label: C, value: \"'a' if oui else 'b'\"}}}}\n"
+QUESTION = "form: {{p: {{title: P, fields: {{q: {{label: Q, {}}}}}}}}}\n"
 MENDED = {
+    "a day that does not exist": (
+        QUESTION.format("type: date, example: 2026-02-30"), "S203", "« 2026-02-30 » n'est pas une date qui existe", "année-mois-jour",
+    ),
+    "a time as the French write it": (
+        QUESTION.format("type: time, example: 18 h 30"), "E401", "une heure s'écrit avec deux-points", "écrivez « 18:30 »",
+    ),
+    "a type of another format": (
+        QUESTION.format("type: number, example: 1"), "S203", "« number » n'est pas permis ici", "« integer » ou « decimal »",
+    ),
+    "a role of no name close": (
+        "later_forms: {avis: {title: Avis, by: zzz, fields: {note: {label: Note}}}}\n", "N304", "le rôle « zzz » n'existe pas", "écrivez un rôle de cette administration (",
+    ),
     "a key at the level of its own map": (
         "fees:\n  droit:\n  label: Droit\n  amount: 1000\n", "S203", "« droit » est vide : ses clés se trouvent à son niveau",
         "décalez « label » et « amount » de deux espaces vers la droite, sous « droit »",
@@ -330,6 +343,11 @@ def test_a_message_says_what_is_wrong_and_what_to_write(text: str, code: str, sa
     assert said in message(one)
     assert repair in advice(one)
     assert said not in message(one, "en")
+
+
+def test_a_delay_without_its_unit_is_shown_with_one() -> None:
+    bare = problem("S203", NOWHERE, expected="span_or_date", found="integer", name="due", value=15)
+    assert "« 15 days », « 15 working days »" in advice(bare)
 
 
 @pytest.mark.parametrize("proof", ["P2", "P4", "P5", "P6", "P7", "P8", "P10", "P13", "P17"])

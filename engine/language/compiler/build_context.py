@@ -83,11 +83,11 @@ class BuildContext:
         """Add a problem at a path, or at its key."""
         self.problems.append(problem(code, self.where(path, key), **facts))
 
-    def unknown(self, code: str, path: Path, name: str, known: Iterable[str], **facts: str) -> None:
+    def unknown(self, code: str, path: Path, name: str, known: Iterable[str], **facts: Fact) -> None:
         """Report a name that does not exist, with the known names close to it."""
         self.unknown_at(code, self.where(path), name, known, **facts)
 
-    def unknown_at(self, code: str, where: Position, name: str, known: Iterable[str], **facts: str) -> None:
+    def unknown_at(self, code: str, where: Position, name: str, known: Iterable[str], **facts: Fact) -> None:
         """Report an unknown name at a position.
 
         The fact `put` is the replacement, when only one known name is close.
@@ -261,7 +261,7 @@ class BuildContext:
         elif "/" not in name:
             known += [f"{one.id}/{name}" for one in agencies.values() if name in one.roles]
         if agency is not None or "/" in name:  # an unknown agency is reported where it is written
-            self.unknown("N304", path, name, [*known, APPLICANT], kind="role")
+            self.unknown("N304", path, name, [*known, APPLICANT], kind="role", allowed=tuple(known))
         return name if "/" in name else f"{self.agency}/{name}"
 
     # -- expressions ---------------------------------------------------------------------------------------------------

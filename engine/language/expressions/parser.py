@@ -30,7 +30,7 @@ from engine.language.expressions.parse_context import (
 )
 from engine.language.expressions.syntax import ExpressionSource, read_syntax, rename_names
 from engine.language.expressions.typing import literal_kind, misfit, natural_literal, read_literal, retyped
-from engine.language.source.notation import likely_date, likely_number, likely_span
+from engine.language.source.notation import likely_date, likely_number, likely_span, likely_time
 from engine.model.types import DECIMAL, INTEGER, TEXT, YES_NO, Constant, Expression, TableType, Type, Value, constant
 
 __all__ = ["Definition", "TableType", "Vocabulary", "check_definitions", "parse_expression", "rename_names"]
@@ -56,7 +56,8 @@ def parse_expression(
         return constant(literal.value, literal.type, where), _too_large(literal.value, where)
     if isinstance(text, str) and (meant := _as_a_literal(text, {type_.kind for type_ in wanted})):
         place = replace(where, width=len(text))
-        code, hint = ("E413", "number") if meant.isdigit() else ("E401", "date")
+        hint = "number" if meant.isdigit() else "time" if ":" in meant else "date"
+        code = "E413" if hint == "number" else "E401"
         return None, [
             problem(code, place, hint=hint, token=text, given="text", wanted=(wanted[0].kind,), instead=meant)
         ]
@@ -83,9 +84,10 @@ def _literal(text: Written, wanted: tuple[Type, ...]) -> Constant | None:
 
 
 def _as_a_literal(text: str, kinds: set[str]) -> str | None:
-    """A value written as on a paper form: `02/04/1985`, `15 000`."""
+    """A value written as on a paper form: `02/04/1985`, `18 h 30`, `15 000`."""
     day = likely_date(text) if kinds & {"date", "partial_date"} else None
-    return day or (likely_number(text) if kinds & {"money", "integer", "decimal"} else None)
+    hour = likely_time(text) if "time" in kinds else None
+    return day or hour or (likely_number(text) if kinds & {"money", "integer", "decimal"} else None)
 
 
 def _misread(text: str, wanted: tuple[Type, ...]) -> str | None:
@@ -108,6 +110,8 @@ def _wrong_literal(text: Written, where: Position, wanted: tuple[Type, ...]) -> 
         near = likely_span(text)
         facts: dict[str, Fact] = {"near": (near,), "put": near} if near else {}
         return problem("S209", place, value=value, **facts)
+    if given == "date" and "date" in kinds:
+        return problem("S203", place, expected="date", value=value)
     return problem("E413", place, given=given, wanted=kinds, value=value)
 
 

@@ -251,7 +251,7 @@ _REASONS: Final = (
     ("", "alias", "sign", True, "Y100"),
     ("cannot start any token", "", "sign", False, "Y100"),
     ("did not find expected", "block", "indent", False, "Y100"),
-    ("block sequence entries", "", "indent", False, "Y100"),
+    ("block sequence entries", "", "dash", False, "Y100"),
 )
 
 _SWALLOWED: Final = re.compile(r"\S ([a-z][a-z_]*): ")  # `Accorder to: fin`: a comma may be missing
@@ -275,10 +275,13 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
                 facts["reason"] = "quote"
             if fixed.code == "Y113" and (swallowed := _SWALLOWED.search(fixed.text)):
                 facts["key"] = swallowed[1]
+                del facts["fix"]  # a comma is as likely as quotes
             return Position(file, mark.line + 1, fixed.column), facts, fixed
     reason, at_context, code = _reason(said, context)
     place = marks[-1] if marks and at_context else marks[0] if marks else None
     where = _within(place, lines, file)
+    if reason == "indent" and "block mapping" in context and lines[where.line - 1].lstrip().startswith("- "):
+        reason = "dash"
     if code == "Y103":
         return where, {"what": reason, "most": _DEFAULT.depth, "code": code}, None
     return where, {"what" if code == "Y101" else "reason": reason, "code": code}, None

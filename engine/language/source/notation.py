@@ -17,6 +17,7 @@ from engine.model import Hours
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _SLASHED: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_FRENCH_TIME: Final = re.compile(r"([01]?\d|2[0-3])\s?[hH]\s?([0-5]\d)?")
 _THOUSANDS: Final = re.compile(r"\d{1,3}([ \u00a0\u202f]\d{3})+")
 _UNITS: Final = ("minute", "hour", "day", "week", "month", "year")
 _MOST_COUNTED: Final[Mapping[str, int]] = {"month": 9_999, "year": 999}  # beyond, dates leave the calendar
@@ -41,6 +42,12 @@ def likely_date(text: str) -> str | None:
     found = _SLASHED.fullmatch(text.strip())
     written = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}" if found else ""
     return written if found and read_date(written) is not None else None
+
+
+def likely_time(text: str) -> str | None:
+    """Return the time of `18h` or `18 h 30` as `18:30`. None for another text."""
+    found = _FRENCH_TIME.fullmatch(text.strip())
+    return f"{int(found[1]):02d}:{found[2] or '00'}" if found else None
 
 
 def likely_number(text: str) -> str | None:

@@ -34,6 +34,8 @@ _AMBIGUOUS: Final = re.compile(
     r"|[-+]?[0-9]+(\.[0-9]*)?e[-+]?[0-9]+|[-+]?\.(inf|nan)|\+[0-9]+(\.[0-9]+)?",
     re.IGNORECASE,
 )
+_YES_OR_NO: Final = frozenset({"y", "yes", "n", "no", "on", "off"})  # not “NO”, a country
+_GLUED_KEY: Final = re.compile(r"([a-z][a-z_]*):(?=[^\s/])")  # `{label:Jour}`
 
 
 def is_plain_text(text: str) -> bool:
@@ -110,6 +112,7 @@ class TreeParser:
         self.tree: Tree = None
         self.values: dict[Path, SourceSpan] = {}
         self.keys: dict[Path, SourceSpan] = {}
+        self.twice: set[Path] = set()  # sections written twice; only the first key of each is reported
         self.problems: list[Problem] = []
         self.nodes = 0
         self._open: list[_Open] = []
@@ -207,7 +210,9 @@ class TreeParser:
         elif name.lower() in RESERVED or name == "~":
             self._say("Y106", token.start, spot.width, name=name)
         elif earlier is not None:
-            self._say("Y102", token.start, spot.width, name=name, line=earlier.line)
+            if not any(path[:depth] in self.twice for depth in range(1, len(path))):
+                self._say("Y102", token.start, spot.width, name=name, line=earlier.line)
+            self.twice.add(path)
         place.key = name
         place.earlier, place.last = place.last, token
         self.keys.setdefault(path, spot)
@@ -284,8 +289,9 @@ class TreeParser:
             return Decimal(text)
         if _AMBIGUOUS.fullmatch(text):
             line = self._line(token.start.line)
-            fix = line[: token.start.column] + quote(text) + line[token.end.column :]
-            self._say("Y115", token.start, len(text), text=text, fix=fix)
+            fixed = line[: token.start.column] + quote(text) + line[token.end.column :]
+            facts = {} if text in _YES_OR_NO else {"fix": fixed}  # they may also mean true and false
+            self._say("Y115", token.start, len(text), text=text, **facts)
         return text
 
     # -- texts cut by punctuation --------------------------------------------------------------------------------------
@@ -299,6 +305,10 @@ class TreeParser:
         if key is None or place.cut:
             return
         place.cut = True
+        if key.plain and (glued := _GLUED_KEY.match(key.value)):
+            line, at = self._line(key.start.line), key.start.column + glued.end()
+            self._say("Y100", key.start, glued.end(), reason="colon", fix=f"{line[:at]} {line[at:]}")
+            return
         if before is None:
             self._punctuation("Y112", place.start, "{" + key.value + "}")
             return

@@ -67,8 +67,30 @@ def test_scalars_are_those_of_yaml_1_2_and_nothing_else(written: str, value: obj
 def test_what_other_tools_read_otherwise_is_pointed_out(written: str) -> None:
     [advice] = read(f"a: {written}").advice
     assert (advice.code, advice.where.line, advice.where.column) == ("Y115", 1, 4)
-    assert advice.facts["fix"] == f"a: '{written}'"
+    assert advice.facts.get("fix") == (None if written in ("yes", "off") else f"a: '{written}'")
     assert not advice.is_error
+
+
+def test_a_section_written_twice_is_one_problem() -> None:
+    [twice] = refused("a: {b: 1, c: {d: 2}}\na: {b: 1, c: {d: 2}}\n")
+    assert (twice.code, twice.where.line, twice.facts["name"]) == ("Y102", 2, "a")
+
+
+def test_a_key_glued_to_its_value_gets_its_space() -> None:
+    [glued] = refused("a: {label:Jour, type: date}\n")
+    assert (glued.code, glued.where.column, glued.facts["reason"]) == ("Y100", 5, "colon")
+    assert glued.facts["fix"] == "a: {label: Jour, type: date}"
+
+
+def test_a_missing_comma_has_no_sure_repair() -> None:
+    [cut] = refused("a: {type: date minimum: today}\n")
+    assert (cut.code, cut.facts["key"]) == ("Y113", "minimum")
+    assert "fix" not in cut.facts
+
+
+def test_a_dash_among_keys_is_no_bad_indent() -> None:
+    assert [one.facts["reason"] for one in refused("a:\n  b: 1\n  - c: 2\n")] == ["dash"]
+    assert [one.facts["reason"] for one in refused("a:\n  - {b: 1}\n   - {b: 2}\n")] == ["indent"]
 
 
 @pytest.mark.parametrize("written", ["12:30", "2026-01-01", "08:00-12:00", "'no'", "nor", "1.5", "KP021"])
