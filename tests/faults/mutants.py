@@ -144,15 +144,16 @@ def whoever_writes_takes_their_time() -> None:
 class _Pool:
     """A server that reads each request in the thread that will answer it."""
 
-    def __init__(self, app: Any, host: str, port: int, threads: int, largest: int, proxies: int = 0) -> None:
+    def __init__(self, app: Any, listening: Any, threads: int, largest: int, proxies: int = 0) -> None:
         class Server(ThreadingMixIn, WSGIServer):
             def process_request(self, request: Any, address: Any) -> None:
                 pool.submit(self.process_request_thread, request, address)
 
         pool = ThreadPoolExecutor(threads)
+        (host, port), _ = listening.getsockname(), listening.close()
         self._server = make_server(host, port, app, Server)
 
-    def run(self, stopping: Any) -> None:
+    def run(self, stopping: Any, leave_after: float = 0.0) -> None:
         self._server.serve_forever()
 
 

@@ -90,7 +90,7 @@ def ask_for_visas(me: Person, portal: Portal) -> str:
     me.page.locator('[name="vol"]').fill("KP021")
     me.press("Continuer")
     me.press("Continuer")
-    assert me.sees("Ajoutez au moins 1 ligne à « Voyageurs »")
+    assert me.sees("Ajoutez au moins 1 ligne à « Personnes du voyage »")
     for at, one in enumerate(FAMILY):
         add_traveller(me, at, *one)
     me.press("Modifier : LEE Tom")
@@ -108,14 +108,14 @@ def ask_for_visas(me: Person, portal: Portal) -> str:
     attach(me, True, "hebergement", "billet")
     me.press("Continuer")
     assert me.sees("135 000 FCFA")
-    assert me.sees("Voyageurs : DOSSOU Afi")
+    assert me.sees("Personnes du voyage : DOSSOU Afi")
     me.fill(declared=True)
     return me.page.url.split("/dossiers/")[1].split("/")[0]
 
 
 def add_traveller(me: Person, at: int, nom: str, prenoms: str, born: str, country: str) -> None:
     """One screen: who they are, and their papers. A minor's is asked for one more."""
-    me.press("Ajouter : Voyageurs")
+    me.press("Ajouter : Personnes du voyage")
     row = f"voyageurs.{at}"
     me.fill(**{
         f"{row}.nom": nom, f"{row}.prenoms": prenoms, f"{row}.date_naissance": born, f"{row}.nationalite": country,
