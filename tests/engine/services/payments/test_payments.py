@@ -672,6 +672,19 @@ def test_an_adapter_that_breaks_when_it_is_asked_to_collect_is_asked_later(
     assert world.read(lambda unit: unit.payment(payment.id)).status == "paid"
 
 
+@pytest.mark.parametrize(("named", "stored"), [("n" * 200, True), ("n" * 201, False)])
+def test_an_operator_names_an_order_in_few_characters(tmp_path: Path, named: str, stored: bool) -> None:
+    """The name is stored and sent with each question to the operator."""
+
+    class Named(Told):
+        def start(self, order: PaymentOrder) -> Started:
+            return replace(super().start(order), provider_ref=named)
+
+    world = a_world(tmp_path, providers={"told": Named()})
+    payment = pay(world, world.sent(), provider="told")
+    assert (payment.provider_ref == named, payment.status) == (stored, "pending")
+
+
 def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Told):
         id = "broken"
