@@ -286,6 +286,7 @@ class Dossier:
     awaits: tuple[str, ...] | None = None  # when several opinions or parts are pending: the roles still to answer
     reused: Reused | None = None
     assisted: tuple[str, ...] = ()  # account ids of agents who filled it in at a counter
+    former_phones: tuple[str, ...] = ()  # numbers where messages went before
     removed_files: tuple[str, ...] = ()  # questions whose file was removed before the phone number was verified
     confirmed: Mapping[str, ConfirmedAnswer] = field(default_factory=lambda: MappingProxyType({}))  # by answer
 

@@ -72,10 +72,14 @@ def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterab
 
 
 def is_own(dossier: Dossier, actor: Actor) -> bool:
-    """Return True when an agent made the request as a person, for themself or for another: they handle it in no role."""
+    """Return True when an agent made the request as a person, for themself or for another: they handle it in no role.
+
+    A number that the person has left since counts: else an agent would change it, then decide.
+    """
     if actor.kind != "agent" or actor.principal:
         return False
-    return actor.id == dossier.owner or not actor.contacts.isdisjoint({dossier.contact_phone, dossier.contact_email})
+    reached = {dossier.contact_phone, dossier.contact_email, *dossier.former_phones}
+    return actor.id == dossier.owner or not actor.contacts.isdisjoint(reached)
 
 
 def in_their_offices(dossier: Dossier, actor: Actor) -> bool:

@@ -75,6 +75,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         label="",
         contact_phone=None,
         contact_email=None,
+        former_phones=(),
         answers=answers,
         attachments=(),
         correction=None,

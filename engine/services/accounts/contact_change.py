@@ -144,7 +144,8 @@ def forget_contact(ctx: AppContext, unit: Unit, account: Account, actor: Actor) 
     for line in unit.dossiers_of(account.id, MOST_DOSSIERS):
         before = unit.dossier(line.id)
         if before is not None and _writes_to(before, at):
-            _write_there(ctx, unit, before, replace(before, contact_phone=None, contact_email=None), actor, None)
+            after = replace(before, contact_phone=None, contact_email=None, former_phones=())
+            _write_there(ctx, unit, before, after, actor, None, forgets=True)
 
 
 def release_contact(ctx: AppContext, unit: Unit, mandate: Mandate, actor: Actor, *, always: bool) -> None:
@@ -206,10 +207,12 @@ def _dossiers(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier
 
 
 def _write_there(
-    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor, contact: str | None
+    ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, actor: Actor, contact: str | None, forgets: bool = False
 ) -> None:  # fmt: skip
     if after == before:
         return
+    if before.contact_phone and after.contact_phone != before.contact_phone and not forgets:
+        after = replace(after, former_phones=tuple(dict.fromkeys((*before.former_phones, before.contact_phone))))
     body: dict[str, Plain] = {"revision": before.revision + 1}
     commits: dict[str, Plain] = {"contact": contact} if contact else {}
     keep(ctx, unit, before, after, [EntryDraft("contact_changed", body, commits)], actor)

@@ -374,7 +374,7 @@ def check(
     """Accept or refuse the document of a mandate as administrator, and notify its holder.
 
     `name` is the name of the company on the document, which the account then bears. Raises `NotFound`
-    for others. Raises Refused: reason_missing, company_name_missing, company_name_signs, name_long.
+    for others. Raises Refused: own_dossier, reason_missing, company_name_missing, company_name_signs, name_long.
     """
     if not may_check(actor):
         raise NotFound
@@ -386,13 +386,14 @@ def check(
         principal = unit.account_held(mandate.principal) if mandate else None
         if mandate is None or principal is None or mandate.status != "to_check":
             raise NotFound
+        if (holder := unit.account(mandate.holder)) is not None and holder.login in actor.contacts:
+            raise Refused(refusal("own_dossier"))
         if yes and mandate.kind == "company":
             principal = replace(principal, name=company_name(name))
             unit.put_account(principal)
         done = replace(mandate, status=_said(yes), changed_at=ctx.now(), reason=why)
         unit.put_mandate(done)
         _journalise(ctx, unit, actor, done, principal)
-        holder = unit.account(done.holder)
         if holder is not None and holder.login.startswith("+"):
             notify_of_mandate(ctx, unit, holder.login, "accepted" if yes else "refused", holder)
     return done

@@ -13,7 +13,7 @@ from typing import Final
 from engine.core.gsm7 import to_gsm
 from engine.core.problems import Fact, Refusal, Refused, refusal
 from engine.core.values import Plain, group_number, new_id
-from engine.domain.common.access import is_owner
+from engine.domain.common.access import is_own, is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.fields.views import AnswerProblem
 from engine.records.dossier import Actor, Attachment, Dossier, OutboundMessage
@@ -58,13 +58,13 @@ def write_message(
 ) -> SentMessage:
     """Write a message to the other side. `client` and `browser` identify the sender of a file.
 
-    Raises `NotFound`. Raises Refused: messages_closed, message_empty, message_long, messages_many,
+    Raises `NotFound`. Raises Refused: messages_closed, own_dossier, message_empty, message_long, messages_many,
     too_many_tries.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
     side = _side(dossier, actor)
-    if (closed := refusal_for_message(dossier)) is not None:
+    if (closed := refusal_for_message(dossier, actor)) is not None:
         raise Refused(closed)
     text = _checked(body)
     try:
@@ -75,7 +75,7 @@ def write_message(
 
     def work(unit: Unit) -> SentMessage:
         before = seen(unit, ctx, actor, dossier_id)
-        if (closed := refusal_for_message(before)) is not None:
+        if (closed := refusal_for_message(before, actor)) is not None:
             raise Refused(closed)
         now = ctx.now()
         if unit.count_try(f"messages@{before.id}@{side}", f"{ctx.day()}") > MOST_A_DAY:
@@ -159,8 +159,10 @@ def read_file(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str
         raise NotFound from None
 
 
-def refusal_for_message(dossier: Dossier) -> Refusal | None:
-    """Return why no message may be written about this dossier now; None when one may."""
+def refusal_for_message(dossier: Dossier, actor: Actor) -> Refusal | None:
+    """Return why this person may write no message about the dossier now; None when they may."""
+    if is_own(dossier, actor):
+        return refusal("own_dossier")
     if dossier.is_draft or dossier.closed_at is not None:
         return refusal("messages_closed", why="draft" if dossier.is_draft else "over")
     return None

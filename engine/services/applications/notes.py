@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, new_id
-from engine.domain.common.access import is_owner
+from engine.domain.common.access import is_own, is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import Actor, Dossier
 from engine.records.exchanges import Note
@@ -25,13 +25,13 @@ MOST_A_DAY: Final = 100  # by one agent about one dossier: more comes from a mac
 def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, token: str | None = None) -> Note:
     """Write an internal note.
 
-    Raises `NotFound`. Raises Refused: notes_closed, note_empty, note_long, notes_many.
+    Raises `NotFound`. Raises Refused: notes_closed, own_dossier, note_empty, note_long, notes_many.
     """
     text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
 
     def work(unit: Unit) -> Note:
         before = _open_to(unit, ctx, actor, dossier_id)
-        if (closed := refusal_for_note(before)) is not None:
+        if (closed := refusal_for_note(before, actor)) is not None:
             raise Refused(closed)
         if not text:
             raise Refused(refusal("note_empty"))
@@ -49,19 +49,22 @@ def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, tok
 
 
 def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]:
-    """Return all notes, the oldest first, for agents who see the dossier.
+    """Return all notes, the oldest first, for agents who see the dossier. None of their own one.
 
     Raises `NotFound` for others: an auditor reads in the journal that a note exists, not its text.
     """
     with ctx.store.unit() as unit:
-        return unit.notes_of(_open_to(unit, ctx, actor, dossier_id).id)
+        dossier = _open_to(unit, ctx, actor, dossier_id)
+        return () if is_own(dossier, actor) else unit.notes_of(dossier.id)
 
 
-def refusal_for_note(dossier: Dossier) -> Refusal | None:
-    """Return why no note may be written about this dossier: it is erased.
+def refusal_for_note(dossier: Dossier, actor: Actor) -> Refusal | None:
+    """Return why this agent may write no note about the dossier: it is erased, or their own.
 
-    None when one may, even after its end.
+    None when they may, even after its end.
     """
+    if is_own(dossier, actor):
+        return refusal("own_dossier")
     return refusal("notes_closed") if dossier.erased_at is not None else None
 
 

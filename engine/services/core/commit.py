@@ -163,7 +163,7 @@ def forget_expired(ctx: AppContext, unit: Unit, before: Dossier) -> Dossier:
 
 def _forgotten(ctx: AppContext, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
     after = replace(
-        closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None
+        closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None, former_phones=()
     )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
     unit.erase_salts(before.id)

@@ -323,7 +323,7 @@ def _waiting(closed: Refused | None = None, at: str = "") -> Response:
     field, error = "", ""
     if closed is not None:
         field = "name" if closed.reason.code in REFUSALS else "why"
-        error = say("acting.why_missing") if field == "why" else sentence(closed.reason)
+        error = say("acting.why_missing") if closed.reason.code == "reason_missing" else sentence(closed.reason)
     for line in (one for one in lines if one["id"] == at):
         line["name"] = request.form.get("name", "")[: 2 * LONGEST]
     return staff_page(

@@ -61,7 +61,7 @@ def note_lines(one: AgentCase) -> list[NoteLine]:
 
 
 def _page(one: AgentCase, body: str = "", error: str = "") -> Response:
-    closed = refusal_for_note(one.dossier)
+    closed = refusal_for_note(one.dossier, actor())
     return staff_page(
         "agent/notes.html", 422 if error else 200, dossier=one.dossier, base=one.at(), lines=note_lines(one),
         closed=sentence(closed) if closed is not None else "", body=body, error=error,

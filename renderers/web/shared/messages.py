@@ -159,7 +159,7 @@ def _page(one: DossierContext, body: str = "") -> Response:
     faults = {"body": post.error("body"), "file": _file_error(post.faults.get("file"))}
     found = read_messages(app_ctx(), actor(), one.id)
     names = people(message.by for message in found if message.side == "agent") if ours else {}
-    closed = refusal_for_message(one.dossier)
+    closed = refusal_for_message(one.dossier, actor())
     draw = staff_page if ours else page
     return draw(
         "agent/messages.html" if ours else "citizen/messages.html", dossier=one.dossier,

@@ -83,6 +83,13 @@ class TestCompanies:
         entry = world.read(lambda unit: unit.entries(dossier.id))[0]
         assert entry.actor == afi.id, "the journal says whose hand it was"
 
+    def test_an_administrator_accepts_no_document_of_their_own_number(self, world: World) -> None:
+        chef, afi = administrator(world), world.applicant()
+        mandate, asked = company(world, afi), Person("A. Afi", administers=("*",), phone=PHONE)
+        own = people.add_person(world.office, SYSTEM_ACTOR, "agent", "own", asked).account.actor()
+        assert refused(representation.check, world.office, own, mandate.id, True, name="SOTOGO") == "own_dossier"
+        representation.check(world.office, chef, mandate.id, True, name="SOTOGO")
+
     def test_a_refused_document_opens_nothing(self, world: World) -> None:
         afi, chef = world.applicant(), administrator(world)
         mandate = company(world, afi)

@@ -12,13 +12,16 @@ import pytest
 from engine.core.problems import Refused
 from engine.domain.common.agent_rights import own_number
 from engine.domain.common.decision import Act
+from engine.domain.documents.retention import forgotten
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor
 from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
 from engine.services.accounts.assistance import help_by_code
-from engine.services.applications import casework
+from engine.services.accounts.contact_change import change_phone
+from engine.services.applications import casework, notes
 from engine.services.applications.drafts import see
-from engine.services.context.app_context import NotFound
+from engine.services.applications.messages import write_message
+from engine.services.context.app_context import NotFound, pinned
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in.sessions import actor_of, open_session
 from tests.engine.services.world import B3, PASSPORT, World
@@ -256,6 +259,36 @@ def test_an_agent_handles_no_dossier_made_with_their_own_number(world: World) ->
         )
         == "own_dossier"
     )
+
+
+def test_a_number_that_the_person_leaves_still_bars_the_agent(world: World) -> None:
+    """Moved to another number, the request would be open to who made it."""
+    chef, office = administrator(world), world.office
+    mine = office.person(added(world, "own", chef, phone="90112233", roles={"sncja/agent_traitement": None}).account)
+    dossier = world.paid(world.sent(B3))
+    with office.store.unit(write=True) as unit:
+        owner = unit.account(dossier.owner)
+        assert owner is not None
+        change_phone(office, unit, owner, "+22890445566", owner.actor())
+    moved = world.kept(dossier)
+    assert (moved.contact_phone, moved.former_phones) == ("+22890445566", ("+22890112233",))
+    assert {one.closed.code for one in casework.offers(office, mine, dossier.id) if one.closed} == {"own_dossier"}
+    assert refused(casework.assign, office, mine, dossier.id, mine.id) == "role"
+    procedure = world.read(lambda unit: pinned(office, unit, moved))
+    assert forgotten(procedure, moved, office.now(), TODAY).former_phones == ()
+
+
+def test_an_agent_reads_no_note_and_writes_nothing_in_their_own_dossier(world: World) -> None:
+    chef, office, asked = administrator(world), world.office, {"roles": {"sncja/agent_traitement": None}}
+    mine = office.person(added(world, "own", chef, phone="90112233", **asked).account)
+    colleague = office.person(added(world, "other", chef, **asked).account)
+    dossier = world.paid(world.sent(B3))
+    notes.write_note(office, colleague, dossier.id, "Acte douteux")
+    assert refused(notes.write_note, office, mine, dossier.id, "Original vu") == "own_dossier"
+    assert refused(write_message, office, mine, dossier.id, "Accepté") == "own_dossier"
+    assert notes.notes_of(office, mine, dossier.id) == ()
+    assert [one.body for one in notes.notes_of(office, colleague, dossier.id)] == ["Acte douteux"]
+    assert write_message(office, world.owner(dossier), dossier.id, "Bonjour").message
 
 
 def test_a_declared_number_stays_until_an_administrator_of_the_whole_person_changes_it(world: World) -> None:
