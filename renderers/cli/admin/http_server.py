@@ -196,10 +196,13 @@ class Front:
 
     def drain(self, within: float) -> bool:
         """Stop accepting and finish the requests under way, for `within` seconds at most. False if some were cut."""
-        wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)  # pending connections are accepted
         for area in self._servers():
+            self._accept_pending(area)
             wasyncore.dispatcher.close(area)
-        end = time.monotonic() + within
+        began = time.monotonic()
+        while (left := began + _TURN - time.monotonic()) > 0:  # who was just accepted has time to send
+            wasyncore.loop(timeout=left, use_poll=True, map=self._map, count=1)
+        end = began + within
         while under_way := self._under_way():
             if time.monotonic() > end:
                 for channel in under_way:
@@ -207,6 +210,14 @@ class Front:
                 return False
             wasyncore.loop(timeout=_TURN, use_poll=True, map=self._map, count=1)
         return True
+
+    def _accept_pending(self, area: BaseWSGIServer) -> None:
+        """Accept all connections that wait. waitress accepts one a turn, and those left are reset with the socket."""
+        for _ in range(_AT_ONCE):
+            before = len(self._map)
+            area.handle_accept()
+            if len(self._map) == before:
+                return
 
     def _servers(self) -> list[BaseWSGIServer]:
         return [one for one in list(self._map.values()) if isinstance(one, BaseWSGIServer)]

@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
 from engine.services.context.app_context import AppContext
-from renderers.cli.admin.http_server import finish
+from renderers.cli.admin.http_server import Front, finish
+from renderers.cli.admin.web_processes import listening_socket
 from server import work
 from tests.ports import free_port
 from tests.web.portal import ROOT
@@ -102,6 +104,25 @@ def test_who_is_in_is_answered_and_nobody_else_comes_in(tmp_path: Path) -> None:
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 0, said
         assert said.rstrip().endswith("guichet stopped"), said
+
+
+def test_all_who_wait_to_be_accepted_are_answered() -> None:
+    """One turn of the loop accepts one connection: the others, whose requests had come, were reset."""
+    door = listening_socket("127.0.0.1", 0)
+    port = door.getsockname()[1]
+    front = Front(answers, door, threads=4, largest=1000)
+    lines = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(20)]
+    for line in lines:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert front.drain(20)
+    for line in lines:
+        with line:
+            assert all_of(line).endswith(b"here")
+
+
+def answers(environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
+    start("200 OK", [("Content-Length", "4")])
+    return [b"here"]
 
 
 def test_who_comes_while_it_leaves_is_served(tmp_path: Path) -> None:
