@@ -23,7 +23,11 @@ CODE: Final = [
 ]
 SCRIPTS: Final = sorted((ROOT / "renderers" / "static").glob("*.js"))
 
-COMMANDS: Final = {"engine/language/catalogue/parallel.py", "engine/publication/git.py"}  # git, by a list of words
+COMMANDS: Final = {
+    "engine/language/catalogue/parallel.py",
+    "engine/publication/git.py",
+    "renderers/cli/admin/web_processes.py",
+}  # git, by a list of words
 CHANCE: Final = {  # what may be guessed: which path is tried first, how long a second try waits, which invented people come
     "engine/services/core/idempotency.py", "engine/simulation/demo_data.py",
     "engine/simulation/exploration.py", "engine/simulation/solver_answers.py",
