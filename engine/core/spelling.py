@@ -32,7 +32,8 @@ _FRENCH: Final[Mapping[str, tuple[str, ...]]] = {
     "sorties": ("outputs",), "statut": ("status",), "tarif": ("amount",), "tarifs": ("fees", "tables"),
     "titre": ("title",), "unite": ("unit",), "valable": ("valid",), "valeur": ("value",), "validite": ("valid",),
     "vers": ("to",), "bool": ("yes_no",), "boolean": ("yes_no",), "float": ("decimal",), "int": ("integer",),
-    "number": ("integer", "decimal"), "string": ("text",),
+    "number": ("integer", "decimal"), "string": ("text",), "min": ("minimum",), "max": ("maximum",),
+    "mandatory": ("required",), "description": ("help", "summary"), "placeholder": ("example",),
 }  # fmt: skip
 
 

@@ -271,8 +271,41 @@ def test_the_help_says_what_to_write(right: str, wrong: str, code: str, said: st
 # -- what to write instead ---------------------------------------------------------------------------------------------
 
 FORM = "form: {p: {title: P, fields: {oui: {label: Oui, type: yes_no}, lien: {label: L, type: yes_no, when: oui}, c: {label: C, value: \"'a' if oui else 'b'\"}}}}\n"
+OFFICE = """form: {{p: {{title: P, fields: {{nom: {{label: Nom}}, bureau: {{label: Bureau, type: {1}}}}}}}}}
+workflow:
+  start: examen
+  office: {0}
+  states:
+    examen:
+      label: Examen
+      by: instructeur
+      due: 5 working days
+      transitions:
+        accorder: {{label: Accorder, to: accorde}}
+    accorde: {{label: Accordé, end: granted}}
+"""
 QUESTION = "form: {{p: {{title: P, fields: {{q: {{label: Q, {}}}}}}}}}\n"
 MENDED = {
+    "an amount with spaces and a unit": (
+        "fees: {droit: {label: Droit, amount: 5 000 F}}\n", "E401", "« 5 000 F » : un nombre s'écrit sans unité", "écrivez « 5000 »",
+    ),
+    "a paper as a text": (
+        "evidence: {acte: Acte de naissance}\n", "S203", "« acte » : il faut une rubrique", "écrivez « {label: 'Acte de naissance'} »",
+    ),
+    "a key of other forms": (QUESTION.format("type: integer, min: 1"), "S201", "« min » n'est pas une clé", "« minimum »"),
+    "an administration as the office": (
+        OFFICE.format("obac", "text"), "N301", "« obac » n'existe pas ici", "une question « type: office », ou d'un bureau",
+    ),
+    "a text as the office": (
+        OFFICE.format("nom", "office"), "E413", "il faut : bureau", "une question « type: office » (bureau)",
+    ),
+    "a role as the act of another person": (
+        OFFICE.format("bureau", "office").replace("to: accorde}", "to: accorde, not_same_as: instructeur}"), "N301",
+        "« instructeur » n'existe pas ici", "une transition de « workflow »",
+    ),
+    "a law of no name close": (
+        "fees: {droit: {label: Droit, amount: 1000, basis: zzz}}\n", "N306", "« zzz » n'est pas dans", "écrivez un texte de « legal_basis » (loi ou usage)",
+    ),
     "a day that does not exist": (
         QUESTION.format("type: date, example: 2026-02-30"), "S203", "« 2026-02-30 » n'est pas une date qui existe", "année-mois-jour",
     ),
@@ -343,6 +376,21 @@ def test_a_message_says_what_is_wrong_and_what_to_write(text: str, code: str, sa
     assert said in message(one)
     assert repair in advice(one)
     assert said not in message(one, "en")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ("{a: Un, b: , c: Trois}", "Y111", "« b » n'a pas de valeur"),
+        ("{vivres, repas}", "Y112", "l'option « vivres » n'a pas de libellé"),
+    ],
+)
+def test_an_option_without_label_is_not_called_a_cut_text(options: str, code: str, said: str) -> None:
+    text = QUESTION.format(f"type: choice, options: {options}")
+    [one] = report_of(text)
+    assert (one.code, message(one)) == (code, said)
+    assert text[one.where.column - 1 :].startswith(str(one.facts["text"]))
+    assert correction(one, {"f.yaml": text}) is None, "a label is for the author to write"
 
 
 def test_a_delay_without_its_unit_is_shown_with_one() -> None:

@@ -227,7 +227,7 @@ class BuildContext:
     def _law(self, name: str, path: Path) -> bool:
         if name in self.laws:
             return True
-        self.unknown("N306", path, name, self.laws)
+        self.unknown("N306", path, name, self.laws, allowed=tuple(sorted(self.laws)))
         return False
 
     def role_named(self, name: str) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Literal, cast, get_args
 
+from engine.core.problems import Problem
 from engine.core.values import Span, Text
 from engine.language.compiler.build_context import BuildContext, frozen
 from engine.language.compiler.build_fields import FieldBuilder
@@ -168,7 +170,19 @@ def office_expression(symbols: SymbolContext, path: Path, words: Vocabulary) -> 
     offices = symbols.build.library.directory.offices
     if written is not None and written in offices and written not in words.known():
         return constant(written, _OFFICE, symbols.build.where(path))
-    return symbols.build.expression(path, words, _OFFICE)
+    before = len(symbols.build.problems)
+    found = symbols.build.expression(path, words, _OFFICE)
+    symbols.build.problems[before:] = [_of_office(one, words) for one in symbols.build.problems[before:]]
+    return found
+
+
+def _of_office(fault: Problem, words: Vocabulary) -> Problem:
+    """A fault of an office, which names the questions that hold one."""
+    if fault.code not in ("N301", "E413") or fault.facts.get("near"):
+        return fault
+    asked = tuple(name for name, type_ in words.names.items() if type_ == _OFFICE)
+    wanted = "office" if fault.code == "N301" else ("office",)
+    return replace(fault, facts=frozen({**fault.facts, "wanted": wanted, "of": "office", "allowed": asked}))
 
 
 def _appointment(symbols: SymbolContext, name: str, path: Path) -> Appointment:

@@ -86,7 +86,7 @@ class Namespace:
         found = self.kind(name)
         if found in kinds:
             return True
-        wanted = {"wanted": kinds[0]} if len(kinds) == 1 else {}
+        wanted = {"wanted": kinds[0]} if len(kinds) == 1 or kinds[0] == "transition" else {}
         if found is None and name not in build.broken:  # its own fault is already reported
             build.unknown_at("N301", build.where(path, key=key), name, self.of(*kinds), **wanted)
         elif found is not None:

@@ -27,7 +27,7 @@ _HABITS: Final = (
     ("quotes", re.compile(r"[‘’“”«»]")),
     ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
     ("span", re.compile(r"\b\d+ (working )?(day|week|month|year)s?\b")),
-    ("unit", re.compile(r"\b\d+ ?(F|FCFA|CFA|XOF|francs?|€|%|m²)(?!\w)", re.IGNORECASE)),
+    ("unit", re.compile(r"\b\d+(?: \d{3})* ?(F|FCFA|CFA|XOF|francs?|€|%|m²)(?!\w)", re.IGNORECASE)),
     ("number", re.compile(r"\b0\d+|\b\d+( \d+)+")),
     ("and", re.compile(r"&&|\bet\b", re.IGNORECASE)),
     ("or", re.compile(r"\|\||\bou\b", re.IGNORECASE)),
@@ -143,6 +143,8 @@ def _syntax_problem(source: ExpressionSource, fault: SyntaxError) -> Problem:
 
 def _as_written(hint: str, token: str) -> dict[str, Fact]:
     """A date, a length of time or a number with thousands as an expression writes it."""
+    if hint == "unit":
+        return {"instead": re.sub(r"\D", "", token)}
     if hint == "span":
         count, *unit = token.split(" ")
         return {"instead": f"{'_'.join(unit).removesuffix('s')}s({count})"}

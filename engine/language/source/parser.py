@@ -309,6 +309,12 @@ class TreeParser:
             line, at = self._line(key.start.line), key.start.column + glued.end()
             self._say("Y100", key.start, glued.end(), reason="colon", fix=f"{line[:at]} {line[at:]}")
             return
+        if self.text[key.end.offset :].lstrip(" ").startswith(":"):  # `a: ,` says less than a text that was cut
+            self._say("Y111", key.start, len(key.value), what="empty", text=key.value)
+            return
+        if before is None and place.path[-1:] == ("options",):
+            self._say("Y112", key.start, len(key.value), what="options", text=key.value)
+            return
         if before is None:
             self._punctuation("Y112", place.start, "{" + key.value + "}")
             return

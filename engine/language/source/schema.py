@@ -280,15 +280,21 @@ class _Faults:
             facts["meant"] = "confirm"
         elif error.validator == "type" and (written := _written_as(value, schema, path)):
             facts["written"] = written
-            if isinstance(value, str):
+            if isinstance(value, str) and kind != "map":
                 facts["put"] = written
         return problem("S203", where, **facts)
+
+
+def _known(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    return schema.get("properties", {}) if schema.get("type") == "object" else {}
 
 
 def _written_as(value: object, schema: Mapping[str, Any], path: Path) -> str:
     """Return how to write a value that has the right content and the wrong form, empty when it is not known."""
     if path[-1:] == ("confirms",) and isinstance(value, list):
         return f"{{piece: [{', '.join(map(str, value))}]}}"
+    if isinstance(value, str) and (name := next((one for one in ("label", "title") if one in _known(schema)), "")):
+        return f"{{{name}: {quote(value)}}}"
     if "array" not in schema.get("type", ()):
         return ""
     if isinstance(value, str):
