@@ -423,3 +423,16 @@ def test_sentences_are_short_and_plain(words: Translations) -> None:
         assert not re.search(r"\bveuillez\b|\boups\b", text, re.IGNORECASE), key
         longest = max(len(sentence.split()) for sentence in re.split(r"[.!?:]\s", text))
         assert longest <= 25, (key, longest)
+
+
+@pytest.mark.parametrize("name", ["authoring", "doctor", "operations"])
+def test_commands_name_who_acts_in_plain_english(name: str) -> None:
+    text = (ROOT / "renderers" / "i18n" / "catalogues" / f"words_{name}.en.yaml").read_text("utf-8")
+    assert not re.findall(r"\b(?:nobody|whoever|everybody|somebody|anyone)\b", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_publishing_outside_a_repository_says_what_to_do(language: str) -> None:
+    said = load_words().say("refusal.git_no_repository", language, {"name": "procedures"})
+    assert "git init" in said
+    assert "clone" in said
