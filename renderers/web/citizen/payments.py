@@ -36,7 +36,6 @@ from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import draws, passive, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json
-from renderers.web.platform.languages import is_switching
 from renderers.web.platform.refused_posts import Fault, ask_again, refused_post, switched
 from renderers.web.platform.request_context import (
     actor,
@@ -115,8 +114,6 @@ def begin(number: str) -> Response:
 def begin_payment(one: DossierContext) -> Response:
     """Queue the order for the worker and redirect to its page, or show what is missing."""
     providers, typed = offered(one), typed_choice(one)
-    if is_switching() and "asked" in request.form and typed.provider in providers:
-        return _holder_page(one, typed)  # its data is never stored
     if (shown := switched(lambda: _choose_page(one))) is not None:
         return shown
     if not providers:
