@@ -226,10 +226,18 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
 
 
 def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
-    """Return the first step, the last two before the present one, that one, the next and the last."""
-    now = next((n for n, step in enumerate(steps) if step.kind != "done"), len(steps))
-    shown = {0, *range(now - 2, now + 2), len(steps) - 1}
-    return [step for n, step in enumerate(steps) if n in shown]
+    """Return the first step, the last two before the present one, that one, the next and the last.
+
+    The last says how many steps are left out before it.
+    """
+    now, last = next((n for n, step in enumerate(steps) if step.kind != "done"), len(steps)), len(steps) - 1
+    shown = {0, *range(now - 2, now + 2), last}
+    hidden = last - now - 2
+    return [
+        replace(step, text=say("track.steps_between", count=hidden)) if n == last and hidden > 0 else step
+        for n, step in enumerate(steps)
+        if n in shown
+    ]
 
 
 def exceptions(one: DossierContext) -> list[str]:

@@ -1128,3 +1128,13 @@ def test_security_txt_names_a_contact_when_there_is_one(tmp_path: Path) -> None:
     assert a_portal_client(tmp_path).open("/.well-known/security.txt").status == 404
     visitor = a_portal_client(tmp_path, security_contact="mailto:securite@exemple.tg")
     assert "Contact: mailto:securite@exemple.tg" in visitor.open("/.well-known/security.txt").html
+
+
+def test_the_page_of_a_request_counts_the_steps_it_leaves_out(visitor: PortalClient) -> None:
+    page = visitor.open(f"/dossiers/{visitor.sign_in().sent()}").html
+    few, _, all_of_them = page.partition("Toutes les étapes (5)")
+    named = r'<li class="(?:done|now|next)"[^>]*><b>([^<]+)</b>'
+    assert re.findall(named, few) == ["Demande envoyée", "Examen", "Paiement", "Accordé"]
+    assert '<b>Accordé</b><span class="soft">Après 1 autre étape</span>' in few
+    assert re.findall(named, all_of_them)[3:] == ["Remise de la clé", "Accordé"]
+    assert "Après 1" not in all_of_them
