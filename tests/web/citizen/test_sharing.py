@@ -44,6 +44,16 @@ def lend(visitor: PortalClient, page: str) -> str:
     return found[1]
 
 
+def test_an_error_on_the_document_of_a_closed_request_leads_to_the_telephone(known: PortalClient) -> None:
+    """No message can be written there any more."""
+    page = granted(known)
+    assert "Une question, une erreur ? Appelez le " in known.open(page).text
+    number = page.split("/")[2]
+    assert f'href="/dossiers/{number}/messages"' not in known.page.html
+    over = known.open(f"/dossiers/{number}/messages").text
+    assert "On ne peut plus y écrire Une question, une erreur ? Appelez le " in over
+
+
 def test_whoever_has_the_link_sees_the_document(known: PortalClient) -> None:
     page = granted(known)
     link = lend(known, page)
