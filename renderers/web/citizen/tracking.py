@@ -10,7 +10,7 @@ from typing import Final
 from flask import Blueprint, Response, request, session
 
 from engine.domain.fields.views import FieldView, FileView, FormView, PageView
-from engine.domain.workflow.progress import Milestone, likely_path, public_key, public_status, timeline
+from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, public_status, timeline
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
 from engine.services.applications.casework import letters_of
@@ -201,7 +201,7 @@ def follow(number: str) -> Response:
         "citizen/tracking.html", assisted=assisted_by(one.dossier), dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[document for document in documents if not document.href or document.href not in shown],
-        steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
+        steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one, status), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
         no_way_out=no_way_out(one, box.label == checking),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
@@ -269,8 +269,10 @@ def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
 # -- parts of the page -------------------------------------------------------------------------------------------------
 
 
-def _bookings(one: DossierContext) -> list[LinkRow]:
-    held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked"]
+def _bookings(one: DossierContext, status: PublicStatus) -> list[LinkRow]:
+    """Return the appointments that the box of the status does not show."""
+    above = status.booking if status.public == "appointment" else None
+    held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked" and booking != above]
     return [
         LinkRow(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
                href=one.at(f"/rendez-vous?quoi={booking.appointment}"))

@@ -84,6 +84,14 @@ def test_a_slot_is_kept_while_it_is_confirmed(known: PortalClient, rival: Portal
     assert fsck(known.office) == ()
 
 
+def test_the_page_of_a_request_says_an_appointment_once(known: PortalClient) -> None:
+    address = ready(known)
+    take(known, address, starts(known, address)[0])
+    page = known.open(address.removesuffix("/rendez-vous"))
+    assert re.findall(rf'href="{address}[^"]*"', page.html) == [f'href="{address}"'], "in the box of the status"
+    assert "<h2>Rendez-vous</h2>" not in page.html
+
+
 def test_a_slot_kept_too_long_is_free_by_itself(known: PortalClient, rival: PortalClient) -> None:
     mine, theirs = ready(known), ready(rival)
     first, second = starts(known, mine)[:2]
