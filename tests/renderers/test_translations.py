@@ -436,3 +436,11 @@ def test_publishing_outside_a_repository_says_what_to_do(language: str) -> None:
     said = load_words().say("refusal.git_no_repository", language, {"name": "procedures"})
     assert "git init" in said
     assert "clone" in said
+
+
+@pytest.mark.parametrize(("language", "said"), [("fr", "jusqu'au {due}"), ("en", "by {due}")])
+@pytest.mark.parametrize("asked", ["to_pay", "to_correct"])
+def test_a_message_counts_the_last_day_as_the_page_does(
+    words: Translations, language: str, said: str, asked: str
+) -> None:
+    assert said in words.texts(language)[f"notice.{asked}.sms"]
