@@ -6,6 +6,7 @@ stop no new connection is accepted and requests under way are finished, within a
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -235,12 +236,22 @@ class Front:
 
 
 def on_signal(act: Callable[[], None]) -> None:
-    """Call `act` at the first SIGTERM or Ctrl-C. A second one ends the process at once."""
+    """Call `act` in a thread at the first SIGTERM or Ctrl-C. A second one ends the process at once.
+
+    The handler takes no lock: it runs in the middle of any statement of the main thread, which may hold one.
+    """
+    reader, writer = os.pipe()
+
+    def wait() -> None:
+        os.read(reader, 1)
+        act()
 
     def reported(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        act()
+        os.write(writer, b".")
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
     signal.signal(signal.SIGTERM, reported)
     signal.signal(signal.SIGINT, reported)

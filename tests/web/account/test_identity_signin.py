@@ -146,7 +146,7 @@ def test_giving_up_a_word_that_does_not_hold_and_silence_are_said(visitor: Porta
     left = visitor.open("/connexion/identite")
     state = parse_qs(urlsplit(left.address).query)["state"][0]
     visitor.open(f"/connexion/identite/retour?{urlencode({'error': 'access_denied', 'state': state})}")
-    assert "Vous n’êtes pas connecté" in visitor.follow().text
+    assert "Votre session n’est pas ouverte" in visitor.follow().text
     there.twist = {"aud": "somebody else"}
     assert "n’est pas sûre" in visitor.open(go_and_come_back(visitor, there)).text
     there.down = True

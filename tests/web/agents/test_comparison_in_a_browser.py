@@ -95,7 +95,7 @@ def test_the_comparison_on_a_phone(tmp_path: Path, browser: Browser, request: py
         clerk.go(at(dossier, "/acte/conforme"))
         wide = clerk.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"]
-        clerk.page.locator("summary").nth(1).click()
+        clerk.page.locator("main summary").nth(1).click()
         clerk.page.fill("[name=act-piece-prenoms]", "Afiwa")
         clerk.press("Voir avant d’envoyer")
         assert clerk.page.locator("details[open] [name=act-piece-prenoms]").input_value() == "Afiwa"

@@ -173,6 +173,15 @@ def test_a_worker_alone_stops_when_told(tmp_path: Path) -> None:
         assert "guichet stopped" in said
 
 
+def test_a_signal_in_the_middle_of_a_wait_stops() -> None:
+    """The main thread holds the lock of the event for a moment, each time that it begins to wait."""
+    lines = (
+        "import os, signal, threading", "from renderers.cli.admin.http_server import on_signal", "stop = threading.Event()",
+        "on_signal(stop.set)", "with stop._cond:", "    os.kill(os.getpid(), signal.SIGTERM)", "assert stop.wait(20)",
+    )  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
 def test_a_turn_that_began_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told to stop in the middle of a turn, the worker ends it and begins no other."""
     begun, go_on, stop, turns = threading.Event(), threading.Event(), threading.Event(), []
