@@ -104,7 +104,7 @@ def test_a_file_that_another_program_locks(tmp_path: Path) -> None:
         assert faults_of(installation, load.done.all()) == []
 
 
-def away_for_long(cluster: Cluster, installation: Installation) -> tuple[float, float]:
+def away_for_long(cluster: Cluster, installation: Installation, again: float = AGAIN) -> tuple[float, float]:
     """The longest wait for a page that needs the database, once it has been away for longer than it is waited for; and for one that does
     not, from the beginning. Many more are at work than there are threads."""
     with under_load(installation, people=2 * PEOPLE) as load:
@@ -117,7 +117,7 @@ def away_for_long(cluster: Cluster, installation: Installation) -> tuple[float, 
                     time.sleep(AWAY)
             finally:
                 cluster.start()
-            served_again(load)
+            served_again(load, again)
     sound(load)
     assert ({one.status for one in home}, {one.status for one in ready}) == ({200}, {503})
     return max(one.seconds for one in ready), max(one.seconds for one in home)
@@ -138,7 +138,7 @@ ALWAYS, ALL = "a_server_is_always_waited_for", "all_threads_may_wait"
 @pytest.mark.parametrize("mutants", [ALL, f"{ALWAYS} {ALL}"])
 def test_people_who_wait_too_long_are_seen(tmp_path: Path, mutants: str) -> None:
     with a_cluster() as cluster, begun(tmp_path, cluster.address, servers=1, mutant=mutants) as installation:
-        longest, apart = away_for_long(cluster, installation)
+        longest, apart = away_for_long(cluster, installation, again=30.0)
         assert apart > 4 * APART
         assert ALWAYS not in mutants or longest > 2 * TOLD
 
