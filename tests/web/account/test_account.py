@@ -73,7 +73,7 @@ def test_whoever_signed_in_long_ago_proves_anew_who_they_are(visitor: PortalClie
 
 
 def test_what_was_typed_is_kept_over_a_new_proof(visitor: PortalClient) -> None:
-    """Somebody opens the page of a new address, and sends it when the sign-in is older than 15 minutes."""
+    """A person opens the page of a new address, and sends it when the sign-in is older than 15 minutes."""
     visitor.sign_in()
     form = visitor.open("/compte/courriel").form()
     later(visitor, minutes=16)

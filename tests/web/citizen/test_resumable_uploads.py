@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Route
+from playwright.sync_api import APIResponse, Browser, Page, Route
 from werkzeug.test import TestResponse
 
 from engine.storage.files.resumable_uploads import Arrivals
@@ -109,14 +109,10 @@ def test_a_cut_loses_nothing(browser: Browser, known: PortalClient, tmp_path: Pa
         pieces.extend([int(at)] if at.isdigit() else [])
         route.continue_()
 
-    with served(known) as url, browser.new_context(viewport={"width": 360, "height": 740}) as context:
-        context.add_cookies(
-            [{"name": one.key, "value": one.value, "url": url} for one in known.client._cookies.values()]
-        )
-        page = context.new_page()
+    with opened(known, browser, papers) as page:
         page.route("**/*", travel)
         page.clock.install()
-        page.goto(url + papers)
+        page.reload()
         page.locator("input[type=file]").first.set_input_files(photo)
         way = page.locator("main .way")
         while not way.get_by_text("Rien n’est perdu.").count():
@@ -137,10 +133,17 @@ def test_a_cut_loses_nothing(browser: Browser, known: PortalClient, tmp_path: Pa
 
 
 @contextmanager
-def served(visitor: PortalClient) -> Iterator[str]:
-    """The visitor's portal, for a browser."""
-    with listening(visitor.client.application) as listener:
-        yield listener.address
+def opened(visitor: PortalClient, browser: Browser, path: str) -> Iterator[Page]:
+    """The page at a path of the visitor's portal, in a browser that is signed in."""
+    with (
+        listening(visitor.client.application) as listener,
+        browser.new_context(viewport={"width": 360, "height": 740}) as context,
+    ):
+        cookies = visitor.client._cookies.values()
+        context.add_cookies([{"name": one.key, "value": one.value, "url": listener.address} for one in cookies])
+        page = context.new_page()
+        page.goto(listener.address + path)
+        yield page
 
 
 @pytest.mark.slow
@@ -153,12 +156,7 @@ def test_what_is_said_of_a_file_ends_when_another_is_chosen(
     text, heavy = tmp_path / "acte.docx", tmp_path / "acte.pdf"
     text.write_bytes(b"PK" * 40)
     heavy.write_bytes(b"%PDF-1.4" + bytes(6_000_000))
-    with served(known) as url, browser.new_context(viewport={"width": 360, "height": 740}) as context:
-        context.add_cookies(
-            [{"name": one.key, "value": one.value, "url": url} for one in known.client._cookies.values()]
-        )
-        page = context.new_page()
-        page.goto(url + papers)
+    with opened(known, browser, papers) as page:
         piece = page.locator("main .piece").first
         piece.locator("input[type=file]").set_input_files(text)
         piece.get_by_text("n’est pas accepté").wait_for()
@@ -183,13 +181,8 @@ def test_files_that_arrive_in_another_order_clash_with_nothing(
         else:
             route.continue_()
 
-    with served(known) as url, browser.new_context(viewport={"width": 360, "height": 740}) as context:
-        context.add_cookies(
-            [{"name": one.key, "value": one.value, "url": url} for one in known.client._cookies.values()]
-        )
-        page = context.new_page()
+    with opened(known, browser, papers) as page:
         page.route(f"**{papers}", travel)
-        page.goto(url + papers)
         chooser = page.locator("main input[type=file]")
         chooser.nth(0).set_input_files(photo)
         while not held:
