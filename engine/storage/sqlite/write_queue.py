@@ -106,14 +106,18 @@ def _turn_of_this_process(folder: str, wait_limit: float) -> Iterator[None]:
     SQLite gives its write lock to the process that asks at the right moment, and pauses longer after each failure. A
     process that commits and begins again at once would keep the others out. The turn goes to one that waits.
     """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # too many open files: the turn gives fairness, SQLite's own lock protects
+        handle = None
     until = time.monotonic() + wait_limit
     try:
-        while not _is_locked(handle) and time.monotonic() < until:
+        while handle is not None and not _is_locked(handle) and time.monotonic() < until:
             time.sleep(PAUSE)
         yield
     finally:
-        os.close(handle)  # releases the lock
+        if handle is not None:
+            os.close(handle)  # releases the lock
 
 
 def _is_locked(handle: int) -> bool:
