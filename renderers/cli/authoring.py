@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -297,10 +297,9 @@ class _Questions:
         from renderers.cli.new_procedure import first_shared
         from renderers.i18n.translations import load_words
 
-        chosen = agency if agency is not None else str(self._ask("new_agency"))
-        for name in (chosen, role or "instructeur"):
-            if not _ID.fullmatch(name):
-                raise click.UsageError(said("bad_id", self.language, id=name))
+        chosen = self._valid("new_agency", agency, _is_id, lambda name: said("bad_id", self.language, id=name))
+        if role and not _is_id(role):
+            raise click.UsageError(said("bad_id", self.language, id=role))
         label = self.text("name", None) if self.asks else chosen.replace("_", " ").capitalize()
         self.begun = first_shared(chosen, label, role or "instructeur", self.language, load_words())
         with TemporaryDirectory() as place:
@@ -315,21 +314,21 @@ class _Questions:
 
         if given is None and not self.asks:
             raise click.UsageError(said("no_slug", self.language))
-        slug = given if given is not None else self._ask("slug")
-        while not is_address(slug):
-            wrong = said("bad_slug", self.language, slug=slug)
-            if given is not None:
-                raise click.UsageError(wrong)
-            click.echo(wrong, err=True)
-            slug = self._ask("slug")
-        return slug
+        return self._valid("slug", given, is_address, lambda slug: said("bad_slug", self.language, slug=slug))
 
     def text(self, name: str, given: str | None) -> str:
-        """Return a printable text of 200 characters at most. Raises UsageError for any other."""
-        text = (given if given is not None else self._ask(name)).strip()
-        if not text or len(text) > 200 or not text.isprintable():
-            raise click.UsageError(said("bad_text", self.language, name=name))
-        return text
+        """Return a printable text of 200 characters at most. Raises UsageError if the given one is not."""
+        return self._valid(name, given, _is_title, lambda _: said("bad_text", self.language, name=name)).strip()
+
+    def _valid(self, name: str, given: str | None, is_valid: Callable[[str], bool], wrong: Callable[[str], str]) -> str:
+        """Return the given value, or ask until the answer is valid. Raises UsageError if the given one is not."""
+        value = given if given is not None else str(self._ask(name))
+        while not is_valid(value):
+            if given is not None:
+                raise click.UsageError(wrong(value))
+            click.echo(wrong(value), err=True)
+            value = str(self._ask(name))
+        return value
 
     def number(self, name: str, given: int | None, usual: int, most: int) -> int:
         """Return the number given or asked for. Without a terminal, the default."""
@@ -395,6 +394,14 @@ class _Questions:
             except click.BadParameter as wrong:
                 message = wrong.format_message().removeprefix("Invalid value: ")
                 click.echo(in_french(message) if self.language == "fr" else message, err=True)
+
+
+def _is_id(name: str) -> bool:
+    return _ID.fullmatch(name) is not None
+
+
+def _is_title(text: str) -> bool:
+    return bool(text.strip()) and len(text.strip()) <= 200 and text.strip().isprintable()
 
 
 def _faults(text: str, file: Path, shared: Shared) -> Report:

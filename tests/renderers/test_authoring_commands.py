@@ -127,8 +127,9 @@ def test_new_in_an_empty_folder_writes_the_shared_files(
 def test_new_in_an_empty_folder_asks_and_says_the_only_agency(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(console_authoring, "is_terminal", lambda: True)
-    done = guichet("new", "carte", typed="Carte\nmairie\nMairie de Lomé\n0\n5\nn\n")
+    done = guichet("new", "carte", typed="Carte\nMairie de Lomé\nmairie\n \nMairie de Lomé\n0\n5\nn\n")
     assert done.exit_code == 0, done.output
+    assert "« Mairie de Lomé » n’est pas un nom" in done.output.replace("\u00a0", " ")
     assert "Administration qui répond\u00a0: Mairie de Lomé." in done.output.replace(" :", "\u00a0:")
     assert "Mairie de Lomé" in (tmp_path / "procedures/shared/agencies.yaml").read_text("utf-8")
     assert guichet("new", "../carte", "--title", "Carte").exit_code == 2
