@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterator
-from typing import Any
+import sqlite3
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
+from typing import Any, Final
 
 import pytest
 from argon2 import PasswordHasher
 from werkzeug.routing import Rule
 
 from engine.services.keys import secrets
+from engine.storage.files import inspection
+from engine.storage.files.content import Content, MakeWay
+from engine.storage.sqlite import store as sqlite_store
 from tests.bucket import close_service
 from tests.faults.stand import close_stand
 from tests.pgbouncer import close_pooler
 from tests.postgres import drop_database
 from tests.tiers import COLLECTED, collected
+
+MIGRATE: Final = sqlite_store.migrate
+SHORT: Final = 4096  # bytes of a PDF
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` leaves some out
@@ -64,6 +72,47 @@ def cheap_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "_hasher", cheap)
         patch.setattr(secrets, "_DUMMY_HASH", cheap.hash("nobody has this password"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tables_of_this_run() -> Iterator[None]:
+    """A new file of SQLite is a copy of a migrated one. `real_migrations` is for tests of the migrations themselves."""
+    image = sqlite_store._empty_store()
+
+    def copied(connection: sqlite3.Connection, without: Collection[str] = ()) -> None:
+        if without or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            MIGRATE(connection, without)
+            return
+        with closing(sqlite3.connect(":memory:")) as empty:
+            empty.deserialize(image)
+            empty.backup(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_store, "migrate", copied)
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_store, "migrate", MIGRATE)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def pages_of_this_run() -> Iterator[None]:
+    """The few short PDFs that most tests attach are read through once."""
+    read_through = inspection._pdf
+    known: dict[bytes, Content] = {}
+
+    def once(data: bytes, make_way: MakeWay) -> Content:
+        if len(data) > SHORT:
+            return read_through(data, make_way)
+        if data not in known:
+            known[data] = read_through(data, make_way)
+        return known[data]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inspection, "_pdf", once)
         yield
 
 

@@ -110,6 +110,7 @@ def test_four_processes_of_three_threads_on_the_last_seat(address: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("real_migrations")
 def test_processes_that_start_together_on_a_new_store(address: str) -> None:
     code = (
         "import sys; from engine.operations.store_factory import open_store; s = open_store(sys.argv[1]); s.migrate()"

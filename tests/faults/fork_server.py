@@ -17,7 +17,7 @@ from typing import Any
 
 import server  # noqa: F401  all that a server needs, before any of them starts
 from renderers.cli.main import console
-from renderers.i18n.translations import load_words
+from renderers.i18n.translations import OFFERED, load_words
 from tests.faults.memory_use import tell_when_asked
 from tests.faults.mutants import MUTANTS
 from tests.makers import the_shared
@@ -61,7 +61,8 @@ def wait(pid: int) -> int:
 
 
 def main() -> None:
-    load_words()  # read here once, for every child
+    for language in OFFERED:
+        load_words().has("yes", language)  # read here once, for every child
     the_shared()
     children = set[int]()
     for line in sys.stdin:

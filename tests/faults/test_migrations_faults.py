@@ -39,7 +39,7 @@ from tests.engine.records.makers import a_dossier, journal
 from tests.engine.services.world import PASSPORT, World, a_world
 from tests.postgres import database
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.usefixtures("real_migrations")]
 ROWS: Final = sqlite_schema.NAMES.index("0024 row journal") + 1
 NUMBERS: Final = range(1, len(sqlite_schema.NAMES) + 1)
 KEPT: Final = [

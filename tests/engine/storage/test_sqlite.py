@@ -99,6 +99,7 @@ def test_a_store_in_memory_is_cheap_and_its_own() -> None:
 # -- migrations --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_every_migration_is_recorded_and_strict(store: SqliteStore, path: Path) -> None:
     connection = sqlite3.connect(path)
     assert [name for (name,) in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")] == list(NAMES)
@@ -117,6 +118,7 @@ def test_a_file_of_a_newer_release_is_refused(store: SqliteStore, path: Path) ->
         store.migrate()
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_a_migration_that_fails_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(db: Any) -> None:
         db.executescript("CREATE TABLE half (x TEXT) STRICT; INSERT INTO half VALUES ('x');")
