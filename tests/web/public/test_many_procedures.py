@@ -55,7 +55,9 @@ def office(tmp_path: Path) -> AppContext:
     """An office started a second time over many procedures, every book still closed."""
     folder = tmp_path / "procedures"
     for name in ("shared", "blocks", "lists", "presets"):
-        shutil.copytree(PROCEDURES / name, folder / name)
+        shutil.copytree(
+            PROCEDURES / name, folder / name, ignore=shutil.ignore_patterns("offices.yaml", "communes.yaml")
+        )
     for number in range(COUNT):
         text = f"procedure: demarche-{number:02}\ntitle: Démarche {number:02}\ncategory: {'sante' if number % 2 else 'justice'}"
         text += f"\nlife_events: [{MOMENTS[number]}]" if number in MOMENTS else ""
