@@ -190,8 +190,8 @@ def values_of(site: AccessWorld, row: Row, holder: Holder) -> dict[str, Any]:
 def addresses(site: AccessWorld, row: Row, values: Mapping[str, Any]) -> list[str]:
     """Where a row is asked: an endpoint may have two addresses."""
     found = []
-    for rule, method in rules(site.app):
-        if (rule.endpoint, method) == (row.endpoint, row.method):
+    for rule in site.app.url_map.iter_rules(row.endpoint):
+        if row.method in (rule.methods or ()):
             fixed = rule.defaults or {}
             built = rule.build(
                 {name: fixed.get(name, values.get(name)) for name in rule.arguments}, append_unknown=False
