@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-# one more than processors: some tests wait
-WORKERS ?= 3
+# two more than processors: the tests of one worker wait, and others wait for a server or a browser
+WORKERS ?= 4
 export PORT
 # bytecode is stored: the tests start hundreds of processes
 unexport PYTHONDONTWRITEBYTECODE

@@ -24,12 +24,30 @@ from tests.tiers import COLLECTED, collected
 
 MIGRATE: Final = sqlite_store.migrate
 SHORT: Final = 4096  # bytes of a PDF
+# their tests wait for limits in seconds: one worker runs them all, beside those that compute
+WAITING: Final = frozenset(
+    f"tests/{file}.py"
+    for file in (
+        "engine/storage/test_postgres_pool", "faults/test_full_disk_faults", "faults/test_locked_store_faults",
+        "faults/test_operator_faults", "faults/test_slow_client_faults", "faults/test_standby_faults",
+        "faults/test_store_outage_faults", "test_deploy", "web/platform/test_large_bodies", "web/platform/test_slow_work",
+        "web/platform/test_stopping", "web/platform/test_web_processes",
+    )
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` leaves some out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     config.stash[COLLECTED] = collected(items)
-    items.sort(key=lambda one: one.get_closest_marker("slow") is None)  # at the end no worker waits for a long one
+    for one in items:
+        if one.nodeid.partition("::")[0] in WAITING:
+            one.add_marker(pytest.mark.xdist_group("waiting"))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool]:
+    """Those that wait first, then the slow ones: at the end no worker waits for a long one."""
+    return item.nodeid.partition("::")[0] not in WAITING, item.get_closest_marker("slow") is None
 
 
 @pytest.hookimpl(wrapper=True)
