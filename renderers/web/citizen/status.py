@@ -79,9 +79,9 @@ class AskedLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusBox:
-    """The status box. It always has the lines `where`, `who` and `when`, then one thing to do.
+    """The status box. It has the lines `where`, `who` and `when`, then one thing to do.
 
-    `step` is the label of the state, empty while a payment is checked.
+    `step` is the label of the state, empty while a payment is checked. `when` is empty if the title says it.
     """
 
     kind: str
@@ -108,7 +108,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         where=whereabouts(one, status), who=_who(one, status, ahead),
-        when=_when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
+        when="" if key == "appointment" else _when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
         href=href, action=action, step=label(status.label),
     )  # fmt: skip
 

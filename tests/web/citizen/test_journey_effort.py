@@ -4,15 +4,24 @@ home page until the visit is booked, printed with `-s`. Until sent, for a minor:
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from engine.domain.common.decision import Act
+from engine.records.people import Session
 from engine.services.applications.casework import take_transition
+from engine.services.applications.messages import write_message
+from engine.services.keys.secrets import new_token, token_digest
 from engine.simulation.environment import PAYERS, ScenarioRegister
+from server import Settings, create_app
+from tests.engine.services.appointments.test_bookings import to_book
+from tests.engine.services.world import a_world
 from tests.web.citizen.test_group_journeys import agent_of
 from tests.web.form_filler import ADULT_EFFORT, PASSPORT, TO_THE_VISIT, Effort, FormFiller, within
+from tests.web.live_site import listening
 from tests.web.offline_browser import NARROW
 from tests.web.portal import Portal, wait_until
 from tests.web.scenario_journey import ScenarioJourney
@@ -71,3 +80,32 @@ def _to_the_visit(portal: Portal, walk: ScenarioJourney) -> Effort:
     me.tap("main .box.ok button[name=start]")
     assert walk.dossier.bookings["depot"].status == "booked"
     return me.effort()
+
+
+def test_the_page_of_a_dossier_is_short_and_says_first_what_to_do(browser: Browser, tmp_path: Path) -> None:
+    """A visit is booked and eight messages came: `citizen.md` allows 2,600 pixels, and 600 above what there is to do."""
+    world = a_world(tmp_path)
+    dossier = world.booked(to_book(world), "depot")
+    for number in range(8):
+        world.wait(hours=2)
+        text = f"Message {number} : gardez vos originaux."
+        write_message(world.office, world.agent("checker", "dgdn/controleur"), dossier.id, text, token=new_token())
+    with listening() as listener:
+        settings = Settings(data=tmp_path, secret="test", base_url=listener.address)
+        listener.serves(create_app(settings, world.office))
+        token, now = new_token(), world.office.now()
+        with world.office.store.unit(write=True) as unit:
+            unit.put_session(Session(token_digest(token), world.owner(dossier).id, now, now, now + timedelta(days=1)))
+        context = browser.new_context(viewport={"width": 360, "height": 640}, java_script_enabled=False, locale="fr-FR")
+        context.add_cookies([{"name": "guichet", "value": token, "url": listener.address}])
+        try:
+            page = context.new_page()
+            page.goto(f"{listener.address}/dossiers/{dossier.number}")
+            button = page.locator("main .button").first.bounding_box()
+            whole = page.locator("html").bounding_box()
+        finally:
+            context.close()
+    assert button is not None
+    assert whole is not None
+    assert button["y"] + button["height"] <= 600
+    assert whole["height"] <= 2600
