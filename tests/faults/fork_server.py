@@ -62,7 +62,7 @@ def wait(pid: int) -> int:
 
 def main() -> None:
     for language in OFFERED:
-        load_words().has("yes", language)  # read here once, for every child
+        load_words().say("todo.title", language, {})  # read here once, for every child
     the_shared()
     children = set[int]()
     for line in sys.stdin:
