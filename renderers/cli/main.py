@@ -94,7 +94,7 @@ def lint(
     if fix:
         click.echo(console_authoring.mend(files, language), err=form != "text")
     day, proofs = local_day(SystemClock().now()), not no_proofs
-    keys = keys_of(files, day, proofs)
+    keys = keys_of(files, day, "both" if proofs else "lint")
     known = CheckCache.load(cache_folder() / "proved.json")
     unsure = [file for file in files if not known.knows(keys[file])]
     shown = shown_progress(language) if proofs and len(unsure) > 1 else unwatched
@@ -109,8 +109,8 @@ def lint(
     sys.exit(1 if report.errors or (strict and report.problems) else 0)
 
 
-def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
-    """Return the cache key of each file: all that the result of its check depends on."""
+def keys_of(files: Iterable[Path], day: date, checks: str) -> dict[Path, str]:
+    """Return the cache key of each file: all that the result of its checks (`lint`, `proofs`, `both`) depends on."""
     from engine.language.catalogue.cache import file_key, folder_digest, key_of, names_others
 
     files = list(files)
@@ -121,7 +121,7 @@ def keys_of(files: Iterable[Path], day: date, proofs: bool) -> dict[Path, str]:
         file: f"{beside[file.parent]} {beside[shared_folder(file)]}" if names_others(file) else "" for file in files
     }
     return {
-        file: file_key(file, f"{shared[shared_folder(file)]} {served[file]} {names[file]}", day, proofs)
+        file: file_key(file, f"{shared[shared_folder(file)]} {served[file]} {names[file]}", day, checks)
         for file in files
     }
 
@@ -164,7 +164,7 @@ def _kept_at(file: Path, one: Checked, against: str, language: str) -> frozenset
     return frozenset({there}) & {one.built.fingerprint}
 
 
-def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool = True) -> list[Problem]:
+def proofs_of(checked: Iterable[tuple[Path, Checked]], seconds: float, *, again: bool) -> list[Problem]:
     """Return the problems that the proofs find, with `seconds` at most for each definition.
 
     Without `again`, a definition proved since its last change is skipped.
@@ -209,21 +209,29 @@ def cache_folder() -> Path:
 @click.option("--format", "form", type=click.Choice(["text", "short", "json", "github", "sarif"]), default="text")
 @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=SECONDS_TO_PROVE, help="at most, for each file")
-def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float) -> None:
+@click.option("--again", is_flag=True, help="prove also the files that were proved and have not changed")
+def prove(paths: tuple[Path, ...], form: str, language: str, seconds: float, again: bool) -> None:
     """Prove properties of definitions (files or folders; `procedures` by default).
 
     For example, no path avoids a fee, each path has an end, and no amount is empty. A property that is not
     decided in time is reported as not proved, and the command still succeeds.
     """
+    from engine.core.clock import SystemClock, local_day
     from engine.core.problems import Report
+    from engine.language.catalogue.cache import CheckCache
     from renderers.reports.problems import render_report
 
-    files = definition_files(paths)
-    checked, _, sources = check_files(files)
+    files, day = definition_files(paths), local_day(SystemClock().now())
+    keys, checked_too = keys_of(files, day, "proofs"), keys_of(files, day, "both")
+    known = CheckCache.load(cache_folder() / "proved.json")
+    unsure = [file for file in files if again or not (known.knows(keys[file]) or known.knows(checked_too[file]))]
+    checked, _, sources = check_files(unsure) if unsure else ([], [], {})
     unread = [problem for _, one in checked if one.procedure is None for problem in one.report.errors]
-    shown = shown_progress(language) if len(files) > 1 else unwatched
+    shown = shown_progress(language) if len(unsure) > 1 else unwatched
     watched = shown(checked, lambda: len(checked), "proofs")
-    report = Report.of([*unread, *proofs_of(watched, seconds)])
+    report = Report.of([*unread, *proofs_of(watched, seconds, again=again)])
+    if unsure and not report.problems:
+        CheckCache.load(cache_folder() / "proved.json").learn({keys[file]: day for file in unsure}).save()
     text = render_report(
         report, sources, form=form, language=language, colour=sys.stdout.isatty() and form == "text", files=len(files)
     )

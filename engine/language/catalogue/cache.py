@@ -102,10 +102,10 @@ def shared_digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def file_key(file: Path, shared: str, day: date, proofs: bool) -> str:
-    """Return the key of the check of one file. `shared` is the result of `key_of` for the folder."""
+def file_key(file: Path, shared: str, day: date, checks: str) -> str:
+    """Return the key of some checks of one file. `shared` is the result of `key_of` for the folder."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    parts = ("file", file.stem, digest, shared, day.isoformat(), str(proofs))
+    parts = ("file", file.stem, digest, shared, day.isoformat(), checks)
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
