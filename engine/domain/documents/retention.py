@@ -19,7 +19,7 @@ from engine.domain.common.task_parts import is_in_parts
 from engine.domain.common.working_time import add_span, end_of_day
 from engine.domain.documents.documents import is_erased, status_of
 from engine.domain.fields.raw_answers import OTHER
-from engine.model import Form, Procedure
+from engine.model import APPLICANT, Form, Procedure
 from engine.model.directory import Calendar
 from engine.records.dossier import Dossier, IssuedDocument
 
@@ -35,15 +35,22 @@ def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> 
     if dossier.erased_at is not None:
         yield from _document_moments(dossier)
         return
-    end = kept_until(procedure, dossier, calendar)
+    end, last = kept_until(procedure, dossier, calendar), _last_act(procedure, dossier, calendar)
     if end is not None:
+        end = max(end, last)
         yield KEEP, end
     for name, terms in procedure.personal_data.sensitive.items():
         if terms.keep is None or not _holds(dossier.answers, name):
             continue
-        sooner = add_span(dossier.closed_at, terms.keep, calendar)
+        sooner = max(add_span(dossier.closed_at, terms.keep, calendar), last)
         if end is None or sooner < end:
             yield f"{KEEP}:{name}", sooner
+
+
+def _last_act(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> datetime:
+    """Return until when the applicant may act on a closed dossier, such as by an appeal: its decision needs the answers."""
+    acts = (one.within for one in procedure.leaving.get(dossier.state, ()) if APPLICANT in one.by and one.within)
+    return max((add_span(dossier.entered_at, span, calendar) for span in acts), default=dossier.entered_at)
 
 
 def kept_until(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> datetime | None:

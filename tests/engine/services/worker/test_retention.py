@@ -30,6 +30,12 @@ SENSITIVE = (
     " age: {seen_by: [urbaniste], keep: 30 days}},",
 )
 
+APPEAL = (
+    "refuse: {label: Refusé, end: refused}",
+    "refuse: {label: Refusé, end: refused, transitions:"
+    " {contester: {label: Contester, by: applicant, to: examen, within: 2 months}}}",
+)
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
@@ -150,6 +156,19 @@ def test_a_sensitive_answer_goes_before_the_dossier(world: World) -> None:
     assert "answers.enseigne" in salted
     assert world.kinds(dossier).count("erased") == 2
     assert after(world, dossier, days=365).erased_at is not None
+
+
+def test_nothing_that_an_appeal_needs_goes_while_the_applicant_may_still_appeal(world: World) -> None:
+    dossier = refused(world, SENSITIVE, APPEAL, ("refused: 1 year", "refused: 30 days"))
+    kept = after(world, dossier, days=45)
+    assert (kept.erased_at, kept.answers) == (None, dossier.answers), (
+        "kept by the book thirty days, with two months to appeal"
+    )
+    again = world.take(kept, world.applicant(), "contester")
+    assert again.answers["telephone_voisin"] == "+22890112244", "who decides the appeal has all that was given"
+    refused_again = world.take(again, urbaniste(world), "refuser", reason="Afi tient toujours un kiosque")
+    assert after(world, refused_again, days=45).erased_at is None
+    assert after(world, refused_again, days=20).erased_at == world.office.now(), "the time to appeal is over"
 
 
 def test_it_is_done_once(world: World) -> None:
