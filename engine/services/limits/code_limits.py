@@ -91,13 +91,15 @@ def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
     bounds = () if served or asker.staff else _bounds(ctx.settings.sms, sms_country(number))
+    shares = _shares(bounds, asker)
     closed = (
         why_no_sms(ctx.settings.sms, number, served=served)
         or _paused(unit, now, bounds)
+        or _spent(unit, now, shares)
         or too_many(unit, now, *_limits(ctx, "code", to, holder, asker, CODES_PER_NUMBER))
     )
     if closed is None:
-        for bound in bounds:
+        for bound in (*bounds, *shares):
             count(unit, now, bound)
     return closed
 
@@ -220,6 +222,18 @@ def _bounds(policy: SmsPolicy, country: str) -> tuple[Limit, ...]:
     """Return the limits that a code to a new number of a country is counted under."""
     places = dict.fromkeys((country, ""))
     return tuple(Limit(_key(place), most, within) for place in places for most, within in policy.bounds(place))
+
+
+def _shares(bounds: Iterable[Limit], asker: Asker) -> tuple[Limit, ...]:
+    """Return the half of each limit on new numbers that one network takes at most: the others keep the rest."""
+    block = block_of(asker.client)
+    return tuple(Limit(f"{bound.key}@{block}", max(1, bound.most // 2), bound.within) for bound in bounds)
+
+
+def _spent(unit: Unit, now: datetime, shares: Iterable[Limit]) -> Refusal | None:
+    """Return Refusal("too_many_tries", minutes) while a share is used up. Counts nothing."""
+    left = max((left_of(unit, now, share) for share in shares), default=timedelta())
+    return refusal("too_many_tries", minutes=minutes_of(left)) if left > timedelta() else None
 
 
 def _paused(unit: Unit, now: datetime, bounds: Iterable[Limit]) -> Refusal | None:

@@ -10,14 +10,14 @@ import pytest
 from engine.core.problems import Refused
 from engine.core.values import Text
 from engine.domain.common.decision import Decision
-from engine.domain.common.sms_policy import SmsPolicy
+from engine.domain.common.sms_policy import HOURS_A_DAY, SmsPolicy
 from engine.domain.messages.notifications import notifications_for
 from engine.model import Notice, Procedure, Template
 from engine.operations.settings import Settings, WrongSetting
 from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.core import commit as carrying
 from engine.services.limits import code_limits
-from engine.services.limits.code_limits import TYPED_TO_ONE, new_numbers, why_no_letter
+from engine.services.limits.code_limits import TYPED_TO_ONE, Asker, new_numbers, why_no_letter
 from engine.services.sign_in.applicant_sign_in import applicant_known_by, send_code
 from engine.services.worker.worker import deliver_letters
 from tests.engine.services.world import PASSPORT, PHONE, World
@@ -80,6 +80,32 @@ def test_the_settings() -> None:
     ):
         with pytest.raises(WrongSetting):
             Settings.from_environment(wrong)
+
+
+def asked(world: World, client: str, phone: str) -> str:
+    try:
+        send_code(world.office, phone, asker=Asker(client))
+    except Refused as closed:
+        return closed.reason.code
+    return "sent"
+
+
+@pytest.mark.parametrize("clients", [("196.170.0.1",), ("2001:db8:1:2::/64", "2001:db8:1:3::/64")])
+def test_one_network_leaves_half_of_each_limit_on_new_numbers_to_the_others(
+    world: World, clients: tuple[str, ...]
+) -> None:
+    """At home and abroad, in an hour and in a day: it stopped a country abroad within minutes."""
+    world.office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=40)))
+    turns = [(client, n) for n in range(15) for client in clients]
+    abroad = [asked(world, client, f"+229019512{n:02d}{i:02d}") for i, (client, n) in enumerate(turns)]
+    assert abroad == ["sent"] * 2 + ["too_many_tries"] * (len(turns) - 2), "half of a tenth"
+    assert asked(world, "196.170.9.9", "+2290195129999") == "sent"
+    sent = 0
+    for hour in range(15):
+        sent += sum(asked(world, clients[-1], f"+228901{hour:02d}{n:03d}") == "sent" for n in range(25))
+        assert asked(world, "196.170.9.9", f"+228902{hour:02d}000") == "sent", "the others get theirs, all day"
+        world.wait(hours=1, minutes=5)
+    assert sent <= 40 * HOURS_A_DAY // 2
 
 
 TYPED = "+22891020304"  # the example of the answer that the notice below is sent to
