@@ -6,7 +6,7 @@ A link is refused with `link_unfit` (another procedure, nothing issued), `not_no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -22,7 +22,7 @@ from engine.domain.fields.scope import evaluate_answers
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import mark_done, open_tasks
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
-from engine.model import Field, Link, Procedure
+from engine.model import APPLICANT, Field, Form, Link, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Scope
 from engine.records.dossier import SYSTEM_ACTOR, DocumentStatus, Dossier, IssuedDocument
@@ -74,13 +74,16 @@ def copied(
 ) -> dict[str, Plain]:  # fmt: skip
     """Return the answers that an earlier dossier fills in, in stored form. `definition` is its own edition.
 
-    What limited readers have there is left out, unless the answer here has limited readers of the same agency.
+    What limited readers have there is left out, unless the answer here has limited readers of the same agency. So are
+    the answers of agents and services while nothing is decided: the applicant would read them before the decision.
     """
     asking = evaluate_answers(procedure, dossier, day, directory).asking()
+    decided = earlier.closed_at is not None or bool(_granting(earlier, definition))
+    awaited = frozenset[str]() if decided else answers_of_others(definition)
     found: dict[str, Plain] = {}
     for mine, theirs in link.copies.items():
         field = procedure.fields.get(mine)
-        if field is None or _is_withheld(procedure, field, definition, theirs, link.row):
+        if field is None or theirs in awaited or _is_withheld(procedure, field, definition, theirs, link.row):
             continue
         plain = _theirs(earlier, link, theirs, row)
         if plain is not None and field.type != "rows":
@@ -88,6 +91,22 @@ def copied(
         elif plain is not None:
             found[mine] = plain
     return found
+
+
+def answers_of_others(procedure: Procedure) -> frozenset[str]:
+    """Return the names of the answers that agents, services and registers give.
+
+    The applicant reads them once the dossier is closed: before, they may still be reviewed.
+    """
+    acts = {one.fills for one in procedure.transitions if APPLICANT in one.by}
+    forms = (one for one in procedure.forms() if APPLICANT not in one.by and one.id not in acts)
+    return frozenset(name for form in forms for name in _names_of(form))
+
+
+def _names_of(form: Form) -> Iterator[str]:
+    yield from (form.id, *(one.id for one in form.services))
+    for field in form.fields:
+        yield from (field.id, f"{field.id}_{OTHER}")
 
 
 def _is_withheld(procedure: Procedure, field: Field, definition: Procedure, theirs: str, row: str | None) -> bool:

@@ -6,14 +6,13 @@ such as a confidential opinion, is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from engine.core.values import Plain
 from engine.domain.common.access import may_read
 from engine.domain.common.task_parts import filling_at, fillings
-from engine.domain.fields.raw_answers import OTHER
-from engine.model import APPLICANT, Form, Procedure
+from engine.domain.workflow.linked_dossiers import answers_of_others
+from engine.model import Procedure
 from engine.records.codec import instant_text
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import PhoneMove
@@ -120,7 +119,7 @@ def _answers(procedure: Procedure, one: Dossier, actor: Actor) -> dict[str, Plai
 
     What agents, services and registers answered comes once the dossier is closed: before, it may still be reviewed.
     """
-    later = () if one.closed_at is not None else _of_others(procedure)
+    later = () if one.closed_at is not None else answers_of_others(procedure)
     found = {
         name: said for name, said in one.answers.items() if name not in later and may_read(procedure, one, name, actor)
     }
@@ -128,19 +127,6 @@ def _answers(procedure: Procedure, one: Dossier, actor: Actor) -> dict[str, Plai
         if form.each is not None and form.id in found:
             found[form.id] = [filling_at(form.id, found, at) for at in range(len(fillings(form.id, found)))]
     return found
-
-
-def _of_others(procedure: Procedure) -> frozenset[str]:
-    """Return the names of the answers that the applicant does not give."""
-    acts = {one.fills for one in procedure.transitions if APPLICANT in one.by}
-    forms = (one for one in procedure.forms() if APPLICANT not in one.by and one.id not in acts)
-    return frozenset(name for form in forms for name in _names(form))
-
-
-def _names(form: Form) -> Iterator[str]:
-    yield from (form.id, *(one.id for one in form.services))
-    for field in form.fields:
-        yield from (field.id, f"{field.id}_{OTHER}")
 
 
 def _instant(at: datetime | None) -> Plain:

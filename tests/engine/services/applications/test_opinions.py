@@ -316,6 +316,28 @@ class TestLinks:
         assert linked.answers["nom"] == ("KPODAR" if here and agency == "mairie" else draft.answers["nom"])
         assert linked.answers["ancien_numero"] == draft.answers["ancien_numero"]
 
+    def test_what_agents_answered_is_copied_once_it_is_decided(self, world: World) -> None:
+        """The applicant read in a new request what a service thought before the agency decided."""
+        text = (GOOD / "linked-dossiers.yaml").read_text("utf-8")
+        copies = "relation: needs\n    procedure: opinions\n    required: false\n    copies: {nom: nom, ancien_numero: avis_voirie}"
+        known = "relation: renews\n    procedure: linked-dossiers\n    required: false\n    copies: {nom: nom, ancien_numero: permis.number}"
+        assert known in text
+        publish(
+            world, compiled((GOOD / "opinions.yaml").read_text("utf-8").replace("    confidential: [urbaniste]\n", ""))
+        )
+        publish(world, compiled(text.replace(known, copies)))
+        old = world.sent("opinions", nom="KPODAR", public=False)
+        for who, service in (("mairie/voirie", "avis_voirie"), ("gfu/conservateur", "avis_foncier")):
+            gathering.give_opinion(
+                world.office, world.agent(service, who), old.id, service, {"opinion": "unfavourable"}
+            )
+        draft = world.draft("linked-dossiers", avec_travaux=False)
+        linked = linking.name_earlier(world.office, world.owner(draft), draft.id, "ancien", old.number, token=new_id())
+        assert (linked.answers["nom"], linked.answers["ancien_numero"]) == ("KPODAR", draft.answers["ancien_numero"])
+        world.take(world.kept(old), world.agent("chef", "mairie/urbaniste"), "refuser", reason="Voie trop étroite")
+        linked = linking.name_earlier(world.office, world.owner(draft), draft.id, "ancien", old.number, token=new_id())
+        assert linked.answers["ancien_numero"] == "unfavourable"
+
     def test_only_a_dossier_of_ones_own_that_fits_can_be_named(self, world: World) -> None:
         pending = world.sent("minimal")
         other = world.sent("minimal", world.applicant("+22890999999"))
