@@ -15,10 +15,12 @@ from engine.domain.documents.documents import with_issued_rows
 from engine.domain.documents.held_documents import held_in
 from engine.domain.fields.files import without_held
 from engine.domain.fields.raw_answers import OTHER, fault
+from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
 from engine.domain.workflow.confirmations import still_confirmed
+from engine.domain.workflow.linked_dossiers import missing_links
 from engine.domain.workflow.tasks import awaits_difference, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, changes, codes
 from engine.model import APPLICATION, Procedure
@@ -151,7 +153,7 @@ def send_corrections(
 
     Answers that raise a paid price raise what is owed: the dossier is then returned without being sent, until the
     difference is paid. Raises `WrongAnswers`, `NotFound`, `Conflict`. Raises Refused: correction_incomplete (fields),
-    not_now.
+    link_needed for an answer that requires an earlier dossier, not_now.
     """
 
     def work(unit: Unit) -> Dossier:
@@ -161,6 +163,9 @@ def send_corrections(
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
         answers = live_answers(procedure, before, day, ctx.directory)
+        scope = scope_of(procedure, before, day, ctx.directory)
+        for link in missing_links(procedure, before, scope):  # an earlier dossier is named on a draft only
+            raise Refused(refusal("link_needed", link.where, link=link.id, label=str(link.label)))
         confirmed = still_confirmed(procedure, before.answers, answers, before.confirmed)
         live = replace(before, answers=answers, confirmed=confirmed)
         moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)

@@ -19,7 +19,7 @@ from engine.model.directory import Directory
 from engine.model.directory import Office as Place
 from engine.records.dossier import Account, Actor, Dossier
 from engine.services.accounts.personal_data_export import export_own
-from engine.services.applications import casework
+from engine.services.applications import casework, corrections
 from engine.services.applications import drafts as intake
 from engine.services.applications import linked_dossiers as linking
 from engine.services.applications import opinions as gathering
@@ -354,6 +354,32 @@ class TestLinks:
         with pytest.raises(Refused) as refused:
             intake.submit(world.office, world.owner(draft), draft.id, declared=True)
         assert refused.value.reason.code == "link_missing"
+
+    def test_nor_does_a_correction_go_round_it(self, world: World) -> None:
+        """Who said no at first sent a request that names nothing, then corrected the answer: the permit was granted."""
+        text = (GOOD / "linked-dossiers.yaml").read_text("utf-8")
+        for known, more in (
+            ("accorder: {label: Accorder, to: accorde}", "completer: {label: Faire compléter, to: a_completer, asks: [correction, reason]}"),
+            ("accorde: {label: Accordé", "a_completer: {label: À compléter, correct: requested, due: 30 days, then: attente, late: refuse}"),
+        ):  # fmt: skip
+            at = text.rindex("\n", 0, text.index(known)) + 1
+            text = text[:at] + " " * (text.index(known) - at) + f"{more}\n" + text[at:]
+        publish(world, compiled(text))
+        sent = world.sent("linked-dossiers", avec_travaux=False)
+        asks = {"avec_travaux": "Vous en faites"}
+        asked = world.take(
+            sent, world.agent("maire", "mairie/urbaniste"), "completer", reason="À revoir", correction=asks
+        )
+        owner = world.owner(asked)
+        for said, refusals in (("true", ["link_needed"]), ("false", [])):
+            corrections.save_corrections(world.office, owner, asked.id, {"avec_travaux": [said]}, token=new_id())
+            try:
+                corrections.send_corrections(world.office, owner, asked.id, token=new_id())
+                found = []
+            except Refused as closed:
+                found = [closed.reason.code]
+            assert found == refusals
+        assert world.kept(asked).state == "examen"
 
     def test_the_end_of_one_passes_the_other_on(self, world: World) -> None:
         needed, draft = world.sent("minimal"), world.draft("linked-dossiers")
