@@ -7,7 +7,7 @@ claimed by one worker.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -352,30 +352,30 @@ def sweep(ctx: AppContext) -> int:
         if last == today:
             return 0
         forgotten = unit.sweep(now - MOMENTS_KEPT, now - ASIDE_LASTS) + unit.throw_files(now) + erase_codes(ctx, unit)
-    forgotten += _forget_overdue(ctx) + close_forsaken(ctx) + forget_papers(ctx)
-    release_expired(ctx)
-    named = set(places(ctx.store))
-    return forgotten + len(ctx.attachments.sweep(named, now - ORPHANS_KEPT))
+    forgotten += sum(_part(ctx, part) for part in (_forget_overdue, close_forsaken, forget_papers))
+    _part(ctx, release_expired)
+    return forgotten + _part(ctx, _sweep_files)
+
+
+def _sweep_files(ctx: AppContext) -> int:
+    return len(ctx.attachments.sweep(set(places(ctx.store)), ctx.now() - ORPHANS_KEPT))
 
 
 def _forget_overdue(ctx: AppContext) -> int:
     """Erase closed dossiers past their retention whose timer was never set, at most `AT_ONCE` a day."""
     late: list[str] = []
-    for dossier in _all(ctx):
+    for dossier_id in ctx.store.all_dossiers():
         if len(late) == AT_ONCE:
             break
         try:
             with ctx.store.unit() as unit:
-                if overdue(ctx, unit, dossier):
-                    late.append(dossier.id)
+                dossier = unit.dossier(dossier_id)
+                if dossier is not None and overdue(ctx, unit, dossier):
+                    late.append(dossier_id)
+        except Busy:
+            raise
         except EditionMissing:
-            log.warning("the edition of %s cannot be read", dossier.id)
+            log.warning("the edition of %s cannot be read", dossier_id)
+        except Exception:  # `fsck` says what is wrong with it
+            log.exception("the dossier %s cannot be read", dossier_id)
     return sum(forget_overdue(ctx, one) for one in late)
-
-
-def _all(ctx: AppContext) -> Iterator[Dossier]:
-    for dossier_id in ctx.store.all_dossiers():
-        with ctx.store.unit() as unit:
-            dossier = unit.dossier(dossier_id)
-        if dossier is not None:
-            yield dossier

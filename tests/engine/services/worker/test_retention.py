@@ -196,6 +196,32 @@ def test_a_dossier_whose_timer_was_lost_is_found_by_the_sweep(world: World, monk
     assert fsck(world.office) == ()
 
 
+def test_a_dossier_that_cannot_be_read_stops_no_other_part_of_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dossiers = [refused(world)]
+    sent = world.sent(SLUG, world.applicant("+22890112201"))
+    dossiers.append(world.take(sent, urbaniste(world), "refuser", reason="Trop près"))
+    unread, other = sorted(dossiers, key=lambda one: one.id)
+    with world.office.store.unit(write=True) as unit:
+        for one in dossiers:
+            unit.set_timers(one.id, ())
+    honest, swept = retention.overdue, list[object]()
+
+    def overdue(ctx: Any, unit: Any, dossier: Dossier) -> bool:
+        if dossier.id == unread.id:
+            raise ValueError("half a row")
+        return honest(ctx, unit, dossier)
+
+    monkeypatch.setattr("engine.services.worker.worker.overdue", overdue)
+    monkeypatch.setattr("engine.services.worker.worker.close_forsaken", lambda ctx: {}["unread"])
+    monkeypatch.setattr("engine.services.worker.worker.forget_papers", lambda ctx: len([swept.append(ctx)]))
+    world.wait(days=366)
+    sweep(world.office)
+    assert world.kept(other).erased_at is not None
+    assert swept
+
+
 def test_what_is_kept_still_is_not_erased_by_a_timer_that_came_early(world: World) -> None:
     dossier = refused(world)
     book = world.office.catalogue.procedures[SLUG]
