@@ -89,11 +89,14 @@ def reserved_behind(procedure: Procedure, names: Iterable[str]) -> tuple[str, ..
 
     Such an answer is shown by its own name, by the detail of its « Autre », and by a value computed from one.
     """
+    return tuple(name for name in names if sensitive_behind(procedure, name))
+
+
+def sensitive_behind(procedure: Procedure, name: str) -> tuple[str, ...]:
+    """Return the sensitive answers that a name shows: itself, or those that its value is computed from."""
     sensitive = procedure.personal_data.sensitive
-    return tuple(
-        name for name in names
-        if any({one, one.removesuffix("_other")} & sensitive.keys() for one in _said_by(procedure, name))
-    )  # fmt: skip
+    shown = (one for said in _said_by(procedure, name) for one in (said, said.removesuffix("_other")))
+    return tuple(one for one in dict.fromkeys(shown) if one in sensitive)
 
 
 def _said_by(procedure: Procedure, name: str) -> Iterator[str]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.core.problems import Problem
-from engine.model import Procedure
-from renderers.cli import main as commands
 from renderers.cli.main import console as guichet
 
 pytest.importorskip("z3")
@@ -63,26 +58,3 @@ def test_a_time_is_more_than_nothing() -> None:
     result = run("prove", str(PROCEDURES), "--seconds", "0")
     assert result.exit_code == 2
     assert "--seconds" in result.output
-
-
-def test_a_file_that_was_proved_is_proved_again_when_it_changes_or_when_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    shutil.copytree(PROCEDURES, tmp_path / "procedures")
-    file, proved = tmp_path / "procedures/duplicata-bac.yaml", list[str]()
-    honest = commands.run_proofs
-
-    def noted(procedure: Procedure, *others: Any) -> list[Problem]:
-        proved.append(procedure.id)
-        return honest(procedure, *others)
-
-    monkeypatch.setattr(commands, "run_proofs", noted)
-    for more, times in (([], 1), ([], 1), (["--again"], 2)):
-        assert run("prove", str(file), *more).exit_code == 0
-        assert len(proved) == times
-    text = file.read_text("utf-8")
-    assert "delay: 5 working days" in text
-    file.write_text(text.replace("delay: 5 working days", "delay: 90 working days", 1), "utf-8")
-    assert run("prove", str(file)).exit_code == 0
-    assert len(proved) == 3

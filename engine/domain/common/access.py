@@ -15,6 +15,8 @@ from typing import Final
 from engine.core.values import Span
 from engine.domain.common.working_time import add_months, end_of_day
 from engine.model import APPLICANT, SYSTEM, Field, Form, Procedure
+from engine.model.legal import Sensitive
+from engine.model.provenance import sensitive_behind
 from engine.model.roles import role_key, roles_of
 from engine.records.dossier import Account, Actor, Attachment, Dossier
 from engine.records.people import Mandate
@@ -157,7 +159,8 @@ def limited_names(procedure: Procedure) -> frozenset[str]:
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
     """Return True when the actor sees the dossier and may read this answer.
 
-    A sensitive answer is for its owner and for the roles that the procedure names, in the states it names.
+    A sensitive answer is for its owner and for the roles that the procedure names, in the states it names. A value
+    that is computed from sensitive answers is for those who may read them all.
     """
     return may_see(procedure, dossier, actor) and may_read_seen(procedure, dossier, field_id, actor)
 
@@ -166,12 +169,23 @@ def may_read_seen(procedure: Procedure, dossier: Dossier, field_id: str, actor: 
     """Return True when the actor, who is known to see the dossier, may read this answer."""
     if not _is_open_to(procedure, dossier, field_id, actor):
         return False
-    sensitive = procedure.personal_data.sensitive.get(field_id)
-    if sensitive is None or actor.kind in ("applicant", "system") or actor.principal:
+    limits = procedure.once(_limits).get(field_id)
+    if limits is None or actor.kind in ("applicant", "system") or actor.principal:
         return True
-    if sensitive.states and dossier.state not in sensitive.states:
-        return False
-    return holds(actor, (role_key(procedure, role) for role in sensitive.seen_by))
+    return all(
+        (not one.states or dossier.state in one.states)
+        and holds(actor, (role_key(procedure, role) for role in one.seen_by))
+        for one in limits
+    )
+
+
+def _limits(procedure: Procedure) -> Mapping[str, tuple[Sensitive, ...]]:
+    """Return who may read each sensitive answer, and each value that is computed from sensitive answers."""
+    sensitive = procedure.personal_data.sensitive
+    if not sensitive:
+        return {}
+    behind = {name: sensitive_behind(procedure, name) for name in (*sensitive, *procedure.fields)}
+    return {name: tuple(sensitive[one] for one in names) for name, names in behind.items() if names}
 
 
 ADULT: Final = 18

@@ -17,7 +17,7 @@ from engine.language.source.loader import read_source
 from engine.model import COUNTER, PAPER, Fee, Field, Form, NamedElement, Page, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.paper import PaperTable
-from engine.model.provenance import sources_of
+from engine.model.provenance import sensitive_behind, sources_of
 from engine.model.roles import receiving_roles
 from engine.model.types import FALSE, TRUE, Expression
 
@@ -259,7 +259,7 @@ def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterato
         (thing.id, name, thing.where) for thing, text in said if text for name in sorted(text.names)
     )
     for at, name, where in reported:
-        if {name, name.removesuffix("_other")} & procedure.personal_data.sensitive.keys():
+        if sensitive_behind(procedure, name):
             yield problem("N310", where, at=at, name=name)
 
 

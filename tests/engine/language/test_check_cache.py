@@ -58,9 +58,7 @@ def test_what_is_learnt_is_known_by_the_next_run(tmp_path: Path) -> None:
     CheckCache(Path("/proc/nowhere/proved.json")).learn({"k": DAY}).save()  # nothing may be written: nothing happens
 
 
-def test_lint_proves_a_definition_once_and_again_when_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_definition_is_proved_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
     def counted(book: Procedure, *_: object) -> list[object]:
@@ -76,9 +74,15 @@ def test_lint_proves_a_definition_once_and_again_when_it_changes(
         assert CliRunner().invoke(console.console, ["lint", str(file)]).exit_code == 0
     assert len(calls) == 1
     file.write_text(MINIMAL.read_text("utf-8").replace("title: ", "title: Autre ", 1), "utf-8")
-    CliRunner().invoke(console.console, ["lint", str(file)])
-    CliRunner().invoke(console.console, ["prove", str(file)])  # `prove` always proves
+    for command in ("lint", "prove"):
+        assert CliRunner().invoke(console.console, [command, str(file)]).exit_code == 0
+    assert len(calls) == 2
+    assert CliRunner().invoke(console.console, ["prove", "--again", str(file)]).exit_code == 0
     assert len(calls) == 3
+    file.write_text(MINIMAL.read_text("utf-8").replace("title: ", "title: Encore ", 1), "utf-8")
+    for _ in range(2):
+        assert CliRunner().invoke(console.console, ["prove", str(file)]).exit_code == 0
+    assert len(calls) == 4
 
 
 def test_lint_looks_again_only_at_what_was_not_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

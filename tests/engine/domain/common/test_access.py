@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine.domain.common.access import acting_role, may_read, may_read_file, may_see
+from engine.domain.common.access import acting_role, may_read, may_read_file, may_read_seen, may_see
 from engine.model import Sensitive
 from engine.model.roles import roles_of
 from engine.records.dossier import ANONYMOUS, SYSTEM_ACTOR, Actor, Attachment
 from tests.engine.domain.small_procedure import AUDITOR, CHECKER, CLERK, MONDAY, OWNER, STRANGER, draft, passport
+from tests.makers import a_dossier, a_procedure
 
 BOOK = passport(sensitive={"prenoms": Sensitive(("controleur",), ("conformite",))})
 DRAFT = draft(BOOK)
@@ -52,6 +53,30 @@ def test_a_sensitive_answer_is_for_its_roles_in_its_states() -> None:
     assert not may_read(BOOK, SENT, "prenoms", STRANGER)
     assert may_read(BOOK, SENT, "nom", CLERK)
     assert may_read(BOOK, SENT, "nom", AUDITOR)
+
+
+def test_a_value_computed_from_sensitive_answers_is_for_those_who_may_read_them_all() -> None:
+    book = a_procedure("""
+        form:
+          tout:
+            title: Tout
+            fields:
+              revenu: {label: Revenu, type: integer, example: 3}
+              loyer: {label: Loyer, type: integer, example: 1}
+              reste: {label: Reste, value: revenu - loyer}
+              double: {label: Double, value: reste * 2}
+              surface: {label: Surface, type: integer, example: 9}
+        personal_data:
+          purpose: Essai
+          sensitive: {revenu: {seen_by: [maire, voirie]}, loyer: {seen_by: [maire]}}
+    """)
+    sent = replace(a_dossier(book), submitted_at=MONDAY, state=next(iter(book.states)), office=None)
+    checker, clerk = (Actor("agent", name, roles=frozenset({f"{book.identity.agency}/{name}"})) for name in ("maire", "voirie"))
+    for name in ("reste", "double"):
+        assert may_read_seen(book, sent, name, checker)
+        assert not may_read_seen(book, sent, name, clerk)
+    assert may_read_seen(book, sent, "revenu", clerk)
+    assert may_read_seen(book, sent, "surface", clerk)
 
 
 @pytest.mark.parametrize("place", ["prenoms", "enfants.0.prenoms", "enfants.0.soeurs.2.prenoms"])
