@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import time
 from typing import Final
 
 log = logging.getLogger("guichet.antivirus")
@@ -14,7 +15,7 @@ _LONGEST_ANSWER: Final = 4096
 
 
 class ClamAV:
-    """A `clamd` at a socket of this machine (`path`), or at a host and port."""
+    """A `clamd` at a socket of this machine (`path`), or at a host and port. A scan takes `seconds` at most in all."""
 
     def __init__(self, path: str = "", host: str = "", port: int = 3310, seconds: float = 20.0) -> None:
         self._path, self._host, self._port, self._seconds = path, host, port, seconds
@@ -42,14 +43,17 @@ class ClamAV:
                 raise OSError("not a scanner")
 
     def _ask(self, data: bytes) -> str:
+        end = time.monotonic() + self._seconds
         with self._opened() as line:
             line.sendall(b"zINSTREAM\0")
             for at in range(0, len(data), _PIECE):
                 piece = data[at : at + _PIECE]
+                _grant(line, end)
                 line.sendall(struct.pack(">I", len(piece)) + piece)
             line.sendall(struct.pack(">I", 0))
             answer = b""
             while b"\0" not in answer and len(answer) < _LONGEST_ANSWER:
+                _grant(line, end)
                 more = line.recv(_LONGEST_ANSWER)
                 if not more:
                     break
@@ -67,3 +71,11 @@ class ClamAV:
             line.close()
             raise
         return line
+
+
+def _grant(line: socket.socket, end: float) -> None:
+    """Let the next operation last until `end`: a time limit alone starts anew with each byte. Raises OSError."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    line.settimeout(left)

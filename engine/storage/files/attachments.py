@@ -26,7 +26,7 @@ from engine.storage.gate import AdmissionGate
 from engine.storage.results import IntegrityFinding
 
 LONGEST_NAME: Final = 100
-AT_ONCE: Final = 2  # files inspected at once: an image may take 150 MB of memory
+AT_ONCE: Final = 2  # files inspected at once: an image may take 150 MB of memory, and a scanner may hang
 WAITING: Final = 4  # more wait, a second at most: two of eight threads stay free for other pages
 LARGEST_PICTURE: Final = 12_000_000  # bytes received; what is stored keeps the limit of its question
 FOR_KNOWN: Final = 1  # of both, reserved for verified applicants
@@ -105,8 +105,6 @@ class AttachmentStore:
         if len(data) > most:
             raise Rejected("picture_size" if is_picture(data) else "file_size", size=len(data), maximum=most)
         self.reserve.check(len(data), unproven=unproven)
-        if self._inspect is not None and (code := self._inspect(data)) is not None:
-            raise Rejected(code)
         content = self._judged(data, name, accept, weigh, sender)
         if len(content.data) > max_size:
             raise Rejected("picture_size", size=len(content.data), maximum=max_size)
@@ -122,6 +120,8 @@ class AttachmentStore:
         with self._judging.turn(*sender.names, known=sender.known, place=sender.place) as make_way:
             began = time.thread_time()
             try:
+                if self._inspect is not None and (code := self._inspect(data)) is not None:
+                    raise Rejected(code)
                 return judged(data, name, accept, weigh, make_way)
             finally:
                 if sender.spent is not None:

@@ -22,9 +22,11 @@ from obstore.store import S3Store
 
 from engine.storage.files.blob_store import SCHEME, Bucket, StoredObject, WrongBlobStore
 from engine.storage.files.reserve import NoSpace
+from engine.storage.gate import ThreadLimit
 from engine.storage.results import Busy
 
 SWEPT: Final = "swept"
+AT_ONCE: Final = 4  # threads that may wait for the service: half of those that serve requests, by default
 _NO_BUCKET: Final = "NoSuchBucket"
 _FULL: Final = ("QuotaExceeded", "XMinioStorageFull", "InsufficientCapacity", "507 Insufficient Storage")
 _CONNECT, _ANSWER = timedelta(seconds=3), timedelta(seconds=20)
@@ -38,6 +40,7 @@ class S3BlobStore:
         self.bucket = bucket
         self._kept = _opened(bucket)
         self._process = os.getpid()
+        self._threads = ThreadLimit(AT_ONCE)
 
     def __str__(self) -> str:
         return self.bucket.address
@@ -56,7 +59,7 @@ class S3BlobStore:
 
     def write(self, name: str, data: bytes, lasting: bool = True) -> None:
         """Store the blob, replacing the former one. It is always durable, whatever `lasting`."""
-        with _answering():
+        with self._answering():
             obstore.put(self._there, name, data, use_multipart=False)
 
     def renew(self, name: str) -> bool:
@@ -93,7 +96,7 @@ class S3BlobStore:
         """Write, read and delete a probe. Raises `WrongBlobStore`, also if access is refused, and `Busy`."""
         probe, said = f"probe/{secrets.token_hex(8)}", secrets.token_bytes(16)
         try:
-            with _answering():
+            with self._answering():
                 obstore.put(self._there, probe, said, use_multipart=False)
                 if bytes(obstore.get(self._there, probe).bytes()) != said:
                     raise WrongBlobStore(str(self))
@@ -115,20 +118,30 @@ class S3BlobStore:
         return None if found is None else bytes(found)
 
     def _listed(self, under: str) -> Iterator[StoredObject]:
-        with _answering():
-            for batch in obstore.list(self._there, under or None):
-                for one in batch:
-                    yield StoredObject(one["path"], one["last_modified"].timestamp(), one["size"])
+        batches = iter(obstore.list(self._there, under or None))
+        while True:
+            with self._answering():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            for one in batch:
+                yield StoredObject(one["path"], one["last_modified"].timestamp(), one["size"])
 
     def _maybe(self, ask: Callable[[], Any]) -> Any:
         """Return the result, or None if no object has this name."""
-        with _answering():
+        with self._answering():
             try:
                 return ask()
             except FileNotFoundError as missing:
                 if _NO_BUCKET in str(missing):
                     raise
         return None
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Wait for the service as one of `AT_ONCE` threads, so that a silent one keeps no page waiting. Raises `Busy`."""
+        with self._threads.place(), _errors():
+            yield
 
 
 def _opened(bucket: Bucket) -> S3Store:
@@ -163,7 +176,7 @@ class _Refusing(Busy):
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _errors() -> Iterator[None]:
     """Map errors of the service to `Busy`, or `NoRoom` if full. Its messages may name files of people, so they are
     dropped."""
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -70,6 +71,22 @@ def test_what_is_no_answer_lets_nothing_through(tmp_path: Path, says: bytes) -> 
 def test_nobody_there(tmp_path: Path) -> None:
     assert ClamAV(path=str(tmp_path / "none")).inspect(pdf()) == "file_unchecked"
     assert ClamAV(host="127.0.0.1", port=1, seconds=1).inspect(pdf()) == "file_unchecked"
+
+
+def test_an_answer_byte_by_byte_ends_in_time(tmp_path: Path) -> None:
+    class Dribbles(Clamd):
+        def handle(self) -> None:
+            with suppress(OSError):
+                for _ in range(100):
+                    self.wfile.write(b"s")
+                    time.sleep(0.1)
+
+    with socketserver.ThreadingUnixStreamServer(str(tmp_path / "clamd.ctl"), Dribbles) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        began = time.monotonic()
+        assert ClamAV(path=str(tmp_path / "clamd.ctl"), seconds=0.5).inspect(pdf()) == "file_unchecked"
+        assert time.monotonic() - began < 5
+        server.shutdown()
 
 
 def test_who_hands_a_file_in_is_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import re
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from engine.operations.store_factory import open_blob_store
+from engine.storage.files import s3
 from engine.storage.files.attachments import AttachmentStore, Lost
 from engine.storage.files.blob_store import BlobStore, Bucket, FolderBlobStore, WrongBlobStore
 from engine.storage.files.encryption import FileKeys, add_key
@@ -245,6 +247,24 @@ def test_what_is_handed_in_again_while_it_is_swept_is_not_lost(bucket: S3BlobSto
     bucket.write(NAME, b"x")
     bucket.tidy((), soon())
     assert bucket.read(NAME) == b"x"
+
+
+def test_a_service_that_gives_no_answer_holds_half_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "_ANSWER", timedelta(seconds=4))
+    monkeypatch.setattr(s3, "_RETRIES", {"max_retries": 0})
+    with socket.create_server(("127.0.0.1", 0), backlog=32) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        held = S3BlobStore(Bucket("s3://silent/files", address, "key", "secret", "us-east-1"))
+
+        def asks(turn: int) -> float:
+            began = time.monotonic()
+            with pytest.raises(Busy):
+                held.read(NAME) if turn % 2 else names(held)
+            return time.monotonic() - began
+
+        with ThreadPoolExecutor(2 * s3.AT_ONCE) as hands:
+            waits = sorted(hands.map(asks, range(2 * s3.AT_ONCE)))
+    assert waits[s3.AT_ONCE - 1] < 2 < waits[s3.AT_ONCE], "the others are told at once"
 
 
 def test_two_prefixes_of_a_bucket_are_two_places(bucket: S3BlobStore) -> None:

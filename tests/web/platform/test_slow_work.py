@@ -17,6 +17,7 @@ from PIL import Image
 
 from engine.services.keys import secrets
 from renderers.web.citizen import documents
+from tests.engine.services.world import pdf
 from tests.faults.installation import patient
 from tests.web.client import ANSWERS, PortalClient, a_portal_client
 from tests.web.live_site import listening
@@ -169,5 +170,43 @@ def test_papers_are_drawn_by_turns_and_the_other_pages_answer(tmp_path: Path, mo
         for one in askers:
             one.join()
     assert said[200] >= 1
+    assert said[503] >= SENT - THREADS
+    assert sum(said.values()) == SENT
+
+
+@pytest.mark.slow
+def test_while_the_scanner_hangs_the_other_pages_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight files kept every page waiting for the twenty seconds that a scan may take."""
+    visitor, scanned, done = at_the_papers(tmp_path), threading.Semaphore(0), threading.Event()
+
+    def hangs(_: bytes) -> str:
+        scanned.release()
+        done.wait(30)
+        return "file_unchecked"
+
+    monkeypatch.setattr(visitor.office.attachments, "_inspect", hangs)
+    address, body, headers = a_post(visitor, pdf())
+    said: Counter[int] = Counter()
+    with listening(visitor.client.application, THREADS) as listener:
+        host = listener.address.partition("//")[2]
+
+        def sends() -> None:
+            line = HTTPConnection(host, timeout=60)
+            line.request("POST", address, body, headers)
+            said[line.getresponse().status] += 1
+
+        senders = [threading.Thread(target=sends) for _ in range(SENT)]
+        for one in senders:
+            one.start()
+        assert scanned.acquire(timeout=30)
+        try:
+            for _ in range(3):
+                line = HTTPConnection(host, timeout=20)
+                line.request("GET", "/connexion")
+                assert line.getresponse().status == 200
+        finally:
+            done.set()
+        for one in senders:
+            one.join()
     assert said[503] >= SENT - THREADS
     assert sum(said.values()) == SENT
