@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,13 +65,12 @@ _SEXES: Final = {"female": "f", "f": "f", "male": "m", "m": "m"}
 
 
 class OpenIdProvider:
-    """An identity provider over OpenID Connect, safe to share between threads."""
+    """An identity provider over OpenID Connect, safe to share between threads: none waits for the call of another."""
 
     def __init__(self, label: str, client: Client, clock: Clock) -> None:
         """Prepare the client. Raises `InsecureAddress` for an issuer on another machine in plain HTTP."""
         self.label, self._client, self._clock = label, client, clock
         self._issuer = HttpClient(client.issuer)
-        self._lock = threading.Lock()
         self._found: tuple[datetime, Mapping[str, Plain]] | None = None
         self._keys: KeySet | None = None
 
@@ -103,14 +101,14 @@ class OpenIdProvider:
 
     def _place(self, name: str) -> str:
         """Return one of the provider's addresses, discovered at most once an hour. The published issuer must be ours."""
-        with self._lock:
-            now = self._clock.now()
-            if self._found is None or now - self._found[0] > KNOWN_FOR:
-                answer = self._issuer.get("/.well-known/openid-configuration")
-                if answer.status != 200 or answer.text("issuer") != self._client.issuer:
-                    raise ProviderDown("discovery")
-                self._found, self._keys = (now, answer.body), None
-            place = self._found[1].get(name)
+        now, found = self._clock.now(), self._found
+        if found is None or now - found[0] > KNOWN_FOR:
+            answer = self._issuer.get("/.well-known/openid-configuration")
+            if answer.status != 200 or answer.text("issuer") != self._client.issuer:
+                raise ProviderDown("discovery")
+            found = (now, answer.body)
+            self._found, self._keys = found, None
+        place = found[1].get(name)
         if not isinstance(place, str):
             raise ProviderDown(name)
         return place
@@ -130,13 +128,13 @@ class OpenIdProvider:
 
     def _key_set(self, again: bool = False) -> KeySet:
         wire = self._wire("jwks_uri")
-        with self._lock:
-            if self._keys is None or again:
-                try:
-                    self._keys = KeySet.import_key_set(dict(wire.get("").body))  # type: ignore[arg-type]
-                except (JoseError, ValueError, KeyError, TypeError):
-                    raise ProviderDown("keys") from None
-            return self._keys
+        keys = self._keys
+        if keys is None or again:
+            try:
+                self._keys = keys = KeySet.import_key_set(dict(wire.get("").body))  # type: ignore[arg-type]
+            except (JoseError, ValueError, KeyError, TypeError):
+                raise ProviderDown("keys") from None
+        return keys
 
     # -- verifying an identity -----------------------------------------------------------------------------------------
 

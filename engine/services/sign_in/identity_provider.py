@@ -6,8 +6,8 @@ an account to a provider; a similar number never does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -23,19 +23,21 @@ from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
+from engine.storage.gate import Crowded, ThreadLimit
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
 ASSURANCE: Final = "assurance"  # in the profile: the level, and the names of the fields that the provider confirmed
+ASKED_AT_ONCE: Final = 4  # threads that may wait for the provider: half of those that serve requests, by default
+WAIT_LIMIT: Final = 1.0  # seconds without an answer to any of them after which no other one waits
+_threads: Final = ThreadLimit(ASKED_AT_ONCE)
 
 
 def begin(ctx: AppContext, back: str) -> SignInStart:
     """Return where to send the browser. Raises `NotFound` without a provider, Refused("identity_down")."""
     provider = _provider(ctx)
-    try:
+    with _asking():
         return provider.begin(back)
-    except ProviderDown:
-        raise Refused(refusal("identity_down")) from None
 
 
 @logged("identity provider")
@@ -50,9 +52,8 @@ def finish(
     """
     provider = _provider(ctx)
     try:
-        identity = provider.finish(back, code, nonce, verifier)
-    except ProviderDown:
-        raise Refused(refusal("identity_down")) from None
+        with _asking():
+            identity = provider.finish(back, code, nonce, verifier)
     except NotProven:
         raise Refused(refusal("identity_unproven")) from None
     now = ctx.now()
@@ -66,6 +67,19 @@ def finish(
         account = _with_profile(account, identity)
         unit.put_account(account)
         return open_session(ctx, unit, account, now, device=device) if joining is None else None
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Ask the provider as one of `ASKED_AT_ONCE` threads, so that a silent one keeps no other page waiting.
+
+    Raises Refused("identity_down").
+    """
+    try:
+        with _threads.place(WAIT_LIMIT):
+            yield
+    except (ProviderDown, Crowded):
+        raise Refused(refusal("identity_down")) from None
 
 
 def _provider(ctx: AppContext) -> IdentityProvider:

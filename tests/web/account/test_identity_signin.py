@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser
 
+from engine.integrations.http_client import HttpClient
 from engine.integrations.openid import Client, OpenIdProvider
+from engine.integrations.payment_provider import ProviderDown
 from server import Settings, create_app
 from tests.engine.integrations.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
 from tests.web.account.test_unverified_drafts import filled
@@ -217,3 +222,32 @@ def test_nothing_declared_before_in_this_browser_is_submitted_by_it(
         dossier = unit.dossier_numbered(number)
     assert dossier is not None
     assert dossier.submitted_at is None
+
+
+def test_while_the_provider_gives_no_answer_the_other_pages_answer(
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten people who pressed the button kept every page waiting, one after another for five seconds each."""
+    asked, done, threads = threading.Semaphore(0), threading.Event(), 8
+
+    def hangs(*_: object) -> None:
+        asked.release()
+        done.wait(30)
+        raise ProviderDown("silent")
+
+    monkeypatch.setattr(HttpClient, "get", hangs)
+    with listening(visitor.client.application, threads) as listener, ThreadPoolExecutor(2 * threads) as hands:
+        host = listener.address.partition("//")[2]
+
+        def opens(address: str) -> str:
+            line = HTTPConnection(host, timeout=20)
+            line.request("GET", address)
+            return line.getresponse().read().decode()
+
+        left = [hands.submit(opens, "/connexion/identite") for _ in range(2 * threads)]
+        try:
+            assert asked.acquire(timeout=20)
+            assert all("identité numérique" in opens("/connexion") for _ in range(3))
+        finally:
+            done.set()
+        assert all("ne répond pas maintenant" in one.result() for one in left)
