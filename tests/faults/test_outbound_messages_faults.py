@@ -28,7 +28,7 @@ from tests.faults.random_dossiers import Died
 from tests.postgres import an_empty_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
-LETTERS, DEATHS = 120, 50
+LETTERS, DEATHS = 160, 50
 
 
 @dataclass

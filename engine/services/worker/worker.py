@@ -280,7 +280,7 @@ def deliver_channel(ctx: AppContext, channel: str) -> int:
     """Deliver the due messages of one channel outside any unit.
 
     Return how many were sent. Each is sent at least once: a crash between sending and recording sends
-    it again.
+    that one again.
     """
     sent, wait_limit = 0, TimeBudget(ctx)
     others = tuple(one for one in ctx.senders if one != channel)
@@ -291,18 +291,24 @@ def deliver_channel(ctx: AppContext, channel: str) -> int:
             lent = unit.claim_letters(now, until, BATCH, others)
         if not lent:
             break
-        settled = [_carry(ctx, letter, now, wait_limit) for letter in lent]
-        with ctx.store.unit(write=True) as unit:
-            count_sms(ctx, unit, settled)
-            for letter in settled:
-                # a sent message is recorded without its lease, other results only with it. The message may be
-                # erased with its dossier
-                with suppress(LookupError):
-                    unit.update_outbound_message(forgetful(ctx, letter), None if letter.sent_at else until)
-                    sent += letter.sent_at is not None
+        for letter in lent:
+            sent += _settle(ctx, _carry(ctx, letter, now, wait_limit), until)
         if wait_limit.is_over():
             break
     return sent
+
+
+def _settle(ctx: AppContext, letter: OutboundMessage, until: datetime) -> bool:
+    """Record the result of one message, which may be erased with its dossier. Return whether it was sent.
+
+    A sent message is recorded without its lease, other results only with it.
+    """
+    with ctx.store.unit(write=True) as unit:
+        count_sms(ctx, unit, [letter])
+        with suppress(LookupError):
+            unit.update_outbound_message(forgetful(ctx, letter), None if letter.sent_at else until)
+            return letter.sent_at is not None
+    return False
 
 
 def _carry(ctx: AppContext, letter: OutboundMessage, now: datetime, wait_limit: TimeBudget) -> OutboundMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -57,6 +58,15 @@ class Slow(Post):
     def send(self, letter: OutboundMessage) -> None:
         self.world.wait(seconds=0.5)
         super().send(letter)
+
+
+class Stopped(Post):
+    """A gateway over whose fifth message the process ends: it has left, and no answer is noted."""
+
+    def send(self, letter: OutboundMessage) -> None:
+        super().send(letter)
+        if len(self.left) == 5:
+            raise KeyboardInterrupt
 
 
 def letter_of(dedupe: str, at: datetime) -> OutboundMessage:
@@ -292,6 +302,20 @@ class TestLetters:
         assert timers.deliver_letters(world.office) == 0
         world.wait(minutes=2)
         assert timers.deliver_letters(world.office) == 1
+
+    def test_a_worker_that_stops_over_many_sends_one_again(self, tmp_path: Path) -> None:
+        """A restart cut the worker of a gateway that took 0.7 s for each: 41 of 41 messages left twice."""
+        post = Stopped()
+        world = a_world(tmp_path, senders={"sms": post})
+        with world.office.store.unit(write=True) as unit:
+            for number in range(10):
+                unit.add_letter(letter_of(f"reminder/{number}", world.office.now()))
+        with pytest.raises(KeyboardInterrupt):
+            timers.deliver_letters(world.office)
+        world.wait(minutes=2)
+        timers.deliver_letters(world.office)
+        times = Counter(one.id for one in post.left)
+        assert sorted(times.values()) == [1] * 9 + [2]
 
     def test_useless_addresses_and_channels_are_given_up_at_once(self, tmp_path: Path) -> None:
         post = Post()
