@@ -29,9 +29,8 @@ from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
-from engine.services.limits.file_counts import counted_as, sender_of, too_many_papers
+from engine.services.limits.file_counts import counted_as, counted_paper, sender_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
-from engine.storage.files.inspection import Rejected
 from engine.storage.unit_of_work import Unit
 
 PROOF_KINDS: Final = ("pdf", "jpg", "png")
@@ -197,14 +196,12 @@ def _claimed(
     if proof is None:
         raise Refused(refusal("proof_missing"))
     with ctx.store.unit(write=True) as unit:
-        closed = _many(ctx, unit, actor) or too_many_papers(unit, ctx.now(), actor.id, client)
-    if closed:  # before a file is written
+        closed = _many(ctx, unit, actor)
+    if closed:
         raise Refused(closed)
     sender = sender_of(ctx, actor, browser, client)
-    try:
+    with counted_paper(ctx, actor.id, client):
         kept = ctx.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id, sender=sender)
-    except Rejected:
-        raise Refused(refusal("proof_unfit")) from None
     with ctx.store.unit(write=True) as unit:
         principal = of(unit)
         if unit.account(principal.id) is None:  # a known account stays unchanged

@@ -6,7 +6,9 @@ last one may pass the limit. No honest use reaches a limit: a form takes a dozen
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -16,6 +18,9 @@ from engine.records.people import COMPANY
 from engine.services.context.app_context import AppContext
 from engine.services.context.rate_limit import Limit, block_of, count, give_back, left_of, minutes_of, too_many
 from engine.storage.files.attachments import Uploader
+from engine.storage.files.inspection import Rejected
+from engine.storage.gate import Crowded
+from engine.storage.results import Busy
 from engine.storage.unit_of_work import Unit
 
 FILES_AT_ONCE: Final = 100  # of one person, in a quarter of an hour
@@ -128,13 +133,32 @@ def counted_as(unit: Unit, account_id: str) -> str:
     return account.login if account is not None and has_telephone(account) else account_id
 
 
-def too_many_papers(unit: Unit, now: datetime, account_id: str, client: str) -> Refusal | None:
-    """Count a document that an administrator must read, or return Refusal("too_many_tries", minutes)."""
+@contextmanager
+def counted_paper(ctx: AppContext, account_id: str, client: str) -> Iterator[None]:
+    """Count a document that an administrator must read, before it is written. One that is not inspected is not counted.
+
+    Raises Refused: too_many_tries, proof_unfit. Raises `Busy` while the scanner gives no answer.
+    """
+    with ctx.store.unit(write=True) as unit:
+        limits = _papers(unit, account_id, client)
+        closed = too_many(unit, ctx.now(), *limits)
+    if closed is not None:
+        raise Refused(closed)
+    try:
+        yield
+    except (Crowded, Rejected) as missed:
+        if isinstance(missed, Rejected) and missed.code != "file_unchecked":
+            raise Refused(refusal("proof_unfit")) from None
+        with ctx.store.unit(write=True) as unit:
+            for limit in limits:
+                give_back(unit, ctx.now(), limit)
+        raise Busy("scanner") from None
+
+
+def _papers(unit: Unit, account_id: str, client: str) -> tuple[Limit, ...]:
     who = counted_as(unit, account_id)
-    limits = [Limit(f"papers:{who}", PAPERS_A_DAY, DAY)]
-    if who == account_id:
-        limits.append(Limit(f"papers@{block_of(client)}", PAPERS_PER_ADDRESS, DAY))
-    return too_many(unit, now, *limits)
+    own = Limit(f"papers:{who}", PAPERS_A_DAY, DAY)
+    return (own,) if who != account_id else (own, Limit(f"papers@{block_of(client)}", PAPERS_PER_ADDRESS, DAY))
 
 
 def is_accepted_company(account: Account | None) -> bool:

@@ -26,6 +26,7 @@ from engine.services.core.commit import keep
 from engine.services.limits import file_counts
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.worker.worker import sweep
+from engine.storage.results import Busy
 from tests.engine.services.world import B3, PASSPORT, PHONE, World, pdf
 
 OTHER = "+22891445566"
@@ -187,6 +188,18 @@ class TestCompanies:
     def test_what_is_no_claim(self, world: World, number: str, name: str, proof: bool, why: str) -> None:
         upload = Upload("a.pdf", pdf()) if proof else None
         assert refused(representation.declare_company, world.office, world.applicant(), number, name, upload) == why
+
+    def test_a_document_that_the_scanner_did_not_see_is_neither_judged_nor_counted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        afi, upload = world.applicant(), Upload("a.pdf", pdf())
+        with monkeypatch.context() as down:
+            down.setattr(world.office.attachments, "_inspect", lambda _: "file_unchecked")
+            for _ in range(file_counts.PAPERS_A_DAY + 1):
+                with pytest.raises(Busy):
+                    representation.declare_company(world.office, afi, "TG-LOM 1", "S", upload)
+                world.wait(minutes=15)
+        assert company(world, afi).status == "to_check"
 
     def test_a_document_that_is_none_is_refused_and_one_that_serves_is_kept(self, world: World) -> None:
         afi = world.applicant()
