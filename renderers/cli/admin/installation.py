@@ -6,6 +6,7 @@ A part that cannot be opened reports why and ends the command.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import secrets
 import sys
@@ -50,10 +51,13 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.blob_store import Bucket
 from engine.storage.files.encryption import FileKeys, NoKeyRing
 from engine.storage.files.reserve import Reserve
+from engine.storage.results import Busy
 from engine.storage.unit_of_work import Store
 from renderers.cli.admin.installation_commands import Installation, opening, refuse
 from renderers.cli.language import language_of
 from renderers.i18n.translations import load_words
+
+log = logging.getLogger("guichet")
 
 DEMO_PROVIDERS: Final = {
     "mixx": ("Mixx by Yas (T-Money)", ("70", "71", "72", "73", "90", "91", "92", "93")),
@@ -116,12 +120,18 @@ def _require_procedures(settings: Settings) -> None:
 
 
 def _store(settings: Settings) -> Store:
-    """Return the store, migrated to this release. A bucket of files is checked too."""
+    """Return the store, migrated to this release. A bucket of files is checked too.
+
+    A wrong bucket ends the command. One that gives no answer is logged: all pages without files work meanwhile.
+    """
     with opening():
         store = open_store(settings.store, threads=settings.threads)
         store.migrate()
         if isinstance(settings.files, Bucket):
-            open_blob_store(settings.files).check()
+            try:
+                open_blob_store(settings.files).check()
+            except Busy as silent:
+                log.error("the service of files does not answer (%s); files are refused until it does", silent)
     return store
 
 

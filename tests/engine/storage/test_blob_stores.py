@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.operations.settings import Settings
 from engine.operations.store_factory import open_blob_store
 from engine.storage.files import s3
 from engine.storage.files.attachments import AttachmentStore, Lost
@@ -24,6 +25,7 @@ from engine.storage.files.encryption import FileKeys, add_key
 from engine.storage.files.resumable_uploads import AT_ONCE
 from engine.storage.files.s3 import SWEPT, S3BlobStore
 from engine.storage.results import Busy
+from renderers.cli.admin.installation import open_office
 from tests.bucket import Service, service
 from tests.engine.services.world import keys, pdf
 
@@ -347,6 +349,25 @@ def test_a_service_that_is_cut_is_busy_and_then_all_is_there(own_service: Servic
     own_service.start()
     assert store.read(kept, "d1") == pdf()
     assert len(names(store.blobs)) == 1
+
+
+@pytest.mark.slow
+def test_the_site_starts_without_a_service_that_is_away_and_not_with_a_wrong_one(
+    own_service: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A restart while the bucket was away ended the whole site, which needs it for files only."""
+    bucket = own_service.a_bucket()
+    settings = Settings(data=tmp_path, files_at=bucket.address, service=bucket, demo=True)
+    with pytest.raises(SystemExit):
+        open_office(replace(settings, service=another_secret(bucket)))
+    own_service.stop()
+    office, _ = open_office(settings)
+    assert "the service of files does not answer" in caplog.text
+    with pytest.raises(Busy):
+        office.attachments.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1")
+    own_service.start()
+    assert office.attachments.keep(pdf(), "a.pdf", ("pdf",), 1_000_000, "d1")
+    office.store.close()
 
 
 def test_a_folder_may_be_named_too(tmp_path: Path) -> None:
