@@ -23,13 +23,12 @@ from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
-from engine.storage.gate import Crowded, ThreadLimit
+from engine.storage.gate import WAIT_LIMIT, Crowded, ThreadLimit
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
 ASSURANCE: Final = "assurance"  # in the profile: the level, and the names of the fields that the provider confirmed
 ASKED_AT_ONCE: Final = 4  # threads that may wait for the provider: half of those that serve requests, by default
-WAIT_LIMIT: Final = 1.0  # seconds without an answer to any of them after which no other one waits
 _threads: Final = ThreadLimit(ASKED_AT_ONCE)
 
 

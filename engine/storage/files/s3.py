@@ -22,7 +22,7 @@ from obstore.store import S3Store
 
 from engine.storage.files.blob_store import SCHEME, Bucket, StoredObject, WrongBlobStore
 from engine.storage.files.reserve import NoSpace
-from engine.storage.gate import ThreadLimit
+from engine.storage.gate import WAIT_LIMIT, ThreadLimit
 from engine.storage.results import Busy
 
 SWEPT: Final = "swept"
@@ -140,7 +140,7 @@ class S3BlobStore:
     @contextmanager
     def _answering(self) -> Iterator[None]:
         """Wait for the service as one of `AT_ONCE` threads, so that a silent one keeps no page waiting. Raises `Busy`."""
-        with self._threads.place(), _errors():
+        with self._threads.place(WAIT_LIMIT), _errors():
             yield
 
 
