@@ -71,7 +71,9 @@ def test_a_value_computed_from_sensitive_answers_is_for_those_who_may_read_them_
           sensitive: {revenu: {seen_by: [maire, voirie]}, loyer: {seen_by: [maire]}}
     """)
     sent = replace(a_dossier(book), submitted_at=MONDAY, state=next(iter(book.states)), office=None)
-    checker, clerk = (Actor("agent", name, roles=frozenset({f"{book.identity.agency}/{name}"})) for name in ("maire", "voirie"))
+    checker, clerk = (
+        Actor("agent", name, roles=frozenset({f"{book.identity.agency}/{name}"})) for name in ("maire", "voirie")
+    )
     for name in ("reste", "double"):
         assert may_read_seen(book, sent, name, checker)
         assert not may_read_seen(book, sent, name, clerk)
