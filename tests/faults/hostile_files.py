@@ -384,7 +384,7 @@ def mutants(count: int) -> Iterator[Hostile]:
 
 
 def corpus() -> list[Hostile]:
-    return [*pictures(), *papers(), *bombs(), *others(), *mutants(tries(150))]
+    return [*pictures(), *papers(), *bombs(), *others(), *mutants(tries(100))]
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

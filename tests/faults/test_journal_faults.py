@@ -99,11 +99,11 @@ def owned(lived: Path, tmp_path: Path) -> Iterator[Owned]:
 
 
 def test_a_bit_of_any_byte_of_the_journal(owned: Owned) -> None:
-    """Every byte of a whole life, and each thirty-second of the others; with eight times the effort, each fourth."""
+    """Every byte of a whole life, and each sixty-fourth of the others; with eight times the effort, each eighth."""
     chance, unseen, flips = random.Random(tries(1)), [], 0
     whole = {dossier for dossier, _ in owned.rows()[:8]}
     for dossier, n in owned.rows():
-        step = 1 if dossier in whole else max(1, 32 // tries(1))
+        step = 1 if dossier in whole else max(1, 64 // tries(1))
         for cell in CELLS:
             where = (dossier, n)
             (text,) = owned.hand.execute(f"SELECT {cell} FROM entry WHERE dossier = ? AND n = ?", where).fetchone()
@@ -164,7 +164,7 @@ def _given_away(owned: Owned, dossier: str, n: int) -> None:
 
 @pytest.mark.parametrize("done", [_removed, _doubled, _swapped, _resealed, _given_away], ids=lambda one: one.__name__)
 def test_any_row(owned: Owned, done: Callable[[Owned, str, int], None]) -> None:
-    for dossier, n in owned.rows()[:: max(1, 3 // tries(1))]:
+    for dossier, n in owned.rows()[:: max(1, 5 // tries(1))]:
         owned.hand.execute("SAVEPOINT before")
         done(owned, dossier, n)
         assert owned.asked() & {"chain", "leaf_differs"}, (dossier, n)

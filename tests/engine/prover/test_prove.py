@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,12 @@ SHIPPED = sorted(path.stem for path in PROCEDURES.glob("*.yaml"))
 SUSPENDED = {("e-visa", "supplement")}  # express is offered no more: nobody owes it from now on
 DAYS = (5, 6, 100, 500)  # of the week, of the holidays, far; on this day by tests/test_language.py
 LONG = 60.0  # seconds: a busy machine finds as much as an idle one
+
+
+def _every_second(names: list[str], first: int) -> list[ParameterSet]:
+    """All of them; those between run at night."""
+    at_night = pytest.mark.nightly("fuzz")
+    return [pytest.param(name, marks=[] if at % 2 == first else [at_night]) for at, name in enumerate(names)]
 
 
 def found(procedure: Procedure, seconds: float = 10, day: date = TODAY) -> list[Problem]:
@@ -283,7 +290,7 @@ def sound(procedure: Procedure, witness: Witness | None, directory: Directory) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", _every_second(SHIPPED, 0))
 def test_a_form_that_reaches_each_state(name: str) -> None:
     procedure, directory = the_procedure(name), the_directory()
     for state in procedure.states:
@@ -295,7 +302,7 @@ def test_a_form_that_reaches_each_state(name: str) -> None:
         assert bool(witness.path) is (state != procedure.start)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", _every_second(SHIPPED, 1))
 def test_a_form_that_shows_each_page_and_owes_each_line(name: str) -> None:
     procedure, directory = the_procedure(name), the_directory()
     for page in procedure.form.pages:

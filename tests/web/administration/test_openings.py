@@ -357,7 +357,7 @@ def with_visits(portal: Portal, count: int) -> tuple[date, list[Dossier]]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("language", ["fr", pytest.param("en", marks=pytest.mark.nightly("journey"))])
 @pytest.mark.parametrize(
     "viewport",
     [{"width": 360, "height": 740}, pytest.param(DESK, marks=pytest.mark.nightly("journey"))],

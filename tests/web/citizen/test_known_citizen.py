@@ -22,7 +22,10 @@ MOST_SCREENS = 10
 
 @pytest.mark.parametrize(
     ("viewport", "scripts"),
-    [(PHONE, True), pytest.param(DESK, True, marks=pytest.mark.nightly("journey")), (SMALL, False)],
+    [
+        (PHONE, True),
+        *(pytest.param(*way, marks=pytest.mark.nightly("journey")) for way in ((DESK, True), (SMALL, False))),
+    ],
     ids=["360", "1280", "320-no-js"],
 )
 def test_a_renewal_by_somebody_known(enter: Enter, portal: Portal, viewport: dict[str, int], scripts: bool) -> None:

@@ -51,7 +51,9 @@ def filled(me: Person, scripts: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scripts", "viewport"), [pytest.param(False, PHONE, marks=AT_NIGHT), (True, DESK)], ids=["no-js 360", "js 1280"]
+    ("scripts", "viewport"),
+    [pytest.param(False, PHONE, marks=AT_NIGHT), pytest.param(True, DESK, marks=AT_NIGHT)],
+    ids=["no-js 360", "js 1280"],
 )
 def test_a_passport_at_the_counter(enter: Enter, portal: Portal, scripts: bool, viewport: dict[str, int]) -> None:
     me = enter("dgdn.guichet", viewport, scripts, limit=60_000, looks=scripts)

@@ -38,7 +38,7 @@ from tests.postgres import an_empty_store
 HERE = "10.0.0.1"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     store: Store = SqliteStore(":memory:") if request.param == "sqlite" else an_empty_store()
     store.migrate()

@@ -38,7 +38,7 @@ BESIDE = {"booking", "credit", "letter", "message", "note", "pay_event", "paymen
 TRIED = sorted(table for table, said in DECISIONS.items() if not isinstance(said, str))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def owned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Tamperer]]:
     folder = tmp_path_factory.mktemp("office")
     if request.param == "sqlite":
@@ -105,10 +105,7 @@ def told_of(table: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[t
     return [row for row in rows if not (table == "pay_event" and _is_untold(table, names, row))]
 
 
-@pytest.mark.parametrize(
-    "owned", ["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))], indirect=True, scope="module"
-)
-@pytest.mark.parametrize("cell", ["[", "[]", "1"])
+@pytest.mark.parametrize("cell", ["[", *(pytest.param(one, marks=pytest.mark.nightly("fuzz")) for one in ("[]", "1"))])
 @pytest.mark.parametrize("table", TRIED)
 def test_a_cell_that_cannot_be_read_hides_nothing_else(owned: tuple[World, Tamperer], table: str, cell: str) -> None:
     """All is inspected to the end, and what was changed elsewhere is told too."""

@@ -30,7 +30,7 @@ MAIL = "controle@dgdn.example"
 PERMIT = "permis-de-construire"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly("store"))])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     store = an_empty_store() if request.param == "postgresql" else None
     world = a_world(tmp_path, store)
