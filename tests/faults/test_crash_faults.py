@@ -44,7 +44,7 @@ def kill_again_and_again(installation: Installation, load: Load, times: int, cha
 def test_killed_again_and_again_nothing_acknowledged_is_lost(tmp_path: Path, address: str) -> None:
     with begun(tmp_path, address, workers=1) as installation:
         with under_load(installation) as load:
-            took = kill_again_and_again(installation, load, tries(8), random.Random(3))
+            took = kill_again_and_again(installation, load, tries(12), random.Random(3))
         assert load.broken == []
         assert faults_of(installation, load.done.all()) == []
         assert installation.accidents() == []

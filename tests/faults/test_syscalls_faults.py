@@ -41,7 +41,7 @@ from tests.faults.syscalls import ACCIDENT, DONE, KILLED, REFUSED, Fault
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-FEW = 8  # faults of each command, in a usual run
+FEW = 12  # faults of each command, in a usual run
 MANY = 600
 ALL_FROM = 8  # the effort from which so many are tried
 PHONES = {name: f"+2289000{at:04d}" for at, name in enumerate(("submit", "upload", "pay", "decide"), 1)}
