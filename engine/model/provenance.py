@@ -93,15 +93,27 @@ def reserved_behind(procedure: Procedure, names: Iterable[str]) -> tuple[str, ..
 
 
 def sensitive_behind(procedure: Procedure, name: str) -> tuple[str, ...]:
-    """Return the sensitive answers that a name shows: itself, or those that its value is computed from."""
+    """Return the sensitive answers that a name shows: itself, or those that its value is computed from.
+
+    The values between the two count, and the columns that are summed or counted over rows.
+    """
     sensitive = procedure.personal_data.sensitive
-    shown = (one for said in _said_by(procedure, name) for one in (said, said.removesuffix("_other")))
+    shown = (one for said in _read_for(procedure, name) for one in (said, said.removesuffix("_other")))
     return tuple(one for one in dict.fromkeys(shown) if one in sensitive)
 
 
-def _said_by(procedure: Procedure, name: str) -> Iterator[str]:
-    yield name
-    yield from (leaf.name for leaf in source_of(procedure, name).leaves())
+def _read_for(procedure: Procedure, name: str) -> Iterable[str]:
+    """Return the name, then each name and column that its value is computed from, at any depth."""
+    owners, met, left = procedure.once(_owners), dict[str, None](), [name]
+    while left:
+        one = left.pop()
+        if one in met:
+            continue
+        met[one] = None
+        owned = owners.get(one) or owners.get(one.removesuffix("_other"))
+        for expression in _expressions_of(procedure, one, owned.field if owned else None) or ():
+            left.extend(sorted(expression.names | expression.columns, reverse=True))
+    return met
 
 
 # -- names printed -----------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ class Constant:
 class Expression:
     """A typed, frozen expression. `names` are the answers it needs, `run` its compiled form.
 
-    `said` is a condition in the words that people read (`for`). It changes no result, so it is not compared.
+    `columns` are the columns that its row functions read. `said` is a condition in the words that people read (`for`). It changes no result, so it is not compared.
     """
 
     text: str
@@ -157,6 +157,7 @@ class Expression:
     run: Evaluator = field(compare=False, repr=False)
     where: Position = field(default=NOWHERE, compare=False)
     said: Text | None = field(default=None, compare=False)
+    columns: frozenset[str] = field(default=frozenset(), compare=False)
 
     def value(self, scope: Scope) -> Value:
         """Return the value in a scope, None when empty. No value of an answer makes it raise an error."""

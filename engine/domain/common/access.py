@@ -7,7 +7,7 @@ submitted dossiers without sensitive answers. A dossier that is not visible is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -156,6 +156,11 @@ def limited_names(procedure: Procedure) -> frozenset[str]:
     return frozenset({*procedure.personal_data.sensitive, *procedure.once(_confidential)})
 
 
+def reserved_names(procedure: Procedure) -> Collection[str]:
+    """Return the sensitive answers and columns, and the values and columns that are computed from them."""
+    return procedure.once(_limits).keys()
+
+
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
     """Return True when the actor sees the dossier and may read this answer.
 
@@ -180,11 +185,13 @@ def may_read_seen(procedure: Procedure, dossier: Dossier, field_id: str, actor: 
 
 
 def _limits(procedure: Procedure) -> Mapping[str, tuple[Sensitive, ...]]:
-    """Return who may read each sensitive answer, and each value that is computed from sensitive answers."""
+    """Return who may read each sensitive answer, and each value or column that is computed from sensitive answers."""
     sensitive = procedure.personal_data.sensitive
     if not sensitive:
         return {}
-    behind = {name: sensitive_behind(procedure, name) for name in (*sensitive, *procedure.fields)}
+    every = (*procedure.fields.values(), *(one for form in procedure.forms() for one in form.fields))
+    asked = (name for field in every for name in field.names_within)
+    behind = {name: sensitive_behind(procedure, name) for name in (*sensitive, *asked)}
     return {name: tuple(sensitive[one] for one in names) for name, names in behind.items() if names}
 
 

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from engine.core.clock import local_day
+from engine.domain.common.access import reserved_names
 from engine.domain.common.working_time import add_span
 from engine.domain.fields.display import answer_words, column_words
 from engine.domain.fields.field_type import Speech
@@ -113,10 +114,10 @@ def _appeal(appeal: Appeal, dossier: Dossier, calendar: Calendar, speech: Speech
 def answers_of(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """Yield the answers of the application by page.
 
-    Sensitive answers are left out, because each reading of them must be logged.
+    Sensitive answers, and values computed from them, are left out, because each reading of them must be logged.
     """
     form = evaluated.procedure.tasks.get(APPLICATION)
-    sensitive = evaluated.procedure.personal_data.sensitive
+    sensitive = reserved_names(evaluated.procedure)
     for page in form.pages if isinstance(form, Form) else ():
         asked = [field for field in page.fields if field.id not in sensitive and evaluated.shows(field)]
         flat = [field for field in asked if field.type != "rows"]
@@ -127,7 +128,7 @@ def answers_of(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentL
 
 
 def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator[ContentLine]:
-    sensitive = evaluated.procedure.personal_data.sensitive
+    sensitive = reserved_names(evaluated.procedure)
     columns = [column for column in field.rows if column.id not in sensitive]
     for number in range(len(evaluated.values.rows(field.id))):
         said = (

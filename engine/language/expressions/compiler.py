@@ -93,11 +93,12 @@ def find(scope: Scope, name: str) -> Value:
 
 
 def expression_of(node: Node, text: str, type_: Type | None = None, where: Position = NOWHERE) -> Expression:
-    """Return the typed and compiled expression of a tree, with the names it reads."""
-    run = _compiled(node)
-    if any(isinstance(one, Over) for one in walk(node)):
+    """Return the typed and compiled expression of a tree, with the names and columns it reads."""
+    run, names, every = _compiled(node), names_of(node), tuple(walk(node))
+    if any(isinstance(one, Over) for one in every):
         run = _within_budget(run)
-    return Expression(text, node, type_ or node.type, names_of(node), run, where)
+    columns = frozenset(one.id for one in every if isinstance(one, Name)) - names
+    return Expression(text, node, type_ or node.type, names, run, where, columns=columns)
 
 
 def negate(expression: Expression) -> Expression:

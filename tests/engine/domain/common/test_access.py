@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.domain.common.access import acting_role, may_read, may_read_file, may_read_seen, may_see
+from engine.domain.common.access import acting_role, may_read, may_read_file, may_read_seen, may_see, reserved_names
 from engine.model import Sensitive
 from engine.model.roles import roles_of
 from engine.records.dossier import ANONYMOUS, SYSTEM_ACTOR, Actor, Attachment
@@ -79,6 +79,44 @@ def test_a_value_computed_from_sensitive_answers_is_for_those_who_may_read_them_
         assert not may_read_seen(book, sent, name, clerk)
     assert may_read_seen(book, sent, "revenu", clerk)
     assert may_read_seen(book, sent, "surface", clerk)
+
+
+def test_a_value_computed_from_a_sensitive_value_or_over_a_sensitive_column_is_reserved() -> None:
+    book = a_procedure("""
+        form:
+          tout:
+            title: Tout
+            fields:
+              revenu: {label: Revenu, type: integer, example: 3}
+              reste: {label: Reste, value: revenu - 1}
+              tranche: {label: Tranche, value: reste * 2}
+              enfants:
+                label: Enfants
+                type: rows
+                maxItems: 3
+                row_label: '{prenom}'
+                fields:
+                  prenom: {label: Prénom, type: text, example: Afi}
+                  malade: {label: Malade, type: yes_no}
+                  aide: {label: Aide, value: malade}
+              malades: {label: Malades, value: 'count(enfants, malade)'}
+              aides: {label: Aides, value: 'count(enfants, aide)'}
+              nombre: {label: Nombre, value: count(enfants)}
+        personal_data:
+          purpose: Essai
+          sensitive: {reste: {seen_by: [maire]}, malade: {seen_by: [maire]}}
+    """)
+    sent = replace(a_dossier(book), submitted_at=MONDAY, state=next(iter(book.states)), office=None)
+    mayor, clerk = (
+        Actor("agent", name, roles=frozenset({f"{book.identity.agency}/{name}"})) for name in ("maire", "voirie")
+    )
+    for name in ("tranche", "aide", "malades", "aides"):
+        assert may_read_seen(book, sent, name, mayor)
+        assert not may_read_seen(book, sent, name, clerk)
+        assert name in reserved_names(book)
+    for name in ("revenu", "prenom", "enfants", "nombre"):
+        assert may_read_seen(book, sent, name, clerk)
+        assert name not in reserved_names(book)
 
 
 @pytest.mark.parametrize("place", ["prenoms", "enfants.0.prenoms", "enfants.0.soeurs.2.prenoms"])
