@@ -16,7 +16,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, names_of
 from engine.model import APPLICATION, Form, Output, Transition
 from engine.model.graph import done_after
-from engine.model.provenance import ValueSource, confirms, filled_by, source_of, stated_names
+from engine.model.provenance import ValueSource, confirms, filled_by, sensitive_behind, source_of, stated_names
 from engine.model.roles import role_key
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
@@ -178,12 +178,11 @@ class _Search(IssueSearch):
         every = {role_key(self.procedure, role) for role in roles}
         fields = (self.procedure.fields[name] for name in names if name in self.procedure.fields)
         read = self.asked.union(*(one.names_within for one in fields))
-        limits = (self.procedure.personal_data.sensitive.get(name) for name in read)
+        behind = {one for name in read for one in sensitive_behind(self.procedure, name)}
         return all(
             every <= {role_key(self.procedure, role) for role in limit.seen_by}
             and (not limit.states or state in limit.states)
-            for limit in limits
-            if limit is not None
+            for limit in (self.procedure.personal_data.sensitive[one] for one in behind)
         )
 
     def _by_form(self, form: Form, filled: bool, state: str) -> list[Node]:

@@ -105,6 +105,11 @@ def test_whole_rows_are_compared_by_who_may_read_every_column() -> None:
     hidden = ("keep: {granted", "sensitive: {sante: {seen_by: [directeur]}}, keep: {granted")
     assert found(file, piece, act, column, shown) == []
     assert [one.code for one in found(file, piece, act, column, shown, hidden)] == ["P13"]
+    beside = (column[0], "prenom: {label: Prénom, example: Afi}, aide: {label: Aide, value: revenu > 3}")
+    asked = ("      enfants:", "      revenu: {label: Revenu, type: integer, example: 3}\n      enfants:")
+    kept = ("keep: {granted", "sensitive: {revenu: {seen_by: [directeur]}}, keep: {granted")
+    assert found(file, piece, act, asked, beside, shown) == []
+    assert [one.code for one in found(file, piece, act, asked, beside, shown, kept)] == ["P13"]
 
 
 def test_a_traveller_is_checked_row_by_row() -> None:
