@@ -98,11 +98,11 @@ def sensitive_behind(procedure: Procedure, name: str) -> tuple[str, ...]:
     The values between the two count, and the columns that are summed or counted over rows.
     """
     sensitive = procedure.personal_data.sensitive
-    shown = (one for said in _read_for(procedure, name) for one in (said, said.removesuffix("_other")))
+    shown = (one for said in names_behind(procedure, name) for one in (said, said.removesuffix("_other")))
     return tuple(one for one in dict.fromkeys(shown) if one in sensitive)
 
 
-def _read_for(procedure: Procedure, name: str) -> Iterable[str]:
+def names_behind(procedure: Procedure, name: str) -> Iterable[str]:
     """Return the name, then each name and column that its value is computed from, at any depth."""
     owners, met, left = procedure.once(_owners), dict[str, None](), [name]
     while left:

@@ -7,7 +7,7 @@ submitted dossiers without sensitive answers. A dossier that is not visible is r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -16,7 +16,7 @@ from engine.core.values import Span
 from engine.domain.common.working_time import add_months, end_of_day
 from engine.model import APPLICANT, SYSTEM, Field, Form, Procedure
 from engine.model.legal import Sensitive
-from engine.model.provenance import sensitive_behind
+from engine.model.provenance import names_behind, sensitive_behind
 from engine.model.roles import role_key, roles_of
 from engine.records.dossier import Account, Actor, Attachment, Dossier
 from engine.records.people import Mandate
@@ -108,13 +108,34 @@ def in_mandate(actor: Actor, procedure_id: str) -> bool:
 
 
 def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
-    """Return True when the actor may read an opinion: a confidential one is for the roles of the round and its author."""
-    asked = procedure.once(_confidential).get(name)
-    if asked is None or actor.kind == "system":
-        return True
-    given = dossier.done.get(name)
-    readers = tuple(role_key(procedure, role) for role in asked.seen_by)
-    return holds(actor, readers) or (given is not None and given.by == actor.id)
+    """Return True when the actor may read an opinion: a confidential one is for the roles of the round and its author.
+
+    So is a value that is computed from it.
+    """
+    behind = procedure.once(_opinions_behind).get(name)
+    return behind is None or actor.kind == "system" or all(
+        holds(actor, (role_key(procedure, role) for role in asked.seen_by)) or _is_author(dossier, one, actor)
+        for one, asked in behind.items()
+    )  # fmt: skip
+
+
+def _is_author(dossier: Dossier, service: str, actor: Actor) -> bool:
+    given = dossier.done.get(service)
+    return given is not None and given.by == actor.id
+
+
+def _opinions_behind(procedure: Procedure) -> Mapping[str, Mapping[str, Form]]:
+    """Return the confidential opinions that each name shows: its own, or those that its value is computed from."""
+    asked = procedure.once(_confidential)
+    names = (*asked, *_asked_names(procedure)) if asked else ()
+    shown = {name: {one: asked[one] for one in names_behind(procedure, name) if one in asked} for name in names}
+    return {name: opinions for name, opinions in shown.items() if opinions}
+
+
+def _asked_names(procedure: Procedure) -> Iterator[str]:
+    """Yield every question and column: of the application, of later forms and of opinions."""
+    every = (*procedure.fields.values(), *(one for form in procedure.forms() for one in form.fields))
+    return (name for field in every for name in field.names_within)
 
 
 def _confidential(procedure: Procedure) -> Mapping[str, Form]:
@@ -189,9 +210,7 @@ def _limits(procedure: Procedure) -> Mapping[str, tuple[Sensitive, ...]]:
     sensitive = procedure.personal_data.sensitive
     if not sensitive:
         return {}
-    every = (*procedure.fields.values(), *(one for form in procedure.forms() for one in form.fields))
-    asked = (name for field in every for name in field.names_within)
-    behind = {name: sensitive_behind(procedure, name) for name in (*sensitive, *asked)}
+    behind = {name: sensitive_behind(procedure, name) for name in (*sensitive, *_asked_names(procedure))}
     return {name: tuple(sensitive[one] for one in names) for name, names in behind.items() if names}
 
 

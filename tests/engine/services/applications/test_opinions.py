@@ -121,6 +121,25 @@ class TestOpinions:
         assert allowed == {"author", "reader"}
         assert not may_read(procedure, dossier, "services", author)
 
+    def test_a_value_computed_from_a_confidential_opinion_is_for_its_readers(self, world: World) -> None:
+        later = (
+            "later_forms:\n  synthese:\n    title: Synthèse\n    by: urbaniste\n    basis: loi\n    fields:\n"
+            "      note: {label: Note, example: A}\n"
+            "      contre: {label: Contre, value: \"count(services, opinion == 'unfavourable')\"}\n"
+            "      voirie_dit: {label: Voirie, value: \"avis_voirie == 'favourable'\"}\n"
+        )
+        procedure = compiled((GOOD / "opinions.yaml").read_text("utf-8").replace("workflow:\n", f"{later}workflow:\n"))
+        author = world.agent("kossi", VOIRIE)
+        dossier = opinion(world, author, world.sent("opinions"), "avis_voirie")
+        assert may_read(procedure, dossier, "voirie_dit", author)
+        for actor in (world.agent("yao", FONCIER), world.owner(dossier)):
+            assert may_read(procedure, dossier, "note", actor)
+            assert not may_read(procedure, dossier, "voirie_dit", actor)
+            assert not may_read(procedure, dossier, "contre", actor)
+        reader = world.agent("afi", "mairie/urbaniste")
+        assert may_read(procedure, dossier, "voirie_dit", reader)
+        assert may_read(procedure, dossier, "contre", reader)
+
     def test_a_confidential_opinion_stays_sealed_in_its_owners_export(self, world: World) -> None:
         author, dossier = world.agent("kossi", VOIRIE), world.sent("opinions")
         opinion(world, author, dossier, "avis_voirie", "reserved", reserves="Trop étroit")
