@@ -171,21 +171,26 @@ def still_confirmed(
 ) -> Mapping[str, ConfirmedAnswer]:  # fmt: skip
     """Return the confirmations that changed answers leave: neither the answer nor its piece changed.
 
-    A computed value may depend on any answer, so every change clears it. Those of a row follow it to its new place.
+    A computed value may depend on any answer, so every change clears it, in a row too. Other answers of a row follow it
+    to its new place.
     """
     if not confirmed or before == after:
         return confirmed
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     computed = {name for name, field in procedure.fields.items() if field.value is not None}
+    computed |= {
+        f"{field.id}.{one.id}" for field in procedure.fields.values() for one in field.rows if one.value is not None
+    }
     found = {}
     for name, one in confirmed.items():
         rows, _, column = name.partition(".")
         if not column and not {name, f"{name}{_DETAIL}", one.piece} & changed and name not in computed:
             found[name] = one
-        elif (
-            column and (place := _place_of_row(before.get(rows), after.get(rows), column.partition(".")[0])) is not None
-        ):
-            found[f"{rows}.{place}.{column.partition('.')[2]}"] = one
+        number, _, inner = column.partition(".")
+        if not column or f"{rows}.{inner}" in computed:
+            continue
+        if (place := _place_of_row(before.get(rows), after.get(rows), number)) is not None:
+            found[f"{rows}.{place}.{inner}"] = one
     return found
 
 

@@ -32,7 +32,7 @@ from engine.services.context.app_context import WrongAnswers
 from engine.services.worker.worker import run_pass
 from tests.engine.services.editions import publish
 from tests.engine.services.world import ROOT, World, a_world, shipped
-from tests.makers import compiled, the_directory
+from tests.makers import a_procedure, compiled, the_directory
 
 SLUG = "confirmed-answers"
 TEXT = (ROOT / "tests" / "good" / f"{SLUG}.yaml").read_text("utf-8")
@@ -91,6 +91,27 @@ def test_the_journal_names_the_answers_and_holds_no_value(world: World) -> None:
     assert "confirmed.prenoms" in entry.body["commits"]
     assert "Afiwa" not in json.dumps(export(world.office, clerk(world), dossier.id))
     assert fsck(world.office) == ()
+
+
+def test_a_correction_clears_a_computed_column_of_a_row_that_did_not_change(world: World) -> None:
+    book = a_procedure("""
+        form:
+          tout:
+            title: Tout
+            fields:
+              tarif: {label: Tarif, type: integer, example: 3}
+              lots:
+                label: Lots
+                type: rows
+                row_label: '{nombre}'
+                fields:
+                  nombre: {label: Nombre, type: integer, example: 1}
+                  prix: {label: Prix, value: nombre * tarif}
+        personal_data: {purpose: Essai}
+    """)
+    known = {f"lots.0.{name}": ConfirmedAnswer(2, "acte", "clerk", world.office.now()) for name in ("nombre", "prix")}
+    before = {"tarif": 3, "lots": [{"nombre": 2}]}
+    assert still_confirmed(book, before, {**before, "tarif": 5}, known).keys() == {"lots.0.nombre"}
 
 
 def test_the_detail_of_another_option_is_compared_with_it(tmp_path: Path) -> None:
