@@ -183,6 +183,20 @@ def fee_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Prob
                 yield problem("C582", transition.where, at=transition.id, name=transition.id, fee=task_id)
 
 
+@rule("C583")
+def correction_left_unsent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C583 for each transition, other than the sending, from a state of correction to work or to a grant.
+
+    What the applicant saved there was not checked as a whole, and its price is not paid.
+    """
+    for transition in edges(procedure):
+        source, target = (procedure.states.get(one) for one in (transition.source, transition.target))
+        if source is None or source.mode != "correct" or target is None or transition.event == "done":
+            continue
+        if not target.is_end or target.outcome == "granted":
+            yield problem("C583", transition.where, at=transition.id, name=source.id, state=target.id)
+
+
 @rule("C531")
 def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C531 for a quorum above the number of services, or below one."""
