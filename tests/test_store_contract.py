@@ -231,6 +231,14 @@ def test_dossiers_of_an_owner_newest_first(store: Store) -> None:
         assert unit.dossiers_of("kofi", procedure="other") == ()
 
 
+def test_open_dossiers_of_an_owner_come_before_newer_closed_ones(store: Store) -> None:
+    ended = [a_dossier(f"d{n}", owner="ama", created_at=later(days=n), closed_at=later(days=9)) for n in (2, 3)]
+    opened(store, a_dossier("d1", owner="ama"), *ended)
+    with store.unit() as unit:
+        assert [line.id for line in unit.dossiers_of("ama", open_first=True)] == ["d1", "d3", "d2"]
+        assert [line.id for line in unit.dossiers_of("ama", limit=1, open_first=True)] == ["d1"]
+
+
 # -- lists -------------------------------------------------------------------------------------------------------------
 
 

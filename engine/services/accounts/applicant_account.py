@@ -231,7 +231,7 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         account = _account(unit, actor)
         if unit.phone_move(account.id) is not None:  # a thief of the phone would end it without a message
             raise Refused(refusal("move_waits"))
-        lines = unit.dossiers_of(account.id, MOST_DOSSIERS)
+        lines = unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True)
         held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
         running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
         if running:

@@ -62,7 +62,8 @@ def is_bare(unit: Unit, account_id: str, but: str = "") -> bool:
     than `but`.
     """
     asked = any(
-        line.submitted_at is not None or not line.closed for line in unit.dossiers_of(account_id, MOST_DOSSIERS)
+        line.submitted_at is not None or not line.closed
+        for line in unit.dossiers_of(account_id, MOST_DOSSIERS, open_first=True)
     )
     mandates = (*unit.mandates_given(account_id), *unit.mandates_held(account_id))
     return not (
@@ -141,7 +142,7 @@ def drop_address(
 def forget_contact(ctx: AppContext, unit: Unit, account: Account, actor: Actor) -> None:
     """Remove the contact from the dossiers of an account that is erased: its number may have another holder later."""
     at = _reached(unit, account)
-    for line in unit.dossiers_of(account.id, MOST_DOSSIERS):
+    for line in unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True):
         before = unit.dossier(line.id)
         if before is not None and _writes_to(before, at):
             after = replace(before, contact_phone=None, contact_email=None, former_phones=())
@@ -160,7 +161,7 @@ def release_contact(ctx: AppContext, unit: Unit, mandate: Mandate, actor: Actor,
         return
     former = _reached(unit, holder)
     left = [one for one in unit.mandates_given(mandate.principal) if one.id != mandate.id and is_active(one, day)]
-    for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS):
+    for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS, open_first=True):
         before = unit.dossier(line.id)
         if before is None or not _writes_to(before, former):
             continue
@@ -197,11 +198,11 @@ def _dossiers(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier
 
     Closed ones are included: a code sent to the contact allows to name the dossier, and numbers get another holder.
     """
-    lines = [line.id for line in unit.dossiers_of(account.id, MOST_DOSSIERS)]
+    lines = [line.id for line in unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True)]
     theirs = [
         line.id
         for mandate in unit.mandates_held(account.id) if others and mandate.status == "active"
-        for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS)
+        for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS, open_first=True)
     ]  # fmt: skip
     yield from filter(None, map(unit.dossier, dict.fromkeys((*lines, *theirs))))
 

@@ -76,6 +76,7 @@ __all__ = [
 
 _NUMBERS_TRIED = 20
 MOST_UNPROVEN = 5  # drafts of an unverified phone number
+MOST_LISTED = 500  # of one applicant: a company sends dozens in a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +265,15 @@ def procedure_of(ctx: AppContext, dossier: Dossier) -> Procedure:
 
 
 def mine(ctx: AppContext, actor: Actor) -> tuple[DossierLine, ...]:
-    """Return the applicant's own dossiers, newest first, without discarded and expired drafts."""
+    """Return the applicant's own dossiers, newest first, without discarded and expired drafts.
+
+    Beyond `MOST_LISTED`, closed ones are left out: none that waits for the applicant is.
+    """
     if actor.kind != "applicant":
         return ()
     with ctx.store.unit() as unit:
-        lines = unit.dossiers_of(actor.owns)
+        lines = unit.dossiers_of(actor.owns, MOST_LISTED, open_first=True)
+    lines = tuple(sorted(lines, key=lambda line: line.created_at, reverse=True))
     shown = (line for line in lines if line.submitted_at is not None or not line.closed)
     return tuple(
         line

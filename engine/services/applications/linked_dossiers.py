@@ -123,10 +123,10 @@ def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> 
     with ctx.store.unit() as unit:
         draft = own_draft(unit, ctx, actor, dossier_id)
         link = pinned(ctx, unit, draft).tasks.get(link_id)
-        lines = unit.dossiers_of(actor.owns)
-    if not isinstance(link, Link):
-        raise NotFound
-    sent = (line for line in lines if line.procedure == link.procedure and line.submitted_at is not None)
+        if not isinstance(link, Link):
+            raise NotFound
+        lines = unit.dossiers_of(actor.owns, procedure=link.procedure)
+    sent = (line for line in lines if line.submitted_at is not None)
     found = []
     for line in sent:
         with suppress(NotFound):

@@ -148,10 +148,16 @@ class DossierQueries(Queries):
 
     # lists
 
-    def dossiers_of(self, owner: str, limit: int = 50, procedure: str = "") -> tuple[DossierLine, ...]:
-        """Return dossiers of this owner, of one procedure or of all, the newest first."""
+    def dossiers_of(
+        self, owner: str, limit: int = 50, procedure: str = "", *, open_first: bool = False
+    ) -> tuple[DossierLine, ...]:
+        """Return dossiers of this owner, of one procedure or of all, the newest first.
+
+        `open_first`: all that are not closed come before, so that the limit leaves out closed ones only.
+        """
         only = " AND procedure = ?" if procedure else ""
-        sql = f"{LINES.select} WHERE owner = ?{only} ORDER BY created_at DESC, id LIMIT ?"
+        order = "closed, created_at DESC" if open_first else "created_at DESC"
+        sql = f"{LINES.select} WHERE owner = ?{only} ORDER BY {order}, id LIMIT ?"
         return LINES.read_all(self._rows(sql, (owner, *([procedure] if procedure else ()), limit)))
 
     def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:

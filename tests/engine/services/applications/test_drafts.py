@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.core.problems import Refused
+from engine.core.values import new_number
 from engine.model import Sensitive
 from engine.records.dossier import CorrectionRequest, Dossier
 from engine.services.applications import draft_answers as answering
@@ -325,6 +327,29 @@ class TestSending:
         assert opened(world).id != dossier.id
         with pytest.raises(Refused, match="closed"):
             intake.save_page(world.office, owner, dossier.id, "identite", {"nom": ["X"]})
+
+
+class TestList:
+    def test_sixty_requests_of_one_company_are_all_listed(self, world: World) -> None:
+        sent = [world.sent() for _ in range(2)]
+        line = world.kept(sent[0])
+        with world.office.store.unit(write=True) as unit:
+            for n in range(60):  # newer than both; as sent in two days
+                number = new_number(2026, f"{n:08d}")
+                later = line.created_at + timedelta(hours=n + 1)
+                unit.add_dossier(replace(line, id=f"d{n}", number=number, created_at=later, revision=0))
+        found = [one.id for one in intake.mine(world.office, world.applicant())]
+        assert len(found) == 62
+        assert found[0] == "d59"
+        assert {one.id for one in sent} <= {*found}
+
+    def test_what_is_closed_is_left_out_first(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(intake, "MOST_LISTED", 2)
+        oldest = world.sent()
+        for _ in range(3):
+            world.wait(minutes=5)
+            world.force(world.sent(), closed_at=world.office.now())
+        assert oldest.id in [one.id for one in intake.mine(world.office, world.applicant())]
 
 
 class TestCorrections:
