@@ -134,12 +134,12 @@ def returned_payment(ctx: AppContext, actor: Actor, provider: str, reference: st
 
 def start_payment(
     ctx: AppContext, actor: Actor, dossier_id: str, *, provider: str, payer: str = "", part: bool = False,
-    token: str | None = None, customer: Customer = NO_CUSTOMER,
+    token: str | None = None, customer: Customer = NO_CUSTOMER, shown: int | None = None,
 ) -> Payment:  # fmt: skip
     """Open a payment of all that is owed now, or of the next instalments (`part`), and queue its order.
 
-    `payer` is the number of a wallet, `customer` the data that card providers ask for. Raises Refused:
-    phone_format, phone_country, unknown_provider, role, nothing_owed, too_many_tries.
+    `payer` is the number of a wallet, `customer` the data that card providers ask for, `shown` the sum that the payer
+    read. Raises Refused: amount_changed (another sum is owed by now), phone_format, phone_country, unknown_provider, role, nothing_owed, too_many_tries.
     payment_pending and payment_unknown (payment, until): money may still come, and no fee is paid
     twice.
     method_refused: a fee does not take this method. amount_refused: the provider does not take this
@@ -158,7 +158,7 @@ def start_payment(
         dossier = seen(unit, ctx, actor, dossier_id)
         if not is_owner(dossier, actor):
             raise Refused(refusal("role", roles=("applicant",)))
-        return _open_payment(ctx, unit, dossier, provider, phone, actor, part, customer)
+        return _open_payment(ctx, unit, dossier, provider, phone, actor, part, customer, shown)
 
     arguments = (dossier_id, provider, phone, *((part,) if part else ()))
     payment = once(ctx, actor, "start_payment", token, arguments, work, PAYMENT)
@@ -168,7 +168,7 @@ def start_payment(
 
 def _open_payment(
     ctx: AppContext, unit: Unit, dossier: Dossier, provider: str, phone: str, actor: Actor, part: bool,
-    customer: Customer,
+    customer: Customer, shown: int | None,
 ) -> Payment:  # fmt: skip
     procedure, now = pinned(ctx, unit, dossier), ctx.now()
     due = due_now(ctx, procedure, dossier)
@@ -176,6 +176,9 @@ def _open_payment(
         raise Refused(refusal("nothing_owed"))
     if (other := awaited_in(unit, dossier, now)) is not None:
         raise Refused(_awaited(other))
+    amount = sum(_parts(ctx, procedure, dossier).values()) if part else sum(one.left for one in due)
+    if shown is not None and shown != amount:
+        raise Refused(refusal("amount_changed"))
     rung = phone if ctx.providers[provider].rings else ""
     if (closed := too_many(unit, now, *_limits(unit, actor, dossier, rung))) is not None:
         raise Refused(closed)
@@ -184,7 +187,6 @@ def _open_payment(
     connector, wanted = ctx.providers[provider], methods_of(procedure, due)
     if connector.method not in wanted:
         raise Refused(refusal("method_refused", method=connector.method, wanted=tuple(sorted(wanted))))
-    amount = sum(_parts(ctx, procedure, dossier).values()) if part else sum(one.left for one in due)
     lasts = max(ctx.settings.payment_lasts, PAGE_LASTS if connector.method == "card" else timedelta())
     payment = Payment(
         new_id(), new_id(), dossier.id, tuple(one.fee for one in due), amount, provider, connector.method, phone, "pending",

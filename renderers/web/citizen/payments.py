@@ -72,6 +72,7 @@ from renderers.web.shared.payment_methods import (
     offered,
     page_left,
     read_holder,
+    shown_sum,
     suits,
     typed_choice,
 )
@@ -145,7 +146,7 @@ def _started(one: DossierContext, typed: PaymentChoice, customer: Customer) -> R
     try:
         payment = start_payment(
             app_ctx(), actor(), one.id, provider=typed.provider, payer=typed.payer, part=typed.part, token=form_token(),
-            customer=customer,
+            customer=customer, shown=shown_sum(typed),
         )  # fmt: skip
     except Refused as closed:
         if closed.reason.code in ("payment_pending", "payment_unknown"):
@@ -155,7 +156,13 @@ def _started(one: DossierContext, typed: PaymentChoice, customer: Customer) -> R
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
             return go(one.at("/paiement"))
-        if closed.reason.code in ("phone_format", "phone_country", "amount_refused", "method_refused"):
+        if closed.reason.code in (
+            "phone_format",
+            "phone_country",
+            "amount_refused",
+            "amount_changed",
+            "method_refused",
+        ):
             control = "payer" if closed.reason.code.startswith("phone") else "provider"
             return ask_again(lambda: _choose_page(one), {control: closed.reason})
         raise

@@ -105,6 +105,12 @@ def typed_choice(one: DossierContext) -> PaymentChoice:
     return PaymentChoice(*(typed_form().get(name, "")[:40] for name in ("provider", "payer", "how_much", "sure")))
 
 
+def shown_sum(typed: PaymentChoice) -> int | None:
+    """Return the sum that the page of this post showed, None if the form has none."""
+    text = request.form.get("shown_part" if typed.part else "shown", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 13 else None
+
+
 def _seems_elsewhere(provider: str, payer: str) -> str:
     """Return the name of another operator that the number seems to belong to, else empty.
 

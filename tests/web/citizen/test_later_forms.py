@@ -287,9 +287,13 @@ def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: PortalClient)
     page = visitor.open(pay)
     assert "La prochaine part : 19 000 FCFA" in page.text
     assert visitor.send(pay, provider="argent", payer="90000001").status == 422
+    other_tab = visitor.open(pay).form()
     visitor.send(pay, provider="argent", payer="90000001", how_much="part")
     paid = visitor.page.address
     assert "Paiement reçu" in visitor.follow().text
+    page = visitor.post(pay, **{**other_tab, "provider": "argent", "payer": "90000001", "how_much": "part"})
+    assert page.status == 422, "it showed 19 000 francs, and 10 000 are the next part now"
+    assert "La somme à payer a changé" in page.text
     assert "Reste à payer 20 000 FCFA" in visitor.open(paid).text
     page = visitor.open(f"/dossiers/{number}")
     assert "10 000 FCFA payés sur 30 000 FCFA" in page.text
