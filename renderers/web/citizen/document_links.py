@@ -71,8 +71,19 @@ def document(number: str, document_id: str) -> Response:
         square=qr_path(_address(shown)) if scanned else None, digits=" ".join(wrap(shown.code, 4)),
         site=f"{urlsplit(app_ctx().settings.short_url).netloc}/v", here=one.at(f"/documents/{document_id}"),
         lines=_shares(one, document_id), days=LASTS.days if is_owner(one.dossier, actor()) else 0, token=new_token(),
-        note=session.pop("note", ""), error=session.pop("refused", ""), link=session.pop("lent", ""),
+        note=session.pop("note", ""), error=session.pop("refused", ""), link=_made_here(document_id),
     )  # fmt: skip
+
+
+def _made_here(document_id: str) -> str:
+    """Return the link just made for this document, once.
+
+    Another tab, or another person at this browser, opens pages of other documents.
+    """
+    made = session.get("lent")
+    if not isinstance(made, list) or made[0] != document_id:
+        return ""
+    return str(session.pop("lent")[1])
 
 
 def _facts(shown: IssuedDocument, procedure: Procedure) -> list[tuple[str, str]]:
@@ -121,7 +132,7 @@ def make(number: str, document_id: str) -> Response:
     except Refused as closed:
         session["refused"] = sentence(closed.reason)
     else:
-        session["lent"] = f"{app_ctx().settings.base_url}/p/{secret}"
+        session["lent"] = [document_id, f"{app_ctx().settings.base_url}/p/{secret}"]
     return go(one.at(f"/documents/{document_id}"))
 
 

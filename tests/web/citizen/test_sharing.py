@@ -69,6 +69,13 @@ def test_whoever_has_the_link_sees_the_document(known: PortalClient) -> None:
     assert fsck(known.office) == ()
 
 
+def test_the_page_of_another_document_does_not_show_the_link(known: PortalClient) -> None:
+    page, other = granted(known), granted(known)
+    _share(known, page)
+    assert "/p/" not in known.open(other).html, "another tab came first"
+    assert "/p/" in known.open(page).html
+
+
 def test_it_is_taken_back_at_once(known: PortalClient) -> None:
     page = granted(known)
     link = lend(known, page)
