@@ -22,6 +22,7 @@ from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
 LONGEST_MOTIVE: Final = 500
+MOST_DOSSIERS: Final = 500  # of one applicant, whose readers are shown
 _READING: Final[Memory[str]] = Memory(lambda reading: reading, lambda unit, kept: str(kept))
 
 
@@ -92,9 +93,10 @@ def my_readings(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier],
 def readings_of_mine(ctx: AppContext, actor: Actor) -> tuple[tuple[Reading, Dossier], ...]:
     """Return who read the dossiers of an applicant, the latest first."""
     with ctx.store.unit() as unit:
-        lines = unit.dossiers_of(actor.owns) if actor.kind == "applicant" else ()
-        mine = [unit.dossier(line.id) for line in lines]
-        found = [(reading, one) for one in mine if one is not None for reading in unit.readings_of(one.id)]
+        lines = unit.dossiers_of(actor.owns, MOST_DOSSIERS) if actor.kind == "applicant" else ()
+        read = {line.id: readings for line in lines if (readings := unit.readings_of(line.id))}
+        mine = [(one, readings) for name, readings in read.items() if (one := unit.dossier(name)) is not None]
+    found = [(reading, one) for one, readings in mine for reading in readings]
     return tuple(sorted(found, key=lambda pair: pair[0].at, reverse=True))
 
 

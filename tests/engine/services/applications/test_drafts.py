@@ -14,6 +14,8 @@ from engine.core.problems import Refused
 from engine.core.values import new_number
 from engine.model import Sensitive
 from engine.records.dossier import CorrectionRequest, Dossier
+from engine.records.people import Reading
+from engine.services.accounts.access_log import readings_of_mine
 from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
 from engine.services.applications.drafts import Upload
@@ -338,7 +340,10 @@ class TestList:
                 number = new_number(2026, f"{n:08d}")
                 later = line.created_at + timedelta(hours=n + 1)
                 unit.add_dossier(replace(line, id=f"d{n}", number=number, created_at=later, revision=0))
+            day = world.office.day()
+            unit.note_reading(Reading(line.id, "agent", day, world.office.now(), "sncja/greffier_en_chef"))
         found = [one.id for one in intake.mine(world.office, world.applicant())]
+        assert [one.id for _, one in readings_of_mine(world.office, world.applicant())] == [line.id], "who read it too"
         assert len(found) == 62
         assert found[0] == "d59"
         assert {one.id for one in sent} <= {*found}
