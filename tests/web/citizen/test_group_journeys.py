@@ -177,6 +177,7 @@ def test_a_connection_paid_in_parts(enter: Enter, portal: Portal) -> None:
     pay(me, portal, number, "Payer", 119_000, how_much="all")
     assert portal.dossier(number).state == "pose"
     me.go(f"/dossiers/{number}")
+    me.page.locator("summary", has_text="Prix et paiements").click()
     assert me.sees("117 000 FCFA, payés en entier.")
     looking = enter("looking")
     looking.go("/connexion")
