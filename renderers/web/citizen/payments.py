@@ -78,6 +78,7 @@ from renderers.web.shared.payment_methods import (
 )
 
 blueprint = Blueprint("payments", __name__)
+_ASKED_AGAIN: Final = ("phone_format", "phone_country", "amount_refused", "amount_changed", "method_refused")
 
 _OPEN: Final = frozenset({"pending"})
 _RECEIVED: Final = frozenset({"paid", "overpaid"})
@@ -156,13 +157,7 @@ def _started(one: DossierContext, typed: PaymentChoice, customer: Customer) -> R
         if closed.reason.code == "payments_closed":
             session["payments_closed"] = True
             return go(one.at("/paiement"))
-        if closed.reason.code in (
-            "phone_format",
-            "phone_country",
-            "amount_refused",
-            "amount_changed",
-            "method_refused",
-        ):
+        if closed.reason.code in _ASKED_AGAIN:
             control = "payer" if closed.reason.code.startswith("phone") else "provider"
             return ask_again(lambda: _choose_page(one), {control: closed.reason})
         raise
