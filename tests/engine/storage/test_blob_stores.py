@@ -266,7 +266,7 @@ def test_a_service_that_gives_no_answer_holds_half_of_the_threads(monkeypatch: p
 
         with ThreadPoolExecutor(2 * s3.AT_ONCE) as hands:
             waits = sorted(hands.map(asks, range(2 * s3.AT_ONCE)))
-    assert waits[s3.AT_ONCE - 1] < 2 < waits[s3.AT_ONCE], "the others are told at once"
+    assert waits[s3.AT_ONCE - 1] < 2 < waits[s3.AT_ONCE], "the others are answered at once"
 
 
 def test_two_prefixes_of_a_bucket_are_two_places(bucket: S3BlobStore) -> None:
