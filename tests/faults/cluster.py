@@ -58,8 +58,8 @@ class Cluster:
     def end(self) -> None:
         """Stop the server, if it runs."""
         with suppress(FileNotFoundError, ProcessLookupError):  # stopped, or killed
-            os.kill(next(self.processes()), 0)
-            self.stop("immediate")
+            if not _has_ended(next(self.processes())):
+                self.stop("immediate")
 
     def processes(self) -> Iterator[int]:
         """The postmaster and its children."""
@@ -76,9 +76,14 @@ class Cluster:
         """Remove the lock of a server that was killed. It counts as running for as long as its parent has not read its end."""
         with suppress(FileNotFoundError):
             lock = self.folder / "data/postmaster.pid"
-            state = Path(f"/proc/{lock.read_text('utf-8').split()[0]}/stat")
-            assert not state.exists() or state.read_text("utf-8").rpartition(")")[2].split()[0] == "Z", "it runs"
+            assert _has_ended(int(lock.read_text("utf-8").split()[0])), "it runs"
             lock.unlink()
+
+
+def _has_ended(process: int) -> bool:
+    """Return whether a process has ended, even if its parent has not read its end yet."""
+    state = Path(f"/proc/{process}/stat")
+    return not state.exists() or state.read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
 
 
 def _somebody() -> list[str]:
