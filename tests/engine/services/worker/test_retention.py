@@ -162,7 +162,7 @@ def test_nothing_that_an_appeal_needs_goes_while_the_applicant_may_still_appeal(
     dossier = refused(world, SENSITIVE, APPEAL, ("refused: 1 year", "refused: 30 days"))
     kept = after(world, dossier, days=45)
     assert (kept.erased_at, kept.answers) == (None, dossier.answers), (
-        "kept by the book thirty days, with two months to appeal"
+        "kept thirty days by its procedure, with two months to appeal"
     )
     again = world.take(kept, world.applicant(), "contester")
     assert again.answers["telephone_voisin"] == "+22890112244", "who decides the appeal has all that was given"
