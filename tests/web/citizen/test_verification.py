@@ -103,7 +103,7 @@ class TestOverASocket:
                 assert headers["cache-control"] == "no-store"
                 assert "noindex" in headers["x-robots-tag"]
                 assert headers["referrer-policy"] == "no-referrer"
-            status, words, headers = said(port, path[:-2] + "00", host)
+            status, words, headers = said(port, path[:-2] + ("11" if path.endswith("00") else "00"), host)
             assert (status, "Document inconnu" in words) == (404, True)
             assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
 
