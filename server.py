@@ -42,7 +42,7 @@ from engine.services.worker.worker import run_pass
 from engine.simulation.preview import PreviewSession, StatePaths
 from engine.storage.results import Busy
 from renderers.cli.admin.agents import agent_command
-from renderers.cli.admin.backup import backup_command, copy_command, restore_command
+from renderers.cli.admin.backup import backup_command, copy_command, restore_command, upgrade_command
 from renderers.cli.admin.doctor import doctor_command
 from renderers.cli.admin.dossiers import masked_command, migrate_command, replay_command, snapshot_command
 from renderers.cli.admin.http_server import Front, finish, on_signal
@@ -452,6 +452,7 @@ copy = copy_command(installation)
 backup = backup_command(installation)
 keys = keys_command(installation)
 restore = restore_command(installation)
+upgrade = upgrade_command(installation)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ def check_store(place: InstallationProbe, now: datetime) -> Iterator[DoctorCheck
         store = place.open_store()
         evaluated, said = store.migration_state(), store.settings()
         yield from _server(said)
-        yield _of_release(evaluated, said)
+        yield from _of_release(evaluated, said)
         yield _drift((evaluated.at - datetime.now(UTC)).total_seconds())
-        if evaluated.pending or evaluated.strange:
+        if evaluated.pending or not evaluated.usable:
             return
         with store.unit() as unit:
             queues, tree, decided, beat = unit.queues(now), unit.tree(), unit.publications(), last_beat(unit, now)
@@ -138,16 +138,21 @@ def _read_only(file: Path, why: str) -> DoctorCheck:
     return DoctorCheck("store", "store_read_only", "mend", {"name": str(file.parent), "why": why})
 
 
-def _of_release(state: MigrationState, said: Mapping[str, str]) -> DoctorCheck:
+def _of_release(state: MigrationState, said: Mapping[str, str]) -> Iterator[DoctorCheck]:
     """Check that the migrations are those of this release. Opening the store has checked its settings."""
-    if state.strange:
-        return DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(state.strange)})
-    if state.untouched:
-        return DoctorCheck("store", "store_empty", "mend")
-    if state.pending:
-        return DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(state.pending)})
-    version = said.get("version") or said.get("server_version", "")
-    return DoctorCheck("store", "store_well", "well", {"kind": said["store"], "version": version})
+    if not state.usable:
+        yield DoctorCheck("store", "store_of_another_release", "mend", {"names": ", ".join(state.strange)})
+    elif state.untouched:
+        yield DoctorCheck("store", "store_empty", "mend")
+    elif state.pending:
+        yield DoctorCheck("store", "migrations_pending", "mend", {"names": ", ".join(state.pending)})
+    else:
+        version = said.get("version") or said.get("server_version", "")
+        yield DoctorCheck("store", "store_well", "well", {"kind": said["store"], "version": version})
+        if state.strange:
+            yield DoctorCheck("store", "store_of_next_release", "watch", {"names": ", ".join(state.strange)})
+        if state.unfinished:
+            yield DoctorCheck("store", "migrations_unfinished", "watch", {"names": ", ".join(state.unfinished)})
 
 
 def _kind_of_disk(file: Path) -> str:

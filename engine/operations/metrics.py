@@ -85,7 +85,7 @@ def store_not_ready(ctx: AppContext) -> tuple[str, ...]:
         return ("store_damaged",)
     return (
         *(("migrations_pending",) if evaluated.pending else ()),
-        *(("store_of_another_release",) if evaluated.strange else ()),
+        *(("store_of_another_release",) if not evaluated.usable else ()),
     )
 
 

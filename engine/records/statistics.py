@@ -130,10 +130,13 @@ class Queues:
 @dataclass(frozen=True, slots=True)
 class MigrationState:
     """The schema of a store compared with this release. `pending`: migrations to apply. `strange`: applied
-    but unknown here. `at`: the time of the database. `untouched`: nothing was ever stored."""
+    but unknown here. `usable`: this release may work beside the one that knows them. `unfinished`: what
+    `guichet upgrade --finish` applies. `at`: the time of the database. `untouched`: nothing was ever stored."""
 
     pending: tuple[str, ...]
     strange: tuple[str, ...]
+    usable: bool
+    unfinished: tuple[str, ...]
     at: datetime
     untouched: bool
 

@@ -46,6 +46,9 @@ class Store(Protocol):
     def migrate(self) -> None:
         """Apply the missing migrations."""
 
+    def finish(self) -> tuple[str, ...]:
+        """Apply the migrations that end the use of an earlier release. Return those applied now."""
+
     def settings(self) -> Mapping[str, str]:
         """Return the database settings in use (journal mode, synchronous…), for `doctor` and the check at start."""
 

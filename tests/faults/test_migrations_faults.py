@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,11 @@ from unittest.mock import patch
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from sqlite_utils import Database
 
 from engine.domain.documents.documents import prepare_document
+from engine.operations.doctor_store import _of_release
 from engine.records.dossier import IssuedDocument
 from engine.services.audit.integrity import fsck, inspect
 from engine.services.worker.worker import run_pass
@@ -34,6 +37,7 @@ from engine.storage.sqlite import store as sqlite
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import TABLES
 from engine.storage.unit_of_work import Store
+from server import upgrade
 from tests.effort import tries
 from tests.engine.records.makers import a_dossier, journal
 from tests.engine.services.world import PASSPORT, World, a_world
@@ -116,6 +120,8 @@ def postgres_of(address: str, number: int, world: World) -> None:
     with pytest.MonkeyPatch.context() as patch:
         names = sqlite_schema.NAMES[:number]
         patch.setattr(postgres_schema, "MIGRATIONS", {one: postgres_schema.MIGRATIONS[one] for one in names})
+        if sqlite_schema.SINCE not in names:
+            patch.setattr(postgres_schema, "_FINISHING", {})
         with closing(PostgresStore(address)) as store:
             store.migrate()
     with psycopg.connect(address) as connection:
@@ -380,3 +386,115 @@ def test_a_company_keeps_its_name_where_an_agent_accepted_it(tmp_path: Path, liv
                 declared = {f"m{number}": unit.mandate(f"m{number}").declared for number in range(6)}
     assert names == {"pending": "", "accepted": "ACCEPTED", "refused": "", "lent": "LENT", "handled": "HANDLED"}
     assert declared == {"m0": "PENDING", "m1": "", "m2": "", "m3": "REFUSED", "m4": "", "m5": ""}
+
+
+# -- two releases at once ----------------------------------------------------------------------------------------------
+
+LATER: Final = ("9901 remark", "9902 remark index")
+
+
+def _remark() -> Iterator[str]:
+    yield """ALTER TABLE dossier ADD COLUMN remark TEXT COLLATE "C" NOT NULL DEFAULT ''"""
+
+
+@contextmanager
+def next_release(*removed: str) -> Iterator[None]:
+    """The code of a release with two expanding migrations, and one that finishes with these statements."""
+    later = {LATER[0]: _remark, LATER[1]: postgres_schema.ConcurrentIndex("dossier_remark", "dossier (remark)")}
+    finishing = {"f002 later": lambda: iter(removed)} if removed else {}
+    names = (*sqlite_schema.NAMES, *LATER)
+    least = {**sqlite_schema.FINISHING, **dict.fromkeys(finishing, LATER[1])}
+    with (
+        patch.object(postgres_schema, "MIGRATIONS", {**postgres_schema.MIGRATIONS, **later}),
+        patch.object(postgres_schema, "_FINISHING", {**postgres_schema._FINISHING, **finishing}),
+        patch.object(postgres_schema, "FINISHING", least),
+        patch.object(sqlite_schema, "NAMES", names),
+        patch.object(sqlite_schema, "FINISHING", least),
+    ):
+        yield
+
+
+def test_a_release_works_beside_the_next_one_until_that_one_finishes(tmp_path: Path, lived: World) -> None:
+    with both("postgresql", tmp_path, len(NUMBERS), lived) as another, closing(another()()) as store:
+        store.migrate()
+        with next_release(), closing(another_of(store)) as later:
+            later.migrate()
+        state = store.migration_state()
+        assert (state.strange, state.usable) == (LATER, True)
+        store.migrate()  # a start of the former release, in the meantime or to go back
+        world = replace(lived, office=replace(lived.office, store=store))
+        world.sent(owner=world.applicant("+22899000000"))
+        assert fsck(world.office) == ()
+        with next_release("DROP TABLE snippet"), closing(another_of(store)) as later:
+            assert later.finish() == ("f002 later",)
+            assert later.finish() == ()
+        assert not store.migration_state().usable
+        with pytest.raises(sqlite_schema.ForeignSchema):
+            store.migrate()
+
+
+def another_of(store: Store) -> PostgresStore:
+    assert isinstance(store, PostgresStore)
+    return PostgresStore(store.address)
+
+
+def test_an_index_that_was_interrupted_is_built_again(tmp_path: Path, lived: World) -> None:
+    with both("postgresql", tmp_path, len(NUMBERS), lived) as another, closing(another()()) as store:
+        store.migrate()
+        address = another_of(store).address
+        with psycopg.connect(address, autocommit=True) as connection, next_release():
+            connection.execute("ALTER TABLE dossier ADD COLUMN remark TEXT NOT NULL DEFAULT ''")
+            connection.execute("CREATE INDEX dossier_remark ON dossier (remark)")
+            connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'dossier_remark'::regclass")
+            connection.execute(f"INSERT INTO migration (name, at) VALUES ('{LATER[0]}', 'now')")
+            with closing(another_of(store)) as later:
+                later.migrate()
+            valid = connection.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'dossier_remark'::regclass")
+            assert valid.fetchone() == (True,)
+
+
+def test_a_migration_lets_those_at_work_go_first(tmp_path: Path, lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An act holds its row for longer than the migration waits for the table: the others go on meanwhile."""
+    monkeypatch.setattr(postgres_schema, "_BETWEEN", 0.2)
+    with both("postgresql", tmp_path, len(NUMBERS), lived) as another, closing(another()()) as store:
+        store.migrate()
+        address = another_of(store).address
+        with psycopg.connect(address) as busy, ThreadPoolExecutor(1) as beside, next_release():
+            busy.execute("UPDATE dossier SET state = state")
+            with closing(another_of(store)) as later:
+                migrated = beside.submit(later.migrate)
+                longest = 0.0
+                until = time.monotonic() + 3.0
+                while time.monotonic() < until:
+                    began = time.monotonic()
+                    with store.unit() as unit:
+                        unit.dossier(next(iter(store.all_dossiers())))
+                    longest = max(longest, time.monotonic() - began)
+                assert not migrated.done()
+                busy.rollback()
+                migrated.result(20)
+        assert longest < 2.5
+
+
+def test_a_store_of_before_is_finished_by_a_command_alone(
+    tmp_path: Path, lived: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its foreign keys are checked at the end of an act until then, as the former release needs."""
+    deferred = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND condeferrable"
+    before = sqlite_schema.NAMES.index(sqlite_schema.SINCE)
+    with both("postgresql", tmp_path, before, lived) as another, closing(another()()) as store:
+        address = another_of(store).address
+        with psycopg.connect(address, autocommit=True) as connection:
+            monkeypatch.setenv("DATABASE_URL", address)
+            monkeypatch.setenv("GUICHET_DATA", str(tmp_path))
+            first = CliRunner().invoke(upgrade, ["--lang", "en"])
+            assert (first.exit_code, "1 migration made" in first.output, "--finish" in first.output) == (0, True, True)
+            assert connection.execute(deferred).fetchone() > (20,)  # type: ignore[operator]
+            assert [one.code for one in _of_release(store.migration_state(), store.settings())] == [
+                "store_well", "migrations_unfinished",
+            ]  # fmt: skip
+            last = CliRunner().invoke(upgrade, ["--finish", "--lang", "en"])
+            assert (last.exit_code, "f001" in last.output, "--finish" in last.output) == (0, True, False)
+            assert connection.execute(deferred).fetchone() == (0,)
+        assert store.migration_state().unfinished == ()
+        assert fsck(replace(lived.office, store=store)) == ()

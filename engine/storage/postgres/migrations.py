@@ -8,12 +8,14 @@ uses no plpgsql and no sequence.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg.errors import DuplicateTable, UniqueViolation
+from psycopg.errors import DuplicateTable, LockNotAvailable, UniqueViolation
 
 from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
@@ -46,11 +48,31 @@ from engine.storage.schema.ddl_people import (
     REFUSED_BECAUSE,
     SIGN_IN,
 )
-from engine.storage.schema.migration_list import NAMES, ForeignSchema, UnsafeSettings, WrongEncoding
+from engine.storage.schema.migration_list import (
+    COMPATIBILITY,
+    FINISHING,
+    LEAST,
+    NAMES,
+    SINCE,
+    UnsafeSettings,
+    WrongEncoding,
+    check_compatible,
+)
 from engine.storage.sql.row_journal import ROW_ENTRIES
 from engine.storage.table_copy import ORDERED
 
 Filling: TypeAlias = Callable[[psycopg.Connection[Any]], None]  # a step of a migration that is not SQL
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrentIndex:
+    """A migration that adds one index to a table in use, without a lock against writers. `on`: `account (login)`."""
+
+    name: str
+    on: str
+
+
+Migration: TypeAlias = Callable[[], Iterator[str | Filling]] | ConcurrentIndex
 
 # Settings with which an acknowledged commit survives a power cut.
 SAFE: Final[Mapping[str, str]] = {
@@ -67,9 +89,18 @@ _INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 CLOCK: Final = f"SELECT {_INSTANT}"
 RECORDED: Final = "SELECT to_regclass('migration') IS NOT NULL"
+_HAD: Final = "SELECT name FROM migration"
 # For transactions that read whole tables. The wait for locks stays short, so that commands come first.
 UNHURRIED: Final = """SELECT set_config('statement_timeout', '0', true),
     set_config('idle_in_transaction_session_timeout', '0', true)"""
+# A migration waits shortly for a lock, since all others wait behind it, and tries again.
+_SHORT_LOCK: Final = "SELECT set_config('lock_timeout', '1s', true)"
+_TRIES: Final = 60
+_BETWEEN: Final = 2.0  # seconds between two tries
+_UNLIMITED: Final = ("statement_timeout", "lock_timeout")  # a concurrent build waits long, and none waits behind it
+_DEFERRED: Final = """SELECT conrelid::regclass::text, conname FROM pg_constraint
+    WHERE contype = 'f' AND condeferrable AND connamespace = current_schema()::regnamespace ORDER BY 1, 2"""
+_VALID: Final = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{}')"
 _COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
 _TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
 
@@ -301,6 +332,20 @@ def _papers() -> Iterator[str]:
     yield from _document_guards(*_DOCUMENT, also=f" OR ({changed} AND NOT ({erased}))")
 
 
+def _compatibility() -> Iterator[str]:
+    yield from translated(COMPATIBILITY)
+
+
+def _immediate_keys() -> Iterator[Filling]:
+    """Yield the step that makes foreign keys immediate, as distributed engines require."""
+
+    def each_key(connection: psycopg.Connection[Any]) -> None:
+        for table, name in run(connection, _DEFERRED).fetchall():
+            run(connection, f'ALTER TABLE {table} ALTER CONSTRAINT "{name}" NOT DEFERRABLE')
+
+    yield each_key
+
+
 def text_cell(column: str, name: str) -> str:
     """Return the SQL of a text in a JSON column."""
     return f"({column}::json ->> '{name}')"
@@ -326,33 +371,93 @@ _EACH: Final = (
     _unproven_files,
     _row_journal,
     _papers,
+    _compatibility,
 )  # fmt: skip
-MIGRATIONS: Final[Mapping[str, Callable[[], Iterator[str | Filling]]]] = dict(zip(NAMES, _EACH, strict=True))
+MIGRATIONS: Final[Mapping[str, Migration]] = dict(zip(NAMES, _EACH, strict=True))
+_FINISHING: Final[Mapping[str, Migration]] = dict(zip(FINISHING, (_immediate_keys,), strict=True))
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
     """Apply pending migrations, each with its record in one transaction, without time limit. Safe to run several times
-    at once. Raises `ForeignSchema`."""
+    at once. A new store is finished too. Raises `ForeignSchema`; LockNotAvailable after three minutes."""
     with (
         suppress(UniqueViolation, DuplicateTable),
         connection.transaction(),
     ):  # another process has just created it: IF NOT EXISTS does not exclude this
         run(connection, 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
-    for name, statements in MIGRATIONS.items():
-        with connection.transaction():
-            run(connection, UNHURRIED)
-            run(connection, "LOCK TABLE migration IN EXCLUSIVE MODE")
-            applied = {row[0] for row in run(connection, "SELECT name FROM migration").fetchall()}
-            if strangers := applied - set(NAMES):
-                raise ForeignSchema(min(strangers))
-            if name in applied:
-                continue
-            for statement in statements():
-                if isinstance(statement, str):
-                    run(connection, statement)
-                else:
-                    statement(connection)
-            run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {_INSTANT})")
+    new = not run(connection, _HAD).fetchone()
+    for name, migration in MIGRATIONS.items():
+        _apply(connection, name, migration)
+    if new:
+        finish(connection)
+
+
+def finish(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """Apply the finishing migrations, after which an earlier release can no longer use the store.
+
+    Return the names of those applied now. All others must be applied before. Raises as `migrate`.
+    """
+    return tuple(name for name, migration in _FINISHING.items() if _apply(connection, name, migration))
+
+
+def schema_of(connection: psycopg.Connection[Any]) -> tuple[frozenset[str], str]:
+    """Return the applied migrations, and the newest that a release must know to use the store."""
+    recorded = run(connection, RECORDED).fetchone()
+    if not recorded or not recorded[0]:
+        return frozenset(), ""
+    had = frozenset(name for (name,) in run(connection, _HAD).fetchall())
+    least = run(connection, LEAST).fetchone() if SINCE in had else None
+    return had, least[0] if least else ""
+
+
+def _apply(connection: psycopg.Connection[Any], name: str, migration: Migration) -> bool:
+    """Apply one migration, if it is pending. Return whether it was."""
+    if isinstance(migration, ConcurrentIndex):
+        if name in schema_of(connection)[0]:
+            return False
+        _index(connection, migration)
+    for tried in range(1, _TRIES + 1):
+        try:
+            with connection.transaction():
+                return _apply_once(connection, name, migration)
+        except LockNotAvailable:
+            if tried == _TRIES:
+                raise
+            time.sleep(_BETWEEN)
+    raise AssertionError("unreachable")
+
+
+def _apply_once(connection: psycopg.Connection[Any], name: str, migration: Migration) -> bool:
+    run(connection, UNHURRIED)
+    run(connection, _SHORT_LOCK)
+    run(connection, "LOCK TABLE migration IN EXCLUSIVE MODE")
+    had, least = schema_of(connection)
+    check_compatible(had, least)
+    if name in had:
+        return False
+    for statement in () if isinstance(migration, ConcurrentIndex) else migration():
+        if isinstance(statement, str):
+            run(connection, statement)
+        else:
+            statement(connection)
+    if raised := FINISHING.get(name):
+        run(connection, f"UPDATE compatibility SET least = '{raised}' WHERE least < '{raised}'")
+    run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {_INSTANT})")
+    return True
+
+
+def _index(connection: psycopg.Connection[Any], index: ConcurrentIndex) -> None:
+    """Build an index while others write. One that an interrupted build left invalid is built again."""
+    for setting in _UNLIMITED:
+        run(connection, f"SET {setting} = 0")
+    try:
+        run(connection, f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.name} ON {index.on}")
+        valid = run(connection, _VALID.format(index.name)).fetchone()
+        if not valid or not valid[0]:
+            run(connection, f"REINDEX INDEX CONCURRENTLY {index.name}")
+    finally:
+        for setting in _UNLIMITED:
+            run(connection, f"RESET {setting}")
 
 
 def check_settings(found: Mapping[str, str]) -> None:

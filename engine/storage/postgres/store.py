@@ -23,9 +23,10 @@ from engine.records.codec import read_instant
 from engine.records.statistics import MigrationState
 from engine.storage.gate import STALLED, ThreadLimit
 from engine.storage.postgres.connection_errors import await_server, check_address, has_several, why_unreachable
-from engine.storage.postgres.migrations import CLOCK, RECORDED, SAFE, UNHURRIED, check_settings, migrate
+from engine.storage.postgres.migrations import CLOCK, SAFE, UNHURRIED, check_settings, finish, migrate, schema_of
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
 from engine.storage.results import AlreadyExists, Away, Busy, Damaged, IntegrityFinding
+from engine.storage.schema.migration_list import FINISHING
 from engine.storage.sql.connection import Queries
 from engine.storage.sql.integrity import broken_promises
 from engine.storage.sql.row_journal import FOUND_ROWS
@@ -275,6 +276,12 @@ class PostgresStore:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
             migrate(connection)
 
+    def finish(self) -> tuple[str, ...]:
+        """Apply the migrations that end the use of an earlier release. Return those applied now."""
+        with self._connection() as connection:
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
+            return finish(connection)
+
     def settings(self) -> Mapping[str, str]:
         """Return the server settings, its copies, and the name of the database role if it is a superuser.
 
@@ -294,10 +301,9 @@ class PostgresStore:
     def migration_state(self) -> MigrationState:
         """Return the schema state compared with this release, without changing it."""
         with self._connection() as connection:
-            recorded = connection.execute(RECORDED).fetchone()
-            had = connection.execute("SELECT name FROM migration").fetchall() if recorded and recorded[0] else []
+            had, least = schema_of(connection)
             reported = connection.execute(CLOCK).fetchone()
-            return migration_state((row[0] for row in had), reported[0] if reported else "")
+            return migration_state(had, least, FINISHING, reported[0] if reported else "")
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         """Yield every dossier id, read in pages, of one procedure or all."""

@@ -1,12 +1,19 @@
 """The names of the migrations, and the required settings of an SQLite connection.
 
 The migrations (`engine/storage/sqlite/migrations.py`) are loaded only if one is pending.
+
+Two releases may use one store while they replace each other. A start applies expanding migrations only: new tables,
+indexes, columns that may stay empty. The store names the newest migration that a release must know to use it
+(`compatibility.least`), and an expanding migration leaves that name as it is. What the former release still needs is
+removed one release later, by `guichet upgrade --finish`, which raises the name.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 READ_ONLY: Final = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")  # for this account, or for all
@@ -38,7 +45,19 @@ NAMES: Final = (
     "0023 unproven files",
     "0024 row journal",
     "0025 papers",
+    "0026 compatibility",
 )
+# The migrations that remove or forbid what a former release needs, with the newest migration that a release must know
+# afterwards. `guichet upgrade --finish` applies them, and every new store has them. PostgreSQL only.
+FINISHING: Final[Mapping[str, str]] = MappingProxyType({"f001 immediate keys": "0026 compatibility"})
+SINCE: Final = "0026 compatibility"
+COMPATIBILITY: Final = """
+CREATE TABLE compatibility (
+  least TEXT NOT NULL
+) STRICT;
+INSERT INTO compatibility (least) VALUES ('0026 compatibility');
+"""
+LEAST: Final = "SELECT least FROM compatibility"
 
 SETTINGS: Final = {
     "synchronous": "2",  # FULL: an acknowledged commit survives a power cut
@@ -63,7 +82,21 @@ class WrongEncoding(UnsafeSettings):
 
 
 class ForeignSchema(RuntimeError):
-    """A newer release than this one migrated the database. `str()` is a migration that is unknown here."""
+    """A newer release changed the database so that this one may not use it. `str()` is a migration unknown here."""
+
+
+def check_compatible(applied: Iterable[str], least: str) -> None:
+    """Check that this release may use a store, from its migrations and the newest that must be known.
+
+    Raises `ForeignSchema`.
+    """
+    if (unknown := strange(applied)) and least not in NAMES:
+        raise ForeignSchema(least or unknown[0])
+
+
+def strange(applied: Iterable[str]) -> tuple[str, ...]:
+    """Return the applied migrations that are unknown to this release, sorted."""
+    return tuple(sorted(set(applied) - set(NAMES) - FINISHING.keys()))
 
 
 def prepare(connection: sqlite3.Connection, journal_mode: str) -> None:
@@ -99,8 +132,9 @@ def read_settings(connection: sqlite3.Connection) -> dict[str, str]:
     return {name: str(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("journal_mode", *SETTINGS)}
 
 
-def applied(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the names of the migrations applied to a file."""
+def applied(connection: sqlite3.Connection) -> tuple[frozenset[str], str]:
+    """Return the names of the migrations applied to a file, and the newest that a release must know to use it."""
     if connection.execute(RECORDED).fetchone() is None:
-        return frozenset()
-    return frozenset(name for (name,) in connection.execute(HAD))
+        return frozenset(), ""
+    had = frozenset(name for (name,) in connection.execute(HAD))
+    return had, connection.execute(LEAST).fetchone()[0] if SINCE in had else ""

@@ -23,7 +23,7 @@ from engine.records.statistics import (
     where,
 )
 from engine.storage.results import AlreadyExists, Conflict
-from engine.storage.schema.migration_list import NAMES
+from engine.storage.schema.migration_list import NAMES, strange
 from engine.storage.sql.connection import Queries
 
 _ADD: Final = (
@@ -134,9 +134,15 @@ class MigrationStateQueries(Queries):
         return OverdueCount(count, read_instant(since) if since else None)
 
 
-def migration_state(had: Iterable[str], now: str) -> MigrationState:
-    """Return the schema state from the names of the applied migrations and the instant text of the database clock."""
+def migration_state(had: Iterable[str], least: str, finishing: Iterable[str], now: str) -> MigrationState:
+    """Return the schema state.
+
+    `had`: the applied migrations. `least`: the newest that a release must know. `finishing`: the finishing migrations
+    of this kind of store. `now`: the instant text of the database clock.
+    """
     known = set(had)
+    unknown = strange(known)
     return MigrationState(
-        tuple(one for one in NAMES if one not in known), tuple(sorted(known - set(NAMES))), read_instant(now), not known
-    )
+        tuple(one for one in NAMES if one not in known), unknown, not unknown or least in NAMES,
+        tuple(one for one in finishing if one not in known), read_instant(now), not known,
+    )  # fmt: skip

@@ -45,7 +45,7 @@ from engine.storage.schema.ddl_people import (
     REFUSED_BECAUSE,
     SIGN_IN,
 )
-from engine.storage.schema.migration_list import NAMES
+from engine.storage.schema.migration_list import COMPATIBILITY, NAMES
 from engine.storage.sql.row_journal import ROW_ENTRIES
 
 MIGRATIONS: Final = Migrations("guichet")
@@ -278,6 +278,12 @@ def papers(db: Database) -> None:
             OR ((old.content, old.paper) IS NOT (new.content, new.paper)
                 AND NOT (new.content = '[]' AND new.holder = '' AND new.paper = 'null'))
           BEGIN SELECT RAISE(ABORT, 'an issued document changes its status only'); END""")
+
+
+@MIGRATIONS(name=NAMES[25])
+def compatibility(db: Database) -> None:
+    """Create the row that names the newest migration that a release must know to use the store."""
+    db.executescript(COMPATIBILITY)
 
 
 def json_cell(column: str, name: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from engine.records.statistics import MigrationState
 from engine.storage.fair_lock import FairLock
 from engine.storage.results import Busy, Damaged, IntegrityFinding
-from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, ForeignSchema, applied, prepare, read_settings
+from engine.storage.schema.migration_list import NAMES, WAIT_LIMIT, applied, check_compatible, prepare, read_settings
 from engine.storage.sql.integrity import broken_promises
 from engine.storage.sql.row_journal import FOUND_ROWS
 from engine.storage.sql.statistics import CLOCK, migration_state
@@ -238,6 +238,10 @@ class SqliteStore:
         with self._connection(alone=True) as connection:
             migrate(connection, without)
 
+    def finish(self) -> tuple[str, ...]:
+        """Return nothing: no migration of this store ends the use of an earlier release so far."""
+        return ()
+
     def settings(self) -> Mapping[str, str]:
         """Return the SQLite version and the values of the PRAGMAs in use."""
         with self._connection(alone=False) as connection:
@@ -246,8 +250,8 @@ class SqliteStore:
     def migration_state(self) -> MigrationState:
         """Return the schema state compared with this release, without changing it."""
         with self._connection(alone=False) as connection:
-            had = applied(connection)
-            return migration_state(had, connection.execute(CLOCK).fetchone()[0])
+            had, least = applied(connection)
+            return migration_state(had, least, (), connection.execute(CLOCK).fetchone()[0])
 
     def all_dossiers(self, procedure: str | None = None) -> Iterator[str]:
         """Yield every dossier id, read in pages, of one procedure or all."""
@@ -366,10 +370,9 @@ def _passing() -> Iterator[None]:
 def migrate(connection: sqlite3.Connection, without: Collection[str] = ()) -> None:
     """Apply pending migrations, each with its record in one transaction. Safe to run twice at once. Raises
     `ForeignSchema`."""
-    had = applied(connection)
-    if strangers := had - set(NAMES):
-        raise ForeignSchema(min(strangers))
-    if had != set(NAMES):
+    had, least = applied(connection)
+    check_compatible(had, least)
+    if not had.issuperset(NAMES):
         from engine.storage.sqlite.migrations import apply_pending  # sqlite-utils takes 5 MiB and is seldom needed
 
         apply_pending(connection, without)

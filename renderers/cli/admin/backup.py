@@ -1,4 +1,4 @@
-"""`guichet copy`, `backup` and `restore`: move, save and restore an installation.
+"""`guichet copy`, `backup`, `restore` and `upgrade`: move, save, restore and migrate an installation.
 
 The caller passes the installation.
 """
@@ -172,6 +172,40 @@ def restore_command(installed: Callable[[], Installation]) -> click.Command:
                 click.echo(words.say(f"operations.back_without_{kind}", language, {"count": str(len(missing))}))
 
     return restore
+
+
+def upgrade_command(installed: Callable[[], Installation]) -> click.Command:
+    """Return `guichet upgrade`, for the installation that `installed` returns."""
+
+    @click.command("upgrade")
+    @click.option("--finish", is_flag=True, help="also remove what the former release needs: it must run nowhere")
+    @click.option("--lang", "language", type=LANGUAGES, default="fr", help="language of the messages")
+    def upgrade(finish: bool, language: str) -> None:
+        """Migrate the database to this release. The former release may go on meanwhile.
+
+        A start of the service does the same. With --finish, the former release can no longer use this database:
+        run it once every machine has this release, and no return is planned.
+
+        Exit codes: 0 done, or nothing to do; 1 refused, and the same command continues.
+        """
+        from engine.storage.results import Busy
+
+        words = wording()
+        with opening():
+            store = opened(installed().store)
+            before = store.migration_state()
+            try:
+                store.migrate()
+                done = [*before.pending, *(store.finish() if finish else ())]
+            except Busy as busy:
+                fail(words, "busy", language, why=str(busy))
+            left = store.migration_state().unfinished
+        for name in done:
+            click.echo(words.say("operations.table", language, {"name": name}))
+        key = "upgraded_unfinished" if left else "upgraded"
+        click.echo(words.say(f"operations.{key}", language, {"count": str(len(done))}))
+
+    return upgrade
 
 
 def _copy_store(source: str, target: str, language: str) -> None:

@@ -110,12 +110,17 @@ def test_every_migration_is_recorded_and_strict(store: SqliteStore, path: Path) 
     connection.close()
 
 
-def test_a_file_of_a_newer_release_is_refused(store: SqliteStore, path: Path) -> None:
+def test_a_file_of_a_newer_release_is_used_until_that_release_forbids_it(store: SqliteStore, path: Path) -> None:
     by_hand(
         path, "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('guichet', '9999 later', 'x')"
     )
+    store.migrate()
+    state = store.migration_state()
+    assert (state.strange, state.usable) == (("9999 later",), True)
+    by_hand(path, "UPDATE compatibility SET least = '9999 later'")
     with pytest.raises(ForeignSchema, match="9999 later"):
         store.migrate()
+    assert not store.migration_state().usable
 
 
 @pytest.mark.usefixtures("real_migrations")

@@ -81,7 +81,7 @@ def test_each_reason_not_to_serve(world: World, tmp_path: Path, monkeypatch: pyt
     assert process_not_ready(office, None, tmp_path / "away") == ("data_unreachable",)
     nothing = replace(office, catalogue=replace(office.catalogue, procedures={}))
     assert process_not_ready(nothing, None, tmp_path) == ("no_edition",)
-    standing = replace(office.store.migration_state(), pending=("0099 later",), strange=("9999 other",))
+    standing = replace(office.store.migration_state(), pending=("0099 later",), strange=("9999 other",), usable=False)
     monkeypatch.setattr(type(office.store), "migration_state", lambda self: standing)
     assert store_not_ready(office) == ("migrations_pending", "store_of_another_release")
     monkeypatch.undo()
