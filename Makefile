@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer spreadsheet proxy test quick nightly fuzz faults faults-long failover lint format bench bench-smoke reference locked sbom clean
+.PHONY: help install browser run worker database tracer spreadsheet proxy balancer test quick nightly fuzz faults faults-long failover lint format bench bench-smoke reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -47,13 +47,16 @@ spreadsheet: install ## Gnumeric, for the tests of exported tables (Debian's pac
 proxy: install ## nginx, for the tests of the documented proxy (Debian's package; asks for root when it is missing)
 	@$(BIN)/python -m tests.nginx --install
 
+balancer: install
+	@$(BIN)/python -m tests.nginx --install haproxy
+
 test: browser database tracer spreadsheet proxy ## what continuous integration runs: all tests except the nightly ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not nightly'
 
 quick: database ## the fast tests only: no browser, no race, no fuzzing
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not browser and not nightly'
 
-nightly: browser database tracer spreadsheet proxy ## the tests that make test leaves out, file after file (PARTS='scenario_journeys crash_faults'); a stopped run continues
+nightly: browser database tracer spreadsheet proxy balancer ## the tests that make test leaves out, file after file (PARTS='scenario_journeys crash_faults'); a stopped run continues
 	$(BIN)/python -m tests.long nightly $(PARTS)
 
 fuzz: EFFORT ?= 200

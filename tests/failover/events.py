@@ -20,7 +20,6 @@ from tests.failover.topology import PROXY, Topology
 from tests.faults.installation import PROCEDURE, VISIT, Installation, patient
 from tests.faults.load import Load
 from tests.faults.people import Answered, Browser
-from tests.faults.stand import ask
 
 ROLLING: Final = "rolling restart"
 FROZEN: Final = 30.0  # seconds
@@ -162,9 +161,7 @@ class Events:
     def rolling_restart(self, _: int) -> None:
         """Each web process is stopped in order and started again."""
         for one in [one for one in self.installation.processes if one.port]:
-            os.kill(one.pid, signal.SIGTERM)
-            ask({"do": "wait", "pid": one.pid})
-            one.pid = 0
+            self.installation.leave(one)
             self.installation.begin(one)
             time.sleep(4)  # until the proxy believes it
         self._go_on()

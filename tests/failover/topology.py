@@ -77,12 +77,12 @@ def etcd_settings(place: int, folder: Path) -> dict[str, str]:
     return {**said, "ETCD_NAME": NAMES[place], "ETCD_DATA_DIR": str(folder / "data")}
 
 
-def proxy_settings(ports: list[int], folder: Path) -> str:
-    """Return the file of HAProxy before these two web processes, without its plain frontend."""
+def proxy_settings(ports: list[int], folder: Path, own: int = PROXY) -> str:
+    """Return the file of HAProxy before these two web processes, at a port of its `own`, without its plain frontend."""
     text = (FILES / "haproxy.cfg").read_text("utf-8").replace("/etc/haproxy/", f"{folder}/")
     text = re.sub(r"^    (user|group|log /dev/log) ?.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"^frontend plain\n.*?(?=^frontend)", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"bind :443 ssl .*", f"bind {HOST}:{PROXY}", text)
+    text = re.sub(r"bind :443 ssl .*", f"bind {HOST}:{own}", text)
     for documented, port in zip(("10.0.0.11:8000", "10.0.0.12:8000"), ports, strict=True):
         text = text.replace(documented, f"{HOST}:{port}")
     return text

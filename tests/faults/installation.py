@@ -156,8 +156,17 @@ class Installation:
         for one in processes:
             os.kill(one.pid, signal.SIGKILL)
         for one in processes:
-            ask({"do": "wait", "pid": one.pid})
-            one.pid = 0
+            self.ended(one)
+
+    def leave(self, process: Process) -> None:
+        """Tells one to stop, and waits until it has."""
+        os.kill(process.pid, signal.SIGTERM)
+        self.ended(process)
+
+    def ended(self, process: Process) -> None:
+        """Waits until one is no more."""
+        ask({**process.order, "do": "wait", "pid": process.pid})
+        process.pid = 0
 
     def begin(self, *processes: Process) -> float:
         """Starts these, or all, and waits until they answer; how many seconds that took."""

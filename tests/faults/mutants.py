@@ -30,6 +30,7 @@ from engine.storage.sqlite import store as sqlite
 from renderers.cli.admin import http_server as console_serving
 from renderers.web.citizen import payments
 from renderers.web.platform import request_log as watch
+from tests.faults.next_release import next_release
 
 
 def journal_in_another_unit() -> None:
@@ -233,5 +234,6 @@ MUTANTS: Final[Mapping[str, Callable[..., None]]] = {
         a_line_is_never_cut, a_server_is_always_waited_for, an_operator_answers_nothing, a_request_makes_the_call,
         whoever_writes_takes_their_time, whatever_was_seen, the_name_of_each_request_is_kept, each_page_is_kept,
         each_file_has_its_guard, a_reader_that_never_ends, a_standby_is_taken_for_the_primary, all_threads_may_wait,
+        next_release,
     )
 }  # fmt: skip

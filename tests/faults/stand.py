@@ -1,4 +1,4 @@
-"""The one process of this test run from which the servers of the fault tests are forked (`tests/faults/fork_server.py`)."""
+"""The process from which the servers of the fault tests are forked (`tests/faults/fork_server.py`), one for each checkout."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ _turn: Final = threading.Lock()
 
 
 def ask(order: dict[str, Any]) -> int:
-    """What is answered to an order. The process starts with the first: its imports take two seconds of processor."""
+    """What is answered to an order. The process starts with the first: its imports take two seconds of processor.
+
+    `code` of an order is the checkout whose code is to run, this one when absent.
+    """
+    code = order.get("code", str(ROOT))
     with _turn:
-        if "stand" not in _running:
-            _running["stand"] = subprocess.Popen(
-                _COMMAND, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as docs/deploy starts it
+        if code not in _running:
+            _running[code] = subprocess.Popen(
+                _COMMAND, cwd=code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                env={**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONPATH": code},  # the first as docs/deploy starts it
             )  # fmt: skip
-        stand = _running["stand"]
+        stand = _running[code]
         assert stand.stdin is not None
         assert stand.stdout is not None
         stand.stdin.write(json.dumps(order) + "\n")
@@ -35,6 +39,5 @@ def ask(order: dict[str, Any]) -> int:
 
 def close_stand() -> None:
     """At the end of the process."""
-    if _running:
-        stand = _running.pop("stand")
-        stand.communicate()
+    while _running:
+        _running.popitem()[1].communicate()

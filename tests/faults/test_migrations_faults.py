@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
@@ -41,6 +41,7 @@ from server import upgrade
 from tests.effort import tries
 from tests.engine.records.makers import a_dossier, journal
 from tests.engine.services.world import PASSPORT, World, a_world
+from tests.faults.next_release import LATER, parts_of_next_release
 from tests.postgres import database
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.usefixtures("real_migrations")]
@@ -390,27 +391,13 @@ def test_a_company_keeps_its_name_where_an_agent_accepted_it(tmp_path: Path, liv
 
 # -- two releases at once ----------------------------------------------------------------------------------------------
 
-LATER: Final = ("9901 remark", "9902 remark index")
-
-
-def _remark() -> Iterator[str]:
-    yield """ALTER TABLE dossier ADD COLUMN remark TEXT COLLATE "C" NOT NULL DEFAULT ''"""
-
 
 @contextmanager
 def next_release(*removed: str) -> Iterator[None]:
-    """The code of a release with two expanding migrations, and one that finishes with these statements."""
-    later = {LATER[0]: _remark, LATER[1]: postgres_schema.ConcurrentIndex("dossier_remark", "dossier (remark)")}
-    finishing = {"f002 later": lambda: iter(removed)} if removed else {}
-    names = (*sqlite_schema.NAMES, *LATER)
-    least = {**sqlite_schema.FINISHING, **dict.fromkeys(finishing, LATER[1])}
-    with (
-        patch.object(postgres_schema, "MIGRATIONS", {**postgres_schema.MIGRATIONS, **later}),
-        patch.object(postgres_schema, "_FINISHING", {**postgres_schema._FINISHING, **finishing}),
-        patch.object(postgres_schema, "FINISHING", least),
-        patch.object(sqlite_schema, "NAMES", names),
-        patch.object(sqlite_schema, "FINISHING", least),
-    ):
+    """The code of the next release, which finishes with these statements."""
+    with ExitStack() as stack:
+        for module, name, value in tuple(parts_of_next_release(removed)):
+            stack.enter_context(patch.object(module, name, value))
         yield
 
 

@@ -1,0 +1,92 @@
+"""B21. Two releases replace each other under load, one process after another, forwards and back.
+
+The next release has two migrations more. People keep their forms and sessions: no page fails, no act is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.failover.topology import FILES, proxy_settings
+from tests.faults.installation import Installation, begun, patient
+from tests.faults.load import Load, under_load
+from tests.faults.next_release import LATER
+from tests.faults.outcomes import faults_of
+from tests.nginx import program
+from tests.ports import free_port
+from tests.postgres import database
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.nightly("three rounds of restarts under load")]
+
+PEOPLE = 4
+ONCE = {"Accept": "*/*", "Connection": "close"}  # a browser asks again by itself on a connection that was closed
+
+
+@contextmanager
+def balanced(folder: Path, ports: list[int]) -> Iterator[int]:
+    """The documented HAProxy before two web processes: its port."""
+    folder.mkdir()
+    port = free_port()
+    (folder / "away.html").write_bytes((FILES / "away.html").read_bytes())
+    (folder / "haproxy.cfg").write_text(proxy_settings(ports, folder, port), "utf-8")
+    with (folder / "said").open("wb") as said:
+        proxy = subprocess.Popen(
+            [program("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")], stdout=said, stderr=said
+        )
+    try:
+        yield port
+    finally:
+        proxy.kill()
+        proxy.wait()
+
+
+@contextmanager
+def worked_on(folder: Path) -> Iterator[tuple[Installation, Load]]:
+    with (
+        database() as address,
+        begun(folder, address, workers=1, GUICHET_LEAVE_AFTER="4") as installation,
+        balanced(folder / "haproxy", installation.ports) as port,
+    ):
+        assert installation.ready() < patient(20)
+        with under_load(installation, PEOPLE, (port,), 0.05, headers=ONCE) as load:
+            served(load)
+            yield installation, load
+
+
+def served(load: Load) -> None:
+    """Waits until each person may have had something acknowledged."""
+    before, began = load.done.count(), time.monotonic()
+    while load.done.count() < before + 2 * PEOPLE and not load.broken:
+        assert time.monotonic() - began < patient(30), "no person is served"
+        time.sleep(0.01)
+
+
+def replaced(installation: Installation, load: Load, release: str) -> None:
+    """Each process in turn stops, and one of the release starts in its place."""
+    for one in installation.processes:
+        installation.leave(one)
+        one.order["mutant"] = release
+        installation.begin(one)
+        time.sleep(4)  # until the proxy believes it
+        served(load)
+
+
+def test_two_releases_replace_each_other(tmp_path: Path) -> None:
+    with worked_on(tmp_path) as (installation, load):
+        for release in ("next_release", "", "next_release"):
+            replaced(installation, load, release)
+        assert installation.office.store.migration_state().strange == LATER
+        load.stop.set()
+        answers = Counter(one.status for person in list(load.people) for one in list(person.answered))
+        assert load.broken == []
+        assert set(answers) <= {200, 303, 409}, answers
+        assert answers[200] + answers[303] > 500, answers
+        assert installation.accidents() == []
+        assert faults_of(installation, load.done.all()) == []
