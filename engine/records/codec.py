@@ -2,7 +2,8 @@
 
 The codec of a class is compiled once from its annotations. A new field is thus stored without a change here.
 Reading is strict. An unknown key, a missing value without default, or a value of another kind raises
-`Unreadable`.
+`Unreadable`. A field added after a release is thus unreadable for that release, which may still work beside this one:
+mark it `LATE`, and it is written only when it differs from its default.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, ge
 from engine.core.values import Plain
 
 T = TypeVar("T")
+LATE: Final[Mapping[str, bool]] = types.MappingProxyType({"late": True})  # `metadata` of a field
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII)
 Write = Callable[[Any], Plain]
 Read = Callable[[Any], Any]
@@ -130,6 +132,7 @@ def _record(kind: type[Any]) -> Codec:
     codecs = {one.name: codec_of(hints[one.name]) for one in dataclasses.fields(kind)}
     writers = [(name, None if codec.same else codec.write) for name, codec in codecs.items()]
     readers = {name: codec.read for name, codec in codecs.items()}
+    late = {one.name: one.default for one in dataclasses.fields(kind) if one.metadata.get("late")}
     needed = {
         one.name for one in dataclasses.fields(kind)
         if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
@@ -138,6 +141,14 @@ def _record(kind: type[Any]) -> Codec:
     def write(record: Any) -> Plain:
         return {
             name: getattr(record, name) if writer is None else writer(getattr(record, name)) for name, writer in writers
+        }
+
+    def write_without_defaults(record: Any) -> Plain:
+        early = {name for name, default in late.items() if getattr(record, name) == default}
+        return {
+            name: getattr(record, name) if writer is None else writer(getattr(record, name))
+            for name, writer in writers
+            if name not in early
         }
 
     def read(value: Any) -> Any:
@@ -155,7 +166,7 @@ def _record(kind: type[Any]) -> Codec:
                 raise _inside(name, error) from None
         return kind(**found)
 
-    return Codec(write, read)
+    return Codec(write_without_defaults if late else write, read)
 
 
 def _at(name: str, read: Read, value: Any) -> Any:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.core.values import canonical_json
 from engine.journal.chain import JournalEntry
-from engine.records.codec import Unreadable, from_plain, instant_text, plain_hints, read_instant, to_plain
+from engine.records.codec import LATE, Unreadable, from_plain, instant_text, plain_hints, read_instant, to_plain
 from engine.records.dossier import (
     Account,
     Actor,
@@ -225,3 +225,24 @@ def test_a_body_is_frozen_all_through() -> None:
     kept = from_plain(Dossier, to_plain(a_dossier(bookings={"visit": a_booking()}, entered_at=NOON)))
     with pytest.raises(TypeError):
         kept.bookings["other"] = a_booking()  # type: ignore[index]
+
+
+@dataclasses.dataclass(frozen=True)
+class Before:
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class After:
+    name: str
+    remark: str = dataclasses.field(default="", metadata=LATE)
+
+
+def test_a_late_field_is_written_only_when_it_says_something() -> None:
+    """The release before, which works beside this one, reads a record until then."""
+    assert from_plain(Before, to_plain(After("AMEGAN"))) == Before("AMEGAN")
+    assert from_plain(After, to_plain(After("AMEGAN"))) == After("AMEGAN")
+    said = to_plain(After("AMEGAN", "new"))
+    assert from_plain(After, said) == After("AMEGAN", "new")
+    with pytest.raises(Unreadable, match="remark"):
+        from_plain(Before, said)
