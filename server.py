@@ -112,6 +112,7 @@ def create_app(
     app = Flask("guichet", static_folder=None, template_folder=None)
     app.secret_key = cookie_secret(settings)
     app.config.update(
+        SECRET_KEY_FALLBACKS=[settings.secret_before] if settings.secret_before else None,
         SESSION_COOKIE_NAME="__Host-session" if settings.https else "session",
         SESSION_COOKIE_SECURE=settings.https, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(days=30), SESSION_REFRESH_EACH_REQUEST=False,

@@ -68,6 +68,7 @@ class Settings:
     service: Bucket = NO_BUCKET  # access to a bucket, whichever
     gateways: Path | None = None  # the file of operators, SMS gateway and mail server (`engine/integrations/config.py`)
     portal: Path | None = None  # the file of the frame: country, emblem, help line (`engine/operations/portal.py`)
+    secret_before: str = ""  # signed it before: still read
     secret: str = ""  # signs a cookie of the browser; created in the data folder when empty
     phone: str = ""  # for one release: `phone` of the portal's file
     security_contact: str = ""
@@ -113,6 +114,7 @@ class Settings:
             database=environ.get("DATABASE_URL", "") or read("DATABASE_URL"),
             files_at=read("FILES"),
             service=_service(read),
+            secret_before=read("SECRET_BEFORE"),
             secret=read("SECRET"),
             phone=read("PHONE"),
             security_contact=read("SECURITY_CONTACT"),

@@ -304,7 +304,7 @@ def a_portal_client(folder: Path, book: str = STALL, **settings: Any) -> PortalC
     ))  # fmt: skip
     with store.unit(write=True) as unit:
         unit.put_account(Account("mayor", "agent", "Maire", "maire", roles=("mairie/maire",)))
-    app = create_app(Settings(data=folder, secret="test", **settings), office, operator)
+    app = create_app(Settings(**{"data": folder, "secret": "test", **settings}), office, operator)
     return PortalClient(app.test_client(), office, clock, operator)
 
 

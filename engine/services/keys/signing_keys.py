@@ -271,25 +271,29 @@ def forget_secrets(file: Path, now: SigningKeys) -> int | None:
 
 
 class Box:
-    """Encryption with a key derived from one secret for one purpose. It detects any change."""
+    """Encryption with a key derived from one secret for one purpose. It detects any change.
 
-    def __init__(self, secret: bytes, purpose: str) -> None:
-        self._own = AESGCM(hmac.new(secret, b"purpose\x1f" + purpose.encode(), hashlib.sha256).digest())
+    What a `former` secret encrypted is opened too.
+    """
+
+    def __init__(self, secret: bytes, purpose: str, *former: bytes) -> None:
+        said = b"purpose\x1f" + purpose.encode()
+        self._keys = [AESGCM(hmac.new(one, said, hashlib.sha256).digest()) for one in (secret, *former)]
 
     def seal(self, data: bytes) -> bytes:
         """Return the nonce followed by the ciphertext of these bytes."""
         nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._own.encrypt(nonce, data, None)
+        return nonce + self._keys[0].encrypt(nonce, data, None)
 
     def open(self, sealed: bytes) -> bytes:
         """Return the decrypted bytes.
 
         Raises `ValueError` if another secret encrypted them or they were changed.
         """
-        try:
-            return self._own.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
-        except InvalidTag:
-            raise ValueError("not sealed here") from None
+        for key in self._keys:
+            with suppress(InvalidTag):
+                return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+        raise ValueError("not sealed here")
 
 
 def has_signed(public: bytes, signature: bytes, data: bytes) -> bool:

@@ -101,7 +101,8 @@ class SmallCookie(SecureCookieSessionInterface):
         if self._sealing is None:
             before = super().get_signing_serializer(app)
             if before is not None:
-                box = Box(str(app.secret_key).encode(), "the browser's small cookie")
+                former = [str(one).encode() for one in app.config["SECRET_KEY_FALLBACKS"] or ()]
+                box = Box(str(app.secret_key).encode(), "the browser's small cookie", *former)
                 before.serializer = EarlierJson(box, self.serializer)
                 self._sealing = SealedCookie(box, self.serializer, before)
         return self._sealing
@@ -131,7 +132,7 @@ def csrf_token(key: str) -> str:
     """Return a token for the forms of one answer. `key` is that of the browser's cookie."""
     if "csrf_token" not in g:
         nonce = secrets.token_urlsafe(9)
-        g.csrf_token = f"{nonce}.{_tag(nonce, key)}"
+        g.csrf_token = f"{nonce}.{_tag(nonce, key, str(current_app.secret_key))}"
     return str(g.csrf_token)
 
 
@@ -142,12 +143,12 @@ def is_form_token(token: str) -> bool:
 
 def _is_token(token: str, key: str) -> bool:
     nonce, dot, tag = token.partition(".")
-    return bool(dot and key) and hmac.compare_digest(tag.encode(), _tag(nonce, key).encode())
+    known = [current_app.secret_key, *(current_app.config["SECRET_KEY_FALLBACKS"] or ())] if dot and key else []
+    return any(hmac.compare_digest(tag.encode(), _tag(nonce, key, str(one)).encode()) for one in known)
 
 
-def _tag(nonce: str, key: str) -> str:
-    secret = b"form token\x1f" + str(current_app.secret_key).encode()
-    tag = hmac.new(secret, f"{nonce}.{key}".encode(), hashlib.sha256).digest()[:_TAG]
+def _tag(nonce: str, key: str, secret: str) -> str:
+    tag = hmac.new(f"form token\x1f{secret}".encode(), f"{nonce}.{key}".encode(), hashlib.sha256).digest()[:_TAG]
     return urlsafe_b64encode(tag).decode().rstrip("=")
 
 

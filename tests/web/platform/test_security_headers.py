@@ -212,6 +212,29 @@ def test_a_cookie_and_a_form_of_the_release_before_go_on(visitor: PortalClient) 
     assert visitor.client.get("/connexion/code", base_url=HTTPS).status_code == 200
 
 
+def test_a_cookie_and_a_form_outlive_their_secret_while_it_is_named(tmp_path: Path) -> None:
+    """The secret is replaced on every machine: the former is read, and never used to sign."""
+    secrets = (("one", ""), ("two", "one"), ("two", ""))
+    sites = [
+        a_portal_client(tmp_path / str(n), base_url=HTTPS, secret=now, secret_before=before)
+        for n, (now, before) in enumerate(secrets)
+    ]
+    for site in sites:
+        site.client.application.config["WTF_CSRF_ENABLED"] = True
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', sites[0].open("/connexion").html)[0]
+    sent, opened = {"phone": PHONE, "end": "1", "csrf_token": token}, []
+    cookie = sites[0].client.get_cookie("__Host-session")
+    for site in (sites[2], sites[1]):
+        assert cookie is not None
+        site.client.set_cookie("__Host-session", cookie.value, secure=True)
+        opened.append(site.client.post("/connexion", base_url=HTTPS, data=sent).status_code)
+    assert opened == [400, 303]
+    renewed = sites[1].client.get_cookie("__Host-session")
+    assert renewed is not None
+    sites[2].client.set_cookie("__Host-session", renewed.value, secure=True)
+    assert sites[2].client.get("/connexion/code", base_url=HTTPS).status_code == 200
+
+
 def test_a_form_is_taken_with_a_token_of_its_browser_alone(visitor: PortalClient) -> None:
     visitor.client.application.config["WTF_CSRF_ENABLED"] = True
     field = re.compile(r'name="csrf_token" value="([^"]+)"')
