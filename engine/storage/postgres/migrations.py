@@ -7,7 +7,6 @@ uses no plpgsql and no sequence.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
 from engine.records.statistics import SMS_COUNTS, TALLIES
 from engine.records.unverified_files import UNPROVEN_FILES, unproven_so_far
+from engine.storage.postgres.translation import INSTANT, TYPES, document_guards, guards, translated
 from engine.storage.schema.ddl_dossiers import (
     DOCUMENTS,
     DOSSIERS,
@@ -59,7 +59,6 @@ from engine.storage.schema.migration_list import (
     check_compatible,
 )
 from engine.storage.sql.row_journal import ROW_ENTRIES
-from engine.storage.table_copy import ORDERED
 
 Filling: TypeAlias = Callable[[psycopg.Connection[Any]], None]  # a step of a migration that is not SQL
 
@@ -85,9 +84,7 @@ SAFE: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "1min",
 }
 
-_INSERTED: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_INSTANT: Final = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-CLOCK: Final = f"SELECT {_INSTANT}"
+CLOCK: Final = f"SELECT {INSTANT}"
 RECORDED: Final = "SELECT to_regclass('migration') IS NOT NULL"
 _HAD: Final = "SELECT name FROM migration"
 # For transactions that read whole tables. The wait for locks stays short, so that commands come first.
@@ -101,83 +98,22 @@ _UNLIMITED: Final = ("statement_timeout", "lock_timeout")  # a concurrent build 
 _DEFERRED: Final = """SELECT conrelid::regclass::text, conname FROM pg_constraint
     WHERE contype = 'f' AND condeferrable AND connamespace = current_schema()::regnamespace ORDER BY 1, 2"""
 _VALID: Final = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{}')"
-_COLUMN: Final = re.compile(r"^(\s*(?:\"?\w+\"?)) (TEXT|INTEGER)\b", re.MULTILINE)
-_TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT"}
 
+_DOCUMENT: Final = ("id", "dossier", "output", "number", "issued_at", "code", "token", "jws")
 _GUARD: Final = """
 CREATE OR REPLACE FUNCTION guichet_stays() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation'; END $$
 """
-_DOCUMENT: Final = ("id", "dossier", "output", "number", "issued_at", "code", "token", "jws")
-
-
-def translated(text: str) -> Iterator[str]:
-    """Yield the statements of one part of the schema, without its triggers."""
-    for statement in _statements(text):
-        head = statement.lstrip().split(None, 3)
-        if head[:2] == ["CREATE", "TABLE"]:
-            yield _table(statement, head[2])
-        elif head[1] != "TRIGGER":
-            yield statement
-
-
-def _statements(text: str) -> Iterator[str]:
-    """Yield the statements one by one. A trigger ends with its END."""
-    left = text
-    while left.strip():
-        end = re.search(r"\bEND;|;", left) if left.lstrip().startswith("CREATE TRIGGER") else re.search(";", left)
-        if left.lstrip().startswith("CREATE TRIGGER"):
-            end = re.search(r"\bEND;", left)
-        if end is None:
-            raise ValueError(f"a statement without end: {left.strip()[:60]}")
-        yield left[: end.start()].strip()
-        left = left[end.end() :]
-
-
-def _table(statement: str, name: str) -> str:
-    whole = re.sub(r"\)\s*STRICT(, WITHOUT ROWID)?\s*$", ")", statement)
-    whole = _one_line(whole)
-    whole = _COLUMN.sub(lambda found: f"{found.group(1)} {_TYPES[found.group(2)]}", whole)
-    whole = whole.replace(" CHECK (json_valid(body))", "").replace("VIRTUAL", "STORED")
-    whole = re.sub(r"DEFAULT \(strftime\([^)]*\)\)", f"DEFAULT {_INSTANT}", whole)
-    if name in ORDERED:
-        whole = whole[: whole.rindex(")")].rstrip() + f",\n  rowid BIGINT NOT NULL DEFAULT {_INSERTED}\n)"
-    return whole
-
-
-def _one_line(statement: str) -> str:
-    """Put each column on a line of its own, even in short tables."""
-    if "\n" in statement:
-        return statement
-    head, _, columns = statement.partition("(")
-    return f"{head}(\n" + ",\n".join(f"  {one.strip()}" for one in columns[:-1].split(", ")) + "\n)"
-
-
-def _guards(table: str, said: str, kept: str) -> Iterator[str]:
-    for event, message in (("UPDATE", said), ("DELETE", kept)):
-        yield (
-            f"CREATE TRIGGER {table}_{event.lower()} BEFORE {event} ON {table}"
-            f" FOR EACH ROW EXECUTE FUNCTION guichet_stays('{message}')"
-        )
-
-
-def _document_guards(*columns: str, also: str = "") -> Iterator[str]:
-    """Yield the triggers of issued documents: no deletion, and only columns other than these may change."""
-    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in columns)
-    yield (
-        f"CREATE TRIGGER document_update BEFORE UPDATE ON document FOR EACH ROW WHEN ({changed}{also})"
-        " EXECUTE FUNCTION guichet_stays('an issued document changes its status only')"
-    )
 
 
 def _facts() -> Iterator[str]:
     yield _GUARD
     for part in (DOSSIERS, JOURNAL, OUTBOX, MONEY, SEATS, DOCUMENTS, EDITIONS, SIGN_IN):
         yield from translated(part)
-    yield from _guards("entry", "the journal is never rewritten", "the journal is never cut")
-    yield from _guards("credit", "a credit is for ever", "a credit is for ever")
-    yield from _guards("edition", "an edition is for ever", "an edition is for ever")
-    yield from _document_guards(*_DOCUMENT, "content")
+    yield from guards("entry", "the journal is never rewritten", "the journal is never cut")
+    yield from guards("credit", "a credit is for ever", "a credit is for ever")
+    yield from guards("edition", "an edition is for ever", "an edition is for ever")
+    yield from document_guards(*_DOCUMENT, "content")
     yield (
         "CREATE TRIGGER document_delete BEFORE DELETE ON document"
         " FOR EACH ROW EXECUTE FUNCTION guichet_stays('an issued document is never deleted')"
@@ -196,15 +132,15 @@ def _parts_awaited() -> Iterator[str]:
 
 def _publications() -> Iterator[str]:
     yield from translated(PUBLICATIONS)
-    yield from _guards("publication", "a publication is for ever", "a publication is for ever")
-    yield from _guards("publication_entry", "the journal is never rewritten", "the journal is never cut")
+    yield from guards("publication", "a publication is for ever", "a publication is for ever")
+    yield from guards("publication_entry", "the journal is never rewritten", "the journal is never cut")
 
 
 def _forgotten() -> Iterator[str]:
     yield "DROP TRIGGER document_update ON document"
     erased = "new.content = '[]' AND new.holder = ''"
     also = f" OR (old.content IS DISTINCT FROM new.content AND NOT ({erased}))"
-    yield from _document_guards(*_DOCUMENT, also=also)
+    yield from document_guards(*_DOCUMENT, also=also)
 
 
 def _payment_page() -> Iterator[str]:
@@ -213,9 +149,9 @@ def _payment_page() -> Iterator[str]:
 
 def _people() -> Iterator[str]:
     yield from translated(PEOPLE)
-    yield from _guards("people_entry", "the journal is never rewritten", "the journal is never cut")
+    yield from guards("people_entry", "the journal is never rewritten", "the journal is never cut")
     for table, column, kind, more in ADDED:
-        yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+        yield f"ALTER TABLE {table} ADD COLUMN {column} {TYPES[kind]} {more}"
 
 
 def _exchanges() -> Iterator[str]:
@@ -249,7 +185,7 @@ def _events() -> Iterator[str]:
 
 def _leaves() -> Iterator[str]:
     yield from translated(LEAVES)
-    yield from _guards("leaf", "the journal is never rewritten", "the journal is never cut")
+    yield from guards("leaf", "the journal is never rewritten", "the journal is never cut")
     yield from OWED_SO_FAR
 
 
@@ -260,7 +196,7 @@ def _snippets() -> Iterator[str]:
 def _openings() -> Iterator[str]:
     yield from translated(OPENINGS)
     table, column, kind = LOST
-    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]}"
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {TYPES[kind]}"
 
 
 def _notes() -> Iterator[str]:
@@ -274,7 +210,7 @@ def _refunds() -> Iterator[str]:
 
 def _refused_mandates() -> Iterator[str]:
     table, column, kind, more = REFUSED_BECAUSE
-    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {TYPES[kind]} {more}"
 
 
 def _phone_moves() -> Iterator[str]:
@@ -283,7 +219,7 @@ def _phone_moves() -> Iterator[str]:
 
 def _declared_names() -> Iterator[str]:
     table, column, kind, more = DECLARED
-    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {TYPES[kind]} {more}"
     yield from NAMES_DECLARED
 
 
@@ -299,7 +235,7 @@ def _unproven_files() -> Iterator[str]:
 
 def _row_journal() -> Iterator[str | Filling]:
     yield from translated(ROW_JOURNAL)
-    yield from _guards("row_entry", "the journal is never rewritten", "the journal is never cut")
+    yield from guards("row_entry", "the journal is never rewritten", "the journal is never cut")
     yield _seal_found
 
 
@@ -325,11 +261,11 @@ def _seal_found(connection: psycopg.Connection[Any]) -> None:
 
 def _papers() -> Iterator[str]:
     table, column, kind, more = PAPERS
-    yield f"ALTER TABLE {table} ADD COLUMN {column} {_TYPES[kind]} {more}"
+    yield f"ALTER TABLE {table} ADD COLUMN {column} {TYPES[kind]} {more}"
     yield "DROP TRIGGER document_update ON document"
     erased = "new.content = '[]' AND new.holder = '' AND new.paper = 'null'"
     changed = "(old.content IS DISTINCT FROM new.content OR old.paper IS DISTINCT FROM new.paper)"
-    yield from _document_guards(*_DOCUMENT, also=f" OR ({changed} AND NOT ({erased}))")
+    yield from document_guards(*_DOCUMENT, also=f" OR ({changed} AND NOT ({erased}))")
 
 
 def _compatibility() -> Iterator[str]:
@@ -442,7 +378,7 @@ def _apply_once(connection: psycopg.Connection[Any], name: str, migration: Migra
             statement(connection)
     if raised := FINISHING.get(name):
         run(connection, f"UPDATE compatibility SET least = '{raised}' WHERE least < '{raised}'")
-    run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {_INSTANT})")
+    run(connection, f"INSERT INTO migration (name, at) VALUES ('{name}', {INSTANT})")
     return True
 
 

@@ -287,7 +287,7 @@ def test_a_disk_down_to_the_reserve(place: InstallationProbe, world: World) -> N
 def test_a_store_of_another_release(place: InstallationProbe, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     standing = world.office.store.migration_state()
     for change, code in (
-        ({"pending": ("0099 later",)}, "migrations_pending"), ({"strange": ("9999 x",)}, "store_of_another_release"),
+        ({"pending": ("0099 later",)}, "migrations_pending"), ({"strange": ("9999 x",), "usable": False}, "store_of_another_release"),
         ({"pending": ("0001 facts",), "untouched": True}, "store_empty"),
     ):  # fmt: skip
         changed = replace(standing, **change)
@@ -295,6 +295,10 @@ def test_a_store_of_another_release(place: InstallationProbe, world: World, monk
         found = look(place, world)
         assert found[code].level == "mend"
         assert "queues_well" not in found, "no table is asked that may not be there"
+    changed = replace(standing, strange=("9999 x",))
+    monkeypatch.setattr(SqliteStore, "migration_state", lambda self: changed)
+    found = look(place, world)
+    assert (found["store_of_next_release"].level, "queues_well" in found) == ("watch", True)
 
 
 def test_a_database_that_lets_nobody_in_says_why_in_words(place: InstallationProbe, world: World) -> None:

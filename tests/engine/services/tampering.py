@@ -35,6 +35,7 @@ TWICE_DEBITED: Final = "+22890000006"
 _FATE: Final = "what became of it; it changes at each try"
 _WHOLE_JOURNAL: Final[Mapping[str, str]] = {}
 DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
+    "compatibility": "the newest migration that a release must know: another one stops releases, and no dossier names it",
     "dossier": _WHOLE_JOURNAL,
     "dossier_body": _WHOLE_JOURNAL,
     "dossier_word": _WHOLE_JOURNAL,
