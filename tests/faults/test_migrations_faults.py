@@ -460,7 +460,7 @@ def test_a_migration_lets_those_at_work_go_first(tmp_path: Path, lived: World, m
                 assert not migrated.done()
                 busy.rollback()
                 migrated.result(20)
-        assert longest < 2.5
+        assert longest < 1.5
 
 
 def test_a_store_of_before_is_finished_by_a_command_alone(

@@ -54,8 +54,9 @@ def worked_on(folder: Path) -> Iterator[tuple[Installation, Load]]:
         begun(folder, address, workers=1, GUICHET_LEAVE_AFTER="4") as installation,
         balanced(folder / "haproxy", installation.ports) as port,
     ):
-        assert installation.ready() < patient(20)
-        with under_load(installation, PEOPLE, (port,), 0.05, headers=ONCE) as load:
+        while installation.answers(port) != 200:  # the proxy has checked a process
+            time.sleep(0.1)
+        with under_load(installation, PEOPLE, (port,), 0.2, headers=ONCE) as load:
             served(load)
             yield installation, load
 
@@ -86,7 +87,7 @@ def test_two_releases_replace_each_other(tmp_path: Path) -> None:
         load.stop.set()
         answers = Counter(one.status for person in list(load.people) for one in list(person.answered))
         assert load.broken == []
-        assert set(answers) <= {200, 303, 409}, answers
+        assert set(answers) <= {200, 303, 409, 429}, answers  # 429: a person sends so many requests a day
         assert answers[200] + answers[303] > 500, answers
         assert installation.accidents() == []
         assert faults_of(installation, load.done.all()) == []

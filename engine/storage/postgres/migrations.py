@@ -90,10 +90,11 @@ _HAD: Final = "SELECT name FROM migration"
 # For transactions that read whole tables. The wait for locks stays short, so that commands come first.
 UNHURRIED: Final = """SELECT set_config('statement_timeout', '0', true),
     set_config('idle_in_transaction_session_timeout', '0', true)"""
-# A migration waits shortly for a lock, since all others wait behind it, and tries again.
-_SHORT_LOCK: Final = "SELECT set_config('lock_timeout', '1s', true)"
-_TRIES: Final = 60
-_BETWEEN: Final = 2.0  # seconds between two tries
+# A migration waits shortly for a lock, since all others wait behind it, and tries again. It gives up before a page is
+# refused because the store does not answer (`gate.STALLED`).
+_SHORT_LOCK: Final = "SELECT set_config('lock_timeout', '250ms', true)"
+_TRIES: Final = 180
+_BETWEEN: Final = 0.75  # seconds between two tries
 _UNLIMITED: Final = ("statement_timeout", "lock_timeout")  # a concurrent build waits long, and none waits behind it
 _DEFERRED: Final = """SELECT conrelid::regclass::text, conname FROM pg_constraint
     WHERE contype = 'f' AND condeferrable AND connamespace = current_schema()::regnamespace ORDER BY 1, 2"""

@@ -146,7 +146,7 @@ def test_a_migration_takes_the_time_it_needs(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(postgres_schema, "_FINISHING", {})
     with database() as address, psycopg.connect(address, autocommit=True, options=HURRIED) as connection:
         migrate(connection)
-        assert connection.execute("SELECT lock FROM waited").fetchall() == [("1s",)]
+        assert connection.execute("SELECT lock FROM waited").fetchall() == [("250ms",)]
         assert connection.execute("SELECT name FROM migration").fetchall() == [(NAMES[0],)]
         with pytest.raises(psycopg.errors.QueryCanceled):  # what comes afterwards is as short as before
             connection.execute(f"SELECT pg_sleep({LONGER})")
