@@ -59,13 +59,20 @@ def link_unfit(link: Link, earlier: Dossier, procedure: Procedure, row: int | No
     """Return why an earlier dossier cannot be linked, None when it can. `procedure` is its own edition."""
     if not link.when.holds(scope):
         return refusal("not_now", link.where, task=link.id)
-    held = any(one.status not in ("revoked", "replaced") for one in _granting(earlier, procedure))
-    if earlier.procedure != link.procedure or earlier.is_draft or (link.relation != "needs" and not held):
+    if earlier.procedure != link.procedure or earlier.is_draft or is_spent(link, earlier, procedure, row):
         return refusal("link_unfit", link.where, link=link.id)
     rows = earlier.answers.get(link.row) if link.row else None
     if link.row and not (isinstance(rows, list) and row is not None and 0 <= row < len(rows)):
         return refusal("link_row", link.where, link=link.id)
     return None
+
+
+def is_spent(link: Link, earlier: Dossier, procedure: Procedure, row: int | None) -> bool:
+    """Return True when a link needs a document of the earlier dossier, of the row if any, and none is left."""
+    return link.relation != "needs" and not any(
+        one.status not in ("revoked", "replaced") and (row is None or one.row in (None, row))
+        for one in _granting(earlier, procedure)
+    )
 
 
 def copied(

@@ -18,6 +18,7 @@ from engine.model import Procedure, Transition
 from engine.records.dossier import Actor, Dossier
 from engine.records.jobs import Job, JobItem
 from engine.services.applications.casework import decide_in, list_inbox, people_of
+from engine.services.applications.linked_dossiers import has_spent_link
 from engine.services.context.app_context import AppContext, NotFound, hold_all, pinned, seen
 from engine.services.core.commit import carry_out, letters_owed
 from engine.services.core.idempotency import once
@@ -174,7 +175,8 @@ def _judged(
 ) -> Decision:  # fmt: skip
     """Return the decision on one dossier, as for a single action.
 
-    Raises Refused unless its own edition allows it in bulk.
+    Raises Refused unless its own edition allows it in bulk. So does an act that issues a document if the earlier
+    document it ends is in force no more: an agent must see that.
     """
     if definition.id != procedure:
         raise Refused(refusal("other_procedure"))
@@ -184,7 +186,10 @@ def _judged(
     )
     if known and bulk_act(definition, dossier.state, act.transition) is None:
         raise Refused(refusal("not_in_bulk"))
-    return decide_in(ctx, unit, dossier, act, actor, people)
+    decision = decide_in(ctx, unit, dossier, act, actor, people)
+    if decision.issue and has_spent_link(ctx, unit, definition, dossier):
+        raise Refused(refusal("not_in_bulk"))
+    return decision
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from engine.services.applications.draft_answers import (
     would_come_over,
 )
 from engine.services.applications.held_documents import look_for_held
+from engine.services.applications.linked_dossiers import with_fit_links
 from engine.services.applications.unverified_files import let_go, remove_replaced
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, forget_draft
@@ -333,7 +334,7 @@ def _base(path: str) -> str:
 def check(ctx: AppContext, actor: Actor, dossier_id: str) -> CheckSheet:
     """Return everything before submission: answers, problems, price. Raises `NotFound`."""
     with ctx.store.unit() as unit:
-        dossier = seen(unit, ctx, actor, dossier_id)
+        dossier = with_fit_links(ctx, unit, seen(unit, ctx, actor, dossier_id))
         procedure = pinned(ctx, unit, dossier)
     day, directory = ctx.day(), ctx.directory
     problems = check_answers(procedure, dossier, day, directory)
@@ -365,6 +366,7 @@ def submit(
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
         live = replace(before, answers=live_answers(procedure, before, day, ctx.directory))
+        live = with_fit_links(ctx, unit, live)
         live = replace(
             without_orphans(live), contact_email=_email(procedure, live), language=_spoken(procedure, live, actor)
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.domain.fields.scope import scope_of
-from engine.domain.workflow.linked_dossiers import awaited_links, copied, link_ended, link_unfit, may_end
+from engine.domain.workflow.linked_dossiers import awaited_links, copied, is_spent, link_ended, link_unfit, may_end
 from engine.model import Link, Procedure
 from engine.model.types import Scope
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, LinkedDossier
@@ -101,7 +102,8 @@ def candidate(
         definition = pinned(ctx, unit, earlier)
     rows = _rows(ctx, link, earlier, definition)
     scope = scope_of(procedure, draft, ctx.day(), ctx.directory)
-    unfit = _unfit(ctx, procedure, link, earlier, definition, 0 if rows else None, scope)
+    tried = [_unfit(ctx, procedure, link, earlier, definition, row, scope) for row in range(len(rows)) or (None,)]
+    unfit = None if None in tried else tried[0]
     return LinkCandidate(earlier, definition, rows, unfit)
 
 
@@ -113,6 +115,50 @@ def _unfit(
     if not may_end(procedure, link, definition, ctx.catalogue.procedures.get(link.procedure)):
         return refusal("link_unfit", link.where, link=link.id)
     return link_unfit(link, earlier, definition, row, scope)
+
+
+def with_fit_links(ctx: AppContext, unit: Unit, draft: Dossier) -> Dossier:
+    """Return the draft without the earlier dossiers that its answers no longer ask for, or that fit no more.
+
+    A document may be revoked or replaced after its dossier was named. A dossier whose edition is missing stays named.
+    """
+    procedure = pinned(ctx, unit, draft)
+    scope = scope_of(procedure, draft, ctx.day(), ctx.directory)
+    links = {link.id: link for link in procedure.links()}
+    fit = {
+        name: linked for name, linked in draft.links.items()
+        if name in links and _is_fit(ctx, unit, procedure, links[name], linked, scope)
+    }  # fmt: skip
+    return draft if fit == draft.links else replace(draft, links=fit)
+
+
+def _is_fit(
+    ctx: AppContext, unit: Unit, procedure: Procedure, link: Link, linked: LinkedDossier, scope: Scope
+) -> bool:  # fmt: skip
+    earlier = unit.dossier(linked.dossier)
+    if earlier is None:  # a scenario names dossiers that do not exist
+        return True
+    try:
+        definition = pinned(ctx, unit, earlier)
+    except EditionMissing:
+        return True
+    return _unfit(ctx, procedure, link, earlier, definition, linked.row, scope) is None
+
+
+def has_spent_link(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier) -> bool:
+    """Return whether the documents that a dossier would replace or revoke were all revoked or replaced meanwhile."""
+    for link in procedure.links():
+        linked = dossier.links.get(link.id) if link.ends_documents else None
+        earlier = unit.dossier(linked.dossier) if linked else None
+        if linked and earlier and is_spent(link, earlier, pinned(ctx, unit, earlier), linked.row):
+            return True
+    return False
+
+
+def fit_links(ctx: AppContext, actor: Actor, dossier_id: str) -> Mapping[str, LinkedDossier]:
+    """Return the earlier dossiers named on a draft that still fit, by link. Raises `NotFound`."""
+    with ctx.store.unit() as unit:
+        return with_fit_links(ctx, unit, seen(unit, ctx, actor, dossier_id)).links
 
 
 def candidates(ctx: AppContext, actor: Actor, dossier_id: str, link_id: str) -> tuple[LinkCandidate, ...]:

@@ -298,6 +298,8 @@ def succession(
         if earlier is None:
             continue
         definition = pinned(ctx, unit, earlier)
+        if not link.when.holds(scope_of(procedure, after, local_day(now), ctx.directory)):
+            continue  # a correction changed the answer that asked for it
         if not may_end(procedure, link, definition, ctx.catalogue.procedures.get(link.procedure)):
             continue
         ended = succeeded(procedure, link, before, after, outputs, earlier, definition, now)

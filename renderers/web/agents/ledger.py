@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.core.clock import local_day
 from engine.domain.documents.documents import status_of
 from engine.domain.fields.views import FormView
+from engine.domain.workflow.linked_dossiers import is_spent
 from engine.model import Link
 from engine.records.dossier import IssuedDocument, Owed
 from engine.services.applications.drafts import see
@@ -131,7 +132,8 @@ def _earlier(one: AgentCase) -> Iterator[EarlierDossierRow]:
         theirs = procedure_of(earlier.procedure, earlier.edition) or procedure
         state = theirs.states.get(earlier.state) if theirs else None
         evaluated = say("links.state", state=label(state.label) if state else earlier.state)
-        text = " ".join([evaluated, *_outcome(link)])
+        over = theirs is not None and is_spent(link, earlier, theirs, linked.row)
+        text = " ".join([evaluated, *([say("links.over")] if over else _outcome(link))])
         yield EarlierDossierRow(title, whole_number(linked.number), f"/agent/dossiers/{earlier.number}", text)
 
 

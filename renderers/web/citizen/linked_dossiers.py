@@ -15,6 +15,7 @@ from engine.services.applications.linked_dossiers import (
     LinkCandidate,
     candidate,
     candidates,
+    fit_links,
     name_earlier,
     prove_earlier,
     send_proof,
@@ -55,11 +56,11 @@ class LinkLine:
 
 def link_lines(one: DossierContext) -> list[LinkLine]:
     """Return the earlier dossiers that the draft must or may name, as its answers require."""
-    scope = one.evaluated().scope
+    scope, named = one.evaluated().scope, fit_links(app_ctx(), actor(), one.id)
     return [
         LinkLine(one.at(f"/lien/{link.id}"), label(link.label), linked.number if linked else "", link.required.holds(scope))
         for link in one.procedure.links()
-        for linked in (one.dossier.links.get(link.id),)
+        for linked in (named.get(link.id),)
         if link.when.holds(scope)
     ]  # fmt: skip
 
@@ -164,7 +165,7 @@ def _again(one: DossierContext, link: Link, control: str, fault: Fault, number: 
 
 def _page(one: DossierContext, link: Link) -> Response:
     found, post = candidates(app_ctx(), actor(), one.id, link.id), refused_post()
-    linked = one.dossier.links.get(link.id)
+    linked = fit_links(app_ctx(), actor(), one.id).get(link.id)
     choices = [
         {"number": each.dossier.number, "label": each.dossier.label or label(each.definition.identity.title), "hint": _hint(each)}
         for each in found

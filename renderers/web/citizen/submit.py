@@ -133,7 +133,7 @@ def check_page(
 
 def checked_sections(one: DossierContext, sheet: CheckSheet) -> list[AnswerSection]:
     """Return all answers by section, each section with the address where it is changed."""
-    return [*_links(one), *answer_sections(one, sheet.form, RETURN)]
+    return [*_links(one, sheet), *answer_sections(one, sheet.form, RETURN)]
 
 
 def _reused(one: DossierContext) -> Mapping[str, str] | None:
@@ -161,12 +161,12 @@ def _table(one: DossierContext, quote: Quote) -> PriceTable:
     return replace(table, note=say("money.decided_later")) if decided or quote.missing else table
 
 
-def _links(one: DossierContext) -> list[AnswerSection]:
-    """Return a section for each earlier dossier that is named."""
+def _links(one: DossierContext, sheet: CheckSheet) -> list[AnswerSection]:
+    """Return a section for each earlier dossier that is named and still fits."""
     return [
         AnswerSection(label(link.label), (AnswerLine(say("frame.number"), whole_number(linked.number)),), one.at(f"/lien/{link.id}"))
         for link in one.procedure.links()
-        if (linked := one.dossier.links.get(link.id)) is not None
+        if (linked := sheet.dossier.links.get(link.id)) is not None
     ]  # fmt: skip
 
 

@@ -14,9 +14,12 @@ from engine.domain.common.decision import Act
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Account, Actor, Dossier, LinkedDossier
 from engine.services.accounts.delegation import give
+from engine.services.applications.bulk_actions import order_bulk
 from engine.services.applications.casework import take_transition
 from engine.services.context.app_context import publish_editions
+from engine.services.core.jobs import lines
 from engine.services.keys.secrets import hash_secret
+from engine.services.worker.job_runner import carry_at_once
 from server import Settings, create_app
 from tests.makers import compiled, the_shared
 from tests.web.client import PHONE, PortalClient, Seen, a_portal_client, another
@@ -244,6 +247,100 @@ def test_what_does_not_fit_says_why(visitor: PortalClient) -> None:
     assert "Il faut un dossier « Permis de stand »" in page.text
 
 
+# -- an earlier document that ended after it was named -----------------------------------------------------------------
+
+
+def renewed(visitor: PortalClient, earlier: str, row: str = "0", send: bool = True) -> str:
+    """A renewal of a row of an earlier dossier, sent to the agents or not."""
+    number = begin(visitor, "renouvellement")
+    visitor.send(f"/dossiers/{number}/lien/ancien", earlier=earlier)
+    visitor.send(visitor.page.address, row=row)
+    if send:
+        visitor.send(f"/dossiers/{number}/verification", declared="1")
+    return number
+
+
+def grant(visitor: PortalClient, number: str) -> None:
+    take_transition(visitor.office, MAYOR, visitor.dossier_id(number), Act("accorder"))
+
+
+def test_a_document_that_was_replaced_after_it_was_named_is_not_renewed(visitor: PortalClient) -> None:
+    earlier = a_permit(visitor, "LEE")
+    first = renewed(visitor, earlier)
+    second = renewed(visitor, earlier, send=False)
+    address = f"/dossiers/{second}/verification"
+    form = {**visitor.open(address).form(), "declared": "1"}
+    grant(visitor, first)
+    visitor.post(address, **form)
+    assert case_of(visitor, second).is_draft, "the page was opened before"
+    page = visitor.open(f"/dossiers/{second}/verification")
+    assert "Compléter : Votre ancien permis" in page.text
+    assert group_number(earlier) not in page.text
+    assert visitor.send(f"/dossiers/{second}/lien/ancien", number=earlier).status == 422
+
+
+def test_a_renewal_of_one_row_leaves_the_others_to_renew(visitor: PortalClient) -> None:
+    earlier = a_permit(visitor, "LEE", "DOSSOU")
+    grant(visitor, renewed(visitor, earlier))
+    again = renewed(visitor, earlier, send=False)
+    assert kept(visitor, again) == ("", None), "the permit of this row is replaced"
+    grant(visitor, renewed(visitor, earlier, "1"))
+    assert [one.status for one in case_of(visitor, earlier).documents] == ["replaced", "replaced"]
+
+
+def test_an_optional_document_that_ended_is_left_out_of_what_is_sent(visitor: PortalClient) -> None:
+    optional = AGAIN.replace("row: personnes", "row: personnes\n    required: false").replace(
+        "edition: 1", "edition: 2"
+    )
+    other = of_the_office_of_exams(visitor, optional)
+    earlier = a_permit(other, "LEE")
+    first, second = renewed(other, earlier), renewed(other, earlier, send=False)
+    grant(other, first)
+    other.send(f"/dossiers/{second}/verification", declared="1")
+    assert (case_of(other, second).is_draft, case_of(other, second).links) == (False, {})
+
+
+def test_an_answer_changed_after_the_document_was_named_ends_nothing(visitor: PortalClient) -> None:
+    asked = AGAIN.replace("row: personnes", "row: personnes\n    when: chef == 'LEE'").replace(
+        "edition: 1", "edition: 2"
+    )
+    other = of_the_office_of_exams(visitor, asked)
+    earlier, number = a_permit(other, "LEE"), begin(other, "renouvellement")
+    other.send(f"/dossiers/{number}/demande/moi", chef="LEE", go="next")
+    other.send(f"/dossiers/{number}/lien/ancien", earlier=earlier)
+    other.send(other.page.address, row="0")
+    other.send(f"/dossiers/{number}/demande/moi", chef="AYA", go="next")
+    other.send(f"/dossiers/{number}/verification", declared="1")
+    assert case_of(other, number).links == {}
+    sent = case_of(other, number)
+    named = {"ancien": LinkedDossier(case_of(other, earlier).id, earlier, 0)}
+    with other.office.store.unit(write=True) as unit:  # as a correction of the answer leaves it
+        unit.put_dossier(replace(sent, links=named, revision=sent.revision + 1), sent.revision)
+    grant(other, number)
+    assert [one.status for one in case_of(other, earlier).documents] == ["valid"]
+
+
+def test_an_agent_sees_a_document_that_ended_and_decides_it_alone(visitor: PortalClient) -> None:
+    bulk = AGAIN.replace("to: accorde}", "to: accorde, bulk: true}").replace("edition: 1", "edition: 2")
+    other = of_the_office_of_exams(visitor, bulk)
+    earlier = a_permit(other, "LEE")
+    first, second = renewed(other, earlier), renewed(other, earlier)
+    picked = [(number, case_of(other, number).revision) for number in (first, second)]
+    order = order_bulk(other.office, MAYOR, "renouvellement", "accorder", "", picked)
+    account = Account(MAYOR.id, "agent", "Maire", "mairie.maire", hash_secret("clef"), roles=tuple(MAYOR.roles))
+    with other.office.store.unit(write=True) as unit:
+        unit.put_account(account)
+    carry_at_once(other.office, order)
+    assert [(line.outcome, line.why) for line, _ in lines(other.office, MAYOR, order.n)] == [
+        ("done", ""), ("closed", "not_in_bulk"),
+    ]  # fmt: skip
+    seat = another(other)
+    seat.send("/agent/connexion", login="mairie.maire", password="clef")
+    text = seat.open(f"/agent/dossiers/{second}").text
+    assert "aucun de ses documents n’est encore valable" in text
+    assert "Ses documents seront remplacés" not in text
+
+
 # -- documents of another agency -----------------------------------------------------------------------------------------
 
 REGISTRAR = Actor("agent", "registrar", "Officier", frozenset({"obac/instructeur"}))
@@ -268,17 +365,18 @@ def of_the_office_of_exams(visitor: PortalClient, text: str = ELSEWHERE, first: 
 def test_no_agency_ends_the_document_of_another(visitor: PortalClient, relation: str) -> None:
     """Such a link cannot be named, and one that was named ends nothing."""
     earlier = a_permit(visitor, "LEE")
-    other = of_the_office_of_exams(visitor, ELSEWHERE.replace("renews", relation))
+    optional = ELSEWHERE.replace("row: personnes", "row: personnes\n    required: false")
+    other = of_the_office_of_exams(visitor, optional.replace("renews", relation))
     number = begin(other, "renouvellement")
     address = f"/dossiers/{number}/lien/ancien"
     assert group_number(earlier) not in other.open(address).text
     assert (other.send(address, number=earlier).status, kept(other, number)[0]) == (422, "")
     other.send(f"/dossiers/{number}/demande/moi", chef="LEE", go="next")
-    named, draft = {"ancien": LinkedDossier(case_of(other, earlier).id, earlier, 0)}, case_of(other, number)
-    with other.office.store.unit(write=True) as unit:
-        unit.put_dossier(replace(draft, links=named, revision=draft.revision + 1), draft.revision)
     other.send(f"/dossiers/{number}/verification", declared="1")
     assert other.page.status == 303, (other.page.status, other.page.text)
+    named, sent = {"ancien": LinkedDossier(case_of(other, earlier).id, earlier, 0)}, case_of(other, number)
+    with other.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(sent, links=named, revision=sent.revision + 1), sent.revision)
     take_transition(other.office, REGISTRAR, other.dossier_id(number), Act("accorder"))
     assert [one.status for one in case_of(other, number).documents] == ["valid"]
     assert [one.status for one in case_of(other, earlier).documents] == ["valid"]
