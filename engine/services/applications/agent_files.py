@@ -1,4 +1,4 @@
-"""Files that agents attach: to an action that asks for one, or to a question of a form or an opinion.
+"""Files of acts and later forms: of an action that asks for one, or of a question of a form or an opinion.
 
 They are inspected like all files: a picture is re-encoded, a PDF with active content is refused.
 """
@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from engine.core.problems import Fact, Refused
 from engine.core.values import Plain, Text, new_id
+from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.agent_files import pending_files
@@ -21,12 +22,15 @@ from engine.model import Bounds, Field, Form, Transition
 from engine.records.dossier import Actor, Attachment, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload
 from engine.services.applications.casework import people_of
+from engine.services.applications.draft_answers import count_change
 from engine.services.applications.opinions import part_closed
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.commit import keep
 from engine.services.core.idempotency import Memory, once
-from engine.storage.files.attachments import StoredFile
+from engine.services.limits.file_counts import count_file, forget_file, sender_of
+from engine.storage.files.attachments import StoredFile, Uploader
 from engine.storage.files.inspection import Rejected
+from engine.storage.gate import Crowded
 from engine.storage.unit_of_work import Unit
 
 OF_AN_ACT: Final = Bounds(max_items=5, max_size=5_000_000)
@@ -53,21 +57,33 @@ class _Place:
 
 
 def enclose(
-    ctx: AppContext, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None
-) -> Enclosed:
+    ctx: AppContext, actor: Actor, dossier_id: str, place: str, file: Upload, *, token: str | None = None,
+    client: str = "", browser: str = "",
+) -> Enclosed:  # fmt: skip
     """Attach a file to an action (`refuser`) or to a question of a form (`constat.photos`, `decision.2.photo`).
 
-    Raises `NotFound`. Raises Refused when this person may not take that action or fill that form now.
+    A file of the owner is counted like one of the application; `client` and `browser` identify its sender. Raises
+    `NotFound`, Refused("too_many_tries"). Raises Refused when this person may not take that action or fill that form now.
     """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         where = _place(ctx, unit, dossier, actor, place)
-    kept = _judged(ctx, dossier, where, file)
+    sender = sender_of(ctx, actor, browser, client)
+    counted = is_owner(dossier, actor)
+    if counted:
+        count_file(ctx, dossier, len(file.data), client, browser)
+    try:
+        kept = _judged(ctx, dossier, where, file, sender)
+    except Crowded:  # it was not inspected and is sent again
+        if counted:
+            forget_file(ctx, dossier)
+        raise
     if isinstance(kept, AnswerProblem):
         return Enclosed(dossier, kept)
 
     def work(unit: Unit) -> Enclosed:
         before = seen(unit, ctx, actor, dossier_id)
+        _count_change_of_owner(ctx, unit, before, actor)
         return _join(ctx, unit, before, _place(ctx, unit, before, actor, place), kept, actor)
 
     return once(ctx, actor, "enclose", token, (dossier_id, place, kept.sha256), work, ENCLOSED)
@@ -76,7 +92,10 @@ def enclose(
 def take_back(
     ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *, token: str | None = None
 ) -> Dossier:
-    """Remove a file that this agent attached and no answer names yet. Raises `NotFound` for any other."""
+    """Remove a file that this person attached and no answer names yet.
+
+    Raises `NotFound` for any other. Raises Refused("too_many_tries").
+    """
 
     def work(unit: Unit) -> Enclosed:
         before = seen(unit, ctx, actor, dossier_id)
@@ -85,10 +104,16 @@ def take_back(
             raise NotFound
         left = tuple(each for each in before.attachments if each.id != attachment_id)
         where = _place(ctx, unit, before, actor, one.field)
+        _count_change_of_owner(ctx, unit, before, actor)
         draft = EntryDraft("detached", {"revision": before.revision + 1, **where.body})
         return Enclosed(keep(ctx, unit, before, replace(before, attachments=left), [draft], actor))
 
     return once(ctx, actor, "take_back", token, (dossier_id, attachment_id), work, ENCLOSED).dossier
+
+
+def _count_change_of_owner(ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor) -> None:
+    if is_owner(dossier, actor):
+        count_change(ctx, unit, actor)
 
 
 def _recall(unit: Unit, dossier_id: Plain) -> Enclosed:
@@ -151,9 +176,14 @@ def _question(form: Form, part: str | None, name: str) -> Field:
 # -- file --------------------------------------------------------------------------------------------------------------
 
 
-def _judged(ctx: AppContext, dossier: Dossier, where: _Place, file: Upload) -> StoredFile | AnswerProblem:
+def _judged(
+    ctx: AppContext, dossier: Dossier, where: _Place, file: Upload, sender: Uploader
+) -> StoredFile | AnswerProblem:  # fmt: skip
+    bounds = where.bounds
     try:
-        return ctx.attachments.keep(file.data, file.name, where.bounds.accept, where.bounds.max_size, dossier.id)
+        return ctx.attachments.keep(
+            file.data, file.name, bounds.accept, bounds.max_size, dossier.id, sender=sender
+        )  # fmt: skip
     except Rejected as rejected:
         facts: dict[str, Fact] = {"type": where.type, **rejected.facts}
         return AnswerProblem(where.question, rejected.code, facts, label=where.label)

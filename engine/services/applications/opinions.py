@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
+from engine.domain.common.access import is_owner
 from engine.domain.common.decision import NOT_COMPARED, Decision, PieceComparison
 from engine.domain.common.task_parts import consulted, is_in_parts, parts_left, row_mark
 from engine.domain.fields.scope import scope_of
@@ -22,6 +23,7 @@ from engine.model import SYSTEM, Form, Procedure
 from engine.records.dossier import Actor, Dossier
 from engine.services.applications.casework import ActPreview, foreseen
 from engine.services.applications.comparisons import check_comparison
+from engine.services.applications.draft_answers import count_change
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
@@ -230,6 +232,8 @@ def _done(
     actor: Actor, compared: PieceComparison = NOT_COMPARED,
 ) -> Dossier:  # fmt: skip
     decision = _decided(ctx, pinned(ctx, unit, dossier), dossier, form_id, part, answers, actor, compared)
+    if is_owner(dossier, actor):
+        count_change(ctx, unit, actor)  # a row may be filled again and again
     return carry_out(ctx, unit, dossier, decision, actor)
 
 

@@ -27,6 +27,8 @@ from renderers.web.platform.refused_posts import Fault, as_faults, ask_again, pr
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    asker,
+    client,
     form_revision,
     form_token,
     go,
@@ -262,7 +264,9 @@ class Sheet:
         problems, stored = [], 0
         for at, upload in posted_files(self.one).items():
             token = f"{form_token()}:{at}" if form_token() else None
-            kept = enclose(app_ctx(), actor(), self.one.id, self.place(at), upload, token=token)
+            kept = enclose(
+                app_ctx(), actor(), self.one.id, self.place(at), upload, token=token, client=client(), browser=asker().browser
+            )  # fmt: skip
             problems += [replace(kept.problem, at=at)] if kept.problem else []
             stored += kept.problem is None
         if problems or request.form.get("send") or is_switching():

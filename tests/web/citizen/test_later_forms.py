@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from pypdf import PdfReader
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.records.dossier import Dossier
+from engine.services.applications import draft_answers as answering
 from engine.services.applications.opinions import fill_row
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import publish_editions
+from engine.services.limits import file_counts
 from engine.storage.sqlite.store import SqliteStore
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
@@ -272,6 +275,39 @@ def test_later_forms_are_filled_whole_and_row_by_row(visitor: PortalClient) -> N
     assert kept(visitor, number).state == "examen"
     assert visitor.open(plan).status == 303
     assert visitor.open(f"/dossiers/{number}/a-faire/decision").status == 404
+
+
+@pytest.mark.parametrize(
+    ("module", "limit", "most"),
+    [(file_counts, "FILES_AT_ONCE", 4), (file_counts, "SECONDS", 0.001), (answering, "SAVED", 14)],
+)
+def test_files_of_a_later_form_are_counted_like_those_of_the_application(
+    visitor: PortalClient, monkeypatch: pytest.MonkeyPatch, module: ModuleType, limit: str, most: float
+) -> None:
+    """Files that take the place of one another: so many, and no more are inspected or journalled."""
+    number = sent(visitor)
+    plan = f"/dossiers/{number}/a-faire/plan"
+    monkeypatch.setattr(module, limit, most)
+    file = {"file:croquis": picture(), "send": "croquis"}
+    statuses = [visitor.send(plan, **{**file, "file:croquis": picture()}).status for _ in range(14)]
+    assert (statuses[0], statuses[-1]) == (200, 429), statuses
+    entries = count_of_entries(visitor, number)
+    visitor.send(plan, **{**file, "file:croquis": picture()})
+    assert count_of_entries(visitor, number) == entries
+
+
+def count_of_entries(visitor: PortalClient, number: str) -> int:
+    dossier = visitor.dossier_id(number)
+    with visitor.office.store.unit() as unit:
+        return len(unit.entries(dossier))
+
+
+def test_a_row_is_filled_again_so_often(visitor: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = sent(visitor)
+    monkeypatch.setattr(answering, "SAVED", 12)
+    each = f"/dossiers/{number}/a-faire/gardien/0"
+    statuses = [visitor.send(each, gardien=f"KOFFI {'ABCDEFGHIJKLMN'[one]}").status for one in range(14)]
+    assert (statuses[0], statuses[-1]) == (303, 429), statuses
 
 
 def test_prices_in_parts_a_deposit_and_one_decision_a_row(visitor: PortalClient) -> None:
