@@ -212,11 +212,17 @@ def order_bulk(
             raise Refused(refusal("too_many_picked", most=MOST_LINES))
         hold_all(unit, revisions)
         dossiers = [(seen(unit, ctx, actor, number), revision) for number, revision in revisions.items()]
+        if not any(_has_act(pinned(ctx, unit, one), procedure, act) for one, _ in dossiers):
+            raise NotFound  # the journal of rights holds the name of the act
         asked = {"procedure": procedure, "act": act, "reason": reason}
         lines = [(one.id, one.number, revision) for one, revision in dossiers]
         return give(ctx, unit, actor, "act", asked, len(lines), lines, {"procedure": procedure, "act": act})
 
     return once(ctx, actor, "order_bulk", token, (procedure, act, reason, list(picked)), work, ORDER)
+
+
+def _has_act(definition: Procedure, procedure: str, act: str) -> bool:
+    return definition.id == procedure and any(one.id == act for one in definition.transitions)
 
 
 def carry_bulk(ctx: AppContext, order: Job, most: int) -> int:

@@ -106,6 +106,14 @@ def test_an_act_that_the_definition_does_not_allow_in_bulk_is_refused(world: Wor
         bulk.preview_bulk(world.office, who, [dossier.number], B3, Act("rejeter", "Homonyme"))
 
 
+@pytest.mark.parametrize(("procedure", "act"), [(B3, "AMEGAN Afi, 90 00 00 00"), ("duplicata-bac", "signer")])
+def test_the_journal_of_rights_holds_no_free_text_of_an_order(world: World, procedure: str, act: str) -> None:
+    who, (one,) = world.agent("chef", CLERK), to_sign(world, 1)
+    with pytest.raises(NotFound):
+        bulk.order_bulk(world.office, who, procedure, act, "", [(one.number, one.revision)])
+    assert list(world.read(lambda unit: unit.rights())) == []
+
+
 def test_four_eyes_hold_in_bulk(world: World) -> None:
     first, (one, other) = world.agent("chef", CLERK), to_sign(world, 2)
     taken = replace(one.taken[0], transition="verifier", by=first.id, by_kind="agent")
