@@ -20,15 +20,25 @@ from engine.model.types import Scope
 from engine.records.dossier import ClockState, CorrectionRequest, DocumentStatus, Dossier, TakenTransition
 
 
-def apply_effects(passage: TransitionContext, moment: Moment, effects: Effects) -> TransitionContext:
-    """Return the context with documents to issue or change and fees to refund."""
+def apply_effects(
+    passage: TransitionContext, moment: Moment, effects: Effects, earlier: Iterable[TakenTransition]
+) -> TransitionContext:  # fmt: skip
+    """Return the context with documents to issue or change and fees to refund.
+
+    `earlier` are the transitions that had the same effects before: a price is given back once by each act and state.
+    """
     for output_id in effects.issues:
         new = tuple(order for order in _orders(passage, moment, output_id) if order not in passage.issue)
         passage = _replaced(replace(passage, issue=(*passage.issue, *new)), moment, new)
     passage = _restatus(passage, moment, effects.revokes, ("valid", "suspended"), "revoked")
     passage = _restatus(passage, moment, effects.suspends, ("valid",), "suspended")
     passage = _restatus(passage, moment, effects.restores, ("suspended",), "valid")
-    paid = {name: percent for name, percent in effects.returns.items() if _was_paid(passage.dossier, name)}
+    former = tuple(earlier) if effects.returns else ()
+    paid = {
+        name: percent
+        for name, percent in effects.returns.items()
+        if _was_paid(passage.dossier, name) and not _was_given_back(passage.dossier, name, former)
+    }
     return replace(passage, returns=(*passage.returns, *paid.items())) if paid else passage
 
 
@@ -108,6 +118,12 @@ def _become(
     return passage.with_(documents=kept)
 
 
+def _was_given_back(dossier: Dossier, fee: str, earlier: Iterable[TakenTransition]) -> bool:
+    """Return True when one of these transitions was taken once the present price was paid."""
+    done = dossier.done.get(fee)
+    return done is not None and any(one.at >= done.at for one in earlier)
+
+
 def finish_task(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
     """Return the context after a finished and recorded task.
 
@@ -141,7 +157,9 @@ def apply_transition(
     passage = _give_back_former(passage, transition)
     for task_id in transition.reopens:
         passage = undo(passage, moment, task_id)
-    passage = apply_effects(passage, moment, transition.effects)
+    before = passage.dossier.taken
+    same = (one for one in before if (one.transition, one.source) == (transition.id, transition.source))
+    passage = apply_effects(passage, moment, transition.effects, same)
     passage = passage.with_(taken=(*passage.dossier.taken, taken))
     if transition.event is None:
         passage = passage.happened(transition.id)
@@ -235,7 +253,8 @@ def enter(passage: TransitionContext, moment: Moment, state_id: str) -> Transiti
     if state.is_end:
         for appointment in tuple(passage.dossier.bookings):
             passage = drop_slot(passage, moment, appointment)
-    return apply_effects(passage, moment, state.effects)
+    came = (one for one in passage.dossier.taken[:-1] if one.target == state_id)
+    return apply_effects(passage, moment, state.effects, came)
 
 
 def _turned(dossier: Dossier, moment: Moment, state_id: str) -> Mapping[str, ClockState]:

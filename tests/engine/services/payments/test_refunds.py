@@ -73,6 +73,37 @@ def test_an_act_and_the_state_it_leads_to_give_back_no_more_than_was_paid(
     assert fsck(world.office) == ()
 
 
+CONTESTED = HALL.replace(
+    "abime: {label: 'Terminé, caution retenue en partie', end: granted}",
+    """abime:
+      label: 'Terminé, caution retenue en partie'
+      end: granted
+      transitions: {contester: {label: Contester, by: applicant, to: occupation, within: 2 months}}""",
+)
+
+
+@pytest.mark.parametrize("by", ["act", "state"])
+def test_a_decision_that_is_contested_and_taken_again_gives_its_part_back_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    book = CONTESTED
+    if by == "state":
+        book = book.replace("to: abime, returns: {caution: 50}}", "to: abime}")
+        book = book.replace(
+            "end: granted\n      transitions", "end: granted\n      returns: {caution: 50}\n      transitions"
+        )
+    world, dossier = paid(tmp_path, monkeypatch, book)
+    agent = world.agent("i", "obac/instructeur")
+    for _ in range(2):
+        dossier = world.take(dossier, agent, "degrader")
+        assert back(world, dossier)["caution"] == (20_000, 10_000)
+        dossier = world.take(dossier, world.owner(dossier), "contester")
+    assert preview_transition(world.office, agent, dossier.id, Act("degrader")).back == ()
+    dossier = world.take(dossier, agent, "rendre")
+    assert back(world, dossier)["caution"] == (20_000, 20_000), "another decision gives back what is left"
+    assert fsck(world.office) == ()
+
+
 def test_what_came_in_over_the_price_goes_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator took the whole twice: the surplus is told with the payment, the deposit with its price."""
     book = HALL.replace("returns: caution}", "returns: [caution, taxe]}")
