@@ -43,7 +43,8 @@ PAPERS: Final = ("id_card", "passport", "driving_licence", "voter_card", "reside
 class PhoneHolder:
     """What the agent compares with the identity document: the names in the dossier and in the account.
 
-    `waiting` is a move that waits already.
+    `waiting` is a move that waits already. `changed`: the account has another number than the one given, since its
+    holder changed it.
     """
 
     number: str
@@ -51,25 +52,29 @@ class PhoneHolder:
     label: str
     name: str
     waiting: PhoneMove | None = None
+    changed: bool = False
 
 
 # -- at the counter ----------------------------------------------------------------------------------------------------
 
 
 def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, again: bool = False) -> PhoneHolder:
-    """Return the holder of a dossier and a former number.
+    """Return the holder of a dossier and a former number: that of the account, or one where the dossier wrote before.
 
     Raises `NotFound` for an agent without receiving role. Raises Refused: phone_format, too_many_tries,
     lost_unknown. The last is the same for unknown numbers, other phones and other procedures. With `again`,
     the pair was already shown to this agent and is not counted as a try.
     """
-    dossier = _named(ctx, agent, number, read_phone(former_raw), counted=not again)
+    former = read_phone(former_raw)
+    dossier = _named(ctx, agent, number, former, counted=not again)
     with ctx.store.unit() as unit:
         account, waiting = unit.account(dossier.owner), unit.phone_move(dossier.owner)
     if account is None:
         raise Refused(refusal("lost_unknown"))
     named = " ".join(str(said) for part in ("family_name", "given_names") if (said := account.profile.get(part)))
-    return PhoneHolder(dossier.number, dossier.procedure, dossier.label, account.name or named, waiting)
+    return PhoneHolder(
+        dossier.number, dossier.procedure, dossier.label, account.name or named, waiting, account.login != former
+    )
 
 
 def check_paper(paper: str) -> None:
@@ -78,13 +83,14 @@ def check_paper(paper: str) -> None:
         raise Refused(refusal("paper_missing"))
 
 
-def check_new(former_raw: str, phone_raw: str) -> str:
+def check_new(former_raw: str, phone_raw: str, *, changed: bool = False) -> str:
     """Return the new number before a code is sent to it.
 
-    Whether it has an account is only shown after the code. Raises Refused: phone_format, same_phone.
+    It may be the former one if the account has another by now (`changed`). Whether it has an account is only shown
+    after the code. Raises Refused: phone_format, same_phone.
     """
     former, phone = read_phone(former_raw), read_phone(phone_raw)
-    if phone == former:
+    if phone == former and not changed:
         raise Refused(refusal("same_phone"))
     return phone
 
@@ -99,7 +105,7 @@ def ask_move(
     Refused: paper_missing, same_phone, phone_taken, move_waiting, code_format, code_wrong,
     code_expired.
     """
-    former, phone = read_phone(former_raw), check_new(former_raw, phone_raw)
+    former, phone = read_phone(former_raw), read_phone(phone_raw)
     check_paper(paper)
     named = _named(ctx, agent, number, former, counted=True)
     with ctx.store.unit(write=True) as unit:
@@ -111,6 +117,8 @@ def ask_move(
             closed = refusal("lost_unknown")
         elif waiting is not None:
             closed = refusal("move_waiting")
+        elif phone == account.login:
+            closed = refusal("same_phone")
         else:
             wrong = prove_consent(ctx, unit, phone, code, MOVE, mark) or _taken(unit, phone)
             if wrong is None:
@@ -154,12 +162,13 @@ def _named(ctx: AppContext, agent: Actor, number: str, former: str, *, counted: 
 
 
 def _is_of(dossier: Dossier, account: Account, former: str) -> bool:
-    """Return whether the dossier belongs to the open account of this number.
+    """Return whether the dossier belongs to an open account of this number, or wrote to it before.
 
-    A discarded draft does not count.
+    Its finder may have changed the number already. A discarded draft does not count.
     """
     gone = dossier.is_draft and dossier.closed_at is not None
-    return dossier.owner == account.id and account.login == former and not account.disabled and not gone
+    known = account.login == former or (account.login.startswith("+") and former in dossier.former_phones)
+    return dossier.owner == account.id and known and not account.disabled and not gone
 
 
 def _taken(unit: Unit, phone: str) -> Refusal | None:

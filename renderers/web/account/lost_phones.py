@@ -79,7 +79,7 @@ def paper() -> Response:
         if request.method == "GET":
             return _paper(holder, given, {})
         given |= {"paper": request.form.get("paper", "")[:40], "phone": request.form.get("phone", "").strip()[:40]}
-        if wrong := _wrong(given):
+        if wrong := _wrong(given, holder.changed):
             return _paper(holder, given, wrong)
         phone = send_move_code(app_ctx(), given["phone"], asker=asker(), language=language(), mark=actor().id).phone
     except Refused as closed:
@@ -102,11 +102,11 @@ def _waits(holder: PhoneHolder, move: PhoneMove) -> Response:
     return staff_page("agent/lost_phone_waits.html", errors=[], rows=_rows(holder), text=text, back=HERE)
 
 
-def _wrong(given: dict[str, str]) -> dict[str, str]:
+def _wrong(given: dict[str, str], changed: bool) -> dict[str, str]:
     """Return the errors by field."""
     found = {}
     for field, check in (
-        ("paper", lambda: check_paper(given["paper"])), ("phone", lambda: check_new(given["former"], given["phone"])),
+        ("paper", lambda: check_paper(given["paper"])), ("phone", lambda: check_new(given["former"], given["phone"], changed=changed)),
     ):  # fmt: skip
         try:
             check()

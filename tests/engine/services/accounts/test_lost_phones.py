@@ -110,6 +110,32 @@ def test_nor_does_an_identity_that_they_joined_and_its_name_may_be_changed(world
     assert list(world.office.store.findings()) == []
 
 
+@pytest.mark.parametrize("phone", [NEW, PHONE], ids=["another number", "the same number on another card"])
+def test_a_finder_who_changed_the_number_first_does_not_keep_the_account(world: World, phone: str) -> None:
+    agent, dossier, finders = world.agent("g", COUNTER), world.sent(PASSPORT), "+22891445577"
+    afi = signed_in(world, PHONE)
+    own_account.send_proof(world.office, "phone", finders)
+    own_account.add_identifier(world.office, afi, "phone", finders, code_in(world, finders))
+    assert lost_phones.holder_of(world.office, agent, dossier.number, PHONE).changed
+    assert refused(asked, world, dossier, agent, finders) == "same_phone"
+    world.wait(minutes=5)
+    move = asked(world, dossier, agent, phone)
+    assert move.former == finders
+    assert "move_asked" in world.letters(finders)[-1], "who has the number now may refuse"
+    told_and_due(world)
+    assert own_account.own(world.office, afi).phone == phone
+    assert world.kept(dossier).contact_phone == phone
+    assert not world.read(lambda unit: unit.sessions_of(afi.id))
+    assert list(world.office.store.findings()) == []
+
+
+def test_a_number_that_no_holder_changed_is_not_given_again(world: World) -> None:
+    agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
+    assert not lost_phones.holder_of(world.office, agent, dossier.number, PHONE).changed
+    assert refused(lost_phones.check_new, PHONE, PHONE) == "same_phone"
+    assert lost_phones.check_new(PHONE, PHONE, changed=True) == PHONE
+
+
 def test_a_flood_of_messages_to_the_number_before_delays_nothing(world: World) -> None:
     """A stranger who knows the number may ask for sixty codes a day."""
     agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
