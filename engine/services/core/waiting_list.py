@@ -34,12 +34,17 @@ from engine.records.dossier import Actor, Booking, Dossier, OutboundMessage
 from engine.records.exchanges import WaitingListEntry
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
+from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.journalling import journalise_message
 from engine.services.core.outbound_messages import dossier_link
 from engine.storage.unit_of_work import Unit
 
 NOTIFIED_AT_ONCE: Final = 3  # for one seat: the first persons notified may not want it
-QUIET: Final = timedelta(hours=12)  # no person is notified twice within this time
+QUIET: Final = timedelta(hours=12)  # no dossier is notified twice within this time
+NOTIFIED_PER_CONTACT: Final = 3  # dossiers of one number or address within it: any number of dossiers may wait
+SHARE_BY_MAIL: Final = 3  # of so many notified, one has no telephone: an e-mail address costs nothing
+REST: Final = timedelta(hours=1)  # of an entry that was passed over, so that it does not hide those behind it
+MOST_PASSED: Final = 100  # at once
 PAGE: Final = 50
 MOST_PAGES: Final = 20
 
@@ -140,11 +145,12 @@ def notify_waiting(
     """Notify at most `most` applicants who wait at an office that a seat is free.
 
     The longest waiting come first. Return the number notified. `source` identifies what freed it: no
-    applicant is notified twice of the same. A dossier that another unit is changing now is skipped.
+    applicant is notified twice of the same. A dossier that another unit is changing now is skipped. One whose contact
+    was notified often enough is passed over, so that one person does not receive the news of all.
     """
-    now, reported = ctx.now(), 0
+    now, reported, passed, by_mail = ctx.now(), 0, 0, max(1, most // SHARE_BY_MAIL)
     for one in _in_turn(unit, resource, office_id, now - QUIET):
-        if reported >= most:
+        if reported >= most or passed >= MOST_PASSED:
             break
         dossier = unit.dossier_at_rest(one.dossier) if one.dossier != but else None
         still = _still(unit, one) if dossier is not None else None
@@ -159,9 +165,20 @@ def notify_waiting(
             unit.drop_waiting(one.dossier, one.appointment)
         if not wanted:
             continue
+        if not (dossier.contact_phone or by_mail) or _has_news_enough(unit, dossier, now):
+            unit.put_waiting(replace(still, told_at=now - QUIET + REST))
+            passed += 1
+            continue
         unit.put_waiting(replace(still, told_at=now))
-        reported += _owe(ctx, unit, dossier, office_id, source, now)
+        told = _owe(ctx, unit, dossier, office_id, source, now)
+        reported, by_mail = reported + told, by_mail - (told and not dossier.contact_phone)
     return reported
+
+
+def _has_news_enough(unit: Unit, dossier: Dossier, now: datetime) -> bool:
+    """Count one more notification of the contact of a dossier. Return whether it had as many as allowed already."""
+    to = dossier.contact_phone or dossier.contact_email
+    return bool(to) and too_many(unit, now, Limit(f"freed:{to}", NOTIFIED_PER_CONTACT, QUIET)) is not None
 
 
 def _in_turn(unit: Unit, resource: str, office_id: str, quiet: datetime) -> Iterator[WaitingListEntry]:

@@ -129,3 +129,43 @@ def test_each_is_told_in_turn(world: World) -> None:
     world.wait(hours=13)
     free(world, to_book(world, 61))
     assert [told(world, one) for one in waiting] == [2, 1, 1, 1, 1]
+
+
+def test_one_person_with_many_dossiers_does_not_receive_the_news_of_all(world: World) -> None:
+    greedy = [wait(world, to_book(world)) for _ in range(waiting_list.NOTIFIED_PER_CONTACT + 3)]
+    other, holder = wait(world, to_book(world, 1)), to_book(world, 2)
+    free(world, holder)
+    free(world, holder)
+    assert sum(told(world, one) for one in greedy) == waiting_list.NOTIFIED_PER_CONTACT
+    assert told(world, other) == 1
+    world.wait(hours=13)
+    free(world, holder)
+    assert sum(told(world, one) for one in greedy) == 2 * waiting_list.NOTIFIED_PER_CONTACT, (
+        "later it is their turn again"
+    )
+
+
+def test_addresses_that_cost_nothing_leave_the_news_to_telephones(world: World) -> None:
+    by_mail = []
+    for number in range(5):
+        dossier = wait(world, to_book(world, number))
+        address = f"a{number}@exemple.tg"
+        by_mail.append(world.force(world.kept(dossier), contact_phone=None, contact_email=address))
+    other, holder = wait(world, to_book(world, 8)), to_book(world, 9)
+    free(world, holder)
+    assert [told(world, one) for one in (*by_mail, other)] == [1, 0, 0, 0, 0, 1]
+    world.wait(hours=2)
+    free(world, holder)
+    assert [told(world, one) for one in by_mail] == [1, 1, 0, 0, 0], "one of them at each seat"
+
+
+def test_those_passed_over_hide_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_list, "MOST_PASSED", 2)
+    for _ in range(waiting_list.NOTIFIED_PER_CONTACT + 4):
+        wait(world, to_book(world))
+    other, holder = wait(world, to_book(world, 1)), to_book(world, 2)
+    for _ in range(3):
+        assert told(world, other) == 0
+        free(world, holder)
+    free(world, holder)
+    assert told(world, other) == 1
