@@ -16,6 +16,7 @@ Method: TypeAlias = Literal["mobile_money", "card"]
 Asked: TypeAlias = Literal["payer", "name", "email", "phone", "address", "city", "country", "postcode"]
 CARD_PAGE: Final = "/_operateur/carte/"  # of the simulated operator, in a demonstration
 WALLET_ASKS: Final[tuple[Asked, ...]] = ("payer",)
+LONGEST_NAME: Final = 200  # characters of the name that an operator gives to an order
 
 
 class BadCallback(Exception):
@@ -72,6 +73,11 @@ def order_of(payment: Payment, customer: Customer = NO_CUSTOMER) -> PaymentOrder
         payment.reference, payment.amount, payment.payer, payment.reference[:8], payment.started_at, payment.expires_at,
         customer=customer,
     )  # fmt: skip
+
+
+def operator_name(named: str | None) -> str | None:
+    """Return the name that an operator gives to an order, None if it is too long to store."""
+    return named if named is not None and len(named) <= LONGEST_NAME else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from engine.integrations.payment_provider import CARD_PAGE, ProviderDown, order_of
+from engine.integrations.payment_provider import CARD_PAGE, ProviderDown, operator_name, order_of
 from engine.records.dossier import Payment
 from engine.services.context.app_context import AppContext
 from engine.services.core.call_queue import QueuedCall, queued_calls, take_call
@@ -20,7 +20,6 @@ from engine.storage.results import Busy
 log = logging.getLogger("guichet.placing")
 
 LONGEST_PAGE: Final = 2000
-LONGEST_NAME: Final = 200  # characters of the name that an operator gives to an order
 AGAIN: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each new try to save an answer in a busy store
 _PAGE: Final = re.compile(r"https://[\w.-]+(:\d+)?([/?][\w.~:/?#@!$&()*+,;=%-]*)?", re.ASCII)
 
@@ -53,9 +52,8 @@ def place_order(ctx: AppContext, call: QueuedCall) -> bool:
             log.exception("the adapter of %s failed", payment.provider)
         _change(ctx, payment.id, status="unknown", reason="operator_down", checked_at=ctx.now())
         return True
-    named = started.provider_ref if len(started.provider_ref or "") <= LONGEST_NAME else None
     _change(
-        ctx, payment.id, reason=None, provider_ref=named, page=_safe_page(ctx, started.page),
+        ctx, payment.id, reason=None, provider_ref=operator_name(started.provider_ref), page=_safe_page(ctx, started.page),
         checked_at=ctx.now(),
     )  # fmt: skip
     if not started.pending:

@@ -19,6 +19,7 @@ from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.common.decision import EntryDraft
 from engine.domain.workflow.actions import pay
+from engine.integrations import payment_provider as orders
 from engine.integrations.payment_provider import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
 from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
 from engine.services.context.app_context import AppContext, NotFound, pinned
@@ -356,7 +357,7 @@ def _answered(payment: Payment, status: ProviderStatus, amount: int, now: dateti
     """Return the result from this answer only: write access to the store must not allow a credit."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
     received = amount if kind in RECEIVED else 0
-    return _PaymentResult(kind, received, reason, payment.provider_ref or status.provider_ref)
+    return _PaymentResult(kind, received, reason, payment.provider_ref or orders.operator_name(status.provider_ref))
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:

@@ -685,6 +685,26 @@ def test_an_operator_names_an_order_in_few_characters(tmp_path: Path, named: str
     assert (payment.provider_ref == named, payment.status) == (stored, "pending")
 
 
+@pytest.mark.parametrize(("named", "stored"), [("n" * 200, True), ("n" * 201, False)])
+def test_so_does_its_answer_about_an_order(tmp_path: Path, named: str, stored: bool) -> None:
+    class Named(Told):
+        def start(self, order: PaymentOrder) -> Started:
+            super().start(order)
+            return Started()
+
+        def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+            return replace(super().status(reference, provider_ref), provider_ref=named)
+
+    told = Named()
+    world = a_world(tmp_path, providers={"told": told})
+    payment = pay(world, world.sent(), provider="told")
+    told.says = {"kind": "paid"}
+    settlement.check_payment(world.office, payment.id)
+    known = world.read(lambda unit: unit.payment(payment.id))
+    assert known is not None
+    assert (known.provider_ref == named, known.status) == (stored, "paid")
+
+
 def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Told):
         id = "broken"
