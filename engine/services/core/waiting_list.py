@@ -170,8 +170,8 @@ def notify_waiting(
             passed += 1
             continue
         unit.put_waiting(replace(still, told_at=now))
-        told = _owe(ctx, unit, dossier, office_id, source, now)
-        reported, by_mail = reported + told, by_mail - (told and not dossier.contact_phone)
+        notified = _owe(ctx, unit, dossier, office_id, source, now)
+        reported, by_mail = reported + notified, by_mail - (notified and not dossier.contact_phone)
     return reported
 
 
