@@ -104,7 +104,8 @@ class TakenTransition:
 class CorrectionRequest:
     """What an agent asks to correct: field → reason. `made` lists the fields already corrected.
 
-    `offsets`: for each fee that was passed before, what its answers cost then above its fixed price."""
+    `offsets`: for each fee that was passed before, what its answers cost then above its fixed price.
+    `unsent`: all answers as the applicant saved them since, None before. The answers of the dossier are those sent."""
 
     fields: Mapping[str, str]
     reason: str
@@ -112,6 +113,7 @@ class CorrectionRequest:
     by: str
     made: frozenset[str] = frozenset()
     offsets: Mapping[str, int] = field(default_factory=dict)
+    unsent: Mapping[str, Plain] | None = None
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -305,6 +307,22 @@ class Dossier:
         """The ids of files that an answer or an act names. Other texts of answers are included."""
         return files_named(self.answers) | {name for taken in self.taken for name in taken.attachments}
 
+    @property
+    def typed(self) -> Dossier:
+        """The dossier as its applicant fills it in: with the corrected answers that are not sent yet."""
+        kept = self.correction
+        if kept is None or kept.unsent is None:
+            return self
+        return replace(self, answers=kept.unsent, correction=replace(kept, unsent=None))
+
+    @property
+    def files_unsent(self) -> frozenset[str]:
+        """The ids of files uploaded for a correction that is not sent yet."""
+        if self.correction is None:
+            return frozenset()
+        mine = (one.id for one in self.attachments if one.by is None and one.received_at >= self.correction.at)
+        return frozenset(mine) - files_named(self.answers)
+
     def attachment(self, attachment_id: str) -> Attachment | None:
         """Return the attachment with this id, or None."""
         return next((one for one in self.attachments if one.id == attachment_id), None)
@@ -320,17 +338,6 @@ def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
         return frozenset({answers})
     inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
     return frozenset().union(*(files_named(one) for one in inner))
-
-
-def without_files(answers: Mapping[str, Plain], ids: frozenset[str]) -> dict[str, Plain]:
-    """Return the answers without these attachment ids, wherever one is listed."""
-    return {name: _without(answer, ids) for name, answer in answers.items()}
-
-
-def _without(plain: Plain, ids: frozenset[str]) -> Plain:
-    if isinstance(plain, dict):
-        return {name: _without(one, ids) for name, one in plain.items()}
-    return [_without(one, ids) for one in plain if one not in ids] if isinstance(plain, list) else plain
 
 
 # -- stored beside the dossier ----------------------------------------------------------------------------------------
@@ -396,10 +403,7 @@ class OutboundMessage:
     failed: str | None = None
 
     def without_secret(self) -> OutboundMessage:
-        """Return the message without its text, if it holds a code or a link and was sent or has failed.
-
-        Else return it unchanged.
-        """
+        """Return the message, without its text if it holds a code or a link and was sent or has failed."""
         over = self.sent_at is not None or self.failed is not None
         return replace(self, body="") if over and self.dedupe.startswith(SECRET_LETTERS) else self
 
@@ -417,11 +421,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person who signs in.
-
-    Applicants are identified by phone, agents and auditors by login and argon2id hash. `fresh`: another
-    person chose the password.
-    """
+    """A person who signs in. Applicants are identified by phone, agents and auditors by login and argon2id hash."""
 
     id: str
     kind: Literal["applicant", "agent", "auditor"]

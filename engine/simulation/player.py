@@ -293,14 +293,14 @@ class ScenarioRun:
         stage, dossier = self.stage, self._dossier()
         given = dict(self._pairs(step))
         office = stage.office
-        changed = adopt_answers(self.procedure, dossier, given, self._today(), office.directory)
+        changed = adopt_answers(self.procedure, dossier.typed, given, self._today(), office.directory)
         asked = dossier.correction.fields if dossier.correction else {}
         if not asked:
             self._fail("T902", what="correct", why="nothing_to_correct", state=dossier.state)
         for name in given:
             if name not in asked:
                 self._fail("T902", what=name, why="not_asked", state=dossier.state)
-        answers = {**dossier.answers, **changed}
+        answers = {**dossier.typed.answers, **changed}
         made = replace(dossier.correction, made=frozenset(given)) if dossier.correction else None
         after = replace(
             dossier, answers=answers, attachments=stage.papers(self.procedure, answers, dossier.id), correction=made

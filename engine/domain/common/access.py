@@ -149,8 +149,10 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
     """Return True when the actor may open a file.
 
     A file of an answer follows the rights of that answer. A file of an act is for agents who see the dossier.
-    A file that no answer or act uses yet is for its author.
+    A file that no answer or act uses yet is for its author. A file of a correction that is not sent is for its owner.
     """
+    if attachment.id in dossier.files_unsent and not is_owner(dossier, actor):
+        return False
     place = attachment.field.split(".")
     named = [one for one in place if not one.isdecimal()]  # `enfants.0.acte`: the rows, then the column
     if attachment.by is None:

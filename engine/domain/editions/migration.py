@@ -135,7 +135,7 @@ def _held(kept: Dossier) -> frozenset[str]:
     """Return every name of the procedure that the dossier contains."""
     transitions = {name for one in kept.taken for name in (one.transition.partition(".")[0], one.source, one.target)}
     parts = (kept.done, kept.owed, kept.bookings, kept.clocks, kept.links, kept.missed)
-    answers = {name for key in kept.answers for name in (key, key.removesuffix(_DETAIL))}
+    answers = {name for key in (*kept.answers, *kept.typed.answers) for name in (key, key.removesuffix(_DETAIL))}
     return frozenset({kept.state, *transitions, *answers, *(name for part in parts for name in part)})
 
 

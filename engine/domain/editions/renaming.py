@@ -223,7 +223,8 @@ class Translation:
         places = {place: new for place in {*asked.fields, *asked.made} if (new := self.spot(place)) is not None}
         fields = {places[name]: reason for name, reason in asked.fields.items() if name in places}
         made = frozenset(places[name] for name in asked.made if name in places)
-        return replace(asked, fields=fields, made=made, offsets={})  # a price that was fixed does not change
+        unsent = None if asked.unsent is None else self.answers(asked.unsent)
+        return replace(asked, fields=fields, made=made, offsets={}, unsent=unsent)  # a fixed price does not change
 
 
 _CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})

@@ -5,6 +5,7 @@ Files arrive by `with_file` and `without_file`. Posted text never names a file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar, Final
 
@@ -276,3 +277,14 @@ def without_file(field: Field, plain: Plain, attachment_id: str) -> Plain:
 def _holding(field: Field, plain: Plain, files: list[str]) -> Plain:
     kept: list[Plain] = list(files)
     return {**without_held(plain), "files": kept} if field.type == "evidence" else kept
+
+
+def without_files(answers: Mapping[str, Plain], ids: frozenset[str]) -> dict[str, Plain]:
+    """Return the answers without these attachment ids, wherever one is listed."""
+    return {name: _without(answer, ids) for name, answer in answers.items()}
+
+
+def _without(plain: Plain, ids: frozenset[str]) -> Plain:
+    if isinstance(plain, dict):
+        return {name: _without(one, ids) for name, one in plain.items()}
+    return [_without(one, ids) for one in plain if one not in ids] if isinstance(plain, list) else plain

@@ -13,7 +13,7 @@ from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.documents.documents import is_issued, status_of
 from engine.domain.workflow.due_dates import instant_of, pause_due, turn_clocks
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
-from engine.domain.workflow.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo
+from engine.domain.workflow.tasks import ask_tasks, drop_slot, holds_slot, is_satisfied, undo, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, TransitionContext, codes
 from engine.model import APPLICANT, Effects, Output, Procedure, Transition
 from engine.model.types import Scope
@@ -204,13 +204,23 @@ def _leave(passage: TransitionContext, moment: Moment, transition: Transition, a
     """Return the context without what ends with the state, such as its correction. A requested correction begins."""
     procedure, correction = moment.procedure, passage.dossier.correction
     if procedure.state(transition.source).mode == "correct":
-        correction = None
+        passage, correction = _without_unsent(passage, moment), None
     if act and act.correction and "correction" in transition.asks:
         correction = CorrectionRequest(dict(act.correction), act.reason or "", moment.now, moment.actor.id)
     kept = passage.dossier.assigned
     if kept and not keeps_actor(procedure, passage.dossier, transition.target, kept):
         kept = None
     return passage.with_(correction=correction, assigned=kept)
+
+
+def _without_unsent(passage: TransitionContext, moment: Moment) -> TransitionContext:
+    """Return the context without a correction that was saved and not sent: its answers, its files, its prices."""
+    dossier = passage.dossier
+    if dossier.correction is None or dossier.correction.unsent is None:
+        return passage
+    priced, gone = with_corrected_prices(moment, dossier), dossier.files_unsent
+    left = tuple(one for one in dossier.attachments if one.id not in gone)
+    return passage.with_(attachments=left, owed=priced.owed, done=priced.done)
 
 
 def keeps_actor(procedure: Procedure, dossier: Dossier, target: str, holder: str) -> bool:

@@ -187,7 +187,7 @@ def fee_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Prob
 def correction_left_unsent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C583 for each transition, other than the sending, from a state of correction to work or to a grant.
 
-    What the applicant saved there was not checked as a whole, and its price is not paid.
+    What the applicant saved there does not count: the decision would rest on the answers that an agent asked to correct.
     """
     for transition in edges(procedure):
         source, target = (procedure.states.get(one) for one in (transition.source, transition.target))

@@ -94,7 +94,7 @@ def attach(
     """
     with ctx.store.unit() as unit:
         dossier = own(unit, ctx, actor, dossier_id, filling=True)
-        spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier, path)
+        spot = spot_of(ctx, pinned(ctx, unit, dossier), dossier.typed, path)
     before_it_lies = partial(_counted, ctx, dossier.id, client) if actor.unproven else partial(hold, ctx, dossier.id)
     weigh = partial(count_pixels, ctx, actor, client, browser) if actor.unproven else None
     sender = sender_of(ctx, actor, browser, client)
@@ -107,7 +107,7 @@ def attach(
     def work(unit: Unit) -> Attached:
         before = own(unit, ctx, actor, dossier_id, revision, filling=True)
         procedure = pinned(ctx, unit, before)
-        after = _with_details(ctx, procedure, before, spot, details or {})
+        after = _with_details(ctx, procedure, before.typed, spot, details or {})
         spot_of(ctx, procedure, after, path)
         after, full = handed_in(ctx, after, spot, kept)
         if full is not None:
@@ -141,9 +141,10 @@ def detach(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *
         attachment = before.attachment(attachment_id)
         if attachment is None:
             raise NotFound
-        spot = spot_of(ctx, pinned(ctx, unit, before), before, attachment.field)
-        answers = _changed(before.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
-        after = replace(_marked(before, spot, made=False), answers=answers)
+        typed = before.typed
+        spot = spot_of(ctx, pinned(ctx, unit, before), typed, attachment.field)
+        answers = _changed(typed.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
+        after = replace(_marked(typed, spot, made=False), answers=answers)
         after = _orderly(ctx, unit, before, after, actor, gone)
         return keep_answers(ctx, unit, before, after, "detached", actor)
 

@@ -19,7 +19,6 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
-from engine.domain.workflow.confirmations import still_confirmed
 from engine.domain.workflow.linked_dossiers import missing_links
 from engine.domain.workflow.tasks import awaits_difference, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, changes, codes
@@ -34,6 +33,7 @@ from engine.services.applications.draft_answers import (
     remember_written,
     saved_from,
     shown_form,
+    with_answers_in_force,
 )
 from engine.services.context.app_context import AppContext, WrongAnswers, pinned, seen
 from engine.services.core.commit import carry_out, keep
@@ -48,7 +48,8 @@ def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-    return shown_form(ctx, procedure, _asked_anew(dossier), actor, only=open_fields(procedure, dossier))
+        typed = dossier.typed
+    return shown_form(ctx, procedure, _asked_anew(typed), actor, only=open_fields(procedure, typed))
 
 
 def _asked_anew(dossier: Dossier) -> Dossier:
@@ -71,7 +72,7 @@ def save_corrections(
     with ctx.store.unit() as unit:
         dossier = _correcting(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-    spots = [spot_of(ctx, procedure, dossier, path) for path in files or {}]
+    spots = [spot_of(ctx, procedure, dossier.typed, path) for path in files or {}]
     sender = sender_of(ctx, actor, browser, client)
     for file in (files or {}).values():
         count_file(ctx, dossier, len(file.data), client, browser)
@@ -88,9 +89,10 @@ def save_corrections(
 
 
 def _save(
-    ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, raw: Mapping[str, Sequence[str]],
+    ctx: AppContext, unit: Unit, procedure: Procedure, stored: Dossier, raw: Mapping[str, Sequence[str]],
     judged: Sequence[tuple[UploadField, StoredFile | AnswerProblem]], actor: Actor,
 ) -> SavedAnswers:  # fmt: skip
+    before = stored.typed
     read = read_corrections(procedure, _asked_anew(before), raw, ctx.day(), ctx.directory)
     after, wrong = replace(before, answers=read.answers), list[AnswerProblem]()
     for spot, kept in judged:
@@ -98,7 +100,7 @@ def _save(
         if isinstance(kept, StoredFile):
             after, full = handed_in(ctx, after, spot, kept)
         wrong += [full] if full else []
-    held = with_issued_rows(procedure, before, after.answers, ctx.day())
+    held = with_issued_rows(procedure, stored, after.answers, ctx.day())
     wrong += [
         fault("row_issued").at(name, procedure.fields[name]) for name in held if held[name] != after.answers[name]
     ]
@@ -109,8 +111,8 @@ def _save(
     problems = (*wrong, *(one for one in found if _questions(one.at) & only and one.at not in reported))
     after = _marked(procedure, before, after, raw, problems)
     made = codes(after.correction.made) if after.correction else []
-    dossier = keep_answers(ctx, unit, before, after, "corrected", actor, made=made)
-    return SavedAnswers(procedure, dossier, None, problems)
+    dossier = keep_answers(ctx, unit, stored, after, "corrected", actor, made=made)
+    return SavedAnswers(procedure, dossier.typed, None, problems)
 
 
 def _marked(
@@ -157,8 +159,8 @@ def send_corrections(
     """
 
     def work(unit: Unit) -> Dossier:
-        before = _correcting(unit, ctx, actor, dossier_id, revision)
-        procedure, day = pinned(ctx, unit, before), ctx.day()
+        stored = _correcting(unit, ctx, actor, dossier_id, revision)
+        before, procedure, day = stored.typed, pinned(ctx, unit, stored), ctx.day()
         problems = check_answers(procedure, before, day, ctx.directory)
         if any(not one.warns for one in problems):
             raise WrongAnswers(problems)
@@ -166,28 +168,27 @@ def send_corrections(
         scope = scope_of(procedure, before, day, ctx.directory)
         for link in missing_links(procedure, before, scope):  # an earlier dossier is named on a draft only
             raise Refused(refusal("link_needed", link.where, link=link.id, label=str(link.label)))
-        confirmed = still_confirmed(procedure, before.answers, answers, before.confirmed)
-        live = replace(before, answers=answers, confirmed=confirmed)
+        live, commits = with_answers_in_force(ctx, procedure, stored, replace(before, answers=answers))
         moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
         priced = with_corrected_prices(moment, live)
-        noted = _price_entries(before, priced)
         if awaits_difference(moment, priced):
-            owing = replace(before, owed=priced.owed, done=priced.done)
-            return keep(ctx, unit, before, owing, noted, actor) if noted else before
+            owing, noted = replace(stored, owed=priced.owed, done=priced.done), _entries(stored, priced)
+            return keep(ctx, unit, stored, owing, noted, actor) if noted else stored
         decision = task_done(
             procedure, priced, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip
-        return carry_out(ctx, unit, before, replace(decision, entries=(*noted, *decision.entries)), actor)
+        noted = _entries(stored, priced, commits)
+        return carry_out(ctx, unit, stored, replace(decision, entries=(*noted, *decision.entries)), actor)
 
     return once(ctx, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
 
 
-def _price_entries(before: Dossier, after: Dossier) -> tuple[EntryDraft, ...]:
-    """Return the entry of the prices that a correction changes, none without a change."""
-    if after.owed == before.owed:
+def _entries(before: Dossier, after: Dossier, commits: Mapping[str, Plain] | None = None) -> tuple[EntryDraft, ...]:
+    """Return the entry of the answers and prices that a correction changes, none without a change."""
+    if after.owed == before.owed and not commits:
         return ()
     made: list[Plain] = codes(before.correction.made) if before.correction else []
-    return (EntryDraft("corrected", {"made": made, **changes(before, after)}),)
+    return (EntryDraft("corrected", {"made": made, **changes(before, after)}, commits or {}),)
 
 
 def _correcting(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: int | None = None) -> Dossier:

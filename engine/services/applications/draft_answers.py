@@ -20,7 +20,7 @@ from engine.domain.forms.pages import check_answers, dossier_label, view_form, v
 from engine.domain.workflow.confirmations import commitments_of, still_confirmed
 from engine.domain.workflow.transition_context import Moment, codes
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, files_named
+from engine.records.dossier import SYSTEM_ACTOR, Actor, CorrectionRequest, Dossier, files_named
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
@@ -88,31 +88,47 @@ def keep_answers(
 ) -> Dossier:
     """Save a dossier with changed answers or files; without a change, nothing is written.
 
-    Rows with a document in force stay. The journal names the answers and commits to them. A changed answer is no longer confirmed. Raises Refused: too_many_tries. For drafts, and
-    for entries of drafts only: already_submitted, closed.
+    Rows with a document in force stay. The journal names the answers and commits to them. A changed answer is no
+    longer confirmed. Corrected answers stay apart until they are sent. Raises Refused: too_many_tries. For drafts,
+    and for entries of drafts only: already_submitted, closed.
     """
     if kind in _OF_DRAFTS or before.is_draft:
         check_open_draft(before)
     if before.documents:
         answers = with_issued_rows(pinned(ctx, unit, before), before, after.answers, ctx.day())
         after = replace(after, answers=answers)
-    if after == before:
+    if after == before.typed:
         return before
     if kind in _OF_DRAFTS:
         check_space(ctx, unit, actor)
     if actor.kind != "system":
         count_change(ctx, unit, actor)
     procedure = pinned(ctx, unit, before)
-    label = dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording)
-    changed = changed_answers(before, after)
-    after = _still_reused(before, after, changed)
-    after = replace(after, confirmed=still_confirmed(procedure, before.answers, after.answers, after.confirmed))
-    moved = {name: one for name, one in after.confirmed.items() if before.confirmed.get(name) != one}
-    commits = {**{f"answers.{name}": answer for name, answer in changed.items()}, **commitments_of(moved)}
+    changed, commits = changed_answers(before.typed, after), dict[str, Plain]()
+    state = procedure.states.get(before.state)
+    if before.is_draft or state is None or state.mode != "correct":
+        after, commits = with_answers_in_force(ctx, procedure, before, after)
+    else:
+        asked = after.correction or CorrectionRequest({}, "", ctx.now(), actor.id)
+        after = replace(after, answers=before.answers, correction=replace(asked, unsent=after.answers))
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
     draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
-    return keep(ctx, unit, before, replace(after, label=label), [draft], actor)
+    return keep(ctx, unit, before, after, [draft], actor)
+
+
+def with_answers_in_force(
+    ctx: AppContext, procedure: Procedure, before: Dossier, after: Dossier
+) -> tuple[Dossier, dict[str, Plain]]:
+    """Return the dossier with all that follows from its changed answers, and what the journal commits to."""
+    changed = changed_answers(before, after)
+    after = _still_reused(before, after, changed)
+    after = replace(
+        after, label=dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording),
+        confirmed=still_confirmed(procedure, before.answers, after.answers, after.confirmed),
+    )  # fmt: skip
+    moved = {name: one for name, one in after.confirmed.items() if before.confirmed.get(name) != one}
+    return after, {**{f"answers.{name}": answer for name, answer in changed.items()}, **commitments_of(moved)}
 
 
 def check_space(ctx: AppContext, unit: Unit, actor: Actor) -> None:
@@ -198,7 +214,7 @@ def without_orphans(dossier: Dossier) -> Dossier:
     """Return the dossier without the files that no answer names."""
     if not dossier.attachments:
         return dossier
-    named = files_named(dossier.answers)
+    named = files_named(dossier.answers) | files_named(dossier.typed.answers)
     return replace(dossier, attachments=tuple(one for one in dossier.attachments if one.id in named))
 
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, without_files
+from engine.domain.fields.files import without_files
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.records.unverified_files import UnprovenFile
 from engine.services.applications.draft_answers import keep_answers, without_orphans
 from engine.services.context.app_context import AppContext

@@ -296,6 +296,7 @@ def papers_read(one: AgentCase, ids: tuple[str, ...]) -> tuple[Paper, ...]:
 def _correction_note(correction: CorrectionRequest | None, field: str) -> tuple[str, str]:
     if correction is None or field not in correction.fields:
         return "", ""
-    reason, key = correction.fields[field], "corrected" if field in correction.made else "awaited"
+    is_read = field in correction.made and correction.unsent is None  # begun before corrected answers were kept apart
+    reason, key = correction.fields[field], "corrected" if is_read else "awaited"
     kind = "ok" if key == "corrected" else "act"
     return kind, say(f"case.{key}", reason=reason) if reason else say(f"case.{key}_bare")

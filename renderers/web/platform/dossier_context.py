@@ -49,7 +49,7 @@ class DossierContext:
 
     def rows_kept(self, path: str) -> int:
         """Return the number of stored rows of a group (`voyageurs`, `foyers.0.enfants`)."""
-        found: object = self.dossier.answers
+        found: object = self.dossier.typed.answers
         for part in path.split("."):
             if isinstance(found, list):
                 found = found[int(part)] if part.isdecimal() and int(part) < len(found) else None

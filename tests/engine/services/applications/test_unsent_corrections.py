@@ -1,0 +1,176 @@
+"""Corrected answers that are saved and not sent: agents, documents and prices keep those that were sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.values import new_id
+from engine.domain.common.access import may_read_file
+from engine.domain.editions.renaming import Translation
+from engine.domain.reporting.journal_state import differences, fold, projection_of
+from engine.language.catalogue.catalogue import Catalogue
+from engine.records.codec import from_plain, to_plain
+from engine.records.dossier import CorrectionRequest, Dossier
+from engine.services.applications import drafts as intake
+from engine.services.applications.drafts import Upload
+from engine.services.audit.integrity import fsck
+from engine.services.payments.payments import owed
+from engine.services.worker.worker import run_timers
+from tests.engine.services.world import World, a_world, pdf
+from tests.makers import compiled, the_shared
+
+KIOSK = """
+procedure: kiosque
+edition: 1
+title: Ouvrir un kiosque
+summary: Tenir un kiosque.
+agency: mairie
+delay: 5 working days
+legal_basis:
+  loi: {title: Une loi, status: sourced, source: JO, article: art. 1, checked: 2026-03-01}
+form:
+  demande:
+    title: Votre kiosque
+    fields:
+      enseigne: {label: Enseigne, example: Chez Afi}
+      etages: {label: Étages, type: integer, example: 1}
+      plan: {label: Plan, type: file}
+dossier_label: "{enseigne}"
+fees:
+  taxe: {label: Taxe, amount: 1000 * etages}
+workflow:
+  start: a_payer
+  states:
+    a_payer: {label: À payer, pay: taxe, due: 15 days, then: examen, late: abandonne}
+    examen:
+      label: Examen
+      by: urbaniste
+      due: 5 working days
+      transitions:
+        accorder: {label: Accorder, to: accorde}
+        corriger: {label: Faire corriger, to: a_corriger, asks: [correction, reason]}
+    a_corriger: {label: À corriger, correct: requested, due: 30 days, then: examen, late: examen}
+    accorde: {label: Accordé, end: granted, issues: [permis]}
+    abandonne: {label: Sans suite, end: abandoned}
+outputs:
+  permis: {title: Permis, signed_by: urbaniste, shows: [enseigne, etages], operative: "Le kiosque est permis."}
+personal_data: {purpose: Instruire la demande, keep: {granted: 5 years, abandoned: 2 years}}
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return a_world(tmp_path, catalogue=Catalogue.of([compiled(KIOSK)], the_shared()))
+
+
+@pytest.fixture
+def asked(world: World) -> Dossier:
+    """A request that was paid, then sent back to its applicant."""
+    dossier = world.paid(world.sent("kiosque", enseigne="Chez Afi", etages=1, plan=[]))
+    fields = {"enseigne": "Illisible", "etages": "Combien ?", "plan": "Flou"}
+    return world.take(dossier, world.agent("u", "mairie/urbaniste"), "corriger", correction=fields, reason="Flou")
+
+
+def saved(world: World, dossier: Dossier, **raw: str) -> Dossier:
+    posted = {name: [value] for name, value in raw.items()}
+    intake.save_corrections(world.office, world.owner(dossier), dossier.id, posted, token=new_id())
+    return world.kept(dossier)
+
+
+def attached(world: World, dossier: Dossier) -> Dossier:
+    intake.attach(world.office, world.owner(dossier), dossier.id, "plan", Upload("plan.pdf", pdf()), token=new_id())
+    return world.kept(dossier)
+
+
+def sent_back(world: World, dossier: Dossier) -> Dossier:
+    return intake.send_corrections(world.office, world.owner(dossier), dossier.id, token=new_id())
+
+
+def shown(world: World, dossier: Dossier, name: str) -> Any:
+    form = intake.see_corrections(world.office, world.owner(dossier), dossier.id)
+    return next(one for page in form.pages for one in page.fields if one.id == name)
+
+
+def agrees(world: World, dossier: Dossier) -> bool:
+    kept = world.kept(dossier)
+    entries = world.read(lambda unit: unit.entries(kept.id))
+    return not differences(fold(entries), projection_of(kept)) and fsck(world.office) == ()
+
+
+def test_agents_see_the_answers_that_were_sent(world: World, asked: Dossier) -> None:
+    kept = attached(world, saved(world, asked, enseigne="Chez Kofi"))
+    assert (kept.answers, kept.label) == (asked.answers, asked.label)
+    assert kept.typed.answers["enseigne"] == "Chez Kofi"
+    assert shown(world, asked, "enseigne").value == "Chez Kofi", "the applicant goes on where they stopped"
+    agent, procedure = world.agent("u", "mairie/urbaniste"), world.office.catalogue.procedures["kiosque"]
+    new = kept.attachments[-1]
+    assert not may_read_file(procedure, kept, new, agent)
+    assert may_read_file(procedure, kept, new, world.owner(kept))
+    assert may_read_file(procedure, kept, kept.attachments[0], agent)
+    assert agrees(world, asked)
+
+
+def test_what_is_sent_is_decided(world: World, asked: Dossier) -> None:
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="1")
+    sent = sent_back(world, asked)
+    assert (sent.state, sent.answers["enseigne"], sent.label != asked.label) == ("examen", "Chez Kofi", True)
+    agent, procedure = world.agent("u", "mairie/urbaniste"), world.office.catalogue.procedures["kiosque"]
+    assert may_read_file(procedure, sent, sent.attachments[-1], agent)
+    assert agrees(world, asked)
+    granted = world.take(sent, agent, "accorder")
+    assert "Chez Kofi" in str(granted.documents[0].paper)
+
+
+def test_what_is_not_sent_ends_with_its_time(world: World, asked: Dossier) -> None:
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="4")
+    assert sent_back(world, asked).state == "a_corriger"
+    assert [one.left for one in owed(world.office, world.owner(asked), asked.id)] == [3_000]
+    world.wait(days=31)
+    run_timers(world.office)
+    late = world.kept(asked)
+    assert (late.state, late.answers, late.correction) == ("examen", asked.answers, None)
+    assert late.attachments == asked.attachments
+    assert late.owed["taxe"].left == 0, "the price of answers that were never sent"
+    assert agrees(world, asked)
+    granted = world.take(late, world.agent("u", "mairie/urbaniste"), "accorder")
+    assert "Chez Afi" in str(granted.documents[0].paper)
+
+
+def test_a_file_is_taken_back_before_it_is_sent(world: World, asked: Dossier) -> None:
+    kept = attached(world, asked)
+    intake.detach(world.office, world.owner(asked), asked.id, kept.attachments[-1].id, token=new_id())
+    again = world.kept(asked)
+    assert again.answers == asked.answers
+    assert again.correction is not None
+    assert "plan" not in again.correction.made
+    assert agrees(world, asked)
+
+
+def test_a_correction_begun_before_goes_on(world: World, asked: Dossier) -> None:
+    """Until this release, saved answers replaced those that were sent."""
+    kept, correction = world.kept(asked), asked.correction
+    assert correction is not None
+    plain = to_plain(replace(correction, made=frozenset({"enseigne"})))
+    del plain["unsent"]
+    old = from_plain(CorrectionRequest, plain)
+    with world.office.store.unit(write=True) as unit:
+        before = replace(
+            kept, answers={**kept.answers, "enseigne": "Chez Kofi"}, correction=old, revision=kept.revision + 1
+        )
+        unit.put_dossier(before, kept.revision)
+    assert shown(world, asked, "enseigne").value == "Chez Kofi"
+    attached(world, saved(world, asked, etages="1"))
+    sent = sent_back(world, asked)
+    assert (sent.state, sent.answers["enseigne"]) == ("examen", "Chez Kofi")
+
+
+def test_a_new_edition_renames_what_is_not_sent(world: World, asked: Dossier) -> None:
+    kept = saved(world, asked, enseigne="Chez Kofi")
+    later = KIOSK.replace("enseigne:", "nom:").replace("{enseigne}", "{nom}").replace("[enseigne,", "[nom,")
+    renamed = later.replace("edition: 1", "edition: 2\nmigrate: {1: {enseigne: nom}}")
+    there = Translation.between(compiled(KIOSK), compiled(renamed)).dossier(kept)
+    assert (there.answers["nom"], there.typed.answers["nom"]) == ("Chez Afi", "Chez Kofi")
