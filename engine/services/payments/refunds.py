@@ -126,7 +126,8 @@ def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> boo
     theirs = {one.value for one in unit.identifiers_of(actor.id)}
     theirs |= {said for said in account.profile.values() if isinstance(said, str)} if account is not None else set()
     owner = {one.value for one in unit.identifiers_of(dossier.owner)}
-    return bool(theirs & ({refund.payer, dossier.contact_phone, dossier.contact_email} | owner))
+    reached = {refund.payer, dossier.contact_phone, dossier.contact_email, *dossier.former_phones}
+    return bool(theirs & (reached | owner))
 
 
 def refunds_to_pay(

@@ -114,6 +114,18 @@ def test_nobody_else_pays_back(owing: tuple[World, Dossier]) -> None:
     assert world.kinds(dossier).count("refunded") == 0
 
 
+def test_a_number_that_the_request_left_is_still_that_of_the_agent(owing: tuple[World, Dossier]) -> None:
+    world, dossier = owing
+    account = Account("own", "agent", "Own", "own", roles=("obac/instructeur",), profile={"phone": "+22890556677"})
+    actor = world._person(account)
+    (line,) = refunds_to_pay(world.office, actor).lines
+    assert line.closed is None
+    kept = world.kept(dossier)
+    with world.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(kept, former_phones=("+22890556677",), revision=kept.revision + 1), kept.revision)
+    assert why(world, actor, dossier, line.refund.entry) == "refund_own"
+
+
 def test_who_would_have_the_money_does_not_say_that_it_went(owing: tuple[World, Dossier]) -> None:
     world, dossier = owing
     account = Account("own", "agent", "Own", "own", roles=("obac/instructeur",), profile={"phone": TWICE_DEBITED})
