@@ -17,18 +17,17 @@ from engine.core.values import Plain, canonical_json
 from engine.domain.common.access import in_mandate
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import Actor
-from engine.records.jobs import Job, JobChunk, Work
+from engine.records.jobs import Job, JobChunk
 from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.idempotency import once
-from engine.services.core.jobs import ORDER, give, giver, note, progress
+from engine.services.core.jobs import FILES, ORDER, give, giver, note, progress
 from engine.storage.results import AlreadyExists, DossierLine
 from engine.storage.unit_of_work import Unit
 
 FILE_KEPT: Final = timedelta(days=7)
 MOST_ROWS: Final = 100_000
 _PART: Final = 500  # rows
-FILES: Final[frozenset[Work]] = frozenset({"tray", "events"})
 
 # The rows after a cursor for the person of the job, and the next cursor: empty at the end.
 PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]

@@ -28,6 +28,8 @@ from engine.storage.unit_of_work import Unit
 log = logging.getLogger("guichet.orders")
 
 MOST_LINES: Final = 500
+FILES: Final[frozenset[Work]] = frozenset({"tray", "events"})
+FILES_AHEAD: Final = 5  # files of one person that are not ready yet
 _MOST_NUMBERED: Final = 10**9  # no store counts further
 LEASE: Final = timedelta(minutes=1)
 _SERIES: Final = "orders"
@@ -69,7 +71,12 @@ def give(
     ctx: AppContext, unit: Unit, actor: Actor, work: Work, asked: Mapping[str, Plain], total: int,
     lines: Sequence[tuple[str, str, int]] = (), reported: Mapping[str, Plain] | None = None,
 ) -> Job:  # fmt: skip
-    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of rights."""
+    """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of rights.
+
+    Raises Refused("files_ahead") while `FILES_AHEAD` files of this person are not ready.
+    """
+    if work in FILES and unit.count_orders_left(actor.id, FILES) >= FILES_AHEAD:
+        raise Refused(refusal("files_ahead", most=FILES_AHEAD))
     now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]

@@ -11,10 +11,10 @@ from typing import Final
 from engine.records.jobs import Job, Work
 from engine.services.accounts.handover import carry_handover
 from engine.services.applications.bulk_actions import carry_bulk
-from engine.services.audit.exports import FILES, run_export
+from engine.services.audit.exports import run_export
 from engine.services.audit.journal_search import carry_events
 from engine.services.context.app_context import AppContext
-from engine.services.core.jobs import LEASE
+from engine.services.core.jobs import FILES, LEASE
 from engine.storage.results import Busy
 
 log = logging.getLogger("guichet.orders")
@@ -49,7 +49,7 @@ def carry_at_once(ctx: AppContext, order: Job) -> None:
 
 
 def carry_orders(ctx: AppContext) -> int:
-    """Run one part of the oldest job that no worker is running. Return how many items were done."""
+    """Run one part of the job whose turn it is. Return how many items were done."""
     now = ctx.now()
     with ctx.store.unit() as unit:
         if not unit.orders_left():
@@ -68,7 +68,7 @@ def carry_orders(ctx: AppContext) -> int:
     with ctx.store.unit(write=True) as unit:
         kept = unit.order(order.id)
         if kept is not None and kept.ended_at is None:
-            unit.put_order(replace(kept, claimed_until=None))
+            unit.put_order(replace(kept, claimed_until=ctx.now()))  # the others have their turn first
     return done
 
 

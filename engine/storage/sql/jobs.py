@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -14,9 +14,10 @@ ORDERS: Final = TableMapping(Job, "work_order")
 LINES: Final = TableMapping(JobItem, "order_line", ("work_order", "rank"))
 PARTS: Final = TableMapping(JobChunk, "order_part", ("work_order", "n"))
 
-_TO_DO: Final = (
-    "ended_at IS NULL AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY at, n LIMIT 1"  # the oldest first
+_SERVED: Final = (  # when the person of a job had a turn last, with any of their jobs
+    "(SELECT max(coalesce(claimed_until, ended_at, '')) FROM work_order o WHERE o.account = work_order.account)"
 )
+_TO_DO: Final = f"ended_at IS NULL AND (claimed_until IS NULL OR claimed_until <= ?) ORDER BY {_SERVED}, at, n LIMIT 1"
 
 
 class JobQueries(Queries):
@@ -55,8 +56,17 @@ class JobQueries(Queries):
         """Return whether any job has not ended."""
         return self._row("SELECT 1 FROM work_order WHERE ended_at IS NULL LIMIT 1") is not None
 
+    def count_orders_left(self, account: str, works: Collection[str]) -> int:
+        """Return the number of jobs of these kinds of an account that have not ended."""
+        among = ", ".join("?" * len(works))
+        sql = f"SELECT count(*) FROM work_order WHERE account = ? AND ended_at IS NULL AND work IN ({among})"
+        return int(self._row(sql, (account, *works))[0])
+
     def claim_order(self, now: datetime, lease_until: datetime) -> Job | None:
-        """Claim the oldest open job without a lease, until `lease_until`. None if there is none."""
+        """Claim an open job without a lease, until `lease_until`. None if there is none.
+
+        It is the oldest of the person who waits longest for a turn.
+        """
         found = self._row(f"SELECT id FROM work_order WHERE {_TO_DO}{self.claim}", (instant_text(now),))
         if found is None:
             return None

@@ -9,8 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from engine.core.values import Plain
 from engine.records.jobs import Job, JobItem
-from engine.services.audit.exports import FILES
-from engine.services.core.jobs import Progress, closed_by, lines, my_orders, progress
+from engine.services.core.jobs import FILES, Progress, closed_by, lines, my_orders, progress
 from renderers.html.pagination import paged
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import agent, auditor

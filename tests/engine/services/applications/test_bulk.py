@@ -22,6 +22,7 @@ from engine.records.dossier import Actor, Dossier
 from engine.records.jobs import Job
 from engine.services.accounts import agents as people
 from engine.services.applications import bulk_actions as bulk
+from engine.services.audit import exports
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core import idempotency as command
@@ -255,3 +256,47 @@ def test_a_worker_killed_midway_is_followed_by_another(shared_world: World, tmp_
     for one in some:
         assert [way.transition for way in world.kept(one).taken].count("signer") == 1
         assert len(world.kept(one).documents) == 1
+
+
+def lists_asked(world: World, who: Actor, count: int) -> list[Job]:
+    wanted = exports.InboxExport("mine")
+    return [exports.order_export(world.office, who, wanted, token=f"{who.id} {n}") for n in range(count)]
+
+
+def test_one_person_has_a_few_lists_in_preparation(world: World) -> None:
+    many, other = world.agent("many", CLERK), world.agent("other", CLERK)
+    lists_asked(world, many, orders.FILES_AHEAD)
+    with pytest.raises(Refused) as refused:
+        exports.order_export(world.office, many, exports.InboxExport("mine"), token="one more")
+    assert refused.value.reason.code == "files_ahead"
+    assert len(lists_asked(world, other, 1)) == 1, "the limit is each person's own"
+    carry_orders(world.office)
+    assert exports.order_export(world.office, many, exports.InboxExport("mine"), token="one more").n
+
+
+@pytest.mark.parametrize("on", ["sqlite", "postgres"])
+def test_each_person_has_a_turn(tmp_path: Path, on: str) -> None:
+    """Who asked for five lists first lets the one list of another person pass before the second."""
+    store = an_empty_store() if on == "postgres" else None
+    world = a_world(tmp_path, store)
+    many, other = world.agent("many", CLERK), world.agent("other", CLERK)
+    first, second, *_ = lists_asked(world, many, orders.FILES_AHEAD)
+    (theirs,) = lists_asked(world, other, 1)
+
+    def ended(job: Job) -> bool:
+        return orders.progress(world.office, many if job.account == many.id else other, job.n).ended
+
+    carry_orders(world.office)
+    carry_orders(world.office)
+    assert (ended(first), ended(theirs), ended(second)) == (True, True, False)
+
+
+def test_a_long_job_lets_the_others_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    who, some = world.agent("chef", CLERK), to_sign(world, 3)
+    long = ordered(world, who, some)
+    (theirs,) = lists_asked(world, world.agent("other", CLERK), 1)
+    monkeypatch.setattr(carrying_orders, "TURN", 1)
+    carry_orders(world.office)
+    carry_orders(world.office)
+    assert orders.progress(world.office, world.agent("other", CLERK), theirs.n).ended
+    assert orders.progress(world.office, who, long.n).done == 1
