@@ -103,7 +103,7 @@ def sensitive_behind(procedure: Procedure, name: str) -> tuple[str, ...]:
 
 
 def names_behind(procedure: Procedure, name: str) -> Iterable[str]:
-    """Return the name, then each name and column that its value is computed from, at any depth."""
+    """Return the name, then each name and column that its value or its `default` is computed from, at any depth."""
     owners, met, left = procedure.once(_owners), dict[str, None](), [name]
     while left:
         one = left.pop()
@@ -111,7 +111,9 @@ def names_behind(procedure: Procedure, name: str) -> Iterable[str]:
             continue
         met[one] = None
         owned = owners.get(one) or owners.get(one.removesuffix("_other"))
-        for expression in _expressions_of(procedure, one, owned.field if owned else None) or ():
+        field = owned.field if owned else None
+        proposed = (field.default,) if field is not None and field.default is not None else ()
+        for expression in (*(_expressions_of(procedure, one, field) or ()), *proposed):
             left.extend(sorted(expression.names | expression.columns, reverse=True))
     return met
 

@@ -265,16 +265,16 @@ def sensitive_answer_sent(procedure: Procedure, directory: Directory) -> Iterato
 
 @rule("V760")
 def sensitive_answer_shown(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V760 for a document that shows an answer of limited readers.
+    """Yield V760 for a document that shows an answer of limited readers, or a value computed from one.
 
     Its holder will read it, and so will every agent who sees the dossier.
     """
     for output in procedure.outputs.values():
-        printed = (leaf.name for one in sources_of(procedure, output).values() for leaf in (one, *one.leaves()))
+        printed = sources_of(procedure, output)
         tables = (clause.table for clause in output.paper.clauses() if clause.table is not None) if output.paper else ()
         columns = (name for table in tables for name in _columns_of(procedure, table))
         for name in dict.fromkeys((*output.shows, *printed, *columns)):
-            if {name, name.removesuffix("_other")} & procedure.personal_data.sensitive.keys():
+            if sensitive_behind(procedure, name):
                 yield problem("V760", output.where, at=output.id, name=name)
 
 

@@ -186,6 +186,17 @@ def test_a_table_that_prints_a_column_of_limited_readers_is_found(columns: str, 
     assert [one.facts["name"] for one in found if one.code == "V760"] == named
 
 
+@pytest.mark.parametrize(("sensitive", "named"), [("poids", ["total"]), ("prenom", [])])
+def test_a_sum_over_a_column_of_limited_readers_is_found(sensitive: str, named: list[str]) -> None:
+    found = faults(
+        "bad/P13_rows_of_the_applicant.yaml",
+        ("prenom: {label: Prénom, example: Afi}}}", "prenom: {label: Prénom, example: Afi}, poids: {label: Poids, type: integer, example: 9}}}\n      total: {label: Total, value: 'sum(enfants, poids)'}"),
+        ("operative: [{text: 'Les enfants du foyer sont :', table: {of: enfants, empty: AUCUN}}]", "operative: Le poids est {total}."),
+        ("keep: {granted", f"sensitive: {{{sensitive}: {{seen_by: [directeur]}}}}, keep: {{granted"),
+    )  # fmt: skip
+    assert [one.facts["name"] for one in found if one.code == "V760"] == named
+
+
 APPEAL = "bad/C571_appeal_that_an_end_does_not_open.yaml"
 SHUT = "    irrecevable: {label: Irrecevable, end: refused}\n"
 OWN = """      transitions:

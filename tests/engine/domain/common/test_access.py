@@ -100,6 +100,7 @@ def test_a_value_computed_from_a_sensitive_value_or_over_a_sensitive_column_is_r
                   malade: {label: Malade, type: yes_no}
                   aide: {label: Aide, value: malade}
               malades: {label: Malades, value: 'count(enfants, malade)'}
+              annonce: {label: Annoncé, type: integer, default: reste, example: 2}
               aides: {label: Aides, value: 'count(enfants, aide)'}
               nombre: {label: Nombre, value: count(enfants)}
         personal_data:
@@ -110,7 +111,7 @@ def test_a_value_computed_from_a_sensitive_value_or_over_a_sensitive_column_is_r
     mayor, clerk = (
         Actor("agent", name, roles=frozenset({f"{book.identity.agency}/{name}"})) for name in ("maire", "voirie")
     )
-    for name in ("tranche", "aide", "malades", "aides"):
+    for name in ("tranche", "aide", "malades", "aides", "annonce"):
         assert may_read_seen(book, sent, name, mayor)
         assert not may_read_seen(book, sent, name, clerk)
         assert name in reserved_names(book)
