@@ -20,6 +20,8 @@ from engine.records.dossier import Account, Actor
 from engine.records.people import Identifier
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
+from engine.services.context.rate_limit import too_many
+from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
@@ -41,15 +43,20 @@ def begin(ctx: AppContext, back: str) -> SignInStart:
 
 @logged("identity provider")
 def finish(
-    ctx: AppContext, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = ""
-) -> SignedIn | None:
+    ctx: AppContext, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = "",
+    asker: Asker = UNKNOWN_ASKER,
+) -> SignedIn | None:  # fmt: skip
     """Sign in the person that the provider confirms, known or new.
 
     With `joining`, join that actor's account to the provider instead and return None. Raises
-    `NotFound`. Raises Refused: identity_down, identity_unproven, address_taken (joined to another
+    `NotFound`. Raises Refused: too_many_tries, identity_down, identity_unproven, address_taken (joined to another
     account).
     """
     provider = _provider(ctx)
+    with ctx.store.unit(write=True) as unit:
+        closed = too_many(unit, ctx.now(), *limits_of(asker, "identity"))
+    if closed is not None:
+        raise Refused(closed)
     try:
         with _asking():
             identity = provider.finish(back, code, nonce, verifier)

@@ -12,7 +12,7 @@ from engine.services.sign_in.identity_provider import begin, finish
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import proves_anew, public
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, app_ctx, device, go, safe_next, say
+from renderers.web.platform.request_context import actor, app_ctx, asker, device, go, safe_next, say
 from renderers.web.platform.security import is_form_token
 
 blueprint = Blueprint("identity_signin", __name__)
@@ -65,7 +65,9 @@ def come_back() -> Response:
     joining = actor() if asked["joining"] else None
     code = request.args.get("code", "")[:2000]
     try:
-        signed = finish(app_ctx(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device())
+        signed = finish(
+            app_ctx(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device(), asker=asker()
+        )
     except Refused as closed:
         return refused(closed.reason, "/compte" if joining else "/connexion")
     if signed is None:

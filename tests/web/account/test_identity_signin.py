@@ -17,6 +17,7 @@ from playwright.sync_api import Browser
 from engine.integrations.http_client import HttpClient
 from engine.integrations.openid import Client, OpenIdProvider
 from engine.integrations.payment_provider import ProviderDown
+from engine.services.limits.code_limits import PER_BROWSER
 from server import Settings, create_app
 from tests.engine.integrations.local_identity import CLIENT, SECRET, LocalIdentity, local_identity
 from tests.web.account.test_unverified_drafts import filled
@@ -83,6 +84,20 @@ def test_the_same_person_comes_back_to_the_page_asked_for(visitor: PortalClient,
     back = elsewhere.open(go_and_come_back(elsewhere, there, f"/connexion/identite?suite=/dossiers/{number}"))
     assert back.address == f"/dossiers/{number}"
     assert number in visitor.open("/dossiers").html
+
+
+def test_one_browser_asks_the_provider_a_few_times(
+    visitor: PortalClient, there: LocalIdentity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.open(go_and_come_back(visitor, there))
+    asked, finish = [], OpenIdProvider.finish
+    monkeypatch.setattr(OpenIdProvider, "finish", lambda *given: (asked.append(1), finish(*given))[1])
+    answers = [visitor.open(go_and_come_back(visitor, there)) for _ in range(PER_BROWSER + 2)]
+    assert len(asked) <= PER_BROWSER
+    assert "Trop d’essais" in answers[-1].text
+    later(visitor, minutes=20)
+    there.now = int(visitor.clock.now().timestamp())
+    assert visitor.open(go_and_come_back(visitor, there)).address == "/dossiers"
 
 
 def test_a_number_that_looks_alike_joins_nobody(visitor: PortalClient, there: LocalIdentity) -> None:
