@@ -91,7 +91,7 @@ def refuse_code(ctx: AppContext, unit: Unit, now: datetime, to: str, number: str
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
     bounds = () if served or asker.staff else _bounds(ctx.settings.sms, sms_country(number))
-    shares = _shares(bounds, asker)
+    shares = _shares(bounds, block_of(asker.client))
     closed = (
         why_no_sms(ctx.settings.sms, number, served=served)
         or _paused(unit, now, bounds)
@@ -109,20 +109,21 @@ def refuse_link(ctx: AppContext, unit: Unit, now: datetime, email: str, asker: A
     return too_many(unit, now, *_limits(ctx, "link", email, _holder(unit, "email", email), asker, LINKS_PER_EMAIL))
 
 
-def refuse_sms(ctx: AppContext, unit: Unit, now: datetime, number: str) -> Refusal | None:
+def refuse_sms(ctx: AppContext, unit: Unit, now: datetime, number: str, *, free: bool = False) -> Refusal | None:
     """Count an SMS that one person causes to the number of another.
 
     A number that never signed in is counted under the limits for codes to new numbers. Return
-    Refusal("codes_paused", minutes) when one of them is full. An SMS that policy forbids is not
-    counted.
+    Refusal("codes_paused", minutes) when one of them is full. All accounts without a telephone (`free`) take at most
+    half of each: then return Refusal("too_many_tries", minutes). An SMS that policy forbids is not counted.
     """
     holder = _holder(unit, "phone", number)
     served = bool(holder) and _signed_in(unit, holder)
     if served or why_no_sms(ctx.settings.sms, number, served=False):
         return None
     bounds = _bounds(ctx.settings.sms, sms_country(number))
-    closed = _paused(unit, now, bounds)
-    for bound in bounds if closed is None else ():
+    shares = _shares(bounds, "free") if free else ()
+    closed = _paused(unit, now, bounds) or _spent(unit, now, shares)
+    for bound in (*bounds, *shares) if closed is None else ():
         count(unit, now, bound)
     return closed
 
@@ -131,7 +132,7 @@ def refuse_typed_sms(ctx: AppContext, unit: Unit, now: datetime, number: str, ow
     """Count an SMS to a number that stands in a request, and return the refusal as `refuse_sms` and `too_many_tries`.
 
     `owner` is the account of the request, `phone` its contact. Accounts without a telephone cost nothing, so together
-    they cause no more to one number than one person. An accepted company has no limit of its own.
+    they cause no more to one number than one person, and take half of the SMS to new numbers. An accepted company has no limit of its own.
     """
     key = f"typed:{phone or owner}"
     if not is_accepted_company(unit.account(owner)):
@@ -139,7 +140,7 @@ def refuse_typed_sms(ctx: AppContext, unit: Unit, now: datetime, number: str, ow
         limits += [] if phone else [Limit(f"typed-free:{number}", TYPED_TO_ONE, DAY)]
         if closed := too_many(unit, now, *limits):
             return closed
-    return refuse_sms(ctx, unit, now, number)
+    return refuse_sms(ctx, unit, now, number, free=not phone)
 
 
 def refuse_typed_mail(
@@ -224,10 +225,12 @@ def _bounds(policy: SmsPolicy, country: str) -> tuple[Limit, ...]:
     return tuple(Limit(_key(place), most, within) for place in places for most, within in policy.bounds(place))
 
 
-def _shares(bounds: Iterable[Limit], asker: Asker) -> tuple[Limit, ...]:
-    """Return the half of each limit on new numbers that one network takes at most: the others keep the rest."""
-    block = block_of(asker.client)
-    return tuple(Limit(f"{bound.key}@{block}", max(1, bound.most // 2), bound.within) for bound in bounds)
+def _shares(bounds: Iterable[Limit], taker: str) -> tuple[Limit, ...]:
+    """Return the half of each limit on new numbers that one taker has at most: the others keep the rest.
+
+    It is a network, or all accounts without a telephone.
+    """
+    return tuple(Limit(f"{bound.key}@{taker}", max(1, bound.most // 2), bound.within) for bound in bounds)
 
 
 def _spent(unit: Unit, now: datetime, shares: Iterable[Limit]) -> Refusal | None:

@@ -173,6 +173,20 @@ def test_nor_do_accounts_that_cost_nothing_together(world: World) -> None:
 
 
 @pytest.mark.usefixtures("told")
+def test_accounts_that_cost_nothing_leave_half_of_the_messages_to_new_numbers(world: World) -> None:
+    world.office = replace(world.office, settings=replace(world.office.settings, sms=SmsPolicy(new_an_hour=4)))
+    numbers = [f"+2289102030{n}" for n in range(4)]
+    for turn, number in enumerate(numbers[:3]):
+        with world.office.store.unit(write=True) as unit:
+            free = applicant_known_by(unit, "email", f"x{turn}@exemple.tg", world.office.now())
+        world.people[free.id] = free.actor()
+        world.sent(PASSPORT, free.actor(), prevenir_telephone=number)
+    assert [outcomes_of(world, one) for one in numbers[:3]] == [[None], [None], ["too_many_tries"]]
+    world.sent(PASSPORT, prevenir_telephone=numbers[3])
+    assert outcomes_of(world, numbers[3]) == [None], "who proved a telephone still has theirs"
+
+
+@pytest.mark.usefixtures("told")
 def test_nor_do_the_requests_of_one_person_write_much_to_an_address_that_is_not_theirs(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
