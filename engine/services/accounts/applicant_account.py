@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
+from engine.domain.common.access import is_active
 from engine.domain.common.names import person_name
 from engine.domain.messages.preferences import WISHES, NotificationPreferences, wishes_of
 from engine.records.dossier import Account, Actor
@@ -28,6 +29,7 @@ from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.core.commit import forget_draft
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
+from engine.services.payments.settlement import may_still_come
 from engine.services.sign_in.applicant_sign_in import (
     CodeSent,
     free_login,
@@ -224,18 +226,25 @@ def _keep(ctx: AppContext, unit: Unit, actor: Actor, before: Account, after: Acc
 def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
     """Erase an account: profile, identifiers, sessions and drafts.
 
-    Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. Raises
-    Refused("erase_running", count) while a request runs; move_waits while a change asked for at a counter waits.
+    Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. The dossiers of a child whom
+    no other account represents count as their own. Raises Refused("erase_running", count) while a request runs;
+    erase_paying while money may still come; move_waits while a change asked for at a counter waits.
     """
     with ctx.store.unit(write=True) as unit:
         account = _account(unit, actor)
         if unit.phone_move(account.id) is not None:  # a thief of the phone would end it without a message
             raise Refused(refusal("move_waits"))
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True)
-        held = [one for line in lines if not line.closed and (one := unit.dossier(line.id)) is not None]
+        children = (
+            unit.dossiers_of(one, MOST_DOSSIERS, open_first=True) for one in _children_alone(ctx, unit, account)
+        )
+        every = (*lines, *(line for child in children for line in child))
+        held = [one for line in every if not line.closed and (one := unit.dossier(line.id)) is not None]
         running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
         if running:
             raise Refused(refusal("erase_running", count=len(running)))
+        if any(may_still_come(unit, line.id, ctx.now()) for line in every):  # its payer could no longer be reached
+            raise Refused(refusal("erase_paying"))
         drafts = [one for one in held if one.is_open_draft]
         for draft in drafts:
             forget_draft(ctx, unit, draft, actor)
@@ -253,5 +262,15 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         unit.drop_sessions(account.id)
         unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}
-        sent |= {one.id for one in held if not one.is_draft}
+        sent |= {one.id for one in held if not one.is_draft and one.owner == account.id}
     return ErasureResult(len(drafts), len(sent))
+
+
+def _children_alone(ctx: AppContext, unit: Unit, account: Account) -> Iterator[str]:
+    """Yield the accounts of the children whom this account alone represents."""
+    day = ctx.day()
+    held = (one for one in unit.mandates_held(account.id) if one.kind == "child" and is_active(one, day))
+    for child in dict.fromkeys(one.principal for one in held):
+        given = (one for one in unit.mandates_given(child) if is_active(one, day) and one.role != "reader")
+        if not any(one.holder not in ("", account.id) and not one.dossiers and not one.procedures for one in given):
+            yield child

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -24,9 +25,10 @@ from engine.services.applications import drafts as intake
 from engine.services.applications.messages import write_message
 from engine.services.applications.notes import write_note
 from engine.services.context.app_context import NotFound
+from engine.services.payments.payments import start_payment
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import mail_links
-from tests.engine.services.world import B3, PHONE, World
+from tests.engine.services.world import B3, PASSPORT, PHONE, World
 
 NEW, EMAIL = "+22891445566", "afi@exemple.tg"
 
@@ -277,6 +279,34 @@ class TestOnesData:
         afi = world.applicant()
         world.sent(B3)
         assert refused(own_account.erase_own, world.office, afi) == "erase_running"
+
+    def test_a_payment_that_may_still_come_keeps_the_account(self, world: World) -> None:
+        afi = world.applicant()
+        dossier = world.sent(B3)
+        start_payment(world.office, afi, dossier.id, provider="sandbox", payer="+22890000004", token=new_id())
+        kept = world.kept(dossier)
+        with world.office.store.unit(write=True) as unit:  # closed by another way meanwhile
+            ended = replace(kept, closed_at=world.office.now(), revision=kept.revision + 1)
+            unit.put_dossier(ended, kept.revision)
+        assert refused(own_account.erase_own, world.office, afi) == "erase_paying"
+        world.wait(days=32)
+        assert own_account.erase_own(world.office, afi).kept == 1
+
+    def test_a_request_of_a_child_keeps_the_account_of_the_one_parent(self, world: World) -> None:
+        afi = world.applicant()
+        child = {"family_name": "AMEGAN", "given_names": "Edem", "birth_place": "Lomé"}
+        mandate = representation.declare_child(world.office, afi, child, date(2020, 1, 1))
+        acting = representation.acting_for(world.office, afi, mandate.id)
+        assert acting is not None
+        world.people["child"] = acting
+        dossier, draft = world.sent(PASSPORT, acting), world.draft(PASSPORT, acting)
+        assert refused(own_account.erase_own, world.office, afi) == "erase_running"
+        with world.office.store.unit(write=True) as unit:
+            kept = unit.dossier(dossier.id)
+            ended = replace(kept, closed_at=world.office.now(), revision=kept.revision + 1)
+            unit.put_dossier(ended, kept.revision)
+        assert own_account.erase_own(world.office, afi) == own_account.ErasureResult(1, 0)
+        assert world.kept(draft).answers == {}
 
     def test_an_erased_account_leaves_nobody(self, world: World) -> None:
         afi = by_phone(world, PHONE)
