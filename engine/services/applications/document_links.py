@@ -86,14 +86,17 @@ def take_back(ctx: AppContext, actor: Actor, dossier_id: str, document_id: str, 
 def lent(ctx: AppContext, secret: str) -> Lent:
     """Return what a link shows today.
 
-    The opening is counted, without the person. Raises `NotFound` when the link expired, was revoked, or the
-    document is not valid any more.
+    The opening is counted, without the person. Raises `NotFound` when the link expired, was revoked, the document is
+    not valid any more, or its request or the account of its owner was erased.
     """
     now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         share = unit.share(token_digest(secret))
         dossier = unit.dossier(share.dossier) if share is not None else None
         if share is None or dossier is None or not list(_open((share,), now)):
+            raise NotFound
+        owner = unit.account(dossier.owner)
+        if owner is None or owner.disabled or dossier.erased_at is not None:
             raise NotFound
         document = dossier.document(share.document)
         if document is None or not _is_shown(document, now):

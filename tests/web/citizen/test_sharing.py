@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.services.accounts.applicant_account import erase_own
 from engine.services.appointments.bookings import mark
 from engine.services.audit.integrity import fsck
 from tests.web.citizen.test_appointments import ready, starts, take
@@ -85,6 +87,23 @@ def test_it_is_taken_back_at_once(known: PortalClient) -> None:
     assert "Il n’ouvre plus rien" in known.follow().text
     assert {another(known).open(address).status for address in (link, f"{link}.pdf")} == {404}
     assert "Liens ouverts" not in known.page.text
+
+
+@pytest.mark.parametrize("erased", ["the account", "the request"])
+def test_it_ends_with_what_is_erased(known: PortalClient, erased: str) -> None:
+    """The document itself stays valid, so its content is kept."""
+    page = granted(known)
+    link, number = lend(known, page), page.split("/")[2]
+    with known.office.store.unit(write=True) as unit:
+        kept = unit.dossier_numbered(number)
+        assert kept is not None
+        owner = unit.account(kept.owner)
+        if erased == "the request":
+            unit.put_dossier(replace(kept, erased_at=known.office.now(), revision=kept.revision + 1), kept.revision)
+    assert another(known).open(link).status == (200 if erased == "the account" else 404)
+    if erased == "the account":
+        erase_own(known.office, owner.actor())
+        assert another(known).open(link).status == 404
 
 
 def test_it_ends_by_itself(known: PortalClient) -> None:
