@@ -62,7 +62,11 @@ def payment_letter(
 
 
 def repaid_letter(ctx: AppContext, unit: Unit, dossier: Dossier, refund: Refund, now: datetime) -> None:
-    """Add messages that money was paid back, to the number it went to and to the contact of the dossier."""
+    """Add messages that money was paid back, to the number it went to and to the contact of the dossier.
+
+    Those of an erased dossier belong to no dossier: they are deleted soon after they are sent.
+    """
+    of = None if dossier.erased_at is not None else dossier.id
     facts = {
         "amount": ctx.wording.amount(refund.amount, dossier.language), "dossier": group_number(dossier.number),
         "reference": refund.reference or "", "link": dossier_link(ctx, dossier),
@@ -72,11 +76,11 @@ def repaid_letter(ctx: AppContext, unit: Unit, dossier: Dossier, refund: Refund,
     by_mail = {dossier.contact_email: ctx.wording.say("notice.repaid.subject", dossier.language, facts)}
     for to in phones:
         dedupe = f"{dossier.id}:repaid:{refund.entry}:sms:{to}"
-        unit.add_letter(OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now))
+        unit.add_letter(OutboundMessage(new_id(), of, "sms", to, "", to_gsm(body), now, dedupe, now))
     for address, subject in by_mail.items() if not dossier.contact_phone else ():
         if address:
             dedupe = f"{dossier.id}:repaid:{refund.entry}:email:{address}"
-            unit.add_letter(OutboundMessage(new_id(), dossier.id, "email", address, subject, body, now, dedupe, now))
+            unit.add_letter(OutboundMessage(new_id(), of, "email", address, subject, body, now, dedupe, now))
 
 
 def letters_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[OutboundMessage, ...]:

@@ -18,6 +18,7 @@ from engine.services.context.app_context import NotFound
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.payments import refunds as repaying
 from engine.services.payments.refunds import owed_back, pay_back, paying_agencies, refunds_to_pay
+from engine.services.worker.worker import deliver_letters, sweep
 from engine.storage.postgres.migrations import text_cell, whole_cell
 from engine.storage.sqlite.migrations import json_cell
 from engine.storage.sqlite.store import SqliteStore
@@ -65,6 +66,21 @@ def test_an_amount_paid_twice_is_seen_paid_back_once_and_told(owing: tuple[World
     assert sorted(one.to for one in letters) == sorted({TWICE_DEBITED, PHONE}), "who paid, and who asked"
     assert REFERENCE in json.dumps(export_own(world.office, world.owner(dossier)))
     assert fsck(world.office) == ()
+
+
+def test_an_erased_request_keeps_no_number_of_its_payer(owing: tuple[World, Dossier]) -> None:
+    world, dossier = owing
+    (line,) = refunds_to_pay(world.office, clerk(world)).lines
+    kept = world.kept(dossier)
+    with world.office.store.unit(write=True) as unit:
+        unit.erase_letters(dossier.id)
+        unit.put_dossier(replace(kept, erased_at=world.office.now(), revision=kept.revision + 1), kept.revision)
+    pay_back(world.office, clerk(world), dossier.id, line.refund.entry, REFERENCE)
+    deliver_letters(world.office)
+    assert any(REFERENCE in one for one in world.letters(TWICE_DEBITED))
+    world.wait(days=60)
+    sweep(world.office)
+    assert world.letters(TWICE_DEBITED) == []
 
 
 def test_a_role_of_another_edition_lists_no_refund(owing: tuple[World, Dossier]) -> None:
