@@ -757,6 +757,10 @@ def test_accounts(store: Store) -> None:
             unit.put_account(an_account("u3", login=afi.login))
         assert unit.account("u1") == afi
         assert unit.account_of("agent", afi.login) == afi
+        for one, login in enumerate(("company:TG-LOM 1", "company:TGLOM1", "company:TG-LOM 12", "compana:TG-LOM 2")):
+            unit.put_account(an_account(f"c{one}", kind="applicant", login=login, name="SOTOGO" if one == 0 else ""))
+        found = [unit.company_account(typed) for typed in ("TG LOM.1", "TGLOM1", "TG-LOM 12", "TG-LOM 2")]
+        assert [one.id if one else None for one in found] == ["c0", "c1", "c2", None]
         assert unit.account_of("auditor", afi.login) is None
         unit.put_account(replace(afi, disabled=True))
         assert unit.accounts("agent") == (replace(afi, disabled=True),)

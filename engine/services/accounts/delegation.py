@@ -38,6 +38,7 @@ LARGEST_PROOF: Final = 5_000_000
 LONGEST_REASON: Final = 300
 GIVEN_BY_ONE: Final = 10  # mandates requested or given by one person in a quarter of an hour
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
+_DASHES: Final = re.compile("[\u2010-\u2015\u2212]")  # hyphens and dashes of a telephone or of a word processor
 
 
 # -- acting under a mandate --------------------------------------------------------------------------------------------
@@ -156,7 +157,7 @@ def declare_company(
     `client` and `browser` identify the sender of the document. Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
     proof_unfit, already_asked, too_many_tries.
     """
-    number = " ".join(number.upper().split())
+    number = " ".join(_DASHES.sub("-", number).upper().split())
     if not _NUMBER.fullmatch(number):
         raise Refused(refusal("company_number"))
     mandate = Mandate(
@@ -164,7 +165,7 @@ def declare_company(
     )  # fmt: skip
 
     def company(unit: Unit) -> Account:
-        known = unit.account_of("applicant", f"{COMPANY}{number}")
+        known = unit.company_account(number)
         return known or Account(new_id(), "applicant", "", f"{COMPANY}{number}")
 
     return _claimed(ctx, actor, mandate, proof, company, client, browser)

@@ -9,7 +9,7 @@ from typing import Final
 from engine.core.values import Plain, canonical_json
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account
-from engine.records.people import Session, SignInCode
+from engine.records.people import COMPANY, Session, SignInCode
 from engine.storage.results import Reply
 from engine.storage.sql.connection import TableMapping, read_json
 from engine.storage.sql.row_journal import ACCOUNTS, RowQueries
@@ -33,6 +33,7 @@ _SWEPT: Final = (
     ("session", "expires_at"),
     ("sign_in_code", "expires_at"),
 )
+_BARE: Final = "replace(replace(replace(replace({}, ' ', ''), '-', ''), '.', ''), '/', '')"
 _OLD_POSTS: Final = "DELETE FROM aside WHERE at < ? AND key LIKE 'aside/%'"
 # messages without a dossier (mostly codes and sign-in links), and those of closed drafts
 _OLD_LETTERS: Final = (
@@ -57,6 +58,19 @@ class SecurityLogQueries(RowQueries):
     def account_of(self, kind: str, login: str) -> Account | None:
         """Return the account of this kind and login, or None."""
         row = self._row(f"{ACCOUNTS.select} WHERE kind = ? AND login = ?", (kind, login))
+        return ACCOUNTS.read(row) if row else None
+
+    def company_account(self, number: str) -> Account | None:
+        """Return the account of a company by its number, however its signs are written: `TG-LOM 1`, `TGLOM1`.
+
+        The same spelling comes first, then the one whose name an agent accepted.
+        """
+        login = f"{COMPANY}{number}"
+        sql = (
+            f"{ACCOUNTS.select} WHERE kind = 'applicant' AND login >= '{COMPANY}' AND login < 'company;' AND {_BARE.format('login')} ="
+            f" {_BARE.format('?')} ORDER BY login <> ?, name = '', id LIMIT 1"
+        )
+        row = self._row(sql, (login, login))
         return ACCOUNTS.read(row) if row else None
 
     def accounts(self, kind: str) -> tuple[Account, ...]:

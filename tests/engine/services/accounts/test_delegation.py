@@ -210,6 +210,17 @@ class TestCompanies:
         sweep(world.office)
         assert world.office.attachments.read(mandate.proof, mandate.id)
 
+    @pytest.mark.parametrize("typed", ["tg-lom 2024 b 1", "TG LOM2024B1", "TG\u2011LOM/2024 B.1", "TG-LOM 2024 B 1 "])
+    def test_a_number_is_the_same_however_it_is_typed(self, world: World, typed: str) -> None:
+        """The account that an earlier release wrote with its spaces is found too."""
+        afi, koffi = world.applicant(), world.applicant(OTHER)
+        mandate = company(world, afi)
+        proof = Upload("rccm.pdf", pdf())
+        again = representation.declare_company(world.office, koffi, typed, "SOTOGO", proof)
+        assert again.principal == mandate.principal
+        other = representation.declare_company(world.office, koffi, "TG-LOM 2024 B 12", "SOTOGO", proof)
+        assert other.principal != mandate.principal
+
 
 class TestPeople:
     def test_a_child_until_the_eve_of_their_majority(self, world: World) -> None:
