@@ -37,7 +37,7 @@ from renderers.web.platform.request_context import (
     say,
     session_token,
 )
-from renderers.web.platform.saved_posts import set_aside
+from renderers.web.platform.saved_posts import file_names, sent_fields, set_aside
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -134,7 +134,10 @@ def agent(*roles: str) -> Callable[[View], View]:
 
 
 def helper(view: View) -> View:
-    """Open the view to an agent who assists an applicant. Once the assistance has ended, a page says so (403)."""
+    """Open the view to an agent who assists an applicant.
+
+    Once the assistance has ended, a page says so (403). It holds the post, which is stored nowhere else.
+    """
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -146,7 +149,9 @@ def helper(view: View) -> View:
             g.area = AGENT_AREA
             if not received_by(app_ctx(), actor()):
                 abort(403)
-            return page("agent/counter_over.html", 403, badge=None)
+            carried = sent_fields() if request.method == "POST" else []
+            files = file_names() if carried else []
+            return page("agent/counter_over.html", 403, badge=None, carried=carried, files=files, action=request.path)
         return view(*args, **kwargs)
 
     return _marked(guarded, "agent")

@@ -26,7 +26,7 @@ from engine.storage.results import Away, Busy, Conflict, Damaged
 from renderers.i18n.log_format import request_id
 from renderers.web.platform.access import public
 from renderers.web.platform.request_context import actor, app_ctx, broken, go, language, moment_of, page, say, site
-from renderers.web.platform.saved_posts import acting_for_another, file_names, taken_aside
+from renderers.web.platform.saved_posts import UNCARRIED, acting_for_another, file_names, taken_aside
 from renderers.web.platform.security import LARGEST_BODY
 from renderers.web.platform.uploads import NO_SPACE_STATUS
 
@@ -35,7 +35,6 @@ log = logging.getLogger("guichet.web")
 _WAIT: str = "5"  # seconds until another attempt at a busy store
 _REPAIR: str = "3600"  # seconds until another attempt at a damaged record
 _LONG_WAIT: str = "600"  # seconds until another attempt at a full disk
-_UNCARRIED = frozenset({"csrf_token", "end"})
 
 
 def register(app: Flask) -> None:
@@ -303,4 +302,4 @@ def _resume_page(
 
 
 def _carried(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in fields if name not in _UNCARRIED]
+    return [(name, value) for name, value in fields if name not in UNCARRIED]

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from engine.core.problems import Refused
 from engine.services.accounts.delegation import ActingFor, acting_choice, principal_name
-from engine.services.sign_in.sessions import put_aside, take_saved_post
+from engine.services.sign_in.sessions import put_aside, take_saved_post, without_secrets
 from renderers.web.platform.request_context import (
     ACTING,
     APPLICANT_AREA,
@@ -24,6 +24,7 @@ from renderers.web.platform.request_context import (
     session_token,
 )
 
+UNCARRIED: Final = frozenset({"csrf_token", "end"})  # fields that each page writes anew
 _MOST_FILES: Final = 5  # names kept in the cookie
 _LONGEST_NAME: Final = 60  # of a file
 
@@ -38,6 +39,12 @@ def set_aside(area: str, address: str, fields: Iterable[tuple[str, list[str]]]) 
     session["aside"] = put_aside(app_ctx(), session_token(area), address, kept, before=before, asker=asker())
     session["aside_files"] = file_names()[:_MOST_FILES]
     note_served()
+
+
+def sent_fields() -> list[tuple[str, str]]:
+    """Return the fields of the post that a page may hold for another attempt. None of them if one is a secret."""
+    fields = [(name, value) for name, values in request.form.lists() for value in values]
+    return [one for one in fields if one[0] not in UNCARRIED] if without_secrets(request.path, fields) == fields else []
 
 
 def file_names() -> list[tuple[str, str]]:

@@ -161,6 +161,28 @@ def test_once_it_is_over_the_draft_is_the_persons_alone(visitor: PortalClient, h
     assert person.open(f"/dossiers/{number}/demande/vous").status == 200, "they go on at home"
 
 
+def test_what_was_typed_for_too_long_is_sent_once_the_person_agreed_again(visitor: PortalClient) -> None:
+    seat = helping(visitor)
+    number = begun(seat)
+    page = f"{HOME}/{number}/demande/vous"
+    typed = {**seat.open(page).form("token"), "nom": "Amegan", "go": "next"}
+    later(visitor, minutes=16)
+    shut = seat.post(page, **typed)
+    assert shut.status == 403
+    assert "est encore sur cette page" in shut.text
+    carried = shut.form("token")
+    assert carried["nom"] == ["Amegan"]
+    assert seat.post(page, **carried).status == 403, "not before"
+    later(visitor, minutes=2)
+    seat.send(HOME, how="phone", phone=PHONE)
+    seat.send(f"{HOME}/code", code=visitor.code())
+    seat.post(f"{HOME}/demandes", **{**seat.open(HOME).form("number"), "number": number})
+    both = seat.post(page, **carried)
+    assert "Ce que vous venez d’écrire : Amegan" in both.text, "opened again, the draft is a later one"
+    seat.post(page, **both.form("nom"))
+    assert seat.open(page).value("nom") == "AMEGAN"
+
+
 def test_who_signs_out_helps_nobody_any_more(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = begun(seat)
