@@ -15,10 +15,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from engine.core.clock import SystemClock
 from engine.core.problems import Refusal, Refused, refusal
 from engine.records.publications import Origin
 
@@ -46,6 +47,7 @@ _REPORTED: Final = (
     "%(trailers:key=Reviewed-by,valueonly,separator=%x1f)",
 )
 _ON_BEHALF: Final = frozenset({"GitHub", "GitLab"})  # a forge is the committer of a merge made on its pages
+_BEFORE: Final = re.compile(r'valid-before="?(\d{8}(?:\d{4}(?:\d\d)?)?)(Z?)', re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 200  # characters of a name or a subject
 
 
@@ -158,7 +160,7 @@ def origin_of(root: Path, commit: str, source: str, branch: str = "", *, file: s
         span = [f"{since}..{commit}"] if since else [commit]
         found = ask_git(root, "log", "-1", "--format=%H", *span, "--", f":(literal){file}")
         commit = (found or b"").decode("ascii", "replace").strip() or commit
-    said = ask_git(root, "log", "-1", f"--format={'%x00'.join(_REPORTED)}", commit, "--") or b""
+    said = ask_signatures(root, "log", "-1", f"--format={'%x00'.join(_REPORTED)}", commit, "--") or b""
     parts = [shown(one) for one in said.decode("utf-8", "replace").rstrip("\n").split("\0")]
     if len(parts) != len(_REPORTED):
         raise Refused(refusal("git_unknown_reference", reference=commit[:12]))
@@ -278,6 +280,39 @@ def ask_git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes 
     """Return the output of git, None when it exits with an error. Raises `Refused` when git cannot run."""
     done = run_git(["-C", str(folder), *arguments], given=given)
     return done.stdout if done.returncode == 0 else None
+
+
+def ask_signatures(folder: Path, *arguments: str) -> bytes | None:
+    """Return the output of git as `ask_git`, with the signatures of signers who are still allowed today.
+
+    Git judges an SSH signature by the date that the commit states. A former signer could date one back.
+    """
+    said = ask_git(folder, "config", "--path", "--get", "gpg.ssh.allowedSignersFile")
+    try:
+        lines = Path((said or b"").decode().strip()).read_text("utf-8").splitlines() if said else []
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    allowed = [line for line in lines if not _is_over(line)]
+    if len(allowed) == len(lines):
+        return ask_git(folder, *arguments)
+    with tempfile.NamedTemporaryFile("w", prefix="guichet-signers-", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in allowed))
+        file.flush()
+        options = ("-c", f"gpg.ssh.allowedSignersFile={file.name}")
+        done = run_git(["-C", str(folder), *arguments], options=options)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _is_over(line: str) -> bool:
+    """Return whether the time of an allowed signer has ended: `valid-before` of its line, local without a Z."""
+    found = _BEFORE.search(line)
+    if found is None:
+        return False
+    try:
+        end = datetime.strptime(f"{found[1]:0<14}", "%Y%m%d%H%M%S")
+    except ValueError:
+        return True
+    return (end.replace(tzinfo=UTC) if found[2] else end.astimezone()) <= SystemClock().now()
 
 
 def run_git(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.core.problems import Refused, refusal
-from engine.publication.git import SHARED_FOLDERS, ask_git, shown, within
+from engine.publication.git import SHARED_FOLDERS, ask_git, ask_signatures, shown, within
 
 GOOD: Final = "G"
 _AT_ONCE: Final = 50  # signatures verified by one command
@@ -120,7 +120,7 @@ def unsigned_since(root: Path, folder: str, before: str, head: str) -> Iterator[
     counting = history.counting(before, head)
     for first in range(0, len(counting), _AT_ONCE):
         some = counting[first : first + _AT_ONCE]
-        said = ask_git(root, "log", "--no-walk=unsorted", "--format=%H%x00%G?%x00%an", *some, "--")
+        said = ask_signatures(root, "log", "--no-walk=unsorted", "--format=%H%x00%G?%x00%an", *some, "--")
         lines = (said or b"").decode("utf-8", "replace").split("\n")[:-1]
         if len(lines) != len(some):
             raise Refused(refusal("git_failed", reason="log"))

@@ -105,6 +105,37 @@ def test_a_signer_whose_time_was_over(forge: Forge, strict: Installation, monkey
     assert refused_for(strict)[0][0] == "git_unsigned"
 
 
+@pytest.mark.parametrize("ended", ["20200101", "20200101Z", "202001010000"])
+@pytest.mark.parametrize("head", [True, False])
+def test_a_former_signer_dates_no_commit_back(
+    forge: Forge, strict: Installation, monkeypatch: pytest.MonkeyPatch, ended: str, head: bool
+) -> None:
+    """Git judges a signature by the date that the commit states."""
+    for name in ("GIT_COMMITTER_DATE", "GIT_AUTHOR_DATE"):
+        monkeypatch.setenv(name, "2019-06-01T12:00:00Z")
+    allowed = f'ama@example.org valid-before="{ended}" {(forge.keys / "ama.pub").read_text()}'
+    forge.by("ama", SECOND, push=head)
+    if not head:
+        monkeypatch.delenv("GIT_COMMITTER_DATE")
+        monkeypatch.delenv("GIT_AUTHOR_DATE")
+        forge.by("eve", push=True)
+        allowed += f"eve@example.org {(forge.keys / 'eve.pub').read_text()}"
+    allow(forge, monkeypatch, allowed)
+    assert refused_for(strict)[0][0] == ("git_unsigned" if head else "git_unsigned_change")
+
+
+def test_a_signer_whose_time_goes_on(forge: Forge, strict: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    eve, ama = ((forge.keys / f"{who}.pub").read_text() for who in ("eve", "ama"))
+    allow(
+        forge,
+        monkeypatch,
+        f'eve@example.org valid-before="20200101" {eve}ama@example.org valid-before="20991231" {ama}',
+    )
+    forge.by("ama", SECOND, push=True)
+    strict.turn()
+    assert strict.last().outcome == "published"
+
+
 def test_a_shared_file(forge: Forge, strict: Installation) -> None:
     change = forge.by(None, HOLIDAY, "shared/calendar.yaml")
     forge.by("ama", push=True)
