@@ -15,6 +15,7 @@ from engine.domain.reporting.journal_state import differences, fold, projection_
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import CorrectionRequest, Dossier
+from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import drafts as intake
 from engine.services.applications.drafts import Upload
 from engine.services.audit.integrity import fsck
@@ -138,6 +139,13 @@ def test_what_is_not_sent_ends_with_its_time(world: World, asked: Dossier) -> No
     assert agrees(world, asked)
     granted = world.take(late, world.agent("u", "mairie/urbaniste"), "accorder")
     assert "Chez Afi" in str(granted.documents[0].paper)
+
+
+def test_the_applicant_takes_away_what_is_not_sent_too(world: World, asked: Dossier) -> None:
+    saved(world, asked, enseigne="Chez Kofi")
+    plain: Any = export_own(world.office, world.owner(asked))
+    (mine,) = plain["dossiers"]
+    assert (mine["answers"]["enseigne"], mine["unsent"]["enseigne"]) == ("Chez Afi", "Chez Kofi")
 
 
 def test_a_file_is_taken_back_before_it_is_sent(world: World, asked: Dossier) -> None:
