@@ -111,7 +111,7 @@ def _hasten(ctx: AppContext) -> None:
     """While a store is filled nothing in it is worth a flush."""
     store = ctx.store
     assert isinstance(store, SqliteStore)
-    for connection in store._idle:
+    for connection in store._connections():
         connection.execute("PRAGMA synchronous=0")
         connection.execute("PRAGMA cache_size=-1500000")
 

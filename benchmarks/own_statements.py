@@ -74,10 +74,13 @@ class OwnStatements:
 
 def _heard(store: SqliteStore, work: Callable[[], object]) -> list[Statement]:
     said: list[Statement] = []
-    plain = store._idle
+    plain, writer = store._idle, store._writer
+    if writer is None:
+        raise SystemExit("the store has written nothing yet")
     store._idle = [_Heard(one, said) for one in plain]  # type: ignore[misc]
+    store._writer = _Heard(writer, said)  # type: ignore[assignment]
     work()
     if len(store._idle) != len(plain):
         raise SystemExit("another connection was opened meanwhile")
-    store._idle = plain
+    store._idle, store._writer = plain, writer
     return said

@@ -94,6 +94,7 @@ def whoever_writes_last(patch: pytest.MonkeyPatch) -> None:
 
     def put(unit: Any, dossier: Dossier, expected: int) -> None:
         (now,) = unit._row("SELECT revision FROM dossier WHERE id = ?", (dossier.id,))
+        unit._seen.pop(dossier.id, None)
         honest(unit, replace(dossier, revision=now + 1), now)
 
     def opened(unit: Any, connection: Any, writes: bool) -> None:

@@ -243,11 +243,10 @@ def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str)
     if is_accepted_company(account):
         return
     resource, now, own = resource_key(moment.procedure, appointment), moment.now, dossier.owner
-    if unit.seats_ahead(own, resource, now, dossier.id) >= SEATS_AHEAD:
-        raise Refused(refusal("seats_many", maximum=SEATS_AHEAD))
-    parent = next((one.holder for one in unit.mandates_given(own) if one.kind == "child"), own)
-    if unit.seats_ahead(parent, resource, now, dossier.id, children=True) >= FAMILY_SEATS_AHEAD:
-        raise Refused(refusal("seats_many", maximum=FAMILY_SEATS_AHEAD))
+    seats = unit.seats_ahead(own, resource, now, dossier.id)
+    for taken, most in zip(seats, (SEATS_AHEAD, FAMILY_SEATS_AHEAD), strict=True):
+        if taken >= most:
+            raise Refused(refusal("seats_many", maximum=most))
 
 
 def _check_day(

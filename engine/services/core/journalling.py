@@ -93,15 +93,15 @@ def journalise(unit: Unit, dossier: Dossier, drafts: Iterable[EntryDraft], actor
     that the entries owe back is saved with them.
     """
     head, all_drafts = unit.head(dossier.id), tuple(drafts)
-    before, owing = head[0], False
+    before, sealed = head[0], list[tuple[JournalEntry, Mapping[str, str]]]()
     for left, draft in enumerate(all_drafts, 1 - len(all_drafts)):
         commits: dict[str, Plain] = {**draft.commits, **({} if left else unit.uncommitted(dossier.id))}
         body, salts = with_commitments(draft.body, commits)
         entry = seal(head, dossier.id, now, actor, draft.kind, dossier.fingerprint, body)
-        unit.add_entry(entry, salts)
+        sealed.append((entry, salts))
         head = (entry.n, entry.hash)
-        owing = owing or draft.kind in OWING
-    if owing:
+    unit.add_entries(sealed)
+    if any(entry.kind in OWING for entry, _ in sealed):
         owe_back(unit, dossier, before + 1)
 
 

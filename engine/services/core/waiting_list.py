@@ -6,7 +6,7 @@ reserved: the first to book has it. Applicants who need no seat any more leave t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -99,21 +99,22 @@ def seats_changed(
     A dossier that has its appointment or needs none leaves the list. Freed seats are announced.
     """
     freed = frozenset(releases)
-    for name, booking in after.bookings.items():
-        if booking.status == "booked" and before.bookings.get(name) != booking:
-            unit.drop_waiting(after.id, name)
-            unit.drop_hold(after.id, name)
+    booked = {
+        name for name, one in after.bookings.items() if one.status == "booked" and before.bookings.get(name) != one
+    }
+    for name in booked:
+        unit.drop_hold(after.id, name)
     if not before.is_draft and procedure.appointments():
-        _leave(ctx, unit, after)
+        _leave(ctx, unit, after, booked)
     for name, booking in before.bookings.items():
         task = procedure.tasks.get(name)
         if booking.id in freed and isinstance(task, Appointment):
             _report(ctx, unit, task, resource_key(procedure, name), booking, after.id)
 
 
-def _leave(ctx: AppContext, unit: Unit, dossier: Dossier) -> None:
+def _leave(ctx: AppContext, unit: Unit, dossier: Dossier, booked: Collection[str]) -> None:
     for one in unit.waiting_of(dossier.id):
-        if _judged(ctx, unit, dossier, one.appointment, is_done_with):
+        if one.appointment in booked or _judged(ctx, unit, dossier, one.appointment, is_done_with):
             unit.drop_waiting(dossier.id, one.appointment)
 
 

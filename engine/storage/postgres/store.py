@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache
 from itertools import count
@@ -27,7 +27,8 @@ from engine.storage.postgres.migrations import CLOCK, SAFE, UNHURRIED, check_set
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
 from engine.storage.results import AlreadyExists, Away, Busy, Damaged, IntegrityFinding
 from engine.storage.schema.migration_list import FINISHING
-from engine.storage.sql.connection import Queries
+from engine.storage.sql.connection import TIMERS_OF, Queries, TimerCells
+from engine.storage.sql.dossiers import BODY, HEAD
 from engine.storage.sql.integrity import broken_promises
 from engine.storage.sql.row_journal import FOUND_ROWS
 from engine.storage.sql.statistics import migration_state
@@ -97,7 +98,9 @@ def _named(columns: Sequence[str]) -> str:
 
 
 BATCH: Final = 1000
-_HURRIED: Final = "SELECT set_config('lock_timeout', %s, true)"  # milliseconds, in this transaction
+_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_HURRIED: Final = "SELECT set_config('lock_timeout', ?, true)"  # milliseconds, in this transaction
 _SUPERUSER: Final = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolsuper"
 
 # The copies of this server, those that confirm a commit, and which must. A role without pg_monitor sees no state of a copy.
@@ -128,17 +131,21 @@ def in_postgres(sql: str) -> str:
 
 
 class PostgresQueries(Queries):
-    """Queries on a PostgreSQL connection. An existing row is detected without aborting the transaction."""
+    """Queries on a PostgreSQL connection, in a transaction that begins in the round trip of the first one.
+
+    An existing row is detected without aborting the transaction.
+    """
 
     ends_streams = True
 
     def __init__(self, connection: psycopg.Connection[Any], writes: bool) -> None:
         self._postgres = connection
         self._writes = writes
-        self._heads = {}
+        self._heads, self._timers, self._seen = {}, {}, {}
         self._uncommitted = {}
         self._held: set[str] = set()
-        self._unsent: list[tuple[str, Sequence[Any]]] = []
+        self._unsent: list[tuple[str, Sequence[Any]]] = [(_WRITE if writes else _READ, ())]
+        self._begun = False
         if writes:
             self.lock, self.claim, self.steady = " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR SHARE"
 
@@ -150,6 +157,13 @@ class PostgresQueries(Queries):
     def _has(self, dossier_id: str) -> None:
         if self._writes:
             self._held.add(dossier_id)
+
+    def _body_to_change(self, which: str, name: str, lock: str) -> tuple[str | None, tuple[int, str], list[TimerCells]]:
+        """Ask in one round trip. Each statement sees what the unit committed that the first waited for."""
+        asked = (BODY + which + lock, HEAD.format(which), TIMERS_OF.format(which))
+        body, head, timers = self._together([(in_postgres(sql), (name,)) for sql in asked])[-3:]
+        row = body.fetchone()
+        return row[0] if row else None, head.fetchone() or (0, ""), timers.fetchall()
 
     def _turn(self, *of: str) -> None:
         if self._writes:
@@ -174,9 +188,12 @@ class PostgresQueries(Queries):
     def send(self) -> None:
         """Send the delayed statements, in one round trip."""
         if self._unsent:
-            *first, (sql, cells) = self._unsent
-            self._unsent = first
-            self._ask(sql, cells)
+            self._together()
+
+    def commit(self) -> None:
+        """Send the delayed statements and end the transaction, in one round trip."""
+        if self._begun or len(self._unsent) > 1:
+            self._ask("COMMIT", ())
 
     def clock(self, now: datetime) -> datetime:
         """Return the time of the server. `now` is ignored."""
@@ -184,13 +201,24 @@ class PostgresQueries(Queries):
 
     def _ask(self, sql: str, cells: Sequence[Any]) -> psycopg.Cursor[Any]:
         """Execute a statement, and before it, in the same round trip, the delayed ones."""
+        return self._together([(sql, cells)])[-1] if self._unsent else self._postgres.execute(sql, cells)
+
+    def _together(self, asked: Sequence[tuple[str, Sequence[Any]]] = ()) -> list[psycopg.Cursor[Any]]:
+        """Execute the delayed statements and these, in one round trip. Raises `Away` to write on a standby.
+
+        A pooler hides that the server is a standby, until the server refuses to begin. The same code later is an error
+        of ours.
+        """
         unsent, self._unsent = self._unsent, []
-        if not unsent:
-            return self._postgres.execute(sql, cells)
-        with self._postgres.pipeline():
-            for one in unsent:
-                self._postgres.execute(*one)
-            return self._postgres.execute(sql, cells)
+        begins, self._begun = not self._begun, True
+        try:
+            with self._postgres.pipeline():
+                return [self._postgres.execute(*one) for one in (*unsent, *asked)]
+        except errors.FeatureNotSupported as refused:
+            if not begins:
+                raise
+            self._postgres.close()  # the pool drops it
+            raise Away("follows") from refused
 
     def _may_write(self) -> None:
         if not self._writes:
@@ -254,12 +282,12 @@ class PostgresStore:
         ):
             self._inside.unit = True
             try:
-                with _transaction(connection, write):
-                    if write and granted < WAIT_LIMIT:
-                        connection.execute(_HURRIED, (str(int(granted * 1000)),))
-                    unit = PostgresUnit(connection, write)
-                    yield unit
-                    unit.send()
+                unit = PostgresUnit(connection, write)
+                if write and granted < WAIT_LIMIT:
+                    unit._later(_HURRIED, (str(int(granted * 1000)),))
+                yield unit
+                if write:
+                    unit.commit()
             finally:
                 self._inside.unit = False
 
@@ -345,19 +373,10 @@ class PostgresStore:
 
 @contextmanager
 def _transaction(connection: psycopg.Connection[Any], write: bool) -> Iterator[None]:
-    """Open a transaction: READ COMMITTED to write, one snapshot to read. Raises `Away` to write on a standby.
-
-    A pooler hides that the server is a standby, until the server refuses to begin. The same code later is an error
-    of ours.
-    """
+    """Open a transaction over whole tables: READ COMMITTED to write, one snapshot to read."""
     level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
     connection.isolation_level, connection.read_only = level, not write
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(connection.transaction())
-        except errors.FeatureNotSupported as refused:
-            connection.close()  # the pool drops it
-            raise Away("follows") from refused
+    with connection.transaction():
         yield
 
 

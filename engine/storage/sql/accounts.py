@@ -45,15 +45,20 @@ _OLD_LETTERS: Final = (
 class SecurityLogQueries(RowQueries):
     """Queries of `Unit` on accounts, sign-in and replies."""
 
+    _account: tuple[str, Account | None] | None = None  # the last that was read
+
     def account(self, account_id: str) -> Account | None:
-        """Return the account, or None, without a lock."""
-        row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
-        return ACCOUNTS.read(row) if row else None
+        """Return the account, or None, without a lock. The last one is not read again in this unit."""
+        if self._account is None or self._account[0] != account_id:
+            row = self._row(f"{ACCOUNTS.select} WHERE id = ?", (account_id,))
+            self._account = account_id, ACCOUNTS.read(row) if row else None
+        return self._account[1]
 
     def account_held(self, account_id: str) -> Account | None:
         """Return the account, or None, and lock it: other units that would change it wait."""
         row = self._row(f"{ACCOUNTS.select} WHERE id = ?{self.lock}", (account_id,))
-        return ACCOUNTS.read(row) if row else None
+        self._account = account_id, ACCOUNTS.read(row) if row else None
+        return self._account[1]
 
     def account_of(self, kind: str, login: str) -> Account | None:
         """Return the account of this kind and login, or None."""
@@ -88,6 +93,7 @@ class SecurityLogQueries(RowQueries):
 
     def put_account(self, account: Account) -> None:
         """Insert or update an account. The chain of the account records it."""
+        self._account = None
         self._change(ACCOUNTS.upsert, ACCOUNTS.cells(account))
         self._seal_row(f"account/{account.id}", ACCOUNTS, account, "account")
 

@@ -11,9 +11,13 @@ from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_origin
 
 from engine.core.values import Plain, canonical_json
 from engine.records.codec import Codec, Unreadable, codec_of, plain_hints
+from engine.records.dossier import Dossier
 from engine.storage.results import AlreadyExists
 
 T = TypeVar("T")
+TimerCells = tuple[str, int, str, str]  # name, entry, due time, fire time or empty
+TIMER_CELLS: Final = "name, entry, due_at, coalesce(fired_at, '')"
+TIMERS_OF: Final = f"SELECT {TIMER_CELLS} FROM timer WHERE dossier = {{}}"
 Cell = str | int | None
 
 _ONE_CELL: Final = (str, int, bool, datetime, date)
@@ -108,6 +112,8 @@ class TableMapping(Generic[T]):
         return tuple(self.read(row) for row in rows)
 
 
+_ROWS: Final = 500  # of one INSERT
+
 _UNIQUE: Final = (
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
@@ -132,6 +138,8 @@ class Queries:
         self._connection = connection
         self._writes = writes
         self._heads: dict[str, tuple[int, str]] = {}  # heads of the chains that this unit has locked
+        self._timers: dict[str, list[TimerCells]] = {}  # timers of the dossiers that this unit has locked
+        self._seen: dict[str, Dossier] = {}  # the dossiers that this unit has locked, as they are stored
         self._uncommitted: dict[str, dict[str, Plain]] = {}  # by dossier: rows that no entry commits to yet
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
@@ -165,6 +173,15 @@ class Queries:
     def _later(self, sql: str, cells: Sequence[Any] = ()) -> None:
         """Execute a change that cannot conflict and whose result is unused. PostgreSQL sends it with the next one."""
         self._written(sql, cells)
+
+    def _add_rows(self, insert: str, rows: Sequence[Sequence[Any]], conflict: str = "") -> None:
+        """Insert rows that cannot conflict, or do as `conflict` says, by one statement. `insert` ends with the marks of
+        one row."""
+        marks = insert.rpartition(" VALUES ")[2]
+        for at in range(0, len(rows), _ROWS):
+            some = rows[at : at + _ROWS]
+            sql = f"{insert}{f', {marks}' * (len(some) - 1)}{conflict}"
+            self._later(sql, [cell for row in some for cell in row])
 
     def _changed(self, sql: str, cells: Sequence[Any] = ()) -> list[Any]:
         """Return the rows of a `RETURNING` clause."""

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from engine.core.values import canonical_json
 from engine.journal.chain import JournalEntry
 from engine.journal.leaves import OWE
-from engine.journal.row_journal import BODY, WHOLE
+from engine.journal.row_journal import BODY as BODY_NAME
+from engine.journal.row_journal import WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.storage.results import Conflict, DossierLine, DossierQuery, ResultPage
-from engine.storage.sql.connection import Queries, TableMapping, read_json
+from engine.storage.sql.connection import TIMER_CELLS, Queries, TableMapping, TimerCells, read_json
 from engine.storage.sql.search import dossier_query, label_words, next_page, page_start
 
 LINES: Final = TableMapping(DossierLine, "dossier")
 ENTRIES: Final = TableMapping(JournalEntry, "entry", ("dossier", "n"))
 
-_BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
+BODY: Final = "SELECT body FROM dossier_body WHERE dossier = "
+HEAD: Final = "SELECT n, hash FROM entry WHERE dossier = {} ORDER BY n DESC LIMIT 1"
+_NUMBERED: Final = "(SELECT id FROM dossier WHERE number = ?)"
+_OPENED: Final = (
+    f"SELECT body, ({HEAD.format('b.dossier').replace('n, hash', 'json_array(n, hash)')}),"
+    f" (SELECT json_group_array(json_array({TIMER_CELLS})) FROM timer WHERE timer.dossier = b.dossier)"
+    " FROM dossier_body b WHERE dossier = "
+)
 _DRAFT: Final = (
-    f"{_BODY}(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
+    f"{BODY}(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
     " ORDER BY created_at DESC LIMIT 1)"
 )
 _ADD: Final = LINES.insert("revision")
 _ADD_ENTRY: Final = ENTRIES.insert()
 _ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
-_DROP_SALT: Final = "DELETE FROM salt WHERE dossier = ? AND name = ?"
 _ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
 
 
@@ -68,23 +75,37 @@ class DossierQueries(Queries):
 
     def dossier(self, dossier_id: str) -> Dossier | None:
         """Return the dossier, or None. A writing unit locks it."""
-        row = self._row(_BODY + "?" + self.lock, (dossier_id,))
-        if row:
-            self._has(dossier_id)
-        return read_body(row[0], dossier_id) if row else None
+        return self._opened("?", dossier_id, self.lock)
 
     def dossier_at_rest(self, dossier_id: str) -> Dossier | None:
         """Return the dossier, or None while another unit locks it. Used for dossiers other than the one acted on, so
         that two units never wait for each other."""
-        row = self._row(_BODY + "?" + self.claim, (dossier_id,))
-        if row:
-            self._has(dossier_id)
-        return read_body(row[0], dossier_id) if row else None
+        return self._opened("?", dossier_id, self.claim)
 
     def dossier_numbered(self, number: str) -> Dossier | None:
         """Return the dossier with this number, or None. A writing unit locks it."""
-        row = self._row(_BODY + "(SELECT id FROM dossier WHERE number = ?)" + self.lock, (number,))
-        return read_body(row[0], number) if row else None
+        return self._opened(_NUMBERED, number, self.lock)
+
+    def _opened(self, which: str, name: str, lock: str) -> Dossier | None:
+        """Return the dossier of an id or number. A writing unit notes the head of its journal and its timers too."""
+        if not self._writes:
+            row = self._row(BODY + which, (name,))
+            return read_body(row[0], name) if row else None
+        body, head, timers = self._body_to_change(which, name, lock)
+        if body is None:
+            return None
+        dossier = read_body(body, name)
+        self._has(dossier.id)
+        self._heads[dossier.id] = head
+        self._timers[dossier.id] = timers
+        self._seen[dossier.id] = dossier
+        return dossier
+
+    def _body_to_change(self, which: str, name: str, lock: str) -> tuple[str | None, tuple[int, str], list[TimerCells]]:
+        """Return the body of a dossier under `lock`, None without one, the head of its journal, and its timers."""
+        body, head, timers = self._row(_OPENED + which + lock, (name,)) or (None, None, "[]")
+        n, digest = read_json(head) if head else (0, "")
+        return body, (n, digest), [tuple(one) for one in read_json(timers)]
 
     def draft_of(self, owner: str, procedure: str) -> Dossier | None:
         """Return the newest open draft.
@@ -112,10 +133,11 @@ class DossierQueries(Queries):
         """Replace the dossier; its revision must be expected + 1. Raises `Conflict` if the stored one is not expected."""
         if dossier.revision != expected_revision + 1:
             raise ValueError("a kept dossier carries the revision after the expected one")
-        row = self._row(f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}", (dossier.id, expected_revision))
+        row = self._line_to_change(dossier.id, expected_revision)
         if row is None:
             raise Conflict(dossier.id)
         cells = zip(LINES.names, LINES.cells(line_of(dossier)), row, strict=True)
+        self._seen[dossier.id] = dossier
         changed = {name: cell for name, cell, kept in cells if cell != kept}
         sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only if one of its columns is set
         sql = f"UPDATE dossier SET revision = ?{sets} WHERE id = ?"
@@ -126,15 +148,25 @@ class DossierQueries(Queries):
             self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
             self._add_words(dossier)
 
+    def _line_to_change(self, dossier_id: str, revision: int) -> Sequence[Any] | None:
+        """Return the stored line of a dossier, None if it has another revision. A dossier that this unit read under a
+        lock is not read again."""
+        seen = self._seen.get(dossier_id)
+        if seen is None:
+            sql = f"{LINES.select} WHERE id = ? AND revision = ?{self.lock}"
+            stored: Sequence[Any] | None = self._row(sql, (dossier_id, revision))
+            return stored
+        return LINES.cells(line_of(seen)) if seen.revision == revision else None
+
     def _body(self, dossier: Dossier) -> str:
         """Return the text to store, to which the next entry commits."""
         body = canonical_json(to_plain(dossier))
-        self._commit_to(dossier.id, BODY, sha256(body).hexdigest())
+        self._commit_to(dossier.id, BODY_NAME, sha256(body).hexdigest())
         return body.decode()
 
     def body_digest(self, dossier_id: str) -> str:
         """Return the SHA-256 of the stored body text, empty if there is none."""
-        row = self._row(f"{_BODY}?", (dossier_id,))
+        row = self._row(f"{BODY}?", (dossier_id,))
         return sha256(row[0].encode()).hexdigest() if row else ""
 
     def number_of(self, dossier_id: str) -> str | None:
@@ -143,8 +175,8 @@ class DossierQueries(Queries):
         return row[0] if row else None
 
     def _add_words(self, dossier: Dossier) -> None:
-        for word in sorted({dossier.number, *label_words(dossier.label)}):
-            self._later(_ADD_WORD, (word, dossier.id))
+        words = sorted({dossier.number, *label_words(dossier.label)})
+        self._add_rows(_ADD_WORD, [(word, dossier.id) for word in words])
 
     # lists
 
@@ -180,7 +212,7 @@ class DossierQueries(Queries):
         if dossier_id in self._heads:
             return self._heads[dossier_id]
         self._hold(dossier_id)
-        row = self._row("SELECT n, hash FROM entry WHERE dossier = ? ORDER BY n DESC LIMIT 1", (dossier_id,))
+        row = self._row(HEAD.format("?"), (dossier_id,))
         found = (row[0], row[1]) if row else (0, "")
         if self._writes:
             self._heads[dossier_id] = found
@@ -188,15 +220,26 @@ class DossierQueries(Queries):
 
     def add_entry(self, entry: JournalEntry, salts: Mapping[str, str]) -> None:
         """Append the entry and store its salts. Raises `Conflict` if the entry does not follow the head."""
-        if (entry.n - 1, entry.previous) != self.head(entry.dossier):
-            raise Conflict(entry.dossier)
-        self._later(_ADD_ENTRY, ENTRIES.cells(entry))
-        self._heads[entry.dossier] = (entry.n, entry.hash)
-        self._later(OWE, (entry.dossier, entry.n, entry.hash))
-        for name in salts.keys() & set(WHOLE):  # the former value is unknowable from then on
-            self._later(_DROP_SALT, (entry.dossier, name))
-        for name, salt in salts.items():
-            self._later(_ADD_SALT, (entry.dossier, entry.n, name, salt))
+        self.add_entries([(entry, salts)])
+
+    def add_entries(self, sealed: Sequence[tuple[JournalEntry, Mapping[str, str]]]) -> None:
+        """Append entries of one dossier and store their salts. Raises `Conflict` if one does not follow the one before."""
+        for entry, _ in sealed:
+            if (entry.n - 1, entry.previous) != self.head(entry.dossier):
+                raise Conflict(entry.dossier)
+            self._heads[entry.dossier] = (entry.n, entry.hash)
+        self._add_rows(_ADD_ENTRY, [ENTRIES.cells(entry) for entry, _ in sealed])
+        self._add_rows(OWE, [(entry.dossier, entry.n, entry.hash) for entry, _ in sealed])
+        kept = {name: (entry, salt) for entry, salts in sealed for name, salt in salts.items() if name in WHOLE}
+        if kept and sealed[0][0].n > 1:  # the former value is unknowable from then on
+            self._drop_salts(sealed[0][0].dossier, kept)
+        rows = [
+            (entry.dossier, entry.n, name, salt)
+            for entry, salts in sealed
+            for name, salt in salts.items()
+            if name not in kept or kept[name][0] is entry
+        ]
+        self._add_rows(_ADD_SALT, rows)
 
     def entries(self, dossier_id: str) -> tuple[JournalEntry, ...]:
         """Return the journal of the dossier, in order."""
@@ -213,5 +256,9 @@ class DossierQueries(Queries):
         """Erase salts, of these names or all, so that the values are unknowable. The chain still verifies."""
         if names is None:
             self._change("DELETE FROM salt WHERE dossier = ?", (dossier_id,))
-        for name in names or ():
-            self._change(_DROP_SALT, (dossier_id, name))
+        elif names:
+            self._drop_salts(dossier_id, names)
+
+    def _drop_salts(self, dossier_id: str, names: Collection[str]) -> None:
+        among = ", ".join("?" * len(names))
+        self._later(f"DELETE FROM salt WHERE dossier = ? AND name IN ({among})", (dossier_id, *sorted(names)))

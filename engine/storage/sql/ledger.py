@@ -41,6 +41,23 @@ _NEXT_SERIAL: Final = (
 )
 
 
+_SEATS_AHEAD: Final = """
+  WITH parent AS (
+    SELECT coalesce((SELECT holder FROM mandate WHERE principal = ? AND kind = 'child' ORDER BY created_at, id LIMIT 1), ?) AS id
+  ), kin AS (
+    SELECT id FROM parent UNION SELECT principal FROM mandate WHERE kind = 'child' AND holder = (SELECT id FROM parent)
+  ), theirs AS (
+    SELECT id, owner FROM dossier WHERE owner IN (SELECT id FROM kin UNION SELECT ?)
+  ), seats AS (
+    SELECT owner FROM theirs JOIN booking s ON s.dossier = theirs.id
+    WHERE s.dossier <> ? AND s.resource = ? AND s.status = 'booked' AND s.start > ?
+    UNION ALL
+    SELECT owner FROM theirs JOIN seat_hold s ON s.dossier = theirs.id
+    WHERE s.dossier <> ? AND s.resource = ? AND s.until > ?
+  )
+  SELECT count(*) FILTER (WHERE owner = ?), count(*) FILTER (WHERE owner IN (SELECT id FROM kin)) FROM seats"""
+
+
 def _but(providers: Sequence[str]) -> str:
     return f" AND provider NOT IN ({', '.join('?' * len(providers))})" if providers else ""
 
@@ -183,19 +200,16 @@ class LedgerQueries(Queries):
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
         return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
 
-    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str, *, children: bool = False) -> int:
-        """Return how many seats the dossiers of an owner have from now on, booked or held. Without those of `but`.
+    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str) -> tuple[int, int]:
+        """Return how many seats the dossiers of an owner have from now on, booked or held, and those of the family.
 
-        With `children`, those of every child that the owner ever acted for count too.
+        The family of a child is the person who first acted for them, else the owner, with every child that this person
+        ever acted for. The dossier `but` does not count.
         """
-        kin = " OR d.owner IN (SELECT principal FROM mandate WHERE holder = ? AND kind = 'child')" if children else ""
-        theirs = f"JOIN dossier d ON d.id = s.dossier WHERE (d.owner = ?{kin}) AND d.id <> ? AND s.resource = ?"
-        sql = (
-            f"SELECT (SELECT count(*) FROM booking s {theirs} AND s.status = 'booked' AND s.start > ?)"
-            f" + (SELECT count(*) FROM seat_hold s {theirs} AND s.until > ?)"
-        )
-        cells = (owner, *((owner,) if children else ()), but, resource, instant_text(now))
-        return int(self._rows(sql, (*cells, *cells))[0][0])
+        at = instant_text(now)
+        cells = (owner, owner, owner, but, resource, at, but, resource, at, owner)
+        own, family = self._row(_SEATS_AHEAD, cells)
+        return int(own), int(family)
 
     def seats_without_telephone(
         self, resource: str, office: str, from_: datetime, to: datetime, now: datetime, but: str

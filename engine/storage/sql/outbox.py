@@ -12,7 +12,7 @@ from engine.journal.row_journal import letter_row
 from engine.records.codec import instant_text
 from engine.records.dossier import SECRET_LETTERS, OutboundMessage, Timer
 from engine.records.statistics import SmsCount
-from engine.storage.sql.connection import Queries, TableMapping
+from engine.storage.sql.connection import TIMERS_OF, Queries, TableMapping, TimerCells
 
 LETTERS: Final = TableMapping(OutboundMessage, "letter")
 TIMERS: Final = TableMapping(Timer, "timer", ("dossier", "name", "entry"))
@@ -41,7 +41,7 @@ _GIVE_UP: Final = (
     f"UPDATE letter SET body = '', failed = 'over', claimed_until = NULL WHERE ({_OF_SECRETS}) AND sent_at IS NULL"
     " AND failed IS NULL AND created_at < ?"
 )
-_ADD_TIMER: Final = TIMERS.insert() + " ON CONFLICT DO NOTHING"  # a timer that fired under this entry never fires again
+_ADD_TIMER: Final = TIMERS.insert()
 
 
 class OutboxQueries(Queries):
@@ -145,22 +145,38 @@ class OutboxQueries(Queries):
         self._change("DELETE FROM letter WHERE dossier = ?", (dossier_id,))
 
     def set_timers(self, dossier_id: str, timers: Sequence[Timer]) -> None:
-        """Replace the unfired timers of the dossier. An entry must follow in the same unit and commits to them."""
-        self._later("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
-        for timer in timers:
-            if timer.dossier != dossier_id:
-                raise ValueError("a timer of another dossier")
-            self._later(_ADD_TIMER, TIMERS.cells(timer))
+        """Replace the unfired timers of the dossier. An entry must follow in the same unit and commits to them.
+
+        A timer that fired under its entry never fires again.
+        """
+        if any(timer.dossier != dossier_id for timer in timers):
+            raise ValueError("a timer of another dossier")
+        known = self._timers_of(dossier_id)
+        fired = {(name, entry): (name, entry, due, at) for name, entry, due, at in known if at}
+        wanted = {
+            (one.name, one.entry): (one.name, one.entry, instant_text(one.due_at), "") for one in reversed(timers)
+        }
+        self._timers[dossier_id] = after = [*{**wanted, **fired}.values()]
+        if sorted(after) != sorted(known):
+            if len(fired) < len(known):
+                self._later("DELETE FROM timer WHERE dossier = ? AND fired_at IS NULL", (dossier_id,))
+            self._add_rows(_ADD_TIMER, [(dossier_id, *one[:3]) for one in after if not one[3]])
         self._commit_to(dossier_id, TIMERS_NAME, None)
+
+    def _timers_of(self, dossier_id: str) -> list[TimerCells]:
+        """Return all timers of the dossier, as a writing unit knows them."""
+        known = self._timers.get(dossier_id)
+        if known is None:
+            known = [tuple(row) for row in self._rows(TIMERS_OF.format("?"), (dossier_id,))]
+        return known
 
     def timer_rows(self, dossier_id: str) -> Plain:
         """Return all timers of the dossier as its journal commits to them: name, entry, due time, fire time."""
-        sql = "SELECT name, entry, due_at, coalesce(fired_at, '') FROM timer WHERE dossier = ?"
-        return [[*row] for row in sorted(map(tuple, self._rows(sql, (dossier_id,))))]
+        return [[*row] for row in sorted(self._timers_of(dossier_id))]
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:
         """Return rows of the dossier written since its last entry, by name, for the next entry. A second call returns
-        none. Timers are read again, as `set_timers` omits fired ones."""
+        none. All timers are among them, as `set_timers` omits fired ones."""
         rows = super().uncommitted(dossier_id)
         return {**rows, TIMERS_NAME: self.timer_rows(dossier_id)} if TIMERS_NAME in rows else rows
 
@@ -180,5 +196,6 @@ class OutboxQueries(Queries):
         cells = (instant_text(at), timer.dossier, timer.name, timer.entry, instant_text(timer.due_at))
         fired = self._change(sql, cells) == 1
         if fired:
+            self._timers.pop(timer.dossier, None)
             self._commit_to(timer.dossier, TIMERS_NAME, None)
         return fired

@@ -38,7 +38,6 @@ _COLUMNS: Final = {
     "account": ACCOUNTS.names, "second_factor": FACTORS.names, "phone_move": MOVES.names, "mandate": MANDATES.names,
 }  # fmt: skip
 _HEAD: Final = "SELECT n, hash FROM row_entry WHERE dossier = ? ORDER BY n DESC LIMIT 1"
-_DROP_SALT: Final = "DELETE FROM row_salt WHERE dossier = ? AND name = ?"
 
 # Code of the finding → query of (dossier or NULL, what it is about): chains whose row was deleted.
 ROW_QUESTIONS: Final = {
@@ -59,10 +58,10 @@ class RowQueries(Queries):
         entry, salts = next_entry((head[0], head[1]) if head else (0, ""), chain, KEPT, rows)
         self._later(ROW_ENTRIES.insert(), ROW_ENTRIES.cells(entry))
         self._later(OWE, (chain, entry.n, entry.hash))
-        for name in rows:
-            self._later(_DROP_SALT, (chain, name))
-        for name, salt in salts.items():
-            self._later(ADD_SALT, (chain, name, salt))
+        if head:
+            among = ", ".join("?" * len(rows))
+            self._later(f"DELETE FROM row_salt WHERE dossier = ? AND name IN ({among})", (chain, *rows))
+        self._add_rows(ADD_SALT, [(chain, name, salt) for name, salt in salts.items()])
 
     def _seal_row(self, chain: str, shape: TableMapping[Any], record: Any, name: str) -> None:
         self._seal_rows(chain, {name: row_value(shape.names, shape.cells(record))})

@@ -96,6 +96,7 @@ class SqliteStore:
         """Start without connections, as a child process must: none may cross a fork."""
         self._process = os.getpid()
         self._idle: list[sqlite3.Connection] = []
+        self._writer: sqlite3.Connection | None = None  # of the flushes; only the thread with the lock uses it
         self._turns = FairLock()
         self._flush: Flush | None = None  # the flush to join; only the thread with the lock uses it
         self._inside = threading.local()
@@ -143,7 +144,10 @@ class SqliteStore:
             self._inside.unit = False
 
     def _begun(self, wait_limit: float) -> Flush:
-        connection = self._idle.pop() if self._idle else self._connect()
+        connection, self._writer = self._writer, None
+        if connection is None:
+            connection = self._connect()
+            connection.execute("PRAGMA busy_timeout=0")  # a flush waits for other processes itself
         self._asked_since = time.monotonic()
         try:
             return Flush(connection, os.path.dirname(self.path) or ".", wait_limit)
@@ -180,7 +184,7 @@ class SqliteStore:
         if isinstance(error, Busy):
             flush.connection.close()  # after a fault of the disk, begin with a new one
         else:
-            self._idle.append(flush.connection)
+            self._writer = flush.connection
         flush.report(error)
 
     def _enter(self, alone: bool, wait_limit: float | None = None) -> None:
@@ -188,7 +192,7 @@ class SqliteStore:
         if os.getpid() != self._process:
             if self._in_memory:
                 raise RuntimeError("a store in memory does not cross a fork")
-            _OF_A_PARENT.extend(self._idle)
+            _OF_A_PARENT.extend(self._connections())
             self._forget()
         if getattr(self._inside, "unit", False):
             raise RuntimeError("this thread is inside a unit already")
@@ -289,8 +293,13 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close idle connections. A later use of a file opens new ones, and a store in memory is lost."""
-        while self._idle:
-            self._idle.pop().close()
+        connections, self._idle, self._writer = self._connections(), [], None
+        for connection in connections:
+            connection.close()
+
+    def _connections(self) -> list[sqlite3.Connection]:
+        """Return the connections that are not in use."""
+        return self._idle if self._writer is None else [*self._idle, self._writer]
 
 
 def _found(connection: sqlite3.Connection) -> Iterator[IntegrityFinding]:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from engine.storage.results import Busy
-from engine.storage.schema.migration_list import SETTINGS
 
 MOST: Final = 16  # units of one flush
 LONGEST: Final = 0.02  # seconds after which no unit joins, so that the first does not wait long
@@ -28,13 +27,10 @@ class Flush:
     """An open transaction and its units. Only the thread that holds the write lock uses it."""
 
     def __init__(self, connection: sqlite3.Connection, folder: str, wait_limit: float) -> None:
-        """Begin the transaction. `folder`: of the database. `wait_limit`: seconds to wait for another process."""
-        connection.execute("PRAGMA busy_timeout=0")
-        try:
-            with _turn_of_this_process(folder, min(TURN, wait_limit)):
-                _begin(connection, time.monotonic() + wait_limit)
-        finally:
-            connection.execute(f"PRAGMA busy_timeout={SETTINGS['busy_timeout']}")
+        """Begin the transaction. `connection`: one that does not wait for locks by itself. `folder`: of the database.
+        `wait_limit`: seconds to wait for another process."""
+        with _turn_of_this_process(folder, min(TURN, wait_limit)):
+            _begin(connection, time.monotonic() + wait_limit)
         self.connection = connection
         self._began, self._units = time.monotonic(), 0
         self.lost = False  # a disk error rolled back all of it
@@ -44,28 +40,35 @@ class Flush:
 
     @property
     def takes_more(self) -> bool:
-        """Whether another unit may join: no disk error, fewer than `MOST` units, and begun less than `LONGEST` ago."""
-        return not self.lost and self._units < MOST and time.monotonic() < self._began + LONGEST
+        """Whether another unit may join: one was not rolled back with all, there are fewer than `MOST`, and it began less
+        than `LONGEST` ago."""
+        return 0 < self._units < MOST and not self.lost and time.monotonic() < self._began + LONGEST
 
     @contextmanager
     def part(self) -> Iterator[None]:
-        """Run one unit in a savepoint: committed with the others, or rolled back alone."""
-        self.connection.execute("SAVEPOINT unit")
+        """Run one unit: committed with the others, or rolled back alone. Only the first needs no savepoint."""
+        first = not self._units
+        if not first:
+            self.connection.execute("SAVEPOINT unit")
         try:
             yield
-            self.connection.execute("RELEASE unit")
+            if not first:
+                self.connection.execute("RELEASE unit")
         except BaseException:
-            self._undo()
+            self._undo(first)
             raise
         self._units += 1
 
-    def _undo(self) -> None:
+    def _undo(self, first: bool) -> None:
         """Roll back one unit. If that fails, or the disk failed, the whole transaction is rolled back."""
         try:
             if not self.connection.in_transaction:
                 raise sqlite3.OperationalError("undone")
-            self.connection.execute("ROLLBACK TO unit")
-            self.connection.execute("RELEASE unit")
+            if first:
+                self.connection.execute("ROLLBACK")
+            else:
+                self.connection.execute("ROLLBACK TO unit")
+                self.connection.execute("RELEASE unit")
         except sqlite3.Error:
             self.lost = True
             if self.connection.in_transaction:
@@ -77,7 +80,8 @@ class Flush:
         if self.lost:
             raise Busy("lost")
         try:
-            self.connection.execute("COMMIT")
+            if self._units:
+                self.connection.execute("COMMIT")
         except BaseException:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")

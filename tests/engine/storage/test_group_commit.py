@@ -27,6 +27,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteSto
     monkeypatch.setattr(flushes, "LONGEST", 60.0)  # a slow machine proves as much
     one = SqliteStore(tmp_path / "guichet.db")
     one.migrate()
+    with one.unit(write=True):
+        pass  # opens the connection of the flushes
     yield one
     one.close()
 
@@ -79,7 +81,8 @@ def keeping(store: SqliteStore, count: int = BEHIND) -> list[Callable[[], str]]:
 
 def test_those_who_wait_share_one_flush(store: SqliteStore) -> None:
     said: list[str] = []
-    store._idle[0].set_trace_callback(said.append)
+    assert store._writer is not None
+    store._writer.set_trace_callback(said.append)
     assert waiting_behind(store, *keeping(store)) == ["kept"] * (BEHIND + 1)
     assert said.count("COMMIT") == 1
     assert names(store) == {f"d{n}" for n in range(BEHIND + 1)}
@@ -88,7 +91,8 @@ def test_those_who_wait_share_one_flush(store: SqliteStore) -> None:
 def test_a_flush_takes_only_so_many(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flushes, "MOST", 2)
     said: list[str] = []
-    store._idle[0].set_trace_callback(said.append)
+    assert store._writer is not None
+    store._writer.set_trace_callback(said.append)
     assert waiting_behind(store, *keeping(store)) == ["kept"] * (BEHIND + 1)
     assert said.count("COMMIT") == (BEHIND + 1) // 2
 
@@ -96,7 +100,8 @@ def test_a_flush_takes_only_so_many(store: SqliteStore, monkeypatch: pytest.Monk
 def test_nobody_joins_one_that_lasted(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flushes, "LONGEST", 0.0)
     said: list[str] = []
-    store._idle[0].set_trace_callback(said.append)
+    assert store._writer is not None
+    store._writer.set_trace_callback(said.append)
     assert waiting_behind(store, *keeping(store)) == ["kept"] * (BEHIND + 1)
     assert said.count("COMMIT") == BEHIND + 1
 

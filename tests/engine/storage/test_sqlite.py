@@ -268,7 +268,7 @@ def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> N
         try:
             opened(store, a_dossier("d2"))
         finally:
-            os._exit(0 if store._idle and sqlite._OF_A_PARENT else 1)
+            os._exit(0 if store._connections() and sqlite._OF_A_PARENT else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert list(store.all_dossiers()) == ["d1", "d2"]
     opened(store, a_dossier("d3"))

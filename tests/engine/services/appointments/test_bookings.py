@@ -259,7 +259,7 @@ class TestTaking:
         assert take(asked[3]).bookings
         world.wait(days=60)
         with world.office.store.unit() as unit:
-            assert unit.seats_ahead(owner.id, f"{CARD}/{ENROLMENT}", world.office.now(), "") == 0
+            assert unit.seats_ahead(owner.id, f"{CARD}/{ENROLMENT}", world.office.now(), "") == (0, 0)
 
     def test_nor_do_the_children_that_one_person_declares(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """Any number of children may be declared: each brought ten more seats."""

@@ -73,7 +73,7 @@ def test_who_passes_through_another_state_keeps_their_place_and_is_told_once_bac
     back = dossier.state
     elsewhere = world.force(dossier, state="originaux")
     with world.office.store.unit(write=True) as unit:
-        waiting_list._leave(world.office, unit, elsewhere)
+        waiting_list._leave(world.office, unit, elsewhere, ())
     assert len(on_list(world, dossier)) == 1
     free(world, holder)
     assert (told(world, dossier), len(on_list(world, dossier))) == (0, 1), "a seat is of no use to them there"

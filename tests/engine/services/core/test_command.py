@@ -167,7 +167,7 @@ def test_how_often_each_is_tried_and_what_it_is_told_as(
     assert len(store.before) == 9 - tries
 
 
-@pytest.mark.parametrize("moment", ["put_dossier", "add_entry", "add_letter", "set_timers", "add_reply"])
+@pytest.mark.parametrize("moment", ["put_dossier", "add_entries", "add_letter", "set_timers", "add_reply"])
 def test_killed_anywhere_nothing_is_half_kept(tmp_path: Path, moment: str) -> None:
     store = Failing(SqliteStore(":memory:"))
     world = a_world(tmp_path, store)  # type: ignore[arg-type]
