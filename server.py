@@ -78,7 +78,7 @@ from renderers.web.platform import request_log as watch
 from renderers.web.platform.access import check_guards
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.probes import Probes, Readers
-from renderers.web.platform.proxies import Proxies
+from renderers.web.platform.proxies import Proxies, SharedSnapshots
 from renderers.web.platform.request_context import Site, SiteSettings
 from renderers.web.platform.security import FormTokens, harden
 from renderers.web.preview import PreviewSite, install
@@ -121,6 +121,7 @@ def create_app(
     if settings.proxies:
         app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     watch.install(app, settings.proxies, settings.hosts)
+    app.wsgi_app = SharedSnapshots(app.wsgi_app, lambda: serving(app).store)  # type: ignore[method-assign]
     words = load_words()
     portal = portal_of(settings)
     pages, assets = _pages(words, portal)

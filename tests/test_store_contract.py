@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -905,6 +906,17 @@ def test_tries_are_counted_by_window(store: Store) -> None:
         assert unit.tries("ip", []) == unit.tries("nobody", ["10:00"]) == {}
 
 
+def test_a_try_is_counted_below_a_limit_only(store: Store) -> None:
+    with store.unit(write=True) as unit:
+        assert unit.count_below("ip", ["10:00", "10:01"], 3, 2)
+        assert unit.count_below("ip", ["10:01", "10:02"], 3)
+        assert not unit.count_below("ip", ["10:01", "10:02"], 3)
+        assert unit.count_below("ip", ["10:02", "10:03"], 3)
+        assert unit.count_below("other", ["10:02"], 1)
+    with store.unit() as unit:
+        assert unit.tries("ip", ["10:00", "10:01", "10:02", "10:03"]) == {"10:01": 2, "10:02": 1, "10:03": 1}
+
+
 def test_what_is_kept_aside_is_taken_once(store: Store) -> None:
     with store.unit(write=True) as unit:
         unit.keep_aside("k", {"nom": ["Adjo"]}, NOON)
@@ -1067,22 +1079,27 @@ def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:
     opened(store, a_dossier("d1"), a_dossier("d2"))
     start, until = later(days=1), later(minutes=10)
     hold = SeatHold("desk", "lome", start, 1, "d1", "visit", until)
+
+    def held(unit: Unit, at: datetime, but: str) -> list[tuple[datetime, int]]:
+        found = unit.visits_taken("desk", "lome", NOON, later(days=2), held=(at, but))
+        return [(one.start, one.seat) for one in found if not one.minutes]
+
     with store.unit(write=True) as unit:
         unit.hold_seat(hold, NOON)
     with store.unit(write=True) as unit:
         with pytest.raises(AlreadyExists):
             unit.hold_seat(replace(hold, dossier="d2"), NOON)
         assert unit.hold_of("d1", "visit") == hold
-        assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d2") == {start: frozenset({1})}
-        assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d1") == {}
-        assert unit.seats_held("desk", "lome", NOON, later(days=2), until, "d2") == {}
+        assert held(unit, NOON, "d2") == [(start, 1)]
+        assert held(unit, NOON, "d1") == []
+        assert held(unit, until, "d2") == []
         unit.hold_seat(replace(hold, seat=2), NOON)
-        assert unit.seats_held("desk", "lome", NOON, later(days=2), NOON, "d2") == {start: frozenset({2})}
+        assert held(unit, NOON, "d2") == [(start, 2)]
     with store.unit(write=True) as unit:
         unit.hold_seat(replace(hold, seat=2, dossier="d2", until=later(days=1)), until)
         assert unit.hold_of("d1", "visit") is None
         unit.drop_hold("d2", "visit")
-        assert unit.seats_held("desk", "lome", NOON, later(days=2), until, "") == {}
+        assert held(unit, until, "") == []
 
 
 def test_who_waits_longest_is_first(store: Store) -> None:

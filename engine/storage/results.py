@@ -120,7 +120,7 @@ class IntegrityFinding:
 
 @dataclass(frozen=True, slots=True)
 class TakenSeat:
-    """A booked seat: who has it, from when, and for how many minutes."""
+    """A booked seat: who has it, from when, and for how many minutes. A held seat has none."""
 
     start: datetime
     minutes: int

@@ -43,6 +43,9 @@ class Store(Protocol):
         """Open a unit of work. Writing units are serialised or retried, and an exception rolls back. `wait_limit`:
         seconds to wait for the lock of another process or for the server, then `Busy`."""
 
+    def snapshots(self) -> AbstractContextManager[None]:
+        """Let the reading units of this thread share one snapshot where that costs nothing, as during one request."""
+
     def migrate(self) -> None:
         """Apply the missing migrations."""
 

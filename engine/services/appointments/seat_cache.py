@@ -69,15 +69,14 @@ class SeatsAhead(Mapping[datetime, frozenset[int]]):
 
     def _read(self, from_: datetime, to: datetime) -> None:
         unit, alone, self._alone = self._unit, self._alone, False  # the lock is taken once
-        for one in unit.visits_taken(self._resource, self._office, from_, to, alone):
-            self._add(one.start, timedelta(minutes=one.minutes), {one.seat}, own=one.dossier == self._dossier)
-        held = unit.seats_held(self._resource, self._office, from_, to, self._now, self._dossier)
-        for start, seats in held.items():
-            self._add(start, self._lasts, seats)
+        held = (self._now, self._dossier)
+        for one in unit.visits_taken(self._resource, self._office, from_, to, alone, held):
+            lasts = timedelta(minutes=one.minutes) or self._lasts
+            self._add(one.start, lasts, one.seat, own=one.dossier == self._dossier)
 
-    def _add(self, start: datetime, lasts: timedelta, seats: set[int] | frozenset[int], own: bool = False) -> None:
-        """Note taken seats. The visit of the dossier itself, which may be moved, blocks its own start alone."""
-        self._known.setdefault(start, set()).update(seats)
+    def _add(self, start: datetime, lasts: timedelta, seat: int, own: bool) -> None:
+        """Note a taken seat. The visit of the dossier itself, which may be moved, blocks its own start alone."""
+        self._known.setdefault(start, set()).add(seat)
         if not own:
             span = (start, start + lasts)
-            self._spans.setdefault(local_day(start), {}).setdefault(span, set()).update(seats)
+            self._spans.setdefault(local_day(start), {}).setdefault(span, set()).add(seat)

@@ -70,11 +70,9 @@ def count(unit: Unit, now: datetime, limit: Limit, weight: int = 1) -> timedelta
     """Count one try and return zero. Under a full limit, count nothing and return how long it stays full."""
     if limit.key.endswith("@"):
         return _NOW
-    steps = _steps(unit, now, limit)
-    left = _left(steps, now, limit)
-    if left == _NOW:
-        unit.count_try(limit.key, str(_step(now, limit)), weight)
-    return left
+    if unit.count_below(limit.key, _windows(now, limit), limit.most, weight):
+        return _NOW
+    return left_of(unit, now, limit)
 
 
 def give_back(unit: Unit, now: datetime, limit: Limit) -> None:
@@ -110,9 +108,12 @@ def _seconds(limit: Limit) -> int:
 
 def _steps(unit: Unit, now: datetime, limit: Limit) -> dict[int, int]:
     """Return the tries in each step that the period up to now touches."""
+    return {int(window): n for window, n in unit.tries(limit.key, _windows(now, limit)).items()}
+
+
+def _windows(now: datetime, limit: Limit) -> list[str]:
     last = _step(now, limit)
-    rows = unit.tries(limit.key, [str(step) for step in range(last - STEPS, last + 1)])
-    return {int(window): n for window, n in rows.items()}
+    return [str(step) for step in range(last - STEPS, last + 1)]
 
 
 def _left(steps: dict[int, int], now: datetime, limit: Limit) -> timedelta:

@@ -67,12 +67,11 @@ def actor_of(ctx: AppContext, token: str, touches: bool = True) -> Actor | None:
     `touches`: record its use.
     """
     now = ctx.now()
-    digest = token_digest(token)
     with ctx.store.unit() as unit:
-        session = unit.session(digest)
-        account = unit.account(session.account) if session else None
-    if session is None or account is None or not is_alive(ctx, session, account, now):
+        found = unit.signed_in(token_digest(token))
+    if found is None or not is_alive(ctx, *found, now):
         return None
+    session, account = found
     if touches and now - session.seen_at >= TOUCH_EVERY:
         with suppress(Busy):  # a locked store still allows reading; the next page records it
             _touch(ctx, session, now)

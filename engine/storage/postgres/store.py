@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache
 from itertools import count
@@ -167,7 +167,7 @@ class PostgresQueries(Queries):
 
     def _turn(self, *of: str) -> None:
         if self._writes:
-            self._ask("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", ["\x1f".join(of)])
+            self._later("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", ["\x1f".join(of)])
 
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._ask(in_postgres(sql), cells).fetchone()
@@ -290,6 +290,10 @@ class PostgresStore:
                     unit.commit()
             finally:
                 self._inside.unit = False
+
+    def snapshots(self) -> AbstractContextManager[None]:
+        """Do nothing: a unit that ends gives its connection to the next request."""
+        return nullcontext()
 
     @contextmanager
     def _connection(self, wait_limit: float = WAIT_LIMIT) -> Iterator[psycopg.Connection[Any]]:

@@ -18,6 +18,10 @@ SESSIONS: Final = TableMapping(Session, "session", ("token_sha256",))
 CODES: Final = TableMapping(SignInCode, "sign_in_code", ("phone",))
 REPLIES: Final = TableMapping(Reply, "reply", ("principal", "route", "key"))
 
+_BOTH: Final = ", ".join(
+    f'{table}."{name}"' for table, shape in (("s", SESSIONS), ("a", ACCOUNTS)) for name in shape.names
+)
+_SIGNED_IN: Final = f"SELECT {_BOTH} FROM session s JOIN account a ON a.id = s.account WHERE s.token_sha256 = ?"
 _COUNT: Final = (
     'INSERT INTO rate (key, "window", n) VALUES (?, ?, ?)'
     ' ON CONFLICT (key, "window") DO UPDATE SET n = rate.n + excluded.n RETURNING n'
@@ -102,6 +106,15 @@ class SecurityLogQueries(RowQueries):
         row = self._row(f"{SESSIONS.select} WHERE token_sha256 = ?{self.lock}", (token_sha256,))
         return SESSIONS.read(row) if row else None
 
+    def signed_in(self, token_sha256: str) -> tuple[Session, Account] | None:
+        """Return the session with this token digest, expired or not, and its account, or None, without a lock."""
+        row = self._row(_SIGNED_IN, (token_sha256,))
+        if row is None:
+            return None
+        session, account = SESSIONS.read(row), ACCOUNTS.read(row[len(SESSIONS.names) :])
+        self._account = account.id, account
+        return session, account
+
     def put_session(self, session: Session) -> None:
         """Insert or update a session."""
         self._change(SESSIONS.upsert, SESSIONS.cells(session))
@@ -130,6 +143,17 @@ class SecurityLogQueries(RowQueries):
         """Add `weight` tries to this window. Returns the new total."""
         tries: int = self._changed(_COUNT, (key, window, weight))[0][0]
         return tries
+
+    def count_below(self, key: str, windows: Sequence[str], most: int, weight: int = 1) -> bool:
+        """Add `weight` tries to the last window if these windows have fewer than `most` together. Returns whether it did.
+
+        No other unit counts under this key meanwhile.
+        """
+        self._turn("tries", key)
+        among = ", ".join("?" * len(windows))
+        fewer = f'(SELECT coalesce(sum(n), 0) FROM rate WHERE key = ? AND "window" IN ({among})) < ?'
+        sql = _COUNT.replace("VALUES (?, ?, ?)", f"SELECT ?, ?, ? WHERE {fewer}")
+        return bool(self._changed(sql, (key, windows[-1], weight, key, *windows, most)))
 
     def tries(self, key: str, windows: Sequence[str]) -> dict[str, int]:
         """Return the number of tries in each of these windows that has any. A writing unit locks the key, so no other

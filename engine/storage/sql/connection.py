@@ -139,7 +139,7 @@ class Queries:
         self._writes = writes
         self._heads: dict[str, tuple[int, str]] = {}  # heads of the chains that this unit has locked
         self._timers: dict[str, list[TimerCells]] = {}  # timers of the dossiers that this unit has locked
-        self._seen: dict[str, Dossier] = {}  # the dossiers that this unit has locked, as they are stored
+        self._seen: dict[str, Dossier] = {}  # dossiers as they are stored: those that a writing unit has locked
         self._uncommitted: dict[str, dict[str, Plain]] = {}  # by dossier: rows that no entry commits to yet
 
     def uncommitted(self, dossier_id: str) -> Mapping[str, Plain]:

@@ -32,6 +32,7 @@ _DRAFT: Final = (
     f"{BODY}(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
     " ORDER BY created_at DESC LIMIT 1)"
 )
+_REMEMBERED: Final = 16  # dossiers of a reading unit, by id and by number
 _ADD: Final = LINES.insert("revision")
 _ADD_ENTRY: Final = ENTRIES.insert()
 _ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
@@ -89,8 +90,7 @@ class DossierQueries(Queries):
     def _opened(self, which: str, name: str, lock: str) -> Dossier | None:
         """Return the dossier of an id or number. A writing unit notes the head of its journal and its timers too."""
         if not self._writes:
-            row = self._row(BODY + which, (name,))
-            return read_body(row[0], name) if row else None
+            return self._read_once(which, name)
         body, head, timers = self._body_to_change(which, name, lock)
         if body is None:
             return None
@@ -100,6 +100,19 @@ class DossierQueries(Queries):
         self._timers[dossier.id] = timers
         self._seen[dossier.id] = dossier
         return dossier
+
+    def _read_once(self, which: str, name: str) -> Dossier | None:
+        """Return the dossier of an id or number. A reading unit reads its last ones once."""
+        known = self._seen.get(name)
+        if known is None:
+            row = self._row(BODY + which, (name,))
+            if row is None:
+                return None
+            known = read_body(row[0], name)
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            self._seen[known.id] = self._seen[known.number] = known
+        return known
 
     def _body_to_change(self, which: str, name: str, lock: str) -> tuple[str | None, tuple[int, str], list[TimerCells]]:
         """Return the body of a dossier under `lock`, None without one, the head of its journal, and its timers."""
@@ -128,6 +141,7 @@ class DossierQueries(Queries):
         self._change(_ADD, [*LINES.cells(line_of(dossier)), dossier.revision])
         self._change("INSERT INTO dossier_body (dossier, body) VALUES (?, ?)", (dossier.id, self._body(dossier)))
         self._add_words(dossier)
+        self._heads[dossier.id], self._timers[dossier.id], self._seen[dossier.id] = (0, ""), [], dossier
 
     def put_dossier(self, dossier: Dossier, expected_revision: int) -> None:
         """Replace the dossier; its revision must be expected + 1. Raises `Conflict` if the stored one is not expected."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.journal.row_journal import message_row, note_row, share_row
-from engine.records.codec import instant_text, read_instant
+from engine.records.codec import instant_text
 from engine.records.exchanges import Message, Note, SeatHold, Share, Side, WaitingListEntry
 from engine.storage.sql.connection import Queries, TableMapping
 
@@ -86,20 +86,6 @@ class ExchangeQueries(Queries):
     def drop_hold(self, dossier_id: str, appointment: str) -> None:
         """Delete the seat hold of this dossier and appointment, if any."""
         self._change("DELETE FROM seat_hold WHERE dossier = ? AND appointment = ?", (dossier_id, appointment))
-
-    def seats_held(
-        self, resource: str, office: str, from_: datetime, to: datetime, now: datetime, but: str
-    ) -> Mapping[datetime, frozenset[int]]:
-        """Return the seats that dossiers other than `but` hold now, by start time."""
-        sql = (
-            "SELECT start, seat FROM seat_hold"
-            " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND until > ? AND dossier <> ?"
-        )
-        cells = (resource, office, instant_text(from_), instant_text(to), instant_text(now), but)
-        held: dict[str, set[int]] = {}
-        for start, seat in self._rows(sql, cells):
-            held.setdefault(start, set()).add(seat)
-        return {read_instant(start): frozenset(seats) for start, seats in held.items()}
 
     # waiting lists
 

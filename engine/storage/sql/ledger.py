@@ -148,19 +148,26 @@ class LedgerQueries(Queries):
         return {start: frozenset(seats) for start, seats in taken.items()}
 
     def visits_taken(
-        self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False
-    ) -> tuple[TakenSeat, ...]:
-        """Return the booked seats that start in a period. With `alone`, other units with `alone` wait until this unit
-        ends, as one of the free seats will be taken."""
+        self, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False,
+        held: tuple[datetime, str] | None = None,
+    ) -> tuple[TakenSeat, ...]:  # fmt: skip
+        """Return the booked seats that start in a period.
+
+        With `held`, the seats that dossiers other than its dossier hold at its time come too, of no minutes. With
+        `alone`, other units with `alone` wait until this unit ends, as one of the free seats will be taken.
+        """
         if alone:  # two units at once would choose the same free seat, and one would fail
             self._turn("seats", resource, office)
+        there = "WHERE resource = ? AND office = ? AND start >= ? AND start < ?"
+        cells = [resource, office, instant_text(from_), instant_text(to)]
         sql = (
-            "SELECT start, minutes, seat, dossier FROM booking"
-            " WHERE resource = ? AND office = ? AND start >= ? AND start < ? AND status <> 'cancelled'"
+            f"SELECT start, minutes, seat, dossier FROM booking {there} AND status <> 'cancelled'"
             f" AND seat < {OFF_THE_LIST}"
         )
-        rows = self._rows(sql, (resource, office, instant_text(from_), instant_text(to)))
-        return tuple(TakenSeat(read_instant(start), *rest) for start, *rest in rows)
+        if held is not None:
+            sql += f" UNION ALL SELECT start, 0, seat, dossier FROM seat_hold {there} AND until > ? AND dossier <> ?"
+            cells += [*cells, instant_text(held[0]), held[1]]
+        return tuple(TakenSeat(read_instant(start), *rest) for start, *rest in self._rows(sql, cells))
 
     def take_seat(self, resource: str, dossier_id: str, booking: Booking) -> None:
         """Insert a booking. Raises `AlreadyExists` if the seat is taken, or the dossier has another future booking of

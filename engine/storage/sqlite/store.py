@@ -115,12 +115,57 @@ class SqliteStore:
     @contextmanager
     def unit(self, write: bool = False, wait_limit: float | None = None) -> Iterator[Unit]:
         """Open a unit: writers share a flush, readers see one snapshot. Raises `RuntimeError` inside another unit."""
+        if getattr(self._inside, "snapshots", False):
+            if not write:
+                with self._in_snapshot() as unit:
+                    yield unit
+                return
+            if not self._inside.unit:
+                self._end_snapshot()
         if write and not self._in_memory:
             with self._shared(WAIT_LIMIT if wait_limit is None else wait_limit) as connection:
                 yield Unit(connection, write)
         else:
             with self._connection(alone=write) as connection, _transaction(connection, write):
                 yield Unit(connection, write)
+
+    @contextmanager
+    def snapshots(self) -> Iterator[None]:
+        """Let the reading units of this thread share one snapshot, until a writing unit begins or the context ends."""
+        self._inside.snapshots, self._inside.unit = not self._in_memory, False
+        try:
+            yield
+        finally:
+            self._inside.snapshots = False
+            self._end_snapshot()
+
+    @contextmanager
+    def _in_snapshot(self) -> Iterator[Unit]:
+        self._enter(alone=False)
+        try:
+            with _passing():
+                unit: Unit | None = getattr(self._inside, "snapshot", None)
+                if unit is None:
+                    connection = self._idle.pop() if self._idle else self._connect()
+                    connection.execute("BEGIN")
+                    unit = self._inside.snapshot = Unit(connection, writes=False)
+                yield unit
+        except (Busy, Damaged):
+            self._end_snapshot(works=False)
+            raise
+        finally:
+            self._inside.unit = False
+
+    def _end_snapshot(self, works: bool = True) -> None:
+        unit: Unit | None = getattr(self._inside, "snapshot", None)
+        if unit is None:
+            return
+        self._inside.snapshot, connection = None, unit._connection
+        if works:
+            connection.execute("ROLLBACK")
+            self._idle.append(connection)
+        else:
+            connection.close()  # after a fault of the disk, begin with a new one
 
     @contextmanager
     def _shared(self, wait_limit: float) -> Iterator[sqlite3.Connection]:

@@ -1,4 +1,4 @@
-"""Address, scheme and host of the client, as the trusted proxies in front report them.
+"""WSGI middleware: what surrounds each request. Above all the client's address as the trusted proxies in front report it.
 
 Each proxy appends the address it saw to `X-Forwarded-For`. With N trusted proxies, the N-th entry from the right is
 the client. Entries before it come from the client and are ignored. `X-Forwarded-Proto` and `X-Forwarded-Host` follow
@@ -9,12 +9,14 @@ as in `docs/deploy/nginx.conf`. A request without the header passed no proxy and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.wrappers import Response
+
+from engine.storage.unit_of_work import Store
 
 _SCHEMES: Final = ("http", "https")
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
@@ -52,6 +54,17 @@ class Proxies:
         if not entry:
             raise ValueError(name)
         return str(entry)
+
+
+class SharedSnapshots:
+    """WSGI middleware: all that a request reads before it writes, or after, is one snapshot of the store."""
+
+    def __init__(self, within: WSGIApplication, store: Callable[[], Store]) -> None:
+        self._within, self._store = within, store
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with self._store().snapshots():
+            return self._within(environ, start_response)
 
 
 def read_address(text: str) -> str:

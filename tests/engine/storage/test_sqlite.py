@@ -261,6 +261,36 @@ def test_a_reader_keeps_its_snapshot_while_another_writes(store: SqliteStore) ->
         assert unit.count_dossiers(DossierQuery()) == 2
 
 
+def test_units_of_a_request_share_a_snapshot_until_it_writes(store: SqliteStore) -> None:
+    opened(store)
+
+    def count() -> int:
+        with store.unit() as unit:
+            return unit.count_dossiers(DossierQuery())
+
+    def elsewhere(name: str) -> None:
+        writer = threading.Thread(target=opened, args=(store, a_dossier(name)))
+        writer.start()
+        writer.join()
+
+    with store.snapshots():
+        assert count() == 1
+        with pytest.raises(LookupError), store.unit():
+            raise LookupError
+        elsewhere("d2")
+        assert count() == 1
+        opened(store, a_dossier("d3"))
+        assert count() == 3
+        elsewhere("d4")
+        assert count() == 3
+    assert count() == 4
+    for write in (False, True):
+        with store.snapshots(), store.unit() as unit:
+            with pytest.raises(RuntimeError), store.unit(write=write):
+                pass
+            assert unit.count_dossiers(DossierQuery()) == 4
+
+
 def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> None:
     opened(store)
     child = os.fork()

@@ -68,9 +68,9 @@ class TestOffers:
         dossier, read = to_book(world), list[timedelta]()
         honest = LedgerQueries.visits_taken
 
-        def told(unit: Any, resource: str, office: str, from_: datetime, to: datetime, alone: bool = False) -> Any:
+        def told(unit: Any, resource: str, office: str, from_: datetime, to: datetime, *more: Any) -> Any:
             read.append(to - from_)
-            return honest(unit, resource, office, from_, to, alone)
+            return honest(unit, resource, office, from_, to, *more)
 
         monkeypatch.setattr(LedgerQueries, "visits_taken", told)
         first = bookings.slots(world.office, world.owner(dossier), dossier.id, "depot", limit=10).first_free
