@@ -90,11 +90,12 @@ def test_of_two_agents_one_decides_and_the_other_is_told(tmp_path: Path, store: 
 
 
 def whoever_writes_last(patch: pytest.MonkeyPatch) -> None:
-    """Nothing is locked, and a dossier is written whatever its revision is."""
+    """Nothing is locked, and a dossier is written whatever its revision and the head of its journal were."""
 
     def put(unit: Any, dossier: Dossier, expected: int) -> None:
         (now,) = unit._row("SELECT revision FROM dossier WHERE id = ?", (dossier.id,))
-        unit._seen.pop(dossier.id, None)
+        for read in (unit._seen, unit._heads, unit._timers):
+            read.pop(dossier.id, None)
         honest(unit, replace(dossier, revision=now + 1), now)
 
     def opened(unit: Any, connection: Any, writes: bool) -> None:
