@@ -78,14 +78,13 @@ def a_line_is_never_cut() -> None:
 def a_standby_is_taken_for_the_primary() -> None:
     """A server that only copies another one gets the work, and what it answers is no accident that passes."""
 
-    @contextmanager
-    def begins(connection: Any, write: bool) -> Iterator[None]:
-        connection.read_only = not write
-        with connection.transaction():
-            yield
+    def together(unit: Any, asked: Any = ()) -> Any:
+        unsent, unit._unsent, unit._begun = unit._unsent, [], True
+        with unit._postgres.pipeline():
+            return [unit._postgres.execute(*one) for one in (*unsent, *asked)]
 
     postgres_lines.is_standby = lambda _: False  # type: ignore
-    postgres._transaction = begins
+    PostgresQueries._together = together  # type: ignore
 
 
 def a_server_is_always_waited_for() -> None:
