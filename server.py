@@ -182,6 +182,7 @@ def _probes(app: Flask, settings: Settings) -> Probes:
 def _swap(app: Flask, ctx: AppContext) -> None:
     """Put a new application context in service. The next request uses it."""
     app.extensions["guichet"] = replace(app.extensions["guichet"], office=ctx)
+    app.extensions["guichet"].pages.forget()
 
 
 def blueprints() -> tuple:  # type: ignore[type-arg]

@@ -20,7 +20,7 @@ from engine.core.clock import local, local_day
 from engine.core.values import Span, Text
 from engine.domain.fields.views import PageView
 from renderers.html.controls import DrawingContext
-from renderers.html.field_cache import FieldCache
+from renderers.html.compiled_pages import CompiledPages, Marks, flag
 from renderers.i18n.language_spans import LanguageSpan, as_text
 from renderers.i18n.translations import REFERENCE, Translations, first_capital, in_language, whole_number
 
@@ -36,19 +36,40 @@ class Pages:
         self.words = words
         self._asset = asset
         self._environments: dict[str, Environment] = {}
-        self._questions: dict[str, FieldCache] = {}
+        self._compiled: dict[str, CompiledPages] = {}
 
     def render(self, template: str, language: str, context: Mapping[str, object]) -> str:
         """Return the page as text. `context` must hold every name that the template uses."""
         return self._in(language).get_template(template).render(context)
 
+    def compiled(
+        self, template: str, language: str, look: object, values: Mapping[str, object],
+        context: Callable[[Mapping[str, object]], Mapping[str, object]],
+    ) -> str:  # fmt: skip
+        """Return the page as text, equal to that of `render`. `values` are those of its holes, never empty.
+
+        `context` returns all names of the template from `values`, or from the marks of its holes. The rest of what it
+        returns depends on `look` only.
+        """
+
+        def drawn(marks: Marks) -> str:
+            return self.render(template, language, context({name: marks.hole(name) for name in values}))
+
+        return "".join(self._compiled_in(language).get((template, look), drawn).filled(values))
+
     def questions(self, page: PageView, drawing: DrawingContext) -> Markup:
-        """Return the questions of a form page as HTML, through the cache of that language."""
-        language = drawing.language
-        if language not in self._questions:
+        """Return the questions of a form page as HTML, compiled in that language."""
+        return self._compiled_in(drawing.language).page(page, drawing)
+
+    def forget(self) -> None:
+        """Forget all compiled pages. Called when editions change."""
+        self._compiled.clear()
+
+    def _compiled_in(self, language: str) -> CompiledPages:
+        if language not in self._compiled:
             macros = self._in(language).get_template("ui.html").module
-            self._questions[language] = FieldCache(macros.champ)  # type: ignore[attr-defined]
-        return self._questions[language].page(page, drawing)
+            self._compiled[language] = CompiledPages(macros.champ)  # type: ignore[attr-defined]
+        return self._compiled[language]
 
     def _in(self, language: str) -> Environment:
         if language not in self._environments:
@@ -150,6 +171,7 @@ def _environment(words: Translations, language: str, asset: Callable[[str], str]
     def plain_day(value: date | datetime) -> str:
         return words.plain_day(local_day(value) if isinstance(value, datetime) else value, language)
 
+    environment.filters["flag"] = flag
     environment.filters["capitalize"] = first_capital  # Jinja's filter would write « 25 november »
     environment.said_ahead = {"w": say, "asset": asset}
     environment.globals.update(

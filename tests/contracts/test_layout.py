@@ -38,7 +38,7 @@ IMPORTERS = {
     "psycopg_pool": ("engine.storage.postgres.pool",),
     "obstore": ("engine.storage.files.s3",),
     "jinja2": ("renderers.html.templates",),
-    "markupsafe": ("renderers.html.templates", "renderers.html.field_cache"),
+    "markupsafe": ("renderers.html.templates", "renderers.html.compiled_pages"),
     "flask": ("renderers.web.", "server"),
     "flask_wtf": ("renderers.web.", "server"),
     "typst": ("renderers.pdf.typst",),

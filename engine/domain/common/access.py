@@ -184,6 +184,15 @@ def reserved_names(procedure: Procedure) -> Collection[str]:
     return procedure.once(_limits).keys()
 
 
+def guarded_names(procedure: Procedure) -> frozenset[str]:
+    """Return the names that `may_read_seen` may refuse. All others are for everyone who sees the dossier."""
+    return procedure.once(_guarded)
+
+
+def _guarded(procedure: Procedure) -> frozenset[str]:
+    return frozenset({*procedure.once(_limits), *procedure.once(_opinions_behind)})
+
+
 def may_read(procedure: Procedure, dossier: Dossier, field_id: str, actor: Actor) -> bool:
     """Return True when the actor sees the dossier and may read this answer.
 

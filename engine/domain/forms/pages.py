@@ -126,7 +126,7 @@ def open_fields(procedure: Procedure, dossier: Dossier) -> frozenset[str]:
 
     In a draft these are all questions. In a correction they are the requested and the new ones, else none.
     """
-    asked = frozenset(field.id for field in procedure.form.fields if is_asked(field))
+    asked = procedure.once(_asked)
     if dossier.is_draft:
         return asked
     state = procedure.states.get(dossier.state)
@@ -136,6 +136,10 @@ def open_fields(procedure: Procedure, dossier: Dossier) -> frozenset[str]:
         return asked
     wanted = dossier.correction.fields if dossier.correction else {}
     return frozenset(one for one in asked if one in wanted or one not in dossier.answers)
+
+
+def _asked(procedure: Procedure) -> frozenset[str]:
+    return frozenset(field.id for field in procedure.form.fields if is_asked(field))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -357,14 +361,16 @@ def view_page(
     """Return one page of the form, placed on its way, None when it is not on the path. The others are not computed.
 
     Its questions show only `problems`. With `judged=True`, or when it contains rows, the page has all its
-    problems.
+    problems. With `judged=False` it is only to fill in: an answer has no text for readers where it has a control.
     """
     procedure = evaluated.procedure
     pages = way(procedure, evaluated.values.scope, dossier, opened=page_id)
     number = next((number for number, page in enumerate(pages, 1) if page.id == page_id), None)
     if number is None:
         return None
-    showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
+    showing = Showing(
+        evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader, fills=not judged
+    )  # fmt: skip
     judged = judged or any(field.type == "rows" for field in pages[number - 1].fields)
     return _page_view(showing, pages, number, tuple(problems), None, reports=False, judged=judged)
 

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.core.values import Plain, Text
-from engine.domain.common.access import may_read_seen, may_see
+from engine.domain.common.access import guarded_names, may_read_seen, may_see
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.choices import ChoiceKind, is_open
-from engine.domain.fields.field_type import FieldContext, Speech
+from engine.domain.fields.field_type import FieldContext, FieldKind, Speech
 from engine.domain.fields.field_types import is_asked, kind_of, text
 from engine.domain.fields.files import files_of
 from engine.domain.fields.raw_answers import OTHER, fill_template, is_wrong, typed_text
@@ -77,7 +77,10 @@ _WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """The reader and the state of a form. `open` are the questions that may be answered now (None = all)."""
+    """The reader and the state of a form. `open` are the questions that may be answered now (None = all).
+
+    With `fills` the answers are only shown in their controls: those of open questions have no text for readers.
+    """
 
     evaluated: EvaluatedAnswers
     speech: Speech
@@ -85,14 +88,15 @@ class Showing:
     open: frozenset[str] | None = None
     reader: Actor | None = None
     problems: Mapping[str, tuple[AnswerProblem, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    fills: bool = False
 
     def may_read(self) -> Callable[[str], bool]:
         """Return a test whether the reader may read the answer to a question."""
         reader, dossier, procedure = self.reader, self.dossier, self.evaluated.procedure
         if reader is None or dossier is None:
             return lambda _: True
-        sees = may_see(procedure, dossier, reader)
-        return lambda name: sees and may_read_seen(procedure, dossier, name, reader)
+        sees, limited = may_see(procedure, dossier, reader), guarded_names(procedure)
+        return lambda name: sees and (name not in limited or may_read_seen(procedure, dossier, name, reader))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
         masked = place.masked or not may_read(one.id)
         locked = place.locked or not (showing.open is None or place.prefix or one.id in showing.open)
         condition = None
-        if not masked and not locked and is_asked(one):
+        if one.when.names and not masked and not locked and is_asked(one):
             condition = plain_condition(one.when, place.controls, place.values.scope_for(one.id))
         if shown or condition is not None:
             yield _view(showing, one, place, shown, locked, masked, condition)
@@ -163,25 +167,27 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
 def _view(
     showing: Showing, one: Field, place: _Place, shown: bool, locked: bool, masked: bool, condition: Plain
 ) -> FieldView:
-    asking, path = showing.evaluated.asking_in(place.values.scope_for(one.id)), place.prefix + one.id
-    plain = _readable(showing, one, place, locked, masked)
-    detail = None if masked else place.values.answers.get(f"{one.id}_{OTHER}")
-    said, is_rows = one.once(_said), one.type == "rows"
-    view = said.view if said.view.definition is not None else said.view.with_answer(
-        required=one.required.holds(asking.scope), example=_example(one, asking),
-    )  # fmt: skip
-    view = view.with_answer(
-        path=path,
+    scope, path, said = place.values.scope_for(one.id), place.prefix + one.id, one.once(_said)
+    asking, plain = showing.evaluated.asking_in(scope), _readable(showing, one, place, locked, masked)
+    detail = place.values.answers.get(f"{one.id}_{OTHER}") if one.other and not masked else None
+    settled, is_rows = said.view.definition is not None, one.type == "rows"
+    unread = is_rows or plain is None or (showing.fills and settled and not (locked or place.prefix or one.value))
+    view = said.view.with_answer(
+        path=path, required=one.required.holds(scope),
         # the answer
         value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
-        boxes=kind_of(one).boxes(plain), other_value=detail if isinstance(detail, str) else "",
-        text="" if is_rows or plain is None else text(one, plain, asking, showing.speech, detail),
-        options=said.picked(plain) if view.definition is not None else tuple(_options(showing, one, asking, plain)),
-        problems=_problems(showing, path), reason=None if place.prefix else _reason(showing.dossier, one),
+        boxes=said.kind.boxes(plain), other_value=detail if isinstance(detail, str) else "",
+        text="" if unread else text(one, plain, asking, showing.speech, detail),
+        options=said.picked(plain) if settled else tuple(_options(showing, one, asking, plain)),
+        problems=_problems(showing, path) if showing.problems else (),
+        reason=None if place.prefix else _reason(showing.dossier, one),
         # the reader and the moment
         shown=shown, locked=locked, masked=masked, condition=condition,
         sensitive=one.id in showing.evaluated.procedure.personal_data.sensitive,
     )  # fmt: skip
+    if settled:
+        return view
+    view = view.with_answer(example=_example(one, asking))
     if is_rows:
         rows = tuple(_rows(showing, one, place, path, locked, masked))
         blank = None if locked or masked else _blank_row(showing, one, place, path)
@@ -198,11 +204,12 @@ class _Said:
     """
 
     view: FieldView
+    kind: FieldKind
     options: tuple[tuple[OptionView, OptionView], ...]
 
     def picked(self, plain: Plain) -> tuple[OptionView, ...]:
         """Return the options with those of the answer chosen."""
-        return tuple(one[_is_chosen(one[0].code, plain)] for one in self.options)
+        return tuple([one[_is_chosen(one[0].code, plain)] for one in self.options]) if self.options else ()
 
 
 def _said(one: Field) -> _Said:
@@ -215,17 +222,17 @@ def _said(one: Field) -> _Said:
         has_other=one.other, how=evidence.how if evidence else (), copies=evidence.copies if evidence else 1,
         asks_issue_date=evidence is not None and evidence.max_age is not None,
         columns=tuple(column.type for column in one.rows if is_asked(column)),
-        required=settled and one.required.holds(asking.scope), example=_example(one, asking) if settled else "",
+        example=_example(one, asking) if settled else "",
         definition=object() if settled else None,
     )  # fmt: skip
     options = kind_of(one).options(one, asking) if settled else ()
     shown = ((_option(option, asking, False), _option(option, asking, True)) for option in options)
-    return _Said(view, tuple(shown))
+    return _Said(view, kind_of(one), tuple(shown))
 
 
 def _is_settled(one: Field) -> bool:
     """Return True when the definition alone decides the view of a question, without any answer, day or list."""
-    if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.required, one.example):
+    if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.example):
         return False
     if not isinstance(kind_of(one), ChoiceKind):
         return True
@@ -302,8 +309,6 @@ def _is_chosen(code: str, plain: Plain) -> bool:
 def _problems(showing: Showing, path: str) -> tuple[AnswerProblem, ...]:
     """Return the problems of the control and of the controls beside it."""
     found = showing.problems
-    if not found:
-        return ()
     return (*found.get(path, ()), *found.get(f"{path}_issued", ()), *found.get(f"{path}_{OTHER}", ()))
 
 

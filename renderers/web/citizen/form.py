@@ -29,6 +29,7 @@ from renderers.web.platform.refused_posts import as_faults, ask_again, problems_
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    compiled_page,
     day_of,
     dossiers_home,
     form_revision,
@@ -359,14 +360,23 @@ def _page(
     here = replace(view, fields=tuple(asked for asked in view.fields if not is_long(asked)))
     reused = one.dossier.reused
     taken = reused is not None and any(asked.id in reused.fields for asked in view.fields)
-    return page(
-        "citizen/question.html", page=view, steps=steps, sure=sure, procedure=one.title,
-        back=_back(screen, view, returning), errors=error_summary(view, draw), title=_title(screen, view),
-        questions=site().pages.questions(view, draw), multipart=has_files(here), token=new_token(),
-        revision=one.dossier.revision, returning=returning, follow_up=follow_up, note=note, note_kind=note_kind, changed=change_of(one),
-        in_row=bool(screen.row), filled=sum(one.complete and one.visited and not one.known for one in _others(screen)),
-        taken=day_of(reused.sent_at) if reused and taken else "",
-    )  # fmt: skip
+    of_person: dict[str, object] = {
+        "errors": error_summary(view, draw), "follow_up": follow_up, "note": note, "note_kind": note_kind,
+        "changed": change_of(one), "in_row": bool(screen.row), "taken": day_of(reused.sent_at) if reused and taken else "",
+        "filled": sum(one.complete and one.visited and not one.known for one in _others(screen)),
+    }  # fmt: skip
+    of_edition: dict[str, object] = {
+        "page": view, "steps": steps, "sure": sure, "procedure": one.title, "title": _title(screen, view),
+        "multipart": has_files(here), "returning": returning,
+    }  # fmt: skip
+    holes: dict[str, object] = {
+        "questions": site().pages.questions(view, draw), "token": new_token(), "revision": one.dossier.revision,
+        "back": _back(screen, view, returning),
+    }  # fmt: skip
+    if any(of_person.values()):
+        return page("citizen/question.html", **of_person, **of_edition, **holes)
+    look = (one.dossier.fingerprint, view.id, view.position, steps, sure, of_edition["multipart"], returning)
+    return compiled_page("citizen/question.html", look, holes, **of_person, **of_edition)
 
 
 def _others(screen: Screen) -> list[PageView]:

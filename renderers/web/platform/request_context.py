@@ -5,7 +5,7 @@ Services manage the sessions. The cookie holds only their token.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from html import escape
@@ -118,7 +118,7 @@ class Frame:
     motto: str
     has_emblem: bool
     address: str
-    csrf: Callable[[], str]
+    csrf: Callable[[], object]
     actor: Actor
     principal: str  # the person represented
     helped: str  # the sentence about the person assisted at a counter
@@ -300,6 +300,23 @@ def close_session(response: Response, area: str = APPLICANT_AREA) -> Response:
 def page(template: str, status: int = 200, **context: object) -> Response:
     """Return a rendered template as a response."""
     return make_response(html(template, **context), status)
+
+
+def compiled_page(template: str, look: object, holes: Mapping[str, object], **context: object) -> Response:
+    """Return the page that `page` returns. Only `holes` depend on the person, all else on `look` and the site.
+
+    A page whose frame names a person is rendered by its template.
+    """
+    who, settings = _known_actor(), site().settings
+    if who.principal or who.unproven:
+        return page(template, **holes, **context)
+    area, warning = g.get("area", APPLICANT_AREA), settings.warning() if settings.demo else ""
+
+    def filled(values: Mapping[str, object]) -> Mapping[str, object]:
+        return {"frame": replace(_frame(), csrf=lambda: values["csrf"]), **context, **values}
+
+    values = {"csrf": _csrf(), **holes}
+    return make_response(site().pages.compiled(template, language(), (area, warning, who.kind, look), values, filled))
 
 
 def html(template: str, **context: object) -> str:

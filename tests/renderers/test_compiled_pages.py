@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from engine.core.values import Text
 from engine.domain.fields.field_type import KINDS
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
-from renderers.html import field_cache as drawn_questions
+from renderers.html import compiled_pages
 from renderers.html.controls import DrawingContext, asked_views, field_control
-from renderers.html.field_cache import FieldCache
+from renderers.html.compiled_pages import CompiledPages
 from renderers.html.templates import Pages
 from renderers.i18n.translations import load_words
 
@@ -68,9 +68,9 @@ def views(draw: Any) -> FieldView:
 
 
 @cache
-def kept(language: str) -> FieldCache:
+def kept(language: str) -> CompiledPages:
     """Shared: later examples meet kept pieces."""
-    return FieldCache(macro(language))
+    return CompiledPages(macro(language))
 
 
 @settings(max_examples=400, deadline=None)
@@ -105,7 +105,7 @@ def test_a_page_is_its_questions_in_order() -> None:
 
 
 def test_no_answer_is_kept() -> None:
-    questions = FieldCache(macro("fr"))
+    questions = CompiledPages(macro("fr"))
     for kind in ("text", "date", "phone", "integer"):
         view = FieldView("nom", "nom", kind, LABELS[1], "SECRET", ("SECRET", "SECRET", "SECRET"), "SECRET", has_other=True,
                          other_value="SECRET")  # fmt: skip
@@ -115,8 +115,8 @@ def test_no_answer_is_kept() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawn_questions, "MOST", 3)
-    questions = FieldCache(macro("fr"))
+    monkeypatch.setattr(compiled_pages, "MOST", 3)
+    questions = CompiledPages(macro("fr"))
     for n in range(10):
         questions.question(FieldView("nom", f"q{n}", "text", LABELS[1]), DRAW["fr"])
         assert len(questions._kept) <= 3
