@@ -17,14 +17,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from engine.domain.fields.views import FieldView, PageView
-from renderers.html.controls import (
-    Control,
-    DrawingContext,
-    asked_views,
-    condition_text,
-    control_value,
-    field_control,
-)
+from renderers.html.controls import Control, DrawingContext, asked_views, condition_text, control_value, field_control
 
 MOST: Final = 4_000_000  # signs of all entries, at most 8 MiB; then all are forgotten
 _BY_MACRO: Final = frozenset({"file", "photo", "evidence", "rows"})
@@ -145,14 +138,15 @@ class CompiledPages:
 
     def _texts(self, view: FieldView, drawing: DrawingContext) -> list[str]:
         if (
-            view.problems or view.files or view.reason or view.locked or view.computed or view.type in _BY_MACRO
-            or (view.example and view.definition is None)
+            view.problems or view.reason or view.locked or view.computed
+            or (view.definition is None and (view.example or view.files or view.type in _BY_MACRO))
         ):  # fmt: skip
             return [self._macro(field_control(view, drawing))]
         key: tuple[object, ...] = (view.definition, view.path, view.shown, view.required, condition_text(view))
         if view.definition is None:
             key = (*key, _look(view), tuple(map(_option_look, view.options)))
-        return self.get(key, lambda marks: self._macro(_marked(view, drawing, marks))).filled(_answers(view))
+        found = self._kept.get(key) or self.get(key, lambda marks: self._macro(_marked(view, drawing, marks)))
+        return found.filled(_answers(view, found.holes))
 
 
 def _marked(view: FieldView, drawing: DrawingContext, marks: Marks) -> Control:
@@ -163,14 +157,15 @@ def _marked(view: FieldView, drawing: DrawingContext, marks: Marks) -> Control:
     return replace(control, value=marks.answer(), boxes=(day, month, year), other_value=other)
 
 
-def _answers(view: FieldView) -> dict[str, object]:
+def _answers(view: FieldView, holes: Mapping[str, object]) -> dict[str, object]:
     """Return the values of the holes of a question. The number of an option is the name of its flag."""
+    if "v" in holes:
+        return {"v": control_value(view)} if view.value is not None else {}
+    if "d" in holes:
+        return dict(zip("dmy", view.boxes, strict=False))
     found: dict[str, object] = {str(at): True for at, one in enumerate(view.options) if one.chosen}
-    if view.value is not None:
-        value = control_value(view)
-        found["v"], found[f"={value}"] = value, True
-    if view.boxes:
-        found |= zip("dmy", view.boxes, strict=False)
+    if not view.options and view.value is not None:
+        found[f"={control_value(view)}"] = True
     if view.other_value:
         found["o"] = view.other_value
     return found

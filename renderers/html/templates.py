@@ -19,8 +19,8 @@ from markupsafe import Markup
 from engine.core.clock import local, local_day
 from engine.core.values import Span, Text
 from engine.domain.fields.views import PageView
-from renderers.html.controls import DrawingContext
 from renderers.html.compiled_pages import CompiledPages, Marks, flag
+from renderers.html.controls import DrawingContext
 from renderers.i18n.language_spans import LanguageSpan, as_text
 from renderers.i18n.translations import REFERENCE, Translations, first_capital, in_language, whole_number
 

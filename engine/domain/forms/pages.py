@@ -78,6 +78,10 @@ def _put_on(page: Page) -> tuple[Field, ...]:
     return asked or tuple(field for field in page.fields if field.type == "note")
 
 
+def _put_names(page: Page) -> frozenset[str]:
+    return frozenset(field.id for field in _put_on(page))
+
+
 def _appears(field: Field, scope: Scope) -> bool:
     return scope.values.shows(field.id) if isinstance(scope.values, Values) else field.when.holds(scope)
 
@@ -410,7 +414,8 @@ def _page_view(
     fields = page.fields if only is None else tuple(field for field in page.fields if field.id in only)
     found = tuple(page_problems(evaluated, page, only)) if judged else ()
     known = showing.dossier is not None and is_known(page, evaluated.values.scope, showing.dossier)
-    visited = known or all(_was_put(field, evaluated) for field in page.once(_put_on))
+    put = page.once(_put_on)
+    visited = known or page.once(_put_names) <= evaluated.answers.keys() or all(_was_put(one, evaluated) for one in put)
     said = given or (found if visited and reports else ())
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = judged and not any(not one.warns for one in found)

@@ -120,8 +120,8 @@ def speech_for(reader: Actor | None, dossier: Dossier, wording: Wording) -> Spee
 
 def field_views(showing: Showing, fields: tuple[Field, ...]) -> Iterator[FieldView]:
     """Yield the questions of a page: the visible ones, and those that a browser may reveal."""
-    place = _Place(showing.evaluated.values, "", _controls(fields, ""), False, False)
-    return _views(showing, fields, place)
+    controls = _controls(fields, "") if any(one.when.names or one.rows for one in fields) else {}
+    return _views(showing, fields, _Place(showing.evaluated.values, "", controls, False, False))
 
 
 def row_views(showing: Showing, fields: tuple[Field, ...], row: Values) -> Iterator[FieldView]:
@@ -167,32 +167,35 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
 def _view(
     showing: Showing, one: Field, place: _Place, shown: bool, locked: bool, masked: bool, condition: Plain
 ) -> FieldView:
-    scope, path, said = place.values.scope_for(one.id), place.prefix + one.id, one.once(_said)
-    asking, plain = showing.evaluated.asking_in(scope), _readable(showing, one, place, locked, masked)
-    detail = place.values.answers.get(f"{one.id}_{OTHER}") if one.other and not masked else None
+    said, path, answers = one.once(_said), place.prefix + one.id, place.values.answers
     settled, is_rows = said.view.definition is not None, one.type == "rows"
-    unread = is_rows or plain is None or (showing.fills and settled and not (locked or place.prefix or one.value))
+    scope = place.values.scope_for(one.id)
+    plain = _readable(showing, one, place, locked, masked) if masked or said.is_derived else answers.get(one.id)
+    detail = answers.get(f"{one.id}_{OTHER}") if one.other and not masked else None
     view = said.view.with_answer(
-        path=path, required=one.required.holds(scope),
-        # the answer
-        value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain,
-        boxes=said.kind.boxes(plain), other_value=detail if isinstance(detail, str) else "",
-        text="" if unread else text(one, plain, asking, showing.speech, detail),
-        options=said.picked(plain) if settled else tuple(_options(showing, one, asking, plain)),
+        path=path, required=one.required.holds(scope), shown=shown, locked=locked, masked=masked, condition=condition,
+        value=None if is_rows else typed_text(plain) if is_wrong(plain) else plain, boxes=said.kind.boxes(plain),
+        other_value=detail if isinstance(detail, str) else "", options=said.picked(plain) if said.options else (),
         problems=_problems(showing, path) if showing.problems else (),
         reason=None if place.prefix else _reason(showing.dossier, one),
-        # the reader and the moment
-        shown=shown, locked=locked, masked=masked, condition=condition,
         sensitive=one.id in showing.evaluated.procedure.personal_data.sensitive,
     )  # fmt: skip
-    if settled:
+    unread = is_rows or plain is None or (showing.fills and settled and not (locked or place.prefix or one.value))
+    if settled and unread:
         return view
-    view = view.with_answer(example=_example(one, asking))
-    if is_rows:
-        rows = tuple(_rows(showing, one, place, path, locked, masked))
-        blank = None if locked or masked else _blank_row(showing, one, place, path)
-        return view.with_answer(rows=rows, blank_row=blank)
-    return view.with_answer(files=_files(showing.dossier, plain)) if one.type in _WITH_FILES else view
+    asking = showing.evaluated.asking_in(scope)
+    written = "" if unread else text(one, plain, asking, showing.speech, detail)
+    if settled:
+        return view.with_answer(text=written)
+    view = view.with_answer(
+        text=written, example=_example(one, asking), options=tuple(_options(showing, one, asking, plain)),
+        files=_files(showing.dossier, plain) if one.type in _WITH_FILES else (),
+    )  # fmt: skip
+    if not is_rows:
+        return view
+    rows = tuple(_rows(showing, one, place, path, locked, masked))
+    blank = None if locked or masked else _blank_row(showing, one, place, path)
+    return view.with_answer(rows=rows, blank_row=blank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +208,12 @@ class _Said:
 
     view: FieldView
     kind: FieldKind
+    is_derived: bool  # computed, or with a default
     options: tuple[tuple[OptionView, OptionView], ...]
 
     def picked(self, plain: Plain) -> tuple[OptionView, ...]:
         """Return the options with those of the answer chosen."""
-        return tuple([one[_is_chosen(one[0].code, plain)] for one in self.options]) if self.options else ()
+        return tuple([one[_is_chosen(one[0].code, plain)] for one in self.options])
 
 
 def _said(one: Field) -> _Said:
@@ -227,7 +231,7 @@ def _said(one: Field) -> _Said:
     )  # fmt: skip
     options = kind_of(one).options(one, asking) if settled else ()
     shown = ((_option(option, asking, False), _option(option, asking, True)) for option in options)
-    return _Said(view, kind_of(one), tuple(shown))
+    return _Said(view, kind_of(one), one.value is not None or one.default is not None, tuple(shown))
 
 
 def _is_settled(one: Field) -> bool:

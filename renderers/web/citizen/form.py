@@ -193,6 +193,8 @@ def _left(screen: Screen) -> tuple[tuple[str, str], ...]:
 
 def _removed(one: DossierContext, view: PageView) -> list[AnswerProblem]:
     """Return a problem for each question whose file was removed because a number was not verified in time."""
+    if not one.dossier.removed_files:
+        return []
     return [
         AnswerProblem(field.path, "file_removed", {"type": field.type}, label=field.label)
         for field in every_field(view)
@@ -354,29 +356,34 @@ def _field_with(view: FieldView, reported: tuple[AnswerProblem, ...]) -> FieldVi
 def _page(
     screen: Screen, view: PageView, note: str, note_kind: str, follow_up: tuple[tuple[str, str], ...]
 ) -> Response:  # fmt: skip
-    one, draw = screen.one, replace(drawing(screen.one), row_pages=screen.row_pages())
+    one, draw = screen.one, drawing(screen.one)
+    if any(asked.type == "rows" for asked in view.fields):
+        draw = replace(draw, row_pages=screen.row_pages())
     returning = "verification" if request.values.get("retour") == "verification" else ""
     steps, sure = _steps(one, view)
-    here = replace(view, fields=tuple(asked for asked in view.fields if not is_long(asked)))
+    multipart = has_files(replace(view, fields=tuple([asked for asked in view.fields if not is_long(asked)])))
     reused = one.dossier.reused
     taken = reused is not None and any(asked.id in reused.fields for asked in view.fields)
-    of_person: dict[str, object] = {
+    of_person = {
         "errors": error_summary(view, draw), "follow_up": follow_up, "note": note, "note_kind": note_kind,
         "changed": change_of(one), "in_row": bool(screen.row), "taken": day_of(reused.sent_at) if reused and taken else "",
         "filled": sum(one.complete and one.visited and not one.known for one in _others(screen)),
     }  # fmt: skip
-    of_edition: dict[str, object] = {
-        "page": view, "steps": steps, "sure": sure, "procedure": one.title, "title": _title(screen, view),
-        "multipart": has_files(here), "returning": returning,
-    }  # fmt: skip
-    holes: dict[str, object] = {
+    holes = {
         "questions": site().pages.questions(view, draw), "token": new_token(), "revision": one.dossier.revision,
         "back": _back(screen, view, returning),
     }  # fmt: skip
+
+    def context() -> dict[str, object]:
+        return {
+            "page": view, "steps": steps, "sure": sure, "procedure": one.title, "title": _title(screen, view),
+            "multipart": multipart, "returning": returning, **of_person,
+        }  # fmt: skip
+
     if any(of_person.values()):
-        return page("citizen/question.html", **of_person, **of_edition, **holes)
-    look = (one.dossier.fingerprint, view.id, view.position, steps, sure, of_edition["multipart"], returning)
-    return compiled_page("citizen/question.html", look, holes, **of_person, **of_edition)
+        return page("citizen/question.html", **context(), **holes)
+    look = (one.dossier.fingerprint, view.id, view.position, steps, sure, multipart, returning)
+    return compiled_page("citizen/question.html", look, holes, context)
 
 
 def _others(screen: Screen) -> list[PageView]:
@@ -401,6 +408,8 @@ def _steps(one: DossierContext, view: PageView) -> tuple[int, bool]:
     It is the largest possible number until the answers that pages depend on are given. A required question left empty
     counts as unanswered.
     """
+    if not one.procedure.once(_has_conditions):
+        return view.count, True
     scope = one.evaluated().values.scope
     shown = {page.id for page in path(one.procedure, scope)}
     answered = {
@@ -417,6 +426,11 @@ def _steps(one: DossierContext, view: PageView) -> tuple[int, bool]:
     ]  # fmt: skip
     may_go = any(is_open(found.when) for found in one.procedure.form.pages if found.id in shown)
     return view.count + sum(may_come), not any(may_come) and not may_go
+
+
+def _has_conditions(procedure: Procedure) -> bool:
+    pages = procedure.form.pages
+    return any(page.when.names or any(field.when.names for field in page.fields) for page in pages)
 
 
 def _asked_names(procedure: Procedure, names: Iterable[str], seen: frozenset[str] = frozenset()) -> set[str]:

@@ -302,21 +302,22 @@ def page(template: str, status: int = 200, **context: object) -> Response:
     return make_response(html(template, **context), status)
 
 
-def compiled_page(template: str, look: object, holes: Mapping[str, object], **context: object) -> Response:
-    """Return the page that `page` returns. Only `holes` depend on the person, all else on `look` and the site.
+def compiled_page(
+    template: str, look: object, holes: Mapping[str, object], context: Callable[[], Mapping[str, object]]
+) -> Response:
+    """Return the page that `page` returns. Only `holes` depend on the person, `context` on `look` and the site.
 
-    A page whose frame names a person is rendered by its template.
+    A page whose frame names a person is rendered by its template. `template` places no address of the frame.
     """
-    who, settings = _known_actor(), site().settings
+    who = _known_actor()
     if who.principal or who.unproven:
-        return page(template, **holes, **context)
-    area, warning = g.get("area", APPLICANT_AREA), settings.warning() if settings.demo else ""
+        return page(template, **context(), **holes)
 
     def filled(values: Mapping[str, object]) -> Mapping[str, object]:
-        return {"frame": replace(_frame(), csrf=lambda: values["csrf"]), **context, **values}
+        return {"frame": replace(_frame(), csrf=lambda: values["csrf"]), **context(), **values}
 
-    values = {"csrf": _csrf(), **holes}
-    return make_response(site().pages.compiled(template, language(), (area, warning, who.kind, look), values, filled))
+    frame = (g.get("area", APPLICANT_AREA), who.kind, _site_warning(who))
+    return make_response(site().pages.compiled(template, language(), (frame, look), {"csrf": _csrf(), **holes}, filled))
 
 
 def html(template: str, **context: object) -> str:
@@ -330,7 +331,7 @@ def _frame() -> Frame:
     return Frame(
         home=_HOMES[g.get("area", APPLICANT_AREA)],
         demo=settings.demo,
-        warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
+        warning=_site_warning(who),
         signed_in=bool(who.id) and not who.unproven,
         unverified=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
         phone=settings.phone,
@@ -347,6 +348,11 @@ def _frame() -> Frame:
         helped=_helped(who),
         languages=tuple(choices(_HOMES[g.get("area", APPLICANT_AREA)])),
     )
+
+
+def _site_warning(who: Actor) -> str:
+    settings = site().settings
+    return settings.warning() if settings.demo or who.kind in ("agent", "auditor") else ""
 
 
 def phone_hours() -> str:
