@@ -6,6 +6,7 @@ A WSGI server needs `create_app(settings)` only. The command line finds the comm
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -352,6 +353,8 @@ def serve(
     else:
         stop_with_parent(stop)
         turns = start_worker(app, stopping, only="publications")
+    gc.collect()
+    gc.freeze()  # what the start loaded lives as long as the process; searched for rubbish, it would stop all threads
     front.run(stopping, settings.leave_after)
     log.info("stopping")
     end = time.monotonic() + settings.stop_within

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +15,17 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 
+import server
 from engine.core.problems import Refused
 from engine.operations.follower import renew
 from engine.services.sign_in.agent_sign_in import sign_in
 from engine.services.sign_in.sessions import actor_of
 from engine.storage.schema.migration_list import NAMES
+from renderers.cli.admin.http_server import Front
 from renderers.cli.admin.installation import open_office
 from renderers.web.platform.assets import Assets
 from server import DEMO_PASSWORD, Settings, agent, check_store, create_app, serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -47,6 +52,29 @@ def a_file(app: Flask) -> Path:
     folder = serving(app).catalogue.folder
     assert folder is not None
     return sorted(folder.glob("*.yaml"))[0]
+
+
+def test_no_search_for_rubbish_goes_through_what_the_start_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One search through all of it stopped every thread for a twentieth of a second."""
+    left = []
+
+    class Still(Front):
+        def run(self, stopping: threading.Event, leave_after: float = 0.0) -> None:
+            left.append(len(gc.get_objects()))
+            stopping.set()
+
+    monkeypatch.setattr(server, "Front", Still)
+    monkeypatch.setattr(server, "on_signal", lambda stop: None)
+    (tmp_path / "procedures").mkdir()
+    environ = {"GUICHET_DATA": str(tmp_path), "GUICHET_PROCEDURES": str(tmp_path / "procedures")}
+    try:
+        ended = CliRunner().invoke(server.serve, ["--port", str(free_port())], env=environ)
+    finally:
+        gc.unfreeze()
+    assert ended.exit_code == 0, ended.output
+    assert left[0] < 0.1 * len(gc.get_objects())
 
 
 def test_nothing_changed_nothing_read(app: Flask) -> None:
