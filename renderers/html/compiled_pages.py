@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from engine.domain.fields.views import FieldView, PageView
 from renderers.html.controls import Control, DrawingContext, asked_views, condition_text, control_value, field_control
 
-MOST: Final = 4_000_000  # signs of all entries, at most 8 MiB; then all are forgotten
+MOST: Final = 4_000_000  # bytes of all entries of a language; then all are forgotten
 _BY_MACRO: Final = frozenset({"file", "photo", "evidence", "rows"})
 _OF_THE_PERSON: Final = frozenset({"value", "boxes", "text", "other_value"})
 _APART: Final = frozenset({"definition", "condition", "options", "problems", "files", "rows", "blank_row", "reason"})
@@ -31,25 +31,28 @@ _option_look: Final = attrgetter("code", "label", "help", "shut", "because", "gr
 class Joined:
     """Fragments of HTML in sequence: text drawn by templates and escaped values."""
 
-    texts: list[str]
+    texts: list[bytes]
 
     def __html__(self) -> str:
-        return "".join(self.texts)
+        return bytes(self).decode()
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """Text and holes of one page or question. A hole that is a flag (`checked`) has its word, other holes have none."""
 
-    parts: list[str]
-    holes: Mapping[str, list[tuple[int, str]]]
+    parts: list[bytes]
+    holes: Mapping[str, list[tuple[int, bytes]]]
 
-    def filled(self, values: Mapping[str, object]) -> list[str]:
+    def filled(self, values: Mapping[str, object]) -> list[bytes]:
         """Return the fragments with these values, escaped. A hole without value stays empty."""
         parts = self.parts.copy()
         for name, value in values.items():
             for place, word in self.holes.get(name, ()):
-                parts[place] = word or escape(value)
+                parts[place] = word or (bytes(value) if isinstance(value, Joined) else escape(value).encode())
         return parts
 
 
@@ -94,15 +97,15 @@ class Marks:
 
     def compiled(self, html: str) -> Compiled:
         """Return what a template wrote with these marks."""
-        parts, holes = list[str](), dict[str, list[tuple[int, str]]]()
+        parts, holes = list[bytes](), dict[str, list[tuple[int, bytes]]]()
         for at, text in enumerate(re.split(rf"{self._word}\|([^|]*)\|([^|]*)\|", html)):
             if at % 3 == 1:
                 name = text
             elif at % 3 == 2:
-                holes.setdefault(name, []).append((len(parts), text))
-                parts.append("")
+                holes.setdefault(name, []).append((len(parts), text.encode()))
+                parts.append(b"")
             else:
-                parts.append(str(text))
+                parts.append(text.encode())
         return Compiled(parts, holes)
 
 
@@ -112,7 +115,7 @@ class CompiledPages:
     def __init__(self, macro: Callable[[Control], Markup]) -> None:
         self._macro = macro
         self._kept: dict[object, Compiled] = {}
-        self._signs = 0
+        self._size = 0
 
     def get(self, key: object, drawn: Callable[[Marks], str]) -> Compiled:
         """Return the entry of a key. `drawn` writes it with marks the first time."""
@@ -121,32 +124,29 @@ class CompiledPages:
             marks = Marks()
             found = marks.compiled(drawn(marks))
             size = sum(map(len, found.parts))
-            if self._signs + size > MOST:
+            if self._size + size > MOST:
                 self._kept.clear()
-                self._signs = 0
+                self._size = 0
             self._kept[key] = found
-            self._signs += size
+            self._size += size
         return found
 
-    def page(self, page: PageView, drawing: DrawingContext) -> Markup:
+    def page(self, page: PageView, drawing: DrawingContext) -> Joined:
         """Return the questions of a page in order, with those that the browser reveals by a condition."""
-        return escape(Joined([text for view in asked_views(page) for text in self._texts(view, drawing)]))
+        return Joined([text for view in asked_views(page) for text in self.question(view, drawing).texts])
 
-    def question(self, view: FieldView, drawing: DrawingContext) -> Markup:
+    def question(self, view: FieldView, drawing: DrawingContext) -> Joined:
         """Return one question, equal to the output of the macro."""
-        return escape(Joined(self._texts(view, drawing)))
-
-    def _texts(self, view: FieldView, drawing: DrawingContext) -> list[str]:
         if (
             view.problems or view.reason or view.locked or view.computed
             or (view.definition is None and (view.example or view.files or view.type in _BY_MACRO))
         ):  # fmt: skip
-            return [self._macro(field_control(view, drawing))]
+            return Joined([self._macro(field_control(view, drawing)).encode()])
         key: tuple[object, ...] = (view.definition, view.path, view.shown, view.required, condition_text(view))
         if view.definition is None:
             key = (*key, _look(view), tuple(map(_option_look, view.options)))
         found = self._kept.get(key) or self.get(key, lambda marks: self._macro(_marked(view, drawing, marks)))
-        return found.filled(_answers(view, found.holes))
+        return Joined(found.filled(_answers(view, found.holes)))
 
 
 def _marked(view: FieldView, drawing: DrawingContext, marks: Marks) -> Control:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from engine.core.clock import local, local_day
 from engine.core.values import Span, Text
 from engine.domain.fields.views import PageView
-from renderers.html.compiled_pages import CompiledPages, Marks, flag
+from renderers.html.compiled_pages import CompiledPages, Joined, Marks, flag
 from renderers.html.controls import DrawingContext
 from renderers.i18n.language_spans import LanguageSpan, as_text
 from renderers.i18n.translations import REFERENCE, Translations, first_capital, in_language, whole_number
@@ -45,8 +45,8 @@ class Pages:
     def compiled(
         self, template: str, language: str, look: object, values: Mapping[str, object],
         context: Callable[[Mapping[str, object]], Mapping[str, object]],
-    ) -> str:  # fmt: skip
-        """Return the page as text, equal to that of `render`. `values` are those of its holes, never empty.
+    ) -> bytes:  # fmt: skip
+        """Return the page in UTF-8, equal to that of `render`. `values` are those of its holes, never empty.
 
         `context` returns all names of the template from `values`, or from the marks of its holes. The rest of what it
         returns depends on `look` only.
@@ -55,9 +55,9 @@ class Pages:
         def drawn(marks: Marks) -> str:
             return self.render(template, language, context({name: marks.hole(name) for name in values}))
 
-        return "".join(self._compiled_in(language).get((template, look), drawn).filled(values))
+        return b"".join(self._compiled_in(language).get((template, look), drawn).filled(values))
 
-    def questions(self, page: PageView, drawing: DrawingContext) -> Markup:
+    def questions(self, page: PageView, drawing: DrawingContext) -> Joined:
         """Return the questions of a form page as HTML, compiled in that language."""
         return self._compiled_in(drawing.language).page(page, drawing)
 

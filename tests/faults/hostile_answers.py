@@ -91,7 +91,7 @@ def a_post(book: Procedure, page: Page, chance: random.Random) -> Raw:
 def as_shown(page: PageView) -> Raw:
     """What a browser posts of a page that nobody touched."""
     controls = Controls()
-    controls.feed(str(_pages().questions(page, DrawingContext(the_words(), "fr"))))
+    controls.feed(_pages().questions(page, DrawingContext(the_words(), "fr")).__html__())
     controls.close()
     return controls.found
 

@@ -48,9 +48,9 @@ class Compared:
         def page(
             kept: Pages, template: str, language: str, look: object, values: Mapping[str, object],
             context: Callable[[Mapping[str, object]], Mapping[str, object]],
-        ) -> str:  # fmt: skip
+        ) -> bytes:  # fmt: skip
             found = compiled(kept, template, language, look, values, context)
-            assert found == kept.render(template, language, context(values))
+            assert found.decode() == kept.render(template, language, context(values))
             self.pages += 1
             return found
 
@@ -58,8 +58,9 @@ class Compared:
             found = questions(kept, view, drawing)
             macro = kept._in(drawing.language).get_template("ui.html").module.champ  # type: ignore[attr-defined]
             for one in asked_views(view):
-                assert kept._compiled_in(drawing.language).question(one, drawing) == macro(field_control(one, drawing))
-            assert found == "".join(macro(field_control(one, drawing)) for one in asked_views(view))
+                drawn = kept._compiled_in(drawing.language).question(one, drawing)
+                assert drawn.__html__() == macro(field_control(one, drawing))
+            assert found.__html__() == "".join(macro(field_control(one, drawing)) for one in asked_views(view))
             self.questions += len(view.fields)
             return found
 
