@@ -19,7 +19,8 @@ from markupsafe import Markup, escape
 from engine.domain.fields.views import FieldView, PageView
 from renderers.html.controls import Control, DrawingContext, asked_views, condition_text, control_value, field_control
 
-MOST: Final = 4_000_000  # bytes of all entries of a language; then all are forgotten
+MOST: Final = 4_000_000  # bytes of all entries of a language, about 100 pages of 30 questions; then all are forgotten
+_OBJECTS: Final = 150  # bytes of the objects about one part, as measured
 _BY_MACRO: Final = frozenset({"file", "photo", "evidence", "rows"})
 _OF_THE_PERSON: Final = frozenset({"value", "boxes", "text", "other_value"})
 _APART: Final = frozenset({"definition", "condition", "options", "problems", "files", "rows", "blank_row", "reason"})
@@ -123,7 +124,7 @@ class CompiledPages:
         if found is None:
             marks = Marks()
             found = marks.compiled(drawn(marks))
-            size = sum(map(len, found.parts))
+            size = sum(len(part) + _OBJECTS for part in found.parts)
             if self._size + size > MOST:
                 self._kept.clear()
                 self._size = 0

@@ -116,11 +116,11 @@ def test_no_answer_is_kept() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled_pages, "MOST", 1000)
+    monkeypatch.setattr(compiled_pages, "MOST", 3000)
     questions = CompiledPages(macro("fr"))
     for n in range(10):
         questions.question(FieldView("nom", f"q{n}", "text", LABELS[1]), DRAW["fr"])
-        assert sum(len(b"".join(one.parts)) for one in questions._kept.values()) <= 1000
+        assert sum(len(b"".join(one.parts)) for one in questions._kept.values()) <= 3000
 
 
 def test_a_mark_cannot_be_typed() -> None:
