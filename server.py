@@ -6,7 +6,6 @@ A WSGI server needs `create_app(settings)` only. The command line finds the comm
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
@@ -46,7 +45,7 @@ from renderers.cli.admin.agents import agent_command
 from renderers.cli.admin.backup import backup_command, copy_command, restore_command, upgrade_command
 from renderers.cli.admin.doctor import doctor_command
 from renderers.cli.admin.dossiers import masked_command, migrate_command, replay_command, snapshot_command
-from renderers.cli.admin.http_server import Front, finish, on_signal
+from renderers.cli.admin.http_server import Front, finish, freeze_loaded, on_signal
 from renderers.cli.admin.installation import (
     cookie_secret,
     demo_stories,
@@ -353,8 +352,7 @@ def serve(
     else:
         stop_with_parent(stop)
         turns = start_worker(app, stopping, only="publications")
-    gc.collect()
-    gc.freeze()  # what the start loaded lives as long as the process; searched for rubbish, it would stop all threads
+    freeze_loaded()
     front.run(stopping, settings.leave_after)
     log.info("stopping")
     end = time.monotonic() + settings.stop_within

@@ -164,9 +164,9 @@ def _answers(view: FieldView, holes: Mapping[str, object]) -> dict[str, object]:
         return {"v": control_value(view)} if view.value is not None else {}
     if "d" in holes:
         return dict(zip("dmy", view.boxes, strict=False))
+    if "=true" in holes:
+        return {f"={control_value(view)}": True}
     found: dict[str, object] = {str(at): True for at, one in enumerate(view.options) if one.chosen}
-    if not view.options and view.value is not None:
-        found[f"={control_value(view)}"] = True
     if view.other_value:
         found["o"] = view.other_value
     return found

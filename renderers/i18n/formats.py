@@ -116,3 +116,21 @@ def numeral(amount: int, language: str) -> str:
     from num2words import num2words  # sixty languages, loaded by the first document
 
     return str(num2words(amount, lang="en" if language == "en" else "fr"))
+
+
+# The first match wins, because each browser also names those it derives from.
+_BROWSERS: Final = (
+    ("Opera Mini", "Opera Mini"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("UCBrowser", "UC Browser"),
+    ("Edg", "Edge"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)  # fmt: skip
+_SYSTEMS: Final = (
+    ("KAIOS", "KaiOS"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+    ("Mac OS", "Mac"), ("Linux", "Linux"), ("J2ME", "Java"),
+)  # fmt: skip
+
+
+def device_named(user_agent: str) -> str:
+    """Return browser and system of a user agent, empty if neither is known."""
+    found = (next((name for sign, name in table if sign in user_agent), "") for table in (_BROWSERS, _SYSTEMS))
+    return " – ".join(filter(None, found))

@@ -31,29 +31,12 @@ from engine.services.sign_in.sessions import SignedIn, actor_of, sign_out
 from engine.storage.results import Busy
 from renderers.html.controls import national
 from renderers.html.templates import Pages
+from renderers.i18n.formats import device_named
 from renderers.i18n.language_spans import as_text
 from renderers.i18n.translations import Translations, in_language
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 from renderers.web.platform.security import csrf_token
-
-# The first match wins, because each browser also names those it derives from.
-_BROWSERS: Final = (
-    ("Opera Mini", "Opera Mini"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("UCBrowser", "UC Browser"),
-    ("Edg", "Edge"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)  # fmt: skip
-_SYSTEMS: Final = (
-    ("KAIOS", "KaiOS"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
-    ("Mac OS", "Mac"), ("Linux", "Linux"), ("J2ME", "Java"),
-)  # fmt: skip
-
-
-def device_named(user_agent: str) -> str:
-    """Return browser and system of a user agent, empty if neither is known."""
-    found = (next((name for sign, name in table if sign in user_agent), "") for table in (_BROWSERS, _SYSTEMS))
-    return " – ".join(filter(None, found))
-
 
 APPLICANT_AREA: Final = "citizen"
 AGENT_AREA: Final = "agent"
@@ -307,16 +290,16 @@ def compiled_page(
 ) -> Response:
     """Return the page that `page` returns. Only `holes` depend on the person, `context` on `look` and the site.
 
-    A page whose frame names a person is rendered by its template. `template` places no address of the frame.
+    A page whose frame names a person, or of staff, is rendered by its template. `template` places no address of the frame.
     """
-    who = _known_actor()
-    if who.principal or who.unproven:
+    who, settings = _known_actor(), site().settings
+    if who.principal or who.unproven or who.kind != "applicant":
         return page(template, **context(), **holes)
 
     def filled(values: Mapping[str, object]) -> Mapping[str, object]:
         return {"frame": replace(_frame(), csrf=lambda: values["csrf"]), **context(), **values}
 
-    frame = (g.get("area", APPLICANT_AREA), who.kind, _site_warning(who))
+    frame = (g.get("area", APPLICANT_AREA), settings.warning() if settings.demo else "")
     return make_response(site().pages.compiled(template, language(), (frame, look), {"csrf": _csrf(), **holes}, filled))
 
 
@@ -331,7 +314,7 @@ def _frame() -> Frame:
     return Frame(
         home=_HOMES[g.get("area", APPLICANT_AREA)],
         demo=settings.demo,
-        warning=_site_warning(who),
+        warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
         signed_in=bool(who.id) and not who.unproven,
         unverified=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
         phone=settings.phone,
@@ -348,11 +331,6 @@ def _frame() -> Frame:
         helped=_helped(who),
         languages=tuple(choices(_HOMES[g.get("area", APPLICANT_AREA)])),
     )
-
-
-def _site_warning(who: Actor) -> str:
-    settings = site().settings
-    return settings.warning() if settings.demo or who.kind in ("agent", "auditor") else ""
 
 
 def phone_hours() -> str:
