@@ -57,7 +57,7 @@ def a_file(app: Flask) -> Path:
 def test_no_search_for_rubbish_goes_through_what_the_start_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One search through all of it stopped every thread for a twentieth of a second."""
+    """One search through all of it stopped every thread for up to 89 ms."""
     left = []
 
     class Still(Front):
