@@ -254,7 +254,7 @@ def test_no_more_money_is_promised_only_where_each_cost_is_known() -> None:
     said = "Ces pièces peuvent coûter de l’argent ailleurs : Photo et Acte de naissance."
     assert costs(evidence=photo) == f"{here} {said}"
     many = f"evidence: {{{', '.join(f'p{number}: {{label: Pièce {number}}}' for number in range(6))}}}"
-    assert "Les pièces demandées peuvent coûter de l’argent ailleurs." in costs(evidence=many)
+    assert "Les pièces peuvent coûter de l’argent ailleurs." in costs(evidence=many)
 
 
 def test_a_free_procedure_says_what_may_cost_elsewhere() -> None:

@@ -86,7 +86,7 @@ def test_what_a_scenario_does_was_announced_or_listed_as_an_exception(file: Path
 def test_the_sheet_announces_the_first_granted_scenario_and_lists_the_rest() -> None:
     path, steps, exceptions = sheet(a_procedure(TWO_WAYS))
     assert path == ("examen", "accorde")
-    assert steps == ["Vous remplissez la demande en ligne", "Nous vérifions", "Vous recevez : Attestation d'essai"]
+    assert steps == ["Vous remplissez la demande", "Nous vérifions", "Vous recevez : Attestation d'essai"]
     assert exceptions == [
         "Selon le dossier, une étape s’ajoute : Enquête sur place.",
         "Sans réponse de notre part dans un délai de 5 jours ouvrés, votre demande est acceptée.",
@@ -137,7 +137,7 @@ def held_out(name: str) -> Procedure:
 def test_a_card_is_what_is_received_not_its_slip() -> None:
     procedure = compiled((PROCEDURES / "passeport-ordinaire.yaml").read_text(), "passeport-ordinaire.yaml")
     assert sheet(procedure)[1] == [
-        "Vous remplissez la demande en ligne", "Nous vérifions", "Vous payez avec votre téléphone",
+        "Vous remplissez la demande", "Nous vérifions", "Vous payez par téléphone",
         "Vous venez avec les originaux", "Vous retirez : Passeport ordinaire",
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from engine.domain.common.decision import Act
 from engine.records.people import Session
@@ -30,8 +30,28 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AT_NIGHT = pytest.param(True, marks=pytest.mark.nightly("journey"))
 
 
+CHECK_HEIGHT, SHEET_HEIGHT = 3129, 3092  # pixels at 360: as drawn, without the line that says it is a demonstration
+_HEIGHT = "document.documentElement.offsetHeight - document.querySelector('.demo').offsetHeight"
+
+
+def _height(page: Page) -> int:
+    page.set_viewport_size({"width": 360, "height": 640})
+    return int(page.evaluate(_HEIGHT))
+
+
 class ShortWalk(ScenarioJourney):
     """A person who types no word to search, and waits for the message after sending."""
+
+    heights: tuple[int, int] = (0, 0)  # of the page to check and of the sheet, before the request is sent
+
+    def _send(self) -> None:
+        sheet = self.me.page.context.new_page()
+        sheet.goto(f"{self.portal.url}/demarches/{self.procedure.id}")
+        assert sheet.locator("main a.button").get_attribute("href") == self.me.path.replace("verification", "demande")
+        self.heights = (_height(self.me.page), _height(sheet))
+        self.me.page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+        sheet.close()
+        super()._send()
 
     def _look_for(self, me: FormFiller) -> None:
         if not me.has(f'main a[href="/demarches/{self.procedure.id}"]'):
@@ -64,6 +84,10 @@ def test_a_first_passport_takes_few_screens(browser: Browser, portal: Portal, sc
     assert within(walk.sent_after, ADULT_EFFORT), walk.sent_after
     assert within(until_booked, TO_THE_VISIT), until_booked
     assert not walk.faults(), walk.faults()
+    check, sheet = walk.heights
+    print(f"  heights at 360: check {check}, sheet {sheet}")
+    assert check <= CHECK_HEIGHT
+    assert sheet <= SHEET_HEIGHT
 
 
 def _to_the_visit(portal: Portal, walk: ScenarioJourney) -> Effort:
