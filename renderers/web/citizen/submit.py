@@ -20,7 +20,7 @@ from renderers.html.row_pages import find_row, row_at
 from renderers.i18n.translations import whole_number
 from renderers.web.citizen.draft_migration import change_of, current_case, has_changed
 from renderers.web.citizen.status import next_act
-from renderers.web.citizen.tracking import time_steps
+from renderers.web.citizen.tracking import exceptions, steps_ahead
 from renderers.web.platform.access import signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring, writer
 from renderers.web.platform.refused_posts import ask_again, refused_post
@@ -193,10 +193,10 @@ def sent(number: str) -> Response:
         return go(one.at("/demande"))
     due = sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
     phone, awaited = one.dossier.contact_phone, awaited_payment(app_ctx(), actor(), one.id)
+    checking = one.at(f"/paiement/{awaited.id}") if due and awaited else ""
     return page(
-        "citizen/sent.html", dossier=one.dossier, procedure=one.title,
-        checking=one.at(f"/paiement/{awaited.id}") if due and awaited else "",
+        "citizen/sent.html", dossier=one.dossier, procedure=one.title, checking=checking,
         unpaid=site().words.money(due, language()) if due else "",
-        phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=time_steps(one), bring=to_bring(one),
+        phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=steps_ahead(one), exceptions=[] if checking else exceptions(one), bring=to_bring(one),
         act=next_act(one), until=say("track.answer_before", day=day_of(one.dossier.due_at)) if one.dossier.due_at else "",
     )  # fmt: skip

@@ -240,13 +240,30 @@ def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
     ]
 
 
+def steps_ahead(one: DossierContext) -> list[TimeStep]:
+    """Return the submission and what comes after it, in the words of the public sheet: one step of each kind."""
+    sent, kinds = one.dossier.submitted_at, ("next", "now") if one.dossier.closed_at is None else ("done", "done")
+    ahead = _writer(one).steps(_path(one))[1:]  # the first is to fill in
+    return [
+        *([TimeStep("done", say("track.sent"), moment_of(sent))] if sent else ()),
+        *(TimeStep(kinds[step is ahead[0]], f"{step.verb} {step.detail}".strip()) for step in ahead),
+    ]
+
+
 def exceptions(one: DossierContext) -> list[str]:
     """Return what may happen in the present state beside the next step of the history."""
-    state = one.dossier.state
     if one.dossier.is_draft or one.dossier.closed_at is not None:
         return []
-    path = (state, *likely_path(one.procedure, state, one.evaluated().scope))
-    return list(StepWriter(one.procedure, site().words, language()).exceptions(path, state))
+    return list(_writer(one).exceptions(_path(one), one.dossier.state))
+
+
+def _writer(one: DossierContext) -> StepWriter:
+    return StepWriter(one.procedure, site().words, language())
+
+
+def _path(one: DossierContext) -> tuple[str, ...]:
+    """Return the present state and the usual ones to come."""
+    return (one.dossier.state, *likely_path(one.procedure, one.dossier.state, one.evaluated().scope))
 
 
 def _step(one: DossierContext, milestone: Milestone) -> TimeStep:

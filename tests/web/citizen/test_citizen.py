@@ -744,6 +744,17 @@ def test_the_page_of_what_was_sent_says_the_one_thing_left(known: PortalClient) 
     assert known.page.html.split("<main")[1].count('class="button"') == 1
 
 
+def test_the_page_of_what_was_sent_says_what_comes_next_and_what_may_happen(known: PortalClient) -> None:
+    number = known.sent()
+    sent = known.open(f"/dossiers/{number}/envoye")
+    steps = re.findall(r'<li class="(?:done|now|next)"[^>]*><b>(.*?)</b>', sent.html)
+    assert [one.split("\u00a0:")[0] for one in steps] == [
+        "Demande envoyée", "Nous vérifions", "Vous payez par téléphone", "Vous venez au bureau", "Vous recevez",
+    ]  # fmt: skip
+    assert "Ce qui peut aussi arriver" in sent.text
+    assert "Si votre demande est refusée, nous vous disons pourquoi." in sent.text
+
+
 def test_the_first_free_slot_is_booked_at_once(known: PortalClient) -> None:
     address = f"/dossiers/{ready_to_book(known)}/rendez-vous"
     page = known.open(address)
@@ -766,12 +777,12 @@ def test_where_it_stands_is_no_date_of_a_visit_and_the_page_of_what_was_sent_lea
     known: PortalClient,
 ) -> None:
     number = ready_to_book(known)
-    for path in (f"/dossiers/{number}", f"/dossiers/{number}/envoye"):
+    for path, said in ((f"/dossiers/{number}", "En cours depuis le "), (f"/dossiers/{number}/envoye", "Vous venez ")):
         page = known.open(path)
         now = re.findall(r'aria-current="step">(.+?)</li>', page.html)
         assert len(now) == 1
-        assert "En cours depuis le " in now[0]
-        assert page.text.count("En cours depuis le ") == 1  # what is done says when, and nothing more
+        assert said in now[0]
+        assert page.text.count(said) == 1  # what is done says when, and nothing more
         assert f'href="/dossiers/{number}/rendez-vous"' in page.html, path
         assert "Prendre rendez-vous" in page.text
 
