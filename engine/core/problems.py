@@ -29,7 +29,7 @@ class Position:
 
 
 NOWHERE: Final = Position("", 0, 0)
-ADVICE: Final = frozenset({"Y115", "C511"})  # advice whose codes belong to a family of errors
+ADVICE: Final = frozenset({"Y115", "C511", "C590"})  # advice whose codes belong to a family of errors
 RETIRED: Final = frozenset({"V750"})  # no longer given, never used again: `accept` of a kept text may hold them
 _UNREADABLE: Final = frozenset("YSNE")  # families of what the compiler cannot read
 _COMPILED: Final = frozenset(

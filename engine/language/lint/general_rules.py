@@ -1,4 +1,4 @@
-"""The rules of family V: advice. It never forbids publication, and a file may accept it with a reason (`accept`)."""
+"""The rules of advice, family V and C590: it never forbids publication, and a file may accept it (`accept`)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ from engine.model.types import FALSE, TRUE, Expression
 
 MOST_QUESTIONS: Final = 7
 FEW_QUESTIONS: Final = 5  # of two pages together
+CATEGORIES: Final = (  # whose titles the site has; a procedure without category is under `other`
+    "education", "energie", "entreprise", "etrangers", "identite", "impots", "justice", "logement", "other", "transport",
+    "urbanisme", "voyage",
+)  # fmt: skip
 CHANNELS_TO_COME: Final = frozenset({"ussd", "api"})  # known words, refused until each is served
 _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
     "dossier": "26 4829 1137 4",
@@ -122,6 +126,15 @@ def forms_of(procedure: Procedure) -> Iterator[Form]:
     for task in procedure.tasks.values():
         if isinstance(task, Form) and task.id != procedure.form.id and not task.register:
             yield task
+
+
+@rule("C590")
+def unknown_category(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C590 for a category that the catalogue has no title for: the procedure is alone under its code."""
+    identity = procedure.identity
+    if identity.category is not None and identity.category not in CATEGORIES:
+        where, near = written_at(procedure, ("category",), identity.where), close_names(identity.category, CATEGORIES)
+        yield problem("C590", where, name=identity.category, near=near, known=CATEGORIES)
 
 
 @rule("V710")

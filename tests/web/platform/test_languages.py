@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from engine.language.lint.general_rules import every_text, untranslated
+from engine.language.lint.general_rules import CATEGORIES, every_text, untranslated
 from engine.services.applications import drafts as intake
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
@@ -17,8 +17,15 @@ from tests.engine.services.world import PASSPORT, a_world
 from tests.makers import the_procedure, the_shared
 from tests.web.client import PHONE, PortalClient, a_portal_client
 from tests.web.page_language import FRENCH, french_in
+from tests.web.socket_server import asked, fronting
 
 pytestmark = pytest.mark.slow  # a whole site for each test
+
+
+def test_each_category_that_a_file_may_name_has_a_title() -> None:
+    assert set(CATEGORIES) == {
+        key.removeprefix("theme.") for key in load_words().texts("fr") if key.startswith("theme.")
+    }
 
 
 @pytest.fixture
@@ -88,6 +95,24 @@ def test_the_language_of_a_form_page_changes_with_what_was_typed(visitor: Portal
     visitor.send(address, nom="Amegan", go="lang-fr")
     assert '<html lang="fr">' in visitor.open(address).html
     assert 'value="AMEGAN"' in visitor.page.html
+
+
+def test_a_browser_that_changes_the_language_is_at_the_address_without_it(visitor: PortalClient) -> None:
+    """So that a page that is kept, or sent to somebody, fixes no language. Other readers are answered at once."""
+    accepts = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    visitor.open("/demarches?q=%C3%A9tal&lang=en&q=caf%C3%A9", **accepts)
+    assert (visitor.page.status, visitor.page.address) == (303, "/demarches?q=%C3%A9tal&q=caf%C3%A9")
+    assert len(cookies(visitor)) == 1
+    assert '<html lang="en">' in visitor.follow().html
+    assert visitor.open("/?lang=fr", **accepts).address == "/"
+    assert visitor.open("/%5C%5Cevil.example?lang=en", **accepts).address == "/%5C%5Cevil.example"
+    assert visitor.open("/%2F%2Fevil.example?lang=en", **accepts).address == "/evil.example"
+    assert visitor.open("/?lang=xx", **accepts).status == 200
+    with fronting(visitor.client.application) as port:
+        for path in ("//evil.example?lang=en", "/\\evil.example?lang=en", "http://evil.example/?lang=en"):
+            status, body = asked(port, path, "Accept: text/html")
+            assert status == 303, path
+            assert re.search(r'href="/(?![/\\])', body), body
 
 
 def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: PortalClient) -> None:
