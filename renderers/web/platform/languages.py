@@ -2,8 +2,8 @@
 
 A page with a form has a button instead of a link: it posts what was typed, then the page is shown in that language.
 
-The choice is stored in its own cookie for a year. Shared caches store no address that holds it, and their pages vary
-by cookie.
+The choice is stored in its own cookie for a year, and a browser goes on to the address without it. Shared caches
+store no address that holds it, and their pages vary by cookie.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import quote, urlencode
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, redirect, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from renderers.i18n.translations import OFFERED, REFERENCE, SPOKEN
 
@@ -36,10 +37,11 @@ def install(app: Flask, https: bool) -> None:
 
     name = f"__Host-{COOKIE}" if https else COOKIE
 
-    def choose() -> None:
-        g.asked_language = _asked()
-        wanted = (g.asked_language, request.cookies.get(name, ""))
-        g.language = next((one for one in wanted if one in SPOKEN), REFERENCE)
+    def choose() -> AnyResponse | None:
+        asked = g.asked_language = _asked()
+        g.language = next((one for one in (asked, request.cookies.get(name, "")) if one in SPOKEN), REFERENCE)
+        is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+        return redirect(_address(quote(request.path), _others()), 303) if is_page and asked in SPOKEN else None
 
     def remember(response: Response) -> Response:
         asked = g.get("asked_language", "")  # none of a post that was refused before it was read
@@ -75,11 +77,17 @@ def choices(home: str) -> list[LanguageChoice]:
 
     The address is quoted, because browsers may read a backslash in it as another site.
     """
-    path, others = (quote(request.path), request.args.items(multi=True)) if _opens() else (home, iter(()))
-    kept = [(name, value) for name, value in others if name != ASKED]
-    return [
-        LanguageChoice(code, f"{path}?{urlencode([*kept, (ASKED, code)])}") for code in OFFERED if code != language()
-    ]
+    path, others = (quote(request.path), _others()) if _opens() else (home, [])
+    return [LanguageChoice(code, _address(path, [*others, (ASKED, code)])) for code in OFFERED if code != language()]
+
+
+def _others() -> list[tuple[str, str]]:
+    """Return the query of this address without the language."""
+    return [(name, value) for name, value in request.args.items(multi=True) if name != ASKED]
+
+
+def _address(path: str, query: list[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _opens() -> bool:
