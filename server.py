@@ -435,11 +435,11 @@ def check_store(language: str) -> None:
     raise SystemExit(1 if inspected.findings else 0)
 
 
-def _previewed(watched_file: WatchedFile, data: Path, address: str, leads: StatePaths | None) -> Flask:
+def _previewed(watched_file: WatchedFile, data: Path, address: str, leads: StatePaths, language: str) -> Flask:
     """Return a preview site over one file, whose data is in a folder of its own."""
     session = PreviewSession.open(data, watched_file.folder / "registers", load_words(), address)
     app = create_app(Settings(data=data, base_url=address, demo=True), session.office, session.operator)
-    install(app, PreviewSite(watched_file, session, leads))
+    install(app, PreviewSite(watched_file, session, leads, language))
     return app
 
 

@@ -27,7 +27,7 @@ PORT = 8100
 THREADS = 16  # a browser that waits for a change occupies one
 SECONDS_TO_A_STATE = 8.0
 
-Opened = Callable[["WatchedFile", Path, str, "StatePaths"], Any]
+Opened = Callable[["WatchedFile", Path, str, "StatePaths", str], Any]
 
 
 def shared_folder(file: Path) -> Path:
@@ -64,7 +64,7 @@ def _stop_on_signals(stopping: Event) -> None:
 
 
 def preview_command(opened: Opened) -> click.Command:
-    """Return `guichet preview`. `opened` creates the site from a watched file, a folder, an address and a solver."""
+    """Return `guichet preview`. `opened` creates the site from a watched file, a folder, an address, a solver and a language."""
 
     @click.command()
     @click.argument("slug_or_path")
@@ -94,7 +94,7 @@ def preview_command(opened: Opened) -> click.Command:
         watched_file = WatchedFile(file, shared_folder(file))
         with TemporaryDirectory(prefix="guichet-preview-") as folder:
             address = f"http://{HOST}:{port}"
-            app = opened(watched_file, Path(folder), address, solver(language))
+            app = opened(watched_file, Path(folder), address, solver(language), language)
             if title is not None and not app.extensions["preview"].begin_with(title):
                 raise click.ClickException(say("no_story", title=title))
             try:

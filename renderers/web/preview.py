@@ -65,13 +65,14 @@ _MOST_SHOWN: Final = 20  # problems in the overlay
 class PreviewSite:
     """The watched file and the preview session of one preview site.
 
-    `leads` finds the path to a state. `served` is the number of the served draft, `toured` the time of the last
+    `leads` finds the path to a state. `language` is that of a browser that chose none. `served` is the number of the served draft, `toured` the time of the last
     worker pass.
     """
 
     watched_file: WatchedFile
     session: PreviewSession
     leads: StatePaths
+    language: str = OFFERED[0]
     served: int = 0
     toured: float = 0.0
     lock: Lock = field(default_factory=Lock)
@@ -135,8 +136,9 @@ def _only_here() -> None:
 
 def _follow() -> None:
     """Set the language the author chose and look at the file before each request."""
-    g.language = _chosen("language", OFFERED[0])
-    _preview().look(current_app._get_current_object())  # type: ignore[attr-defined]
+    preview = _preview()
+    g.language = _chosen("language", preview.language)
+    preview.look(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
 def _let_frame(response: Response) -> Response:

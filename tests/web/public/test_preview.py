@@ -84,12 +84,12 @@ class Author:
         self.file.write_text(text.replace(before, after), "utf-8")
 
 
-def an_author(folder: Path, text: str = TEXT) -> Author:
+def an_author(folder: Path, text: str = TEXT, language: str = "fr") -> Author:
     file = folder / "etal.yaml"
     file.write_text(text, "utf-8")
     data = folder / "tryout"
     data.mkdir()
-    app = _previewed(WatchedFile(file, PROCEDURES), data, "http://127.0.0.1:8100", solver("fr"))
+    app = _previewed(WatchedFile(file, PROCEDURES), data, "http://127.0.0.1:8100", solver("fr"), language)
     return Author(app, app.test_client(), file)
 
 
@@ -108,6 +108,12 @@ class TestTheBench:
         assert framed.response.headers["X-Frame-Options"] == "SAMEORIGIN"
         assert "frame-ancestors 'self'" in framed.response.headers["Content-Security-Policy"]
         assert "script-src 'self'" in framed.response.headers["Content-Security-Policy"]
+
+    def test_the_page_and_its_frame_are_in_the_language_asked(self, tmp_path: Path) -> None:
+        author = an_author(tmp_path, language="en")
+        author.open()
+        assert "The time it is here" in author.page.text
+        assert author.framed().html.index('<html lang="en">') < author.framed().html.index("Start now")
 
     def test_from_each_place(self, author: Author) -> None:
         author.use("etat", state="examen")
