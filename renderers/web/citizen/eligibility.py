@@ -18,6 +18,7 @@ from engine.domain.forms.eligibility import next_criterion, read_criterion, stop
 from engine.model import Criterion, Procedure
 from renderers.html.controls import Control, DrawingContext, field_control
 from renderers.web.platform.dossier_context import label, writer
+from renderers.web.platform.languages import is_switching
 from renderers.web.platform.request_context import app_ctx, language, page, say, site
 
 
@@ -101,9 +102,10 @@ def _posted(criterion: Criterion, typed: MultiDict[str, str]) -> dict[str, list[
 
 
 def typed_criteria(procedure: Procedure, typed: MultiDict[str, str]) -> str:
-    """Return the query that shows the posted answers again, with what is wrong."""
+    """Return the query that shows the posted answers again, with what is wrong unless only the language changes."""
     names = [one for criterion in procedure.eligibility for one in _posted(criterion, typed).items()]
-    steps = [("etape", one.id) for one in procedure.eligibility if one.id in typed.getlist("etape")]
+    asked = () if is_switching() else typed.getlist("etape")
+    steps = [("etape", one.id) for one in procedure.eligibility if one.id in asked]
     return urlencode([*((name, values[0]) for name, values in names), *steps])
 
 

@@ -22,6 +22,7 @@ from renderers.i18n.formats import listed
 from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, typed_criteria, walk_criteria
 from renderers.web.platform.access import public, unproven_too
 from renderers.web.platform.dossier_context import current_procedure, label
+from renderers.web.platform.languages import is_switching
 from renderers.web.platform.request_context import (
     acting_mandate,
     actor,
@@ -88,7 +89,7 @@ def start(slug: str) -> Response:
     """Open the draft and redirect to it. Without sign-in, store the choice and redirect to the sign-in."""
     procedure = current_procedure(slug)
     walk = walk_criteria(procedure, request.form)
-    if walk.criterion is not None:
+    if walk.criterion is not None or is_switching():
         return go(f"/demarches/{slug}/verifier?{typed_criteria(procedure, request.form)}")
     asked = actor().id and "etape" in request.form  # the start page offers earlier answers, the questions do not
     if request.form.get("acting", "") != acting_mandate() or (  # the page that follows says for whom it is

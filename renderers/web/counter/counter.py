@@ -26,6 +26,7 @@ from renderers.web.citizen.eligibility import question_page, stopped_page, typed
 from renderers.web.platform.access import agent, helper, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
+from renderers.web.platform.languages import is_switching
 from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     COUNTER_AREA,
@@ -234,6 +235,8 @@ def choose(slug: str) -> Response:
     procedure = _offered(slug)
     walk = walk_criteria(procedure, request.form if request.method == "POST" else request.args)
     base = f"{HOME}/demarches/{slug}"
+    if is_switching():
+        return go(f"{base}?{typed_criteria(procedure, request.form)}")
     if walk.criterion is not None and walk.stops:
         return stopped_page(procedure, walk, walk.criterion, base)
     if walk.criterion is not None:

@@ -97,6 +97,18 @@ def test_the_language_of_a_form_page_changes_with_what_was_typed(visitor: Portal
     assert 'value="AMEGAN"' in visitor.page.html
 
 
+def test_the_language_of_the_questions_before_a_request_changes_with_what_was_ticked(visitor: PortalClient) -> None:
+    address = "/demarches/essai/verifier"
+    typed = visitor.open(address).form()
+    visitor.post("/demarches/essai/commencer", **{**typed, "majeur": "oui", "go": "lang-en"})
+    assert visitor.page.address == f"{address}?majeur=oui"
+    page = visitor.follow()
+    assert '<html lang="en">' in page.html
+    assert 'name="majeur" value="oui"' in page.html
+    visitor.post("/demarches/essai/commencer", **{**typed, "go": "lang-fr"})
+    assert 'class="errors"' not in visitor.follow().html
+
+
 def test_a_browser_that_changes_the_language_is_at_the_address_without_it(visitor: PortalClient) -> None:
     """So that a page that is kept, or sent to somebody, fixes no language. Other readers are answered at once."""
     accepts = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
