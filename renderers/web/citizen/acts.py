@@ -86,9 +86,10 @@ def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
 @blueprint.get("/dossiers/<number>/actes/<act_id>")
 @signed_in
 def ask(number: str, act_id: str) -> Response:
-    """Show the page of one act. Raises `NotFound` or `Refused`."""
+    """Show the page of one act. Redirects to the dossier once it is taken. Raises `NotFound` or `Refused`."""
     one = case(number)
-    return _sheet(one, _open(one, act_id)).shown()
+    offer = _open(one, act_id)
+    return _sheet(one, offer).shown() if offer else go(one.at())
 
 
 @blueprint.post("/dossiers/<number>/actes/<act_id>")
@@ -100,6 +101,8 @@ def take(number: str, act_id: str) -> Response:
     """
     one = case(number)
     offer = _open(one, act_id)
+    if offer is None:
+        return go(one.at())
     transition, sheet = offer.transition, _sheet(one, offer)
     reason = request.form.get(sheet.reason_name, "").strip()[:2000]
     if (answer := sheet.files()) is not None:
@@ -122,10 +125,15 @@ def take(number: str, act_id: str) -> Response:
     return go(one.at())
 
 
-def _open(one: DossierContext, act_id: str) -> AvailableAction:
-    """Return a possible act. Raises `NotFound` for another's act and `Refused` for an impossible one."""
+def _open(one: DossierContext, act_id: str) -> AvailableAction | None:
+    """Return a possible act, None if it is taken: the page is opened or sent again.
+
+    Raises `NotFound` for another's act and `Refused` for an impossible one.
+    """
     offer = next((offer for offer in theirs(one) if offer.transition.id == act_id), None)
     if offer is None:
+        if any(taken.transition == act_id and taken.by_kind == "applicant" for taken in one.dossier.taken):
+            return None
         raise NotFound
     if offer.closed:
         raise Refused(offer.closed)

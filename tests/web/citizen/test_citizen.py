@@ -744,6 +744,17 @@ def test_the_page_of_what_was_sent_says_the_one_thing_left(known: PortalClient) 
     assert known.page.html.split("<main")[1].count('class="button"') == 1
 
 
+def test_an_act_that_is_taken_leads_back_to_the_dossier(known: PortalClient) -> None:
+    """« Retour » after a withdrawal, a reload, a double tap."""
+    number = known.sent()
+    address = f"/dossiers/{number}/actes/retirer"
+    form = {**known.open(address).form(), "reason": "Je pars"}
+    assert known.post(address, **form).address == f"/dossiers/{number}"
+    assert known.open(address).address == f"/dossiers/{number}"
+    assert known.post(address, **form).address == f"/dossiers/{number}"
+    assert known.open(f"/dossiers/{number}/actes/accorder").status == 404, "the act of an agent"
+
+
 def test_the_page_of_what_was_sent_says_what_comes_next_and_what_may_happen(known: PortalClient) -> None:
     number = known.sent()
     sent = known.open(f"/dossiers/{number}/envoye")
