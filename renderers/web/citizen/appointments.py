@@ -147,7 +147,7 @@ class Counter:
             next_from=sheet.next_from.isoformat() if sheet.next_from else "", because=why_none(sheet),
             none_free=sheet.because is None or sheet.because.code not in _HELD, quoi=self.task.id,
             at_yours=self.task.place == "applicant",
-            back=self.back, may_wait=_is_notified(self.one) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
+            back=self.back, may_wait=bool(self.one.dossier.contact_phone or self.one.dossier.contact_email) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
             waits_at=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
             missed=list(missed_lines(self.one, self.task)), revision=self.one.dossier.revision, bring=to_bring(self.one),
         )  # fmt: skip
@@ -374,11 +374,6 @@ def _details(task: Appointment, start: datetime, office_id: str, minutes: int) -
     if there is not None and there.address:
         details.append((say("slot.address"), label(there.address)))
     return [*details, (say("slot.lasts"), say("slot.minutes", count=minutes))]
-
-
-def _is_notified(one: DossierContext) -> bool:
-    """Return whether the applicant has a phone or address to notify about a free slot."""
-    return bool(one.dossier.contact_phone or one.dossier.contact_email)
 
 
 def _minutes(appointment: Appointment) -> int:

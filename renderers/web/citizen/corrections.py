@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.domain.fields.views import FieldView, PageView
+from engine.domain.fields.views import PageView
 from engine.services.applications.drafts import save_corrections, see_corrections, send_corrections
 from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
@@ -100,13 +100,10 @@ def awaits_corrections(one: DossierContext) -> bool:
 def _asked_now(one: DossierContext) -> PageView:
     """Return the questions that may be changed, gathered on one page."""
     form = see_corrections(app_ctx(), actor(), one.id)
-    fields = tuple(view for one in form.pages for view in one.fields if _may_change(view))
+    asked = (view for one in form.pages for view in one.fields if view.type != "note")
+    fields = tuple(view for view in asked if not (view.locked or view.computed))
     problems = tuple(problem for one in form.pages for problem in one.problems)
     return PageView("corrections", form.title, None, fields, 1, 1, not problems, True, problems)
-
-
-def _may_change(view: FieldView) -> bool:
-    return not view.locked and not view.computed and view.type != "note"
 
 
 def _page(one: DossierContext, view: PageView) -> Response:

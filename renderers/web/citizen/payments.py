@@ -340,17 +340,16 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
         "provider": provider_label(payment.provider), "at": site().words.clock(payment.expires_at, language()),
     }  # fmt: skip
     if payment.status == "unknown":
-        then = "closed" if one.dossier.closed_at else "late" if _is_long(payment) else "kept"
-        until = moment_of(payment.started_at + SECOND_THOUGHTS)
-        said = say(
-            f"payment.because.unknown_{then}", until=until, phone=site().settings.phone.replace(" ", FIXED_SPACE)
-        )
+        answer, phone = payment.started_at + SECOND_THOUGHTS, site().settings.phone.replace(" ", FIXED_SPACE)
+        then = "closed" if one.dossier.closed_at else "late" if app_ctx().now() > answer else "kept"
+        said = say(f"payment.because.unknown_{then}", until=moment_of(answer), phone=phone)
         finish = [say("payment.because.unknown_page", **facts)] if _page_left(one, payment) else []
         why = "mismatch" if payment.reason == "mismatch" else "unknown"
         return [say(f"payment.because.{why}", **facts), *finish, said], say("payment.because.unknown_wait")
     if payment.status == "overpaid":
         late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
-        return [*([say("payment.because.closed")] if late else []), *_over(payment)], ""
+        over = (line for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment))
+        return [*([say("payment.because.closed")] if late else []), *map(over_line, over)], ""
     if payment.status == "paid":
         return [], ""
     reason = "expired" if payment.status == "expired" else payment.reason
@@ -362,15 +361,6 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
 def _page_left(one: DossierContext, payment: Payment) -> str:
     """Return the operator's page where the payer may finish. Empty at the counter and for a closed dossier."""
     return "" if at_counter() or one.dossier.closed_at else page_left(payment, app_ctx().now())
-
-
-def _is_long(payment: Payment) -> bool:
-    """Return whether the promised answer is overdue."""
-    return app_ctx().now() - payment.started_at > SECOND_THOUGHTS
-
-
-def _over(payment: Payment) -> list[str]:
-    return [over_line(line) for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment)]
 
 
 def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
