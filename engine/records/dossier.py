@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from engine.core.values import Plain
+from engine.records.codec import LATE
 
 ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "system", "provider"]
 PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]
@@ -113,7 +114,7 @@ class CorrectionRequest:
     by: str
     made: frozenset[str] = frozenset()
     offsets: Mapping[str, int] = field(default_factory=dict)
-    unsent: Mapping[str, Plain] | None = None
+    unsent: Mapping[str, Plain] | None = field(default=None, metadata=LATE)
 
     @property
     def left(self) -> tuple[str, ...]:
