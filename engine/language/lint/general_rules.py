@@ -24,8 +24,8 @@ from engine.model.types import FALSE, TRUE, Expression
 MOST_QUESTIONS: Final = 7
 FEW_QUESTIONS: Final = 5  # of two pages together
 CATEGORIES: Final = (  # whose titles the site has; a procedure without category is under `other`
-    "education", "energie", "entreprise", "etrangers", "identite", "impots", "justice", "logement", "other", "transport",
-    "urbanisme", "voyage",
+    "associations", "education", "energie", "entreprise", "etrangers", "etudes", "identite", "impots", "justice",
+    "logement", "other", "transport", "urbanisme", "voyage",
 )  # fmt: skip
 CHANNELS_TO_COME: Final = frozenset({"ussd", "api"})  # known words, refused until each is served
 _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each in an SMS
