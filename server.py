@@ -122,8 +122,7 @@ def create_app(
         app.wsgi_app = Proxies(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     watch.install(app, settings.proxies, settings.hosts)
     app.wsgi_app = SharedSnapshots(app.wsgi_app, lambda: serving(app).store)  # type: ignore[method-assign]
-    words = load_words()
-    portal = portal_of(settings)
+    words, portal = load_words(), portal_of(settings)
     pages, assets = _pages(words, portal)
     app.extensions["guichet"] = Site(ctx, words, pages, assets, _site_settings(app, settings, portal), operator)
     app.extensions["guichet.probes"] = _probes(app, settings)
@@ -139,9 +138,8 @@ def create_app(
     check_guards(app)
     app.after_request(lambda response: _wake(app, response))
     if source is not None:
-        app.extensions["guichet.keeping"] = keeping = Refresher(
-            source, lambda: serving(app), lambda new: _swap(app, new)
-        )
+        keeping = Refresher(source, lambda: serving(app), lambda new: _swap(app, new))
+        app.extensions["guichet.keeping"] = keeping
         app.before_request(lambda: None if watch.is_probe() else keeping.notice())
     return app
 
@@ -455,8 +453,7 @@ masked = masked_command(office_kept)
 copy = copy_command(installation)
 backup = backup_command(installation)
 keys = keys_command(installation)
-restore = restore_command(installation)
-upgrade = upgrade_command(installation)
+restore, upgrade = restore_command(installation), upgrade_command(installation)
 
 
 if __name__ == "__main__":

@@ -105,8 +105,8 @@ class TakenTransition:
 class CorrectionRequest:
     """What an agent asks to correct: field → reason. `made` lists the fields already corrected.
 
-    `offsets`: for each fee that was passed before, what its answers cost then above its fixed price.
-    `unsent`: all answers as the applicant saved them since, None before. The answers of the dossier are those sent."""
+    `offsets`: what the answers cost then above the fixed price, for each fee that was passed before.
+    `unsent`: all answers as the applicant saved them since; those of the dossier are the sent ones."""
 
     fields: Mapping[str, str]
     reason: str
@@ -319,9 +319,8 @@ class Dossier:
     @property
     def files_unsent(self) -> frozenset[str]:
         """The ids of files uploaded for a correction that is not sent yet."""
-        if self.correction is None:
-            return frozenset()
-        mine = (one.id for one in self.attachments if one.by is None and one.received_at >= self.correction.at)
+        asked = self.correction
+        mine = [one.id for one in self.attachments if asked and one.by is None and one.received_at >= asked.at]
         return frozenset(mine) - files_named(self.answers)
 
     def attachment(self, attachment_id: str) -> Attachment | None:
