@@ -1,6 +1,7 @@
 """B21. Two releases replace each other under load, one process after another, forwards and back.
 
-The next release has two migrations more. People keep their forms and sessions: no page fails, no act is lost or doubled.
+The first is the earliest commit whose processes work beside a newer one. The next has two migrations more than this code. People keep
+their forms and sessions: no page fails, no act is lost or doubled.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.failover.topology import FILES, proxy_settings
-from tests.faults.installation import Installation, begun, patient
+from tests.faults.installation import ROOT, Installation, installed, patient
 from tests.faults.load import Load, under_load
 from tests.faults.next_release import LATER
 from tests.faults.outcomes import faults_of
@@ -26,6 +27,7 @@ from tests.postgres import database
 pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.nightly("three rounds of restarts under load")]
 
 PEOPLE = 4
+EARLIEST = "26999bae"
 ONCE = {"Accept": "*/*", "Connection": "close"}  # a browser asks again by itself on a connection that was closed
 
 
@@ -51,14 +53,29 @@ def balanced(folder: Path, ports: list[int]) -> Iterator[int]:
 def worked_on(folder: Path) -> Iterator[tuple[Installation, Load]]:
     with (
         database() as address,
-        begun(folder, address, workers=1, GUICHET_LEAVE_AFTER="4") as installation,
+        checked_out(folder / "earliest") as earliest,
+        installed(folder, address, workers=1, GUICHET_LEAVE_AFTER="4") as installation,
         balanced(folder / "haproxy", installation.ports) as port,
     ):
+        for one in installation.processes:
+            one.order["code"] = str(earliest)
+        installation.begin()
         while installation.answers(port) != 200:  # the proxy has checked a process
             time.sleep(0.1)
         with under_load(installation, PEOPLE, (port,), 0.2, headers=ONCE) as load:
             served(load)
             yield installation, load
+
+
+@contextmanager
+def checked_out(folder: Path) -> Iterator[Path]:
+    """The earliest release in a folder of its own."""
+    git = ["git", "-C", str(ROOT), "worktree"]
+    subprocess.run([*git, "add", "--quiet", "--detach", str(folder), EARLIEST], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run([*git, "remove", "--force", str(folder)], check=True)
 
 
 def served(load: Load) -> None:
@@ -69,11 +86,11 @@ def served(load: Load) -> None:
         time.sleep(0.01)
 
 
-def replaced(installation: Installation, load: Load, release: str) -> None:
-    """Each process in turn stops, and one of the release starts in its place."""
+def replaced(installation: Installation, load: Load, code: Path, mutant: str = "") -> None:
+    """Each process in turn stops, and one of another release starts in its place."""
     for one in installation.processes:
         installation.leave(one)
-        one.order["mutant"] = release
+        one.order |= {"code": str(code), "mutant": mutant}
         installation.begin(one)
         time.sleep(4)  # until the proxy believes it
         served(load)
@@ -81,8 +98,10 @@ def replaced(installation: Installation, load: Load, release: str) -> None:
 
 def test_two_releases_replace_each_other(tmp_path: Path) -> None:
     with worked_on(tmp_path) as (installation, load):
-        for release in ("next_release", "", "next_release"):
-            replaced(installation, load, release)
+        earliest = Path(installation.processes[0].order["code"])
+        replaced(installation, load, ROOT, "next_release")
+        replaced(installation, load, earliest)
+        replaced(installation, load, ROOT, "next_release")
         assert installation.office.store.migration_state().strange == LATER
         load.stop.set()
         answers = Counter(one.status for person in list(load.people) for one in list(person.answered))
