@@ -78,13 +78,8 @@ def a_line_is_never_cut() -> None:
 def a_standby_is_taken_for_the_primary() -> None:
     """A server that only copies another one gets the work, and what it answers is no accident that passes."""
 
-    def together(unit: Any, asked: Any = ()) -> Any:
-        unsent, unit._unsent, unit._begun = unit._unsent, [], True
-        with unit._postgres.pipeline():
-            return [unit._postgres.execute(*one) for one in (*unsent, *asked)]
-
     postgres_lines.is_standby = lambda _: False  # type: ignore
-    PostgresQueries._together = together  # type: ignore
+    postgres._beginning = lambda _: nullcontext()  # type: ignore
 
 
 def a_server_is_always_waited_for() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache
 from itertools import count
@@ -191,9 +191,9 @@ class PostgresQueries(Queries):
             self._together()
 
     def commit(self) -> None:
-        """Send the delayed statements and end the transaction, in one round trip."""
-        if self._begun or len(self._unsent) > 1:
-            self._ask("COMMIT", ())
+        """Send the delayed statements and end the transaction, in one round trip. An empty unit asks too: a standby
+        refuses it."""
+        self._ask("COMMIT", ())
 
     def clock(self, now: datetime) -> datetime:
         """Return the time of the server. `now` is ignored."""
@@ -204,21 +204,11 @@ class PostgresQueries(Queries):
         return self._together([(sql, cells)])[-1] if self._unsent else self._postgres.execute(sql, cells)
 
     def _together(self, asked: Sequence[tuple[str, Sequence[Any]]] = ()) -> list[psycopg.Cursor[Any]]:
-        """Execute the delayed statements and these, in one round trip. Raises `Away` to write on a standby.
-
-        A pooler hides that the server is a standby, until the server refuses to begin. The same code later is an error
-        of ours.
-        """
+        """Execute the delayed statements and these, in one round trip. Raises `Away` to write on a standby."""
         unsent, self._unsent = self._unsent, []
         begins, self._begun = not self._begun, True
-        try:
-            with self._postgres.pipeline():
-                return [self._postgres.execute(*one) for one in (*unsent, *asked)]
-        except errors.FeatureNotSupported as refused:
-            if not begins:
-                raise
-            self._postgres.close()  # the pool drops it
-            raise Away("follows") from refused
+        with _beginning(self._postgres) if begins else nullcontext(), self._postgres.pipeline():
+            return [self._postgres.execute(*one) for one in (*unsent, *asked)]
 
     def _may_write(self) -> None:
         if not self._writes:
@@ -377,11 +367,27 @@ class PostgresStore:
 
 @contextmanager
 def _transaction(connection: psycopg.Connection[Any], write: bool) -> Iterator[None]:
-    """Open a transaction over whole tables: READ COMMITTED to write, one snapshot to read."""
+    """Open a transaction over whole tables: READ COMMITTED to write, one snapshot to read. Raises `Away` to write on a
+    standby."""
     level = psycopg.IsolationLevel.READ_COMMITTED if write else psycopg.IsolationLevel.REPEATABLE_READ
     connection.isolation_level, connection.read_only = level, not write
-    with connection.transaction():
+    with ExitStack() as stack:
+        with _beginning(connection):
+            stack.enter_context(connection.transaction())
         yield
+
+
+@contextmanager
+def _beginning(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Raise `Away` if the server refuses to begin, as a standby does.
+
+    A pooler hides that the server is a standby until then. The same code later is an error of ours.
+    """
+    try:
+        yield
+    except errors.FeatureNotSupported as refused:
+        connection.close()  # the pool drops it
+        raise Away("follows") from refused
 
 
 def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
