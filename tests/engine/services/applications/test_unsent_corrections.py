@@ -163,7 +163,7 @@ def test_a_correction_begun_before_goes_on(world: World, asked: Dossier) -> None
     kept, correction = world.kept(asked), asked.correction
     assert correction is not None
     plain = to_plain(replace(correction, made=frozenset({"enseigne"})))
-    del plain["unsent"]
+    assert "unsent" not in plain
     old = from_plain(CorrectionRequest, plain)
     with world.office.store.unit(write=True) as unit:
         before = replace(
