@@ -174,6 +174,8 @@ def send_corrections(
         if awaits_difference(moment, priced):
             owing, noted = replace(stored, owed=priced.owed, done=priced.done), _entries(stored, priced)
             return keep(ctx, unit, stored, owing, noted, actor) if noted else stored
+        gone = stored.files_unsent & priced.files_unsent  # taken out before the sending: no agent ever had them
+        priced = replace(priced, attachments=tuple(one for one in priced.attachments if one.id not in gone))
         decision = task_done(
             procedure, priced, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip

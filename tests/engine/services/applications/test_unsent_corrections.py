@@ -158,12 +158,23 @@ def test_a_file_is_taken_back_before_it_is_sent(world: World, asked: Dossier) ->
     assert agrees(world, asked)
 
 
+def test_a_file_taken_back_before_the_sending_is_not_sent(world: World, asked: Dossier) -> None:
+    mine = attached(world, asked).attachments[-1].id
+    intake.detach(world.office, world.owner(asked), asked.id, mine, token=new_id())
+    kept = attached(world, saved(world, asked, enseigne="Chez Kofi", etages="1"))
+    assert mine in {one.id for one in kept.attachments}
+    sent = sent_back(world, asked)
+    others = [one.id for one in kept.attachments if one.id != mine]
+    assert [one.id for one in sent.attachments] == others, "an agent had the first file, and the new one is sent"
+    assert agrees(world, asked)
+
+
 def test_a_correction_begun_before_goes_on(world: World, asked: Dossier) -> None:
     """Until this release, saved answers replaced those that were sent."""
     kept, correction = world.kept(asked), asked.correction
     assert correction is not None
     plain = to_plain(replace(correction, made=frozenset({"enseigne"})))
-    assert "unsent" not in plain
+    assert "unsent" not in plain, "written only when there are some"
     old = from_plain(CorrectionRequest, plain)
     with world.office.store.unit(write=True) as unit:
         before = replace(
