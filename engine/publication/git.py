@@ -289,14 +289,14 @@ def ask_signatures(folder: Path, *arguments: str) -> bytes | None:
     """
     said = ask_git(folder, "config", "--path", "--get", "gpg.ssh.allowedSignersFile")
     try:
-        lines = Path((said or b"").decode().strip()).read_text("utf-8").splitlines() if said else []
-    except (OSError, UnicodeDecodeError):
+        lines = (folder / os.fsdecode(said.strip())).read_text("latin-1").split("\n") if said else []  # any byte
+    except OSError:
         lines = []
     allowed = [line for line in lines if not _is_over(line)]
     if len(allowed) == len(lines):
         return ask_git(folder, *arguments)
-    with tempfile.NamedTemporaryFile("w", prefix="guichet-signers-", encoding="utf-8") as file:
-        file.write("".join(f"{line}\n" for line in allowed))
+    with tempfile.NamedTemporaryFile("w", prefix="guichet-signers-", encoding="latin-1") as file:
+        file.write("\n".join(allowed))
         file.flush()
         options = ("-c", f"gpg.ssh.allowedSignersFile={file.name}")
         done = run_git(["-C", str(folder), *arguments], options=options)

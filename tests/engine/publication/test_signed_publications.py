@@ -107,8 +107,9 @@ def test_a_signer_whose_time_was_over(forge: Forge, strict: Installation, monkey
 
 @pytest.mark.parametrize("ended", ["20200101", "20200101Z", "202001010000"])
 @pytest.mark.parametrize("head", [True, False])
+@pytest.mark.parametrize("remark", [b"", "# clé de la préfecture\n".encode("latin-1")])
 def test_a_former_signer_dates_no_commit_back(
-    forge: Forge, strict: Installation, monkeypatch: pytest.MonkeyPatch, ended: str, head: bool
+    forge: Forge, strict: Installation, monkeypatch: pytest.MonkeyPatch, ended: str, head: bool, remark: bytes
 ) -> None:
     """Git judges a signature by the date that the commit states."""
     for name in ("GIT_COMMITTER_DATE", "GIT_AUTHOR_DATE"):
@@ -121,6 +122,8 @@ def test_a_former_signer_dates_no_commit_back(
         forge.by("eve", push=True)
         allowed += f"eve@example.org {(forge.keys / 'eve.pub').read_text()}"
     allow(forge, monkeypatch, allowed)
+    signers = forge.keys / "signers"
+    signers.write_bytes(remark + signers.read_bytes())
     assert refused_for(strict)[0][0] == ("git_unsigned" if head else "git_unsigned_change")
 
 
