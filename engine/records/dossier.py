@@ -63,9 +63,8 @@ ANONYMOUS: Final = Actor("anonymous", "")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One uploaded file, stored by content. `kind` is detected from the bytes: pdf, jpg or png. `field` is
-    the question (`acte`, `enfants.0.acte`). For a file joined by an agent (`by`, an account id), it is an act
-    or `form[.part].question`."""
+    """One uploaded file, stored by content. `kind` is detected from the bytes: pdf, jpg or png. `field`: the question
+    (`acte`, `enfants.0.acte`), for a file of an agent (`by`, an account id) an act or `form[.part].question`."""
 
     id: str
     field: str
@@ -121,6 +120,11 @@ class CorrectionRequest:
         """The fields still to correct, in the order of the request."""
         return tuple(field_id for field_id in self.fields if field_id not in self.made)
 
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The fields of which the dossier still has the former answer: all of them until the correction is sent."""
+        return self.left if self.unsent is None else tuple(self.fields)
+
 
 @dataclass(frozen=True, slots=True)
 class OwedLine:
@@ -155,8 +159,7 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A slot taken. `start` is UTC. `sequence` counts changes (RFC 5545). `lost` is the id of the opening
-    change that cancelled it, if any."""
+    """A slot taken. `start` is UTC. `sequence` counts changes (RFC 5545). `lost`: the opening change that cancelled it."""
 
     id: str
     appointment: str
@@ -238,8 +241,7 @@ class LinkedDossier:
 
 @dataclass(frozen=True, slots=True)
 class Reused:
-    """The source of prefilled answers: an earlier request and the day it was sent. `fields` are the answers
-    left unchanged."""
+    """The source of prefilled answers: an earlier request and its day. `fields` are the answers left unchanged."""
 
     number: str
     procedure: str
@@ -249,8 +251,7 @@ class Reused:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """One request and all its data. `revision` counts its changes. `fingerprint` identifies the edition that
-    applies."""
+    """One request and all its data. `revision` counts its changes. `fingerprint` identifies its edition."""
 
     id: str
     number: str
@@ -410,8 +411,7 @@ class OutboundMessage:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """What falls due on a dossier. `name` is `due`, a legal time limit, a reminder… `entry` is the journal's
-    n at creation."""
+    """What falls due on a dossier. `name`: `due`, a time limit, a reminder… `entry`: the journal's n at creation."""
 
     dossier: str
     name: str

@@ -59,7 +59,7 @@ def reusable(
     """
     asked_now = procedure if procedure.id == definition.id else present or definition
     kept = Translation.between(definition, asked_now).answers(earlier.answers)
-    left = earlier.correction.left if earlier.correction else ()
+    left = earlier.correction.awaited if earlier.correction else ()
     files = {one.id: one for one in earlier.attachments if one.by is None and one.id not in without}
     found: dict[str, Plain] = {}
     for field in _same_questions(procedure, asked_now, definition):

@@ -296,7 +296,6 @@ def papers_read(one: AgentCase, ids: tuple[str, ...]) -> tuple[Paper, ...]:
 def _correction_note(correction: CorrectionRequest | None, field: str) -> tuple[str, str]:
     if correction is None or field not in correction.fields:
         return "", ""
-    is_read = field in correction.made and correction.unsent is None  # begun before corrected answers were kept apart
-    reason, key = correction.fields[field], "corrected" if is_read else "awaited"
+    reason, key = correction.fields[field], "awaited" if field in correction.awaited else "corrected"
     kind = "ok" if key == "corrected" else "act"
     return kind, say(f"case.{key}", reason=reason) if reason else say(f"case.{key}_bare")

@@ -171,7 +171,7 @@ def _correction_flag(one: DossierContext) -> DueDateTag | None:
     correction = one.dossier.correction
     if correction is None or one.dossier.closed_at is not None:
         return None
-    if correction.left:
+    if correction.awaited:
         return DueDateTag("", say("case.corrections_awaited"))
     return DueDateTag("act", say("case.corrections_received")) if correction.made else None
 

@@ -379,6 +379,9 @@ def test_corrections_name_fields_with_a_reason_each(staff_site: StaffSite, passp
     owner, office = staff_site.world.applicant(), staff_site.world.office
     intake.save_corrections(office, owner, passport.id, {"nom": ["LAWSON"]})
     intake.attach(office, owner, passport.id, "acte_naissance", Upload("acte.pdf", pdf()))
+    text = seat.see(at(passport))
+    assert "Corrections attendues" in text, "all is corrected, and nothing is sent"
+    assert "Correction attendue : « Photo floue »" in text
     intake.send_corrections(office, owner, passport.id)
     assert "Réponses changées : Nom, Acte de naissance" in seat.see(at(passport))
 

@@ -155,6 +155,9 @@ def test_what_an_agent_asked_to_correct_and_nobody_did_is_asked_anew() -> None:
     found = taken(before=before).answers
     assert "nom" not in found
     assert "sexe" in found
+    assert before.correction is not None
+    unsent = replace(before, correction=replace(before.correction, unsent={"sexe": "f"}))
+    assert "sexe" not in taken(before=unsent).answers, "the corrected answer is not sent yet"
 
 
 def test_what_is_not_kept_any_more_never_comes_back() -> None:
