@@ -8,15 +8,16 @@ nothing. The same token with other arguments is refused.
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final, Generic, TypeVar
 
 from engine.core.problems import Refused, refusal
-from engine.core.values import Plain, fingerprint
+from engine.core.values import Plain
 from engine.records.dossier import Actor, Dossier
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers
 from engine.storage.files.reserve import NoSpace
@@ -54,7 +55,7 @@ def once(
     if token is None:
         with ctx.store.unit(write=True) as unit:
             return work(unit)
-    key = (actor.id, verb, token, fingerprint(digestible(arguments)))
+    key = (actor.id, verb, token, digest_of(arguments))
     end = time.monotonic() + LONGEST
     for attempt in range(TRIES):
         try:
@@ -104,27 +105,30 @@ def _try(ctx: AppContext, key: tuple[str, str, str, str], work: Callable[[Unit],
         return answer
 
 
-def digestible(value: object) -> Plain:
-    """Return arguments as plain values, so that equal arguments have one digest.
+def digest_of(arguments: object) -> str:
+    """Return the digest of arguments: that of their canonical JSON, so that equal arguments have one digest.
 
-    Bytes are replaced by their digest. Raises `TypeError` for other types.
+    Raises `TypeError` for a value that is no argument of a command.
     """
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [digestible(item) for item in value]
+    return hashlib.sha256(_ARGUMENTS.encode(arguments).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """Return a value that JSON has no form for as one that it has. Bytes are replaced by their digest."""
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
-    if isinstance(value, (date, datetime)):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(name): digestible(item) for name, item in value.items()}
+        return dict(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: digestible(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, (set, frozenset)):
-        return sorted((digestible(item) for item in value), key=str)
+        return sorted(value, key=str)
     raise TypeError(f"{type(value).__name__} is no argument of a command")
 
+
+_ARGUMENTS: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)
 
 NOTHING: Final[Memory[Any]] = Memory(lambda _: None, lambda _unit, _body: None)
 

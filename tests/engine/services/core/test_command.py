@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from engine.core.problems import Refused
+from engine.core.values import Span
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.core import idempotency as command
-from engine.services.core.idempotency import DOSSIER, digestible, once
+from engine.services.core.idempotency import DOSSIER, digest_of, once
 from engine.storage.gate import Crowded
 from engine.storage.results import Away, Busy, Conflict, Reply
 from engine.storage.sqlite.store import SqliteStore
@@ -198,7 +200,14 @@ def test_a_twin_that_keeps_coming_first_makes_us_busy(world: World, monkeypatch:
 
 
 def test_equal_arguments_have_one_digest() -> None:
-    assert digestible({"a": (1, b"x"), "b": date(2026, 1, 1)}) == digestible({"b": date(2026, 1, 1), "a": [1, b"x"]})
-    assert digestible(frozenset({"b", "a"})) == ["a", "b"]
+    assert digest_of({"a": (1, b"x"), "b": date(2026, 1, 1)}) == digest_of({"b": date(2026, 1, 1), "a": [1, b"x"]})
+    assert digest_of(frozenset({"b", "a"})) == digest_of(["a", "b"])
     with pytest.raises(TypeError):
-        digestible(1.5)
+        digest_of(object())
+
+
+def test_a_digest_is_that_of_earlier_releases() -> None:
+    posted = MappingProxyType({"nom": ["É", 'x"\n'], "fichier": (b"octets",)})
+    moments = {"b": date(2026, 1, 1), "a": datetime(2026, 1, 1, tzinfo=UTC)}
+    arguments = ("d1", "page", posted, moments, Span(3, "day", True), frozenset({"b", "a"}), None, True, 7)
+    assert digest_of(arguments) == "ea6965ed1472b0fde135d90457ea0b4f8cddf25d222538e00b5d1f5e6ca6f2e1"  # stored replies
