@@ -251,7 +251,12 @@ def awaited_among(ctx: AppContext, actor: Actor, dossier_ids: Iterable[str]) -> 
 
 def awaited_in(unit: Unit, dossier: Dossier, now: datetime) -> Payment | None:
     """Return the first open payment of the dossier started within `SECOND_THOUGHTS`, None without one."""
-    still = (one for one in unit.payments_of(dossier.id) if one.status in OPEN)
+    return awaited_of(unit.payments_of(dossier.id), now)
+
+
+def awaited_of(payments: Iterable[Payment], now: datetime) -> Payment | None:
+    """Return the first of the payments of a dossier that is open and was started within `SECOND_THOUGHTS`."""
+    still = (one for one in payments if one.status in OPEN)
     return next((one for one in still if now < one.started_at + SECOND_THOUGHTS), None)
 
 

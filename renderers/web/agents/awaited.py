@@ -14,7 +14,6 @@ from engine.model import APPLICANT, SYSTEM, Appointment, Fee, Form, Link, TimeLi
 from engine.model.roles import role_key
 from engine.records.dossier import Payment
 from engine.services.applications.contributions import Wait, waits
-from engine.services.payments.payments import awaited_payment
 from renderers.html.diagram import kind_of
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import rows_of, tacit_opinion
@@ -112,7 +111,7 @@ def _state_label(one: AgentCase, thing: Awaited, names: Mapping[str, str]) -> tu
 
 def _checked(one: AgentCase, thing: Awaited) -> Payment | None:
     """Return the open payment of this fee, None without one. The applicant has done their part meanwhile."""
-    payment = awaited_payment(app_ctx(), actor(), one.id) if isinstance(thing.task, Fee) else None
+    payment = one.awaited if isinstance(thing.task, Fee) else None
     return payment if payment is not None and thing.task.id in payment.fees else None
 
 
@@ -171,7 +170,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def payment_of_step(one: AgentCase) -> Payment | None:
     """Return the open payment of the present state. No due date applies meanwhile."""
-    payment, state = awaited_payment(app_ctx(), actor(), one.id), one.procedure.states.get(one.dossier.state)
+    payment, state = one.awaited, one.procedure.states.get(one.dossier.state)
     waited = payment is not None and state is not None and public_key(one.procedure, one.dossier) == "to_pay"
     return payment if waited else None
 

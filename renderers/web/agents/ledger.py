@@ -13,7 +13,6 @@ from engine.model import Link
 from engine.records.dossier import IssuedDocument, Owed
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound
-from engine.services.payments.payments import awaited_payment, payments
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import rows_of
 from renderers.web.platform.dossier_context import DossierContext, label, place_label
@@ -39,13 +38,13 @@ def payment_lines(one: DossierContext) -> list[tuple[str, str, str]]:
     """Return label, kind of tag and tag of each fee, then of each payment."""
     money = site().words.money
     lines = []
-    awaited = awaited_payment(app_ctx(), actor(), one.id)
+    awaited = one.awaited
     checked = awaited.fees if awaited is not None else ()
     for owed in one.dossier.owed.values():
         text = say("case.owed", label=owed.label, amount=money(owed.amount, language()))
         tag = ("we", say("status.checking")) if owed.left and owed.fee in checked else _owed_tag(one, owed)
         lines.append((text, *tag))
-    for payment in payments(app_ctx(), actor(), one.id):
+    for payment in one.payments:
         status = "paid" if payment.status == "overpaid" else payment.status
         key = f"payment.line_{status}" if status in ("paid", "pending", "unknown") else "payment.line_failed"
         day = day_of(payment.ended_at or payment.started_at)

@@ -106,7 +106,7 @@ def _payer(line: OwedBack) -> str:
 
 def refund_lines(one: AgentCase) -> list[RefundLine]:
     """Return the refunds of a dossier, due or paid, the oldest first."""
-    found = owed_back(app_ctx(), actor(), one.id)
+    found = one.refunds
     names = people(line.refund.paid_by for line in found)
     return [_line(one, line, names.get(line.refund.paid_by or "", "")) for line in found]
 

@@ -18,7 +18,6 @@ from engine.model import APPLICANT
 from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, take_transition
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.payments.payments import awaited_payment
 from renderers.html.controls import Control, field_control
 from renderers.procedure.page import SheetLine
 from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
@@ -167,7 +166,7 @@ def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
         return []
     again = app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is not None
     lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
-    payment = awaited_payment(app_ctx(), actor(), one.id)
+    payment = one.awaited
     owed_still = one.dossier.done  # a later part of a price is still collected
     if payment is not None and not any(fee in owed_still for fee in payment.fees):
         lines.append(say("withdrawal.paying", amount=francs(payment.amount)))

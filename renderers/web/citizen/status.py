@@ -9,9 +9,8 @@ from engine.domain.workflow.progress import PublicStatus, lapses_at, public_stat
 from engine.domain.workflow.tasks import holds_slot, open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Payment
-from engine.services.core.fee_accounts import fee_accounts
 from engine.services.core.waiting_list import waits_at
-from engine.services.payments.payments import awaited_payment, owed
+from engine.services.payments.payments import owed
 from renderers.i18n.translations import first_capital
 from renderers.web.citizen.acts import how_to_contest, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
@@ -49,8 +48,8 @@ def to_fill(one: DossierContext) -> Iterator[ToDo]:
 
 def _money(one: DossierContext) -> Iterator[ToDo]:
     """Yield the payment that is due, unless one is open."""
-    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
-    if not accounts or awaited_payment(app_ctx(), actor(), one.id) is not None:
+    accounts = [account for account in one.accounts if account.open]
+    if not accounts or one.awaited is not None:
         return
     days = [account.due for account in accounts if account.due is not None]
     text = say("money.before", day=day_of(min(days))) if days else ""
@@ -137,7 +136,7 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
 
 def _awaited(one: DossierContext, key: str, ahead: list[ToDo]) -> Payment | None:
     """Return the open payment if the dossier waits for nothing else first."""
-    return awaited_payment(app_ctx(), actor(), one.id) if key == "to_pay" or (key == "to_do" and not ahead) else None
+    return one.awaited if key == "to_pay" or (key == "to_do" and not ahead) else None
 
 
 def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> StatusBox:

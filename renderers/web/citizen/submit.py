@@ -13,7 +13,7 @@ from engine.model import APPLICATION, Fee
 from engine.records.dossier import Actor
 from engine.services.applications.drafts import CheckSheet, check, submit
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.payments.payments import awaited_payment, owed
+from engine.services.payments.payments import owed
 from engine.storage.results import Conflict
 from renderers.html.controls import control_id, national, problem_sentence
 from renderers.html.row_pages import find_row, row_at
@@ -192,7 +192,7 @@ def sent(number: str) -> Response:
     if one.dossier.is_draft:
         return go(one.at("/demande"))
     due = sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
-    phone, awaited = one.dossier.contact_phone, awaited_payment(app_ctx(), actor(), one.id)
+    phone, awaited = one.dossier.contact_phone, one.awaited
     checking = one.at(f"/paiement/{awaited.id}") if due and awaited else ""
     return page(
         "citizen/sent.html", dossier=one.dossier, procedure=one.title, checking=checking,

@@ -14,10 +14,13 @@ from engine.domain.fields.views import FormView, PageView
 from engine.domain.workflow.progress import PublicStatus
 from engine.model import Appointment, Procedure
 from engine.model.directory import Office as Place
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Actor, Dossier, Payment
 from engine.services.applications.drafts import see_case, shown_form, shown_page
 from engine.services.appointments.bookings import forms_to_bring
 from engine.services.context.app_context import NotFound
+from engine.services.core.fee_accounts import FeeAccount, fee_accounts
+from engine.services.payments.payments import awaited_of, payments
+from engine.services.payments.refunds import OwedBack, owed_back
 from renderers.html.controls import DrawingContext
 from renderers.i18n.translations import in_language
 from renderers.procedure.page import SheetWriter
@@ -64,6 +67,26 @@ class DossierContext:
     @cached_property
     def _evaluated(self) -> EvaluatedAnswers:
         return evaluate_answers(self.procedure, self.dossier, app_ctx().day(), app_ctx().directory)
+
+    @cached_property
+    def accounts(self) -> tuple[FeeAccount, ...]:
+        """Every fee that is due, read once."""
+        return fee_accounts(app_ctx(), actor(), self.id)
+
+    @cached_property
+    def payments(self) -> tuple[Payment, ...]:
+        """All payments, whatever their status, read once."""
+        return payments(app_ctx(), actor(), self.id)
+
+    @cached_property
+    def refunds(self) -> tuple[OwedBack, ...]:
+        """The refunds, due and paid, read once."""
+        return owed_back(app_ctx(), actor(), self.id)
+
+    @property
+    def awaited(self) -> Payment | None:
+        """The payment of the last day without a known result."""
+        return awaited_of(self.payments, app_ctx().now())
 
     def form(self) -> FormView:
         """Return the application with the pages on its path, filtered for the reader."""

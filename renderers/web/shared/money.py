@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.records.dossier import OwedLine, Payment
-from engine.services.core.fee_accounts import FeeAccount, fee_accounts
-from engine.services.payments.payments import CASH, awaited_payment, payments
-from engine.services.payments.refunds import OwedBack, owed_back
+from engine.services.core.fee_accounts import FeeAccount
+from engine.services.payments.payments import CASH
+from engine.services.payments.refunds import OwedBack
 from renderers.web.platform.dossier_context import DossierContext, label
-from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say, site
+from renderers.web.platform.request_context import app_ctx, day_of, language, say, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ def francs(amount: int) -> str:
 
 def money_lines(one: DossierContext) -> list[MoneyLine]:
     """Return all fees that became due, with their payments and refunds."""
-    awaited = awaited_payment(app_ctx(), actor(), one.id)
-    back = [line for line in owed_back(app_ctx(), actor(), one.id) if line.refund.fee is not None]
+    awaited = one.awaited
+    back = [line for line in one.refunds if line.refund.fee is not None]
     return [
         money_line(account, awaited, [line for line in back if line.refund.fee == account.fee])
-        for account in fee_accounts(app_ctx(), actor(), one.id)
+        for account in one.accounts
     ]
 
 
@@ -113,10 +113,9 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
 
 def payment_lines(one: DossierContext) -> list[PaymentLine]:
     """Return all attempts to pay, oldest first."""
-    back = owed_back(app_ctx(), actor(), one.id)
     return [
-        _payment(one, payment, [over_line(line) for line in back if is_over(line, payment)])
-        for payment in payments(app_ctx(), actor(), one.id)
+        _payment(one, payment, [over_line(line) for line in one.refunds if is_over(line, payment)])
+        for payment in one.payments
     ]
 
 

@@ -103,8 +103,9 @@ def test_a_journey_of_twelve_requests(statements: Count, tmp_path: Path) -> None
         one = InProcess(ctx, app.test_client(), token, statements)
         assert one.go(), one.faults
     counts = {kind: len(said) for kind, said in one.said.items()}
-    assert sum(counts.values()) <= 160, counts
+    assert sum(counts.values()) <= 156, counts
     assert counts["form"] <= 4, one.said["form"]
     assert counts["pay"] <= 17, one.said["pay"]
+    assert counts["follow"] <= 9, one.said["follow"]
     assert all(said.count("COMMIT") <= 1 for said in one.said.values()), counts
     ctx.store.close()
