@@ -75,7 +75,7 @@ from renderers.web.citizen import payments
 from renderers.web.platform import errors as refusals
 from renderers.web.platform import languages, probes, refused_posts
 from renderers.web.platform import request_log as watch
-from renderers.web.platform.access import check_guards
+from renderers.web.platform.access import WebApplication, check_guards
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.probes import Probes, Readers
 from renderers.web.platform.proxies import Proxies, SharedSnapshots
@@ -109,7 +109,7 @@ def create_app(
     if ctx is None:
         ctx, operator = open_office(settings)
         source = source or open_source(settings)
-    app = Flask("guichet", static_folder=None, template_folder=None)
+    app = WebApplication("guichet", static_folder=None, template_folder=None)
     app.secret_key = cookie_secret(settings)
     app.config.update(
         SECRET_KEY_FALLBACKS=[settings.secret_before] if settings.secret_before else None,

@@ -10,17 +10,17 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 import click
 
 from engine.core.clock import SystemClock
-from engine.core.problems import Refusal
+from engine.core.problems import Problem, Refusal
 from engine.integrations.gateways import (
     ConsoleSender,
     Gateways,
@@ -34,6 +34,8 @@ from engine.integrations.registers import FileRegister
 from engine.integrations.simulated_operator import SandboxCard, SandboxOperator, SandboxProvider
 from engine.language.catalogue.catalogue import Catalogue, load_catalogue
 from engine.language.compiler.shared_files import Shared
+from engine.model import Procedure
+from engine.model.directory import Directory
 from engine.operations.follower import INDEX, Follower, stories_of
 from engine.operations.installation_probe import InstallationProbe
 from engine.operations.portal import Portal, WrongPortal, read_portal
@@ -166,10 +168,15 @@ def say_trouble(reason: Refusal) -> None:
 
 
 def _judge() -> Judge:
-    """Return the gates of a publication. The solver is loaded for them only."""
+    """Return the gates of a publication."""
+    return Judge(_prove, stories_of(load_words()))
+
+
+def _prove(procedure: Procedure, directory: Directory, day: date) -> Iterable[Problem]:
+    """Return what the proofs find. The solver is loaded by the first, because unchanged editions need none."""
     from engine.prover.checks.runner import prove
 
-    return Judge(prove, stories_of(load_words()))
+    return prove(procedure, directory, day)
 
 
 def _office(settings: Settings, store: Store, keys: SigningKeys, gateways: Gateways) -> AppContext:

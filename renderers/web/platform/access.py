@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
 from flask import Flask, Response, abort, g, request, session
+from werkzeug.routing import Rule
 
 from engine.records.dossier import ANONYMOUS
 from engine.services.accounts.assistance import received_by
@@ -195,6 +196,24 @@ def _to_sign_in(area: str) -> Response:
         back = "/reprendre" if area == APPLICANT_AREA else request.path
     page = PROOF if area == APPLICANT_AREA and claimant().id else _SIGN_IN[area]
     return go(f"{page}?{urlencode({'suite': back})}")
+
+
+class _Route(Rule):
+    """A rule without the two functions that build its address: pages write addresses, and compiling them is nearly all
+    of its cost. They are compiled when werkzeug asks for one."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        def built(rule: Rule, **values: Any) -> tuple[str, str]:
+            compiled = super(_Route, self)._compile_builder(append_unknown)
+            return cast("tuple[str, str]", compiled.__get__(rule, None)(**values))
+
+        return built
+
+
+class WebApplication(Flask):
+    """A Flask application that starts without compiling what builds addresses."""
+
+    url_rule_class = _Route
 
 
 def check_guards(app: Flask) -> None:

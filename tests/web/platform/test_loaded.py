@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask import url_for
 
+from renderers.web.platform.access import WebApplication
 from tests.engine.language.building import PROCEDURES, a_file
 
 SELDOM = (
@@ -19,11 +21,11 @@ SELDOM = (
 START = f"""
 import os, sys
 from pathlib import Path
-from renderers.cli.admin.installation import open_office
+from renderers.cli.admin.installation import open_office, open_source
 from server import Settings, create_app
-settings = Settings(procedures=Path("procedures"), data=Path("data"), demo=True, secret="essais" * 6)
+settings = Settings(procedures=Path("procedures"), data=Path("data"), secret="essais" * 6)
 office, operator = open_office(settings)
-page = create_app(settings, office, operator).test_client().get("/demarches/essai")
+page = create_app(settings, office, operator, open_source(settings)).test_client().get("/demarches/essai")
 print(page.status_code, *(name for name in {SELDOM} if name in sys.modules))
 """
 
@@ -49,3 +51,11 @@ def started(folder: Path) -> list[str]:
         [sys.executable, "-c", START], cwd=folder, check=True, capture_output=True, text=True, timeout=120
     )
     return told.stdout.split()
+
+
+def test_an_address_can_still_be_built() -> None:
+    app = WebApplication("routes", static_folder=None)
+    app.add_url_rule("/lots/<int:number>/<name>", "lot", lambda number, name: f"{number} {name}")
+    with app.test_request_context():
+        assert url_for("lot", number=3, name="é d", page="2") == "/lots/3/%C3%A9%20d?page=2"
+    assert app.test_client().get("/lots/3/x").text == "3 x"
