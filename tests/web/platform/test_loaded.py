@@ -16,7 +16,7 @@ from tests.engine.language.building import PROCEDURES, a_file
 
 SELDOM = (
     "sqlite_utils", "psycopg", "obstore", "jsonschema", "jsonschema_rs", "PIL", "pypdf", "typst", "segno", "num2words",
-    "icalendar", "urllib3", "authlib", "z3",
+    "icalendar", "urllib3", "authlib", "z3", "email_validator",
 )  # fmt: skip
 START = f"""
 import os, sys
