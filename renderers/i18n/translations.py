@@ -13,16 +13,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.clock import local
 from engine.core.problems import Fact
 from engine.core.values import Text, group_number
-from engine.domain.fields.views import AnswerProblem
 from engine.language.source.loader import read_texts
 from renderers.i18n import formats
 from renderers.i18n.formats import FIXED_SPACE, NARROW_SPACE
 from renderers.i18n.language_spans import LanguageSpan, html_of
+
+if TYPE_CHECKING:
+    from engine.domain.fields.views import AnswerProblem
 
 REFERENCE: Final = "fr"
 OFFERED: Final = ("fr", "en")

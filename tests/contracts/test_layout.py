@@ -65,7 +65,7 @@ IMPORTERS = {
 LAZY = (
     "renderers.cli.", "renderers.i18n.formats", "server", "engine.language.source.schema", "engine.storage.files.inspection",
     "engine.operations.store_factory", "renderers.pdf.", "engine.storage.sqlite.store", "engine.integrations.config",
-    "engine.domain.fields.text",
+    "engine.domain.fields.text", "engine.language.catalogue.cache", "renderers.i18n.translations",
 )  # fmt: skip
 IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")
 TEXT_TO_CODE = re.compile(r"(?<![.\w])(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")

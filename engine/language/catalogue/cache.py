@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.model import Procedure
-from engine.model.directory import Directory
+if TYPE_CHECKING:
+    from engine.model import Procedure
+    from engine.model.directory import Directory
 
 _NAMES_OTHERS: Final = re.compile(rb"\b(extends|held_by|instead|links)\b")
 _MOST: Final = 20_000  # keys stored; the oldest days are dropped first

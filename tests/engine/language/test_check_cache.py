@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,27 @@ def test_lint_looks_again_only_at_what_was_not_clean(tmp_path: Path, monkeypatch
     shared.write_text(shared.read_text("utf-8") + "x: [", "utf-8")
     assert lint() == (1, both)
     assert lint() == (1, both)
+
+
+def test_lint_of_known_files_loads_no_definition(tmp_path: Path) -> None:
+    lint = """
+import sys
+from renderers.cli.main import console
+try:
+    console(["lint", "tests/good/minimal.yaml"])
+finally:
+    print(sorted({"engine.model", "engine.domain.fields.views", "z3", "flask"} & sys.modules.keys()))
+"""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", lint], capture_output=True, text=True, timeout=60, cwd=ROOT, env=environment
+        )
+        for _ in range(2)
+    )
+    assert first.returncode == second.returncode == 0
+    assert "engine.model" in first.stdout.splitlines()[-1]
+    assert second.stdout.splitlines()[-1] == "[]"
 
 
 def test_each_module_that_a_check_may_load_counts_as_the_checker() -> None:
