@@ -337,7 +337,7 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
     """Return what happened, and one emphasised sentence on the money."""
     facts = {
         "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
-        "provider": provider_label(payment.provider), "at": site().words.clock(payment.expires_at, language()),
+        "provider": provider_label(payment.provider),
     }  # fmt: skip
     if payment.status == "unknown":
         answer, phone = payment.started_at + SECOND_THOUGHTS, site().settings.phone.replace(" ", FIXED_SPACE)

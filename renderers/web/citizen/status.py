@@ -128,6 +128,8 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
     moment = moment_of(status.booking.start) if status.booking else ""
     if key == "to_do":
         return say("todo.box", count=len(ahead)) if ahead else label(status.label)
+    if key == "to_correct" and not status.to_correct and not ahead:
+        return say("correct.all_done")
     count = len(status.to_correct) or 1
     return say(
         f"track.title.{key}", amount=site().words.money(amount, language()), moment=moment, count=count

@@ -414,6 +414,7 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     assert "1 sur 2 faites" in known.follow().text
     known.send(address, **{"file:carte": picture(), "go": "save"})
     assert "Tout est corrigé" in known.follow().text
+    assert "Tout est corrigé. Vous pouvez renvoyer votre dossier." in known.open(f"/dossiers/{number}").text
     known.send(address, go="send")
     again = known.follow().text
     assert "Un agent vérifie votre dossier" in again
@@ -515,7 +516,7 @@ def test_a_summary_is_no_document(known: PortalClient) -> None:
     [
         ("90000002", "Le solde du 90 00 00 02 est insuffisant. Rien n’a été débité."),
         ("90000003", "Vous avez annulé ou refusé"),
-        ("90000004", "Le code n’a pas été tapé avant 12 h 10. Rien n’a été débité."),
+        ("90000004", "Le code n’a pas été tapé à temps. Rien n’a été débité."),
         ("90000005", "Ne payez pas une deuxième fois"),
         ("90000006", "Vous avez payé en trop"),
         ("90000007", "a atteint sa limite du jour"),
@@ -896,6 +897,7 @@ def test_an_act_that_ends_nothing_for_good_says_no_such_thing(tmp_path: Path) ->
     known = a_portal_client(tmp_path, STALL.replace("outputs:", back)).sign_in()
     told = known.open(f"/dossiers/{known.sent()}/actes/retirer")
     assert told.status == 200
+    assert "quand tout est rempli" not in told.text, "nothing is asked"
     assert "ne pourra pas être reprise" not in told.text
 
 

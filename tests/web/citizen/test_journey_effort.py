@@ -133,3 +133,20 @@ def test_the_page_of_a_dossier_is_short_and_says_first_what_to_do(browser: Brows
     assert whole is not None
     assert button["y"] + button["height"] <= 600
     assert whole["height"] <= 2600
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_a_date_of_the_status_stays_whole_on_a_narrow_screen(browser: Browser, width: int) -> None:
+    """Its blanks are fixed: beside the question it was cut, with a full stop alone on a line at 320 pixels."""
+    page = browser.new_page(viewport={"width": width, "height": 640})
+    sheet = (Path(__file__).parents[3] / "renderers/static/guichet.css").read_text(encoding="utf-8")
+    box = '<div class="box"><ul class="who"><li><b>Quand ?</b> Depuis le 30\u00a0septembre\u00a02026.</li></ul></div>'
+    try:
+        page.set_content(f'<style>{sheet}</style><main><div class="wrap">{box}</div></main>')
+        lines = page.evaluate(
+            """() => { const text = document.querySelector("li").lastChild, range = document.createRange()
+            range.setStart(text, text.length - 18); range.setEnd(text, text.length); return range.getClientRects().length }"""
+        )
+    finally:
+        page.close()
+    assert lines == 1

@@ -164,7 +164,7 @@ def test_a_card_is_paid_on_the_operators_page(tmp_path: Path) -> None:
         ("three_d_secure", "Votre banque n’a pas confirmé que c’est vous. Rien n’a été débité."),
         ("declined", "Votre banque a refusé la carte. Rien n’a été débité."),
         ("cancelled", "Vous avez annulé sur la page de Carte bancaire. Rien n’a été débité."),
-        ("expired", "Le paiement n’a pas été terminé avant"),
+        ("expired", "Le paiement n’a pas été terminé à temps."),
         ("silent", "Ne payez pas une deuxième fois."),
         ("", "Continuez chez Carte bancaire"),
     ],
