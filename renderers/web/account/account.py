@@ -34,7 +34,7 @@ from renderers.web.platform.access import proves_anew, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused
 from renderers.web.platform.languages import ASKED
-from renderers.web.platform.refused_posts import ask_again, refused_post
+from renderers.web.platform.refused_posts import ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
     app_ctx,
     asker,
@@ -188,8 +188,8 @@ def remove_email() -> Response:
 @signed_in
 def identity() -> Response:
     """Show the profile, or save it. New requests are filled in from it."""
-    if request.method == "GET":
-        return _identity_page()
+    if (shown := only_shown(_identity_page)) is not None:
+        return shown
     given = _given(request.form)
     try:
         save_profile(app_ctx(), myself(), given)

@@ -21,7 +21,7 @@ from engine.services.context.app_context import NotFound
 from renderers.web.platform.access import agent, proves_anew, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
-from renderers.web.platform.refused_posts import Fault, ask_again, refused_post, typed_form
+from renderers.web.platform.refused_posts import Fault, ask_again, only_shown, refused_post, typed_form
 from renderers.web.platform.request_context import (
     ACTING,
     acting_mandate,
@@ -154,8 +154,8 @@ def _done(what: str, where: str = _HOME) -> Response:
 @signed_in
 def company() -> Response:
     """Ask to act for a company. A post needs a proof and awaits an administrator's check."""
-    if request.method == "GET":
-        return _form("company")
+    if (shown := only_shown(lambda: _form("company"))) is not None:
+        return shown
     given = _given("company")
     try:
         representation.declare_company(
@@ -171,8 +171,8 @@ def company() -> Response:
 @signed_in
 def proxy() -> Response:
     """Ask to act for a person without a phone under a signed proxy, which an administrator checks."""
-    if request.method == "GET":
-        return _form("proxy")
+    if (shown := only_shown(lambda: _form("proxy"))) is not None:
+        return shown
     given = _given("proxy")
     try:
         representation.declare_proxy(
@@ -192,8 +192,8 @@ def _proof() -> Upload | None:
 @signed_in
 def child() -> Response:
     """Declare a child to act for until the day before majority. An invalid date shows the form again."""
-    if request.method == "GET":
-        return _form("child")
+    if (shown := only_shown(lambda: _form("child"))) is not None:
+        return shown
     given = _given("child")
     try:
         born = date(*(int(given[part]) for part in ("year", "month", "day")))
@@ -210,8 +210,8 @@ def child() -> Response:
 @signed_in
 def person() -> Response:
     """Ask a person, by phone number, for the right to act for them. An SMS notifies them."""
-    if request.method == "GET":
-        return _form("person")
+    if (shown := only_shown(lambda: _form("person"))) is not None:
+        return shown
     given = _given("person")
     try:
         representation.ask_person(app_ctx(), myself(), given["phone"], given["name"], asker=asker())
@@ -243,8 +243,8 @@ def people(number: str) -> Response:
 
 
 def _invite(dossier: str, number: str = "") -> Response:
-    if request.method == "GET":
-        return _invite_page(dossier, number)
+    if (shown := only_shown(lambda: _invite_page(dossier, number))) is not None:
+        return shown
 
     def again(fault: Fault) -> Response:
         return ask_again(lambda: _invite_page(dossier, number), {"phone": fault})

@@ -9,7 +9,7 @@ from engine.services.sign_in.mail_links import follow_link, refusal_for_link, se
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import public
 from renderers.web.platform.errors import refused
-from renderers.web.platform.refused_posts import ask_again, refused_post
+from renderers.web.platform.refused_posts import ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
     app_ctx,
     asker,
@@ -31,8 +31,8 @@ _MARK = "link_mark"
 @public
 def ask_email() -> Response:
     """Show the form for the mail address. A post sends a link to it and redirects."""
-    if request.method == "GET":
-        return _email_page()
+    if (shown := only_shown(_email_page)) is not None:
+        return shown
     try:
         sent = send_link(app_ctx(), request.form.get("email", "")[:254], asker=asker(), language=language())
     except Refused as closed:

@@ -26,7 +26,7 @@ from renderers.web.citizen.submit import send_declared
 from renderers.web.platform.access import public
 from renderers.web.platform.errors import WAITS, refused, sentence, until_then
 from renderers.web.platform.languages import ASKED
-from renderers.web.platform.refused_posts import ask_again, refused_post, switched
+from renderers.web.platform.refused_posts import ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
     CLAIM,
     actor,
@@ -76,7 +76,7 @@ def forget_declared() -> None:
 @public
 def send() -> Response:
     """Send a code and redirect to its form, or to the phone form again with an error."""
-    if (shown := switched(lambda: _phone_page(request.form.get("mine") == "1"))) is not None:
+    if (shown := only_shown(lambda: _phone_page(request.form.get("mine") == "1"))) is not None:
         return shown
     typed = request.form.get("phone", "")[:40]
     if following := safe_next(request.form.get("suite"), ""):
@@ -275,7 +275,7 @@ def follow() -> Response:
     if request.method == "GET":
         forget_declared()
         return _follow_page()
-    if (shown := switched(_follow_page)) is not None:
+    if (shown := only_shown(_follow_page)) is not None:
         return shown
     typed, phone = request.form.get("number", "")[:40], request.form.get("phone", "")[:40]
     digits = digits_only(typed)

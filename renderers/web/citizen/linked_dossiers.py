@@ -24,7 +24,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import signed_in
 from renderers.web.platform.dossier_context import DossierContext, case, label
-from renderers.web.platform.refused_posts import Fault, RefusedPost, ask_again, refused_post
+from renderers.web.platform.refused_posts import Fault, RefusedPost, ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -121,6 +121,8 @@ def name_link(one: DossierContext, link_id: str) -> Response:
     if not one.dossier.is_draft:
         return go(one.at())
     link = _link(one, link_id)
+    if (shown := only_shown(lambda: _page(one, link))) is not None:
+        return shown
     picked, typed = request.form.get("earlier", "")[:40], request.form.get("number", "")[:40]
     own = {found.dossier.number for found in candidates(app_ctx(), actor(), one.id, link.id)}
     if picked in own:
@@ -170,7 +172,7 @@ def _page(one: DossierContext, link: Link) -> Response:
         {"number": each.dossier.number, "label": each.dossier.label or label(each.definition.identity.title), "hint": _hint(each)}
         for each in found
     ]  # fmt: skip
-    picked = _OTHER if "number" in post.faults else linked.number if linked else ""
+    picked = _OTHER if "number" in post.faults else post.typed("earlier", linked.number if linked else "")
     errors = {control: _error(link, post, control) for control in post.faults}
     return page(
         "citizen/link.html", procedure=one.title, title=label(link.label), errors=[(f"#{control}", said) for control, said in errors.items()],

@@ -36,7 +36,7 @@ from renderers.pdf.documents import receipt_pdf
 from renderers.web.platform.access import draws, passive, public, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json
-from renderers.web.platform.refused_posts import Fault, ask_again, refused_post, switched
+from renderers.web.platform.refused_posts import Fault, ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -116,7 +116,7 @@ def begin(number: str) -> Response:
 def begin_payment(one: DossierContext) -> Response:
     """Queue the order for the worker and redirect to its page, or show what is missing."""
     providers, typed = offered(one), typed_choice(one)
-    if (shown := switched(lambda: _choose_page(one))) is not None:
+    if (shown := only_shown(lambda: _choose_page(one))) is not None:
         return shown
     if not providers:
         return ask_again(lambda: _choose_page(one), {}, 200)

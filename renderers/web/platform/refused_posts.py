@@ -99,11 +99,13 @@ def ask_again(
     return answer
 
 
-def switched(draw: Callable[[], Response]) -> Response | None:
-    """Show the page of a post whose button only asks for another language, with what was typed. None for others.
+def only_shown(draw: Callable[[], Response]) -> Response | None:
+    """Show the page, without a post or with what was typed in one that only asks for another language. None for others.
 
     A page cannot hold a file, so it asks for the same one again.
     """
+    if request.method in ("GET", "HEAD"):
+        return draw()
     if not is_switching():
         return None
     chosen = {control: Refusal("file_again", {"name": name}) for control, name in file_names()}

@@ -24,7 +24,7 @@ from engine.services.applications.messages import (
 from renderers.web.platform.access import agent, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.refused_posts import Fault, ask_again, refused_post, switched
+from renderers.web.platform.refused_posts import Fault, ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -137,7 +137,7 @@ def thread_of(one: DossierContext) -> str:
 
 
 def _write(one: DossierContext) -> Response:
-    if (shown := switched(lambda: _page(one))) is not None:
+    if (shown := only_shown(lambda: _page(one))) is not None:
         return shown
     body, file = request.form.get("body", "")[: LONGEST * 4], request.files.get("file")
     if actor().kind == "agent" and asked_to_insert():

@@ -112,7 +112,10 @@ def test_ones_own_dossier_is_offered_and_one_row_of_it_picked(visitor: PortalCli
     assert visitor.page.address.endswith("/demande"), "the earlier dossier is asked before the questions"
     assert "À indiquer" in visitor.follow().text
     address = f"/dossiers/{number}/lien/ancien"
-    page = visitor.open(address)
+    visitor.send(address, earlier=earlier, go="lang-en")
+    assert f'value="{earlier}" checked' in visitor.follow().html, "another language keeps what was picked"
+    assert kept(visitor, number)[0] == ""
+    page = visitor.open(f"{address}?lang=fr")
     assert page.html.count('name="earlier"') == 2, "the granted one and « Un autre dossier »"
     assert visitor.send(address).status == 422
     visitor.send(address, earlier=earlier)

@@ -128,7 +128,8 @@ def test_a_browser_that_changes_the_language_is_at_the_address_without_it(visito
 
 
 def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: PortalClient) -> None:
-    visitor.send("/connexion/courriel", email="afi@")
+    visitor.send("/connexion", phone=PHONE)
+    visitor.send("/connexion/code", code="000000")
     assert visitor.page.status == 422
     assert visitor.open(other_language(visitor)).status == 200
     assert '<html lang="en">' in visitor.page.html
@@ -145,13 +146,28 @@ def test_what_only_a_post_shows_leads_to_a_page_that_opens(visitor: PortalClient
             ['value="argent" checked', 'value="91 22"', "Pay 5,000"],
         ),
         ("/messages", {"body": "Ma clé\n?"}, [">Ma clé\n?</textarea>", "message"]),
+        ("/connexion/courriel", {"email": "afi@"}, ['value="afi@"', "Get the link"]),
+        (
+            "/compte/identite",
+            {"family_name": "Ames", "birth_day": "3", "sex": "f"},
+            ['value="Ames"', 'value="03"', 'value="f" checked'],
+        ),
+        ("/compte/entreprises/nouvelle", {"number": "TG 1", "name": "Moba"}, ['value="TG 1"', 'value="Moba"']),
+        ("/compte/enfants/nouveau", {"given_names": "Afi", "year": "20"}, ['value="Afi"', 'value="20"']),
+        (
+            "/compte/entreprises/inviter",
+            {"phone": "90 11", "role": "agent", "procedure": "essai"},
+            ['value="90 11"', 'value="agent" checked', 'value="essai" checked'],
+        ),
     ],
 )
 def test_the_language_of_a_page_that_stores_nothing_changes_with_what_was_typed(
     visitor: PortalClient, rest: str, typed: dict[str, str], kept: list[str]
 ) -> None:
     address = rest
-    if rest not in ("/connexion", "/suivi"):
+    if rest.startswith(("/compte", "/connexion/")):
+        visitor.sign_in()
+    elif rest not in ("/connexion", "/suivi"):
         number = visitor.sign_in().sent()
         visitor.decide(number, "accorder")
         address = f"/dossiers/{number}{rest}"
