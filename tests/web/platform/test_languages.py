@@ -110,7 +110,7 @@ def test_the_language_of_the_questions_before_a_request_changes_with_what_was_ti
 
 
 def test_a_browser_that_changes_the_language_is_at_the_address_without_it(visitor: PortalClient) -> None:
-    """So that a page that is kept, or sent to somebody, fixes no language. Other readers are answered at once."""
+    """A page that is kept, or sent to another person, fixes no language. Other readers are answered at once."""
     accepts = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     visitor.open("/demarches?q=%C3%A9tal&lang=en&q=caf%C3%A9", **accepts)
     assert (visitor.page.status, visitor.page.address) == (303, "/demarches?q=%C3%A9tal&q=caf%C3%A9")
