@@ -50,6 +50,7 @@ def test_what_is_settled_once_is_what_would_be_worked_out(filled: bool, monkeypa
         "oui",
         "nature",
         "jours",
+        "annee",
         "depuis",
         "frais",
     } & books.keys()
