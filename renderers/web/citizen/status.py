@@ -247,7 +247,9 @@ def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, 
     addresses = {
         "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",
     }  # fmt: skip
-    return (one.at(addresses[key]), say(f"track.do.{key}")) if key in addresses else ("", "")
+    whole = key == "to_correct" and one.dossier.correction is not None and not one.dossier.correction.left
+    words = "correct.send" if whole and not ahead else f"track.do.{key}"
+    return (one.at(addresses[key]), say(words)) if key in addresses else ("", "")
 
 
 def next_act(one: DossierContext) -> tuple[str, str]:

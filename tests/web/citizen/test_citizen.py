@@ -414,7 +414,9 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     assert "1 sur 2 faites" in known.follow().text
     known.send(address, **{"file:carte": picture(), "go": "save"})
     assert "Tout est corrigé" in known.follow().text
-    assert "Tout est corrigé. Vous pouvez renvoyer votre dossier." in known.open(f"/dossiers/{number}").text
+    said = "Tout est corrigé. Vous pouvez renvoyer votre dossier."
+    assert said in known.open(f"/dossiers/{number}").text
+    assert "Renvoyer mon dossier" in known.page.text
     known.send(address, go="send")
     again = known.follow().text
     assert "Un agent vérifie votre dossier" in again

@@ -3,6 +3,7 @@ home page until the visit is booked, printed with `-s`. Until sent, for a minor:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -135,18 +136,36 @@ def test_the_page_of_a_dossier_is_short_and_says_first_what_to_do(browser: Brows
     assert whole["height"] <= 2600
 
 
+STYLE = (Path(__file__).parents[3] / "renderers/static/guichet.css").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_what_awaits_a_person_does_not_touch_the_search(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    search = '<form class="search"><div><input></div><button class="button">Chercher</button></form>'
+    page.set_content(
+        f'<!doctype html><style>{STYLE}</style><main><div class="wrap">{search}<div class="box act">À vous</div></div></main>'
+    )
+    button, box = page.locator("button").bounding_box(), page.locator(".box").bounding_box()
+    assert button is not None
+    assert box is not None
+    assert box["y"] - button["y"] - button["height"] >= 12
+
+
 @pytest.mark.parametrize("width", [320, 360])
-def test_a_date_of_the_status_stays_whole_on_a_narrow_screen(browser: Browser, width: int) -> None:
+def test_a_date_of_the_status_stays_whole_on_a_narrow_screen(page: Page, width: int) -> None:
     """Its blanks are fixed: beside the question it was cut, with a full stop alone on a line at 320 pixels."""
-    page = browser.new_page(viewport={"width": width, "height": 640})
-    sheet = (Path(__file__).parents[3] / "renderers/static/guichet.css").read_text(encoding="utf-8")
+    page.set_viewport_size({"width": width, "height": 640})
     box = '<div class="box"><ul class="who"><li><b>Quand ?</b> Depuis le 30\u00a0septembre\u00a02026.</li></ul></div>'
-    try:
-        page.set_content(f'<style>{sheet}</style><main><div class="wrap">{box}</div></main>')
-        lines = page.evaluate(
-            """() => { const text = document.querySelector("li").lastChild, range = document.createRange()
-            range.setStart(text, text.length - 18); range.setEnd(text, text.length); return range.getClientRects().length }"""
-        )
-    finally:
-        page.close()
+    page.set_content(f'<!doctype html><style>{STYLE}</style><main><div class="wrap">{box}</div></main>')
+    lines = page.evaluate(
+        """() => { const text = document.querySelector("li").lastChild, range = document.createRange()
+        range.setStart(text, text.length - 18); range.setEnd(text, text.length); return range.getClientRects().length }"""
+    )
     assert lines == 1
