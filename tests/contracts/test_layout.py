@@ -59,7 +59,7 @@ IMPORTERS = {
     "z3": ("engine.prover.solver.",),
     "prometheus_client": ("renderers.web.platform.metrics",),
     "waitress": ("server", "renderers.cli."),
-    "isal": ("renderers.web.platform.security",),
+    "zlib_ng": ("renderers.web.platform.security",),
 }
 # `lint` must not load flask, nor jsonschema for files without a fault. What only some requests need is loaded by the first that does.
 LAZY = (

@@ -15,8 +15,8 @@ from flask import Flask, Response, abort, current_app, g, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
-from isal import isal_zlib
 from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
+from zlib_ng import zlib_ng
 
 from engine.services.keys.signing_keys import Box
 
@@ -28,7 +28,7 @@ _SECONDS: Final = 6  # bytes of the time of a cookie
 _TAG: Final = 16  # bytes of the tag of a form token: half of the digest (RFC 2104, section 5)
 _CALLBACKS: Final = "/retours/"  # of payment operators, whose body is left unread
 _SQUEEZED_FROM: Final = 600
-_LEVEL: Final = 2  # half the time of level 4 of zlib-ng, 3 to 5 % more bytes on pages of citizens
+_LEVEL: Final = 4  # 2 % more bytes than level 6 of zlib, in less than half the time
 _GZIP: Final = 31  # window of 32 KiB, header and checksum of gzip (RFC 1952)
 _SQUEEZABLE: Final = ("text/", "application/json", "application/problem+json", "image/svg+xml", "application/ld+json")
 
@@ -239,6 +239,6 @@ def _squeeze(response: Response) -> Response:
         return response
     body = response.get_data()
     if len(body) >= _SQUEEZED_FROM:
-        response.set_data(isal_zlib.compress(body, _LEVEL, wbits=_GZIP))
+        response.set_data(zlib_ng.compress(body, _LEVEL, wbits=_GZIP))
         response.headers["Content-Encoding"] = "gzip"
     return response
