@@ -6,6 +6,7 @@ Only the named questions, and those their new answers add, are open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from engine.core.problems import Refused, refusal
@@ -23,7 +24,7 @@ from engine.domain.workflow.linked_dossiers import missing_links
 from engine.domain.workflow.tasks import awaits_difference, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, changes, codes
 from engine.model import APPLICATION, Procedure
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload, UploadField, handed_in, keep_file, spot_of
 from engine.services.applications.draft_answers import (
     Saved,
@@ -159,30 +160,55 @@ def send_corrections(
     """
 
     def work(unit: Unit) -> Dossier:
-        stored = _correcting(unit, ctx, actor, dossier_id, revision)
-        before, procedure, day = stored.typed, pinned(ctx, unit, stored), ctx.day()
-        problems = check_answers(procedure, before, day, ctx.directory)
-        if any(not one.warns for one in problems):
-            raise WrongAnswers(problems)
-        answers = live_answers(procedure, before, day, ctx.directory)
-        scope = scope_of(procedure, before, day, ctx.directory)
-        for link in missing_links(procedure, before, scope):  # an earlier dossier is named on a draft only
-            raise Refused(refusal("link_needed", link.where, link=link.id, label=str(link.label)))
-        live, commits = with_answers_in_force(ctx, procedure, stored, replace(before, answers=answers))
-        moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
-        priced = with_corrected_prices(moment, live)
-        if awaits_difference(moment, priced):
-            owing, noted = replace(stored, owed=priced.owed, done=priced.done), _entries(stored, priced)
-            return keep(ctx, unit, stored, owing, noted, actor) if noted else stored
-        gone = stored.files_unsent & priced.files_unsent  # taken out before the sending: no agent ever had them
-        priced = replace(priced, attachments=tuple(one for one in priced.attachments if one.id not in gone))
-        decision = task_done(
-            procedure, priced, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording
-        )  # fmt: skip
-        noted = _entries(stored, priced, commits)
-        return carry_out(ctx, unit, stored, replace(decision, entries=(*noted, *decision.entries)), actor)
+        return _sent(ctx, unit, _correcting(unit, ctx, actor, dossier_id, revision), actor)
 
     return once(ctx, actor, "send_corrections", token, (dossier_id, revision), work, DOSSIER)
+
+
+def send_paid(ctx: AppContext, unit: Unit, stored: Dossier) -> Dossier | None:
+    """Send a correction whose time is over, if its applicant sent it before and has paid the difference since.
+
+    None for any other: it was never sent, nothing was paid, or its answers changed and are faulty or dearer now.
+    """
+    asked = stored.correction
+    if asked is None or asked.unsent is None:
+        return None
+    since = [one for one in unit.entries(stored.id) if one.at >= asked.at]
+    raised = next((one.n for one in since if one.kind == "corrected" and _is_priced(one.body)), None)
+    if raised is None or not any(one.kind == "paid" and one.n > raised for one in since):
+        return None
+    with suppress(Refused, WrongAnswers):
+        return _sent(ctx, unit, stored, SYSTEM_ACTOR)
+    return None
+
+
+def _is_priced(body: Plain) -> bool:
+    return isinstance(body, Mapping) and "priced" in body
+
+
+def _sent(ctx: AppContext, unit: Unit, stored: Dossier, actor: Actor) -> Dossier:
+    """Send a correction in this unit. Raises as `send_corrections`; for the system also Refused("not_now"): not paid."""
+    before, procedure, day = stored.typed, pinned(ctx, unit, stored), ctx.day()
+    problems = check_answers(procedure, before, day, ctx.directory)
+    if any(not one.warns for one in problems):
+        raise WrongAnswers(problems)
+    answers = live_answers(procedure, before, day, ctx.directory)
+    scope = scope_of(procedure, before, day, ctx.directory)
+    for link in missing_links(procedure, before, scope):  # an earlier dossier is named on a draft only
+        raise Refused(refusal("link_needed", link.where, link=link.id, label=str(link.label)))
+    live, commits = with_answers_in_force(ctx, procedure, stored, replace(before, answers=answers))
+    moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
+    priced = with_corrected_prices(moment, live)
+    if awaits_difference(moment, priced):
+        if actor == SYSTEM_ACTOR:
+            raise Refused(refusal("not_now", state=stored.state))
+        owing, noted = replace(stored, owed=priced.owed, done=priced.done), _entries(stored, priced)
+        return keep(ctx, unit, stored, owing, noted, actor) if noted else stored
+    gone = stored.files_unsent & priced.files_unsent  # taken out before the sending: no agent ever had them
+    priced = replace(priced, attachments=tuple(one for one in priced.attachments if one.id not in gone))
+    decision = task_done(procedure, priced, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording)
+    noted = _entries(stored, priced, commits)
+    return carry_out(ctx, unit, stored, replace(decision, entries=(*noted, *decision.entries)), actor)
 
 
 def _entries(before: Dossier, after: Dossier, commits: Mapping[str, Plain] | None = None) -> tuple[EntryDraft, ...]:

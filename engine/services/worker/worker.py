@@ -28,6 +28,7 @@ from engine.records.dossier import SECRET_LETTERS, SYSTEM_ACTOR, Dossier, Outbou
 from engine.services.accounts.access_log import note_owed
 from engine.services.accounts.lost_phones import make_moves
 from engine.services.accounts.mandates import forget_papers, release_expired
+from engine.services.applications.corrections import send_paid
 from engine.services.applications.linked_dossiers import follow_links
 from engine.services.applications.unverified_files import end_removals, remove_idle
 from engine.services.audit.sms_report import count_sms
@@ -223,6 +224,8 @@ def _fire(ctx: AppContext, timer: Timer) -> Dossier | None:
             if left is None:
                 _note(unit, dossier, "timer_void", {"timer": timer.name}, now)
             return left
+        if timer.name == "due" and (sent := send_paid(ctx, unit, dossier)) is not None:
+            return sent
         try:
             decision = time_over(procedure, dossier, timer.name, now, ctx.directory, ctx.wording)
         except Refused as closed:

@@ -141,6 +141,32 @@ def test_what_is_not_sent_ends_with_its_time(world: World, asked: Dossier) -> No
     assert "Chez Afi" in str(granted.documents[0].paper)
 
 
+def test_what_was_sent_and_paid_goes_on_at_the_end_of_its_time(world: World, asked: Dossier) -> None:
+    """« Renvoyer » asked for the difference. Who paid it and did not come back keeps what was paid for."""
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="4")
+    sent_back(world, asked)
+    world.paid(asked)
+    world.wait(days=31)
+    run_timers(world.office)
+    late = world.kept(asked)
+    assert (late.state, late.answers["etages"], late.correction) == ("examen", 4, None)
+    assert (late.owed["taxe"].amount, late.owed["taxe"].paid) == (4_000, 4_000)
+    assert agrees(world, asked)
+
+
+@pytest.mark.parametrize("etages", ["6", ""])
+def test_what_changed_after_the_payment_is_not_sent_unpaid_or_faulty(world: World, asked: Dossier, etages: str) -> None:
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="4")
+    sent_back(world, asked)
+    world.paid(asked)
+    saved(world, asked, etages=etages)
+    world.wait(days=31)
+    run_timers(world.office)
+    late = world.kept(asked)
+    assert (late.state, late.answers, late.correction) == ("examen", asked.answers, None)
+    assert agrees(world, asked)
+
+
 def test_the_applicant_takes_away_what_is_not_sent_too(world: World, asked: Dossier) -> None:
     saved(world, asked, enseigne="Chez Kofi")
     plain: Any = export_own(world.office, world.owner(asked))
