@@ -22,7 +22,7 @@ from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import check_answers, open_fields
 from engine.domain.workflow.confirmations import commitments_of
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
-from engine.domain.workflow.tasks import ask_parts, is_satisfied
+from engine.domain.workflow.tasks import ask_parts, is_satisfied, price_offsets
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.domain.workflow.transitions import advance_until_blocked
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
@@ -202,7 +202,7 @@ def _stood(passage: TransitionContext, moment: Moment) -> TransitionContext:
     """Return the dossier in the state of its new edition.
 
     New legal time limits begin now, and a missing due date is computed. Parts without a remaining actor are
-    done.
+    done. A correction adds to the fixed prices what its answers cost more in this edition.
     """
     dossier = passage.dossier
     if dossier.is_draft:
@@ -220,4 +220,8 @@ def _stood(passage: TransitionContext, moment: Moment) -> TransitionContext:
         task = moment.procedure.tasks[name]
         if isinstance(task, Form) and not isinstance(task, Appointment) and is_in_parts(task):
             passage = ask_parts(passage, moment, task)
-    return passage
+    correction = passage.dossier.correction
+    if correction is None or state.mode != "correct":
+        return passage
+    offsets = price_offsets(replace(moment, now=correction.at), passage.dossier)
+    return passage.with_(correction=replace(correction, offsets=offsets))

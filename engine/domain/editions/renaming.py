@@ -224,7 +224,7 @@ class Translation:
         fields = {places[name]: reason for name, reason in asked.fields.items() if name in places}
         made = frozenset(places[name] for name in asked.made if name in places)
         unsent = None if asked.unsent is None else self.answers(asked.unsent)
-        return replace(asked, fields=fields, made=made, offsets={}, unsent=unsent)  # a fixed price does not change
+        return replace(asked, fields=fields, made=made, offsets={}, unsent=unsent)  # a migration computes them again
 
 
 _CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})

@@ -132,7 +132,7 @@ def _reopen_form(passage: TransitionContext, moment: Moment, state: State) -> Tr
         return passage
     open_again = {name: done for name, done in passage.dossier.done.items() if name != APPLICATION}
     passage = passage.with_(done=open_again, correction=correction)
-    return passage.with_(correction=replace(correction, offsets=_offsets(moment, passage.dossier)))
+    return passage.with_(correction=replace(correction, offsets=price_offsets(moment, passage.dossier)))
 
 
 def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> TransitionContext:
@@ -157,7 +157,7 @@ def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> Transiti
     return passage if owed.left or unknown else mark_done(passage, moment, fee.id)
 
 
-def _offsets(moment: Moment, dossier: Dossier) -> dict[str, int]:
+def price_offsets(moment: Moment, dossier: Dossier) -> dict[str, int]:
     """Return by fee that no state asks again what the answers cost now above the price that was fixed.
 
     These are the fees that are done, and those that a state passed because they did not apply. Answers that cost less

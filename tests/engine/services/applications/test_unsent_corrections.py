@@ -13,6 +13,7 @@ from engine.domain.common.access import may_read_file
 from engine.domain.editions.renaming import Translation
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.language.catalogue.catalogue import Catalogue
+from engine.operations.migration import migrate
 from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import CorrectionRequest, Dossier
 from engine.services.accounts.personal_data_export import export_own
@@ -21,6 +22,7 @@ from engine.services.applications.drafts import Upload
 from engine.services.audit.integrity import fsck
 from engine.services.payments.payments import owed
 from engine.services.worker.worker import run_timers
+from tests.engine.services.editions import publish
 from tests.engine.services.world import World, a_world, pdf
 from tests.makers import compiled, the_shared
 
@@ -219,3 +221,18 @@ def test_a_new_edition_renames_what_is_not_sent(world: World, asked: Dossier) ->
     renamed = later.replace("edition: 1", "edition: 2\nmigrate: {1: {enseigne: nom}}")
     there = Translation.between(compiled(KIOSK), compiled(renamed)).dossier(kept)
     assert (there.answers["nom"], there.typed.answers["nom"]) == ("Chez Afi", "Chez Kofi")
+
+
+@pytest.mark.parametrize("price", [1000, 2000])
+def test_a_new_edition_gives_nothing_for_free(world: World, asked: Dossier, price: int) -> None:
+    """What was paid stays paid, whatever the later edition costs; what a correction adds to it is paid."""
+    later = KIOSK.replace("enseigne:", "nom:").replace("{enseigne}", "{nom}").replace("[enseigne,", "[nom,")
+    renamed = later.replace("edition: 1", "edition: 2\nmigrate: {1: {enseigne: nom}}").replace("1000 *", f"{price} *")
+    publish(world, compiled(renamed))
+    assert len(migrate(world.office, "kiosque", 2).moved) == 1
+    saved(world, attached(world, asked), nom="Chez Kofi", etages="4")
+    assert sent_back(world, asked).state == "a_corriger"
+    assert [one.left for one in owed(world.office, world.owner(asked), asked.id)] == [3 * price]
+    saved(world, asked, etages="1")
+    assert sent_back(world, asked).state == "examen"
+    assert agrees(world, asked)
