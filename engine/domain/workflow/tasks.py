@@ -136,7 +136,10 @@ def _reopen_form(passage: TransitionContext, moment: Moment, state: State) -> Tr
 
 
 def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> TransitionContext:
-    """Return the context with the price fixed for the time in the state. A fee of zero is done at once."""
+    """Return the context with the price fixed for the time in the state. A fee of zero is done at once.
+
+    A guaranteed price is that of its first day, for the answers as they are now: a correction may have changed them.
+    """
     dossier = passage.dossier
     scope = moment.scope(dossier)
     before = dossier.owed.get(fee.id)
@@ -147,11 +150,14 @@ def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> Transiti
             if unpaid
             else passage
         )
-    guaranteed = add_span(before.at, fee.valid_for, moment.directory.calendar) if before and fee.valid_for else None
-    if guaranteed is not None and moment.now <= guaranteed:
+    until = add_span(before.at, fee.valid_for, moment.directory.calendar) if before and fee.valid_for else None
+    at = before.at if before is not None and until is not None and moment.now <= until else moment.now
+    priced = quote(
+        moment.procedure, fee.id, replace(moment, now=at).scope(dossier), dossier.language, moment.wording
+    )  # fmt: skip
+    if before is not None and at == before.at and priced.amount == before.amount:
         return passage
-    priced = quote(moment.procedure, fee.id, scope, dossier.language, moment.wording)
-    owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), moment.now, before.paid if before else 0)
+    owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), at, before.paid if before else 0)
     passage = passage.with_(owed={**dossier.owed, fee.id: owed})
     unknown = priced.missing and not priced.exempt  # an amount that depends on an empty answer is not zero
     return passage if owed.left or unknown else mark_done(passage, moment, fee.id)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.values import new_id
 from engine.domain.common.access import may_read_file
+from engine.domain.common.decision import Act
 from engine.domain.editions.renaming import Translation
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.language.catalogue.catalogue import Catalogue
@@ -18,6 +19,7 @@ from engine.records.codec import from_plain, to_plain
 from engine.records.dossier import CorrectionRequest, Dossier
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import drafts as intake
+from engine.services.applications.casework import take_transition
 from engine.services.applications.drafts import Upload
 from engine.services.audit.integrity import fsck
 from engine.services.payments.payments import owed
@@ -236,3 +238,26 @@ def test_a_new_edition_gives_nothing_for_free(world: World, asked: Dossier, pric
     saved(world, asked, etages="1")
     assert sent_back(world, asked).state == "examen"
     assert agrees(world, asked)
+
+
+GUARANTEED = KIOSK.replace(
+    "amount: 1000 * etages}",
+    """valid_for: 30 days, lines: {
+    avant: {label: Avant, amount: 1000 * etages, until: 2026-11-30}, depuis: {label: Depuis, amount: 5000 * etages, from: 2026-12-01}}}""",
+)
+GUARANTEED = GUARANTEED.replace("""then: examen, late: abandonne}""", """then: examen, late: abandonne,
+        transitions: {modifier: {label: Modifier, by: applicant, to: modification}}}
+    modification: {label: Modification, correct: everything, due: 10 days, then: a_payer, late: abandonne}""")  # fmt: skip
+
+
+@pytest.mark.parametrize(("etages", "price"), [("1", 1_000), ("9", 9_000)])
+def test_a_guaranteed_price_is_of_its_day_and_of_the_present_answers(tmp_path: Path, etages: str, price: int) -> None:
+    world = a_world(tmp_path, catalogue=Catalogue.of([compiled(GUARANTEED)], the_shared()))
+    dossier = world.sent("kiosque", enseigne="Chez Afi", etages=1, plan=[])
+    take_transition(world.office, world.owner(dossier), dossier.id, Act("modifier"), token=new_id())
+    saved(world, attached(world, dossier), enseigne="Chez Kofi", etages=etages)
+    world.wait(days=9)
+    sent = sent_back(world, dossier)
+    assert (sent.state, sent.owed["taxe"].amount) == ("a_payer", price)
+    assert sent.owed["taxe"].at == dossier.owed["taxe"].at, "the guarantee does not begin again"
+    assert agrees(world, dossier)
