@@ -1,7 +1,6 @@
 """The stored data of one request, frozen: the answers and what was done. A change makes a newer revision.
 
-Answers and bodies are plain values (`engine.core.values.Plain`). Instants are UTC with their zone. A dossier
-holds no URL.
+Answers and bodies are plain values (`engine.core.values.Plain`). Instants are UTC. A dossier holds no URL.
 """
 
 from __future__ import annotations
@@ -27,14 +26,11 @@ _EMPTY: Final[Mapping[str, Plain]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The person, system or provider that acts.
-
-    `roles` are `agency/role` keys. Empty `offices` means all offices of these agencies. `procedures` limits
-    what an auditor reads, or what a delegate does, and empty means all. `administers` lists the agencies
-    whose agents the actor manages, and `*` means all. `language` is the reading language, empty for that of
-    the dossier. An `unproven` actor has an unverified phone number and owns only the drafts begun in this
-    browser. `contacts`: the own number of an agent, if declared.
-    """
+    """The person, system or provider that acts. `roles` are `agency/role` keys. Empty `offices` means all offices of
+    these agencies. `procedures` limits what an auditor reads, or what a delegate does, and empty means all. `administers`
+    lists the agencies whose agents the actor manages, and `*` means all. `language` is the reading language, empty for
+    that of the dossier. An `unproven` actor has an unverified phone number and owns only the drafts begun in this browser.
+    `contacts`: the own number of an agent, if declared."""
 
     kind: ActorKind
     id: str
@@ -46,15 +42,14 @@ class Actor:
     principal: str = ""  # account an applicant acts for, or an agent assists; empty = the actor
     dossiers: frozenset[str] = frozenset()  # limits acting for the principal; empty = all
     only_reads: bool = False
+    language: str = ""
+    unproven: bool = False
+    contacts: frozenset[str] = frozenset()
 
     @property
     def owns(self) -> str:
         """The account whose dossiers the actor owns now: the principal, or the actor."""
         return self.principal or self.id
-
-    language: str = ""
-    unproven: bool = False
-    contacts: frozenset[str] = frozenset()
 
 
 SYSTEM_ACTOR: Final = Actor("system", "system")
@@ -150,11 +145,17 @@ class Owed:
     lines: tuple[OwedLine, ...]
     at: datetime
     paid: int = 0
+    surplus: int = field(default=0, metadata=LATE)  # paid above an earlier price: owed back, it pays nothing later
+
+    @property
+    def kept(self) -> int:
+        """The francs that were paid for the price, without an earlier surplus."""
+        return self.paid - self.surplus
 
     @property
     def left(self) -> int:
         """The amount still due, in francs, never negative."""
-        return max(0, self.amount - self.paid)
+        return max(0, self.amount - self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +211,7 @@ class ConfirmedAnswer:
     """An answer that an agent compared with a piece, or that a register returned equal.
 
     `value` is the plain answer as the piece or the register has it. `differs` means that it is not what the
-    applicant typed. `piece` is an id of evidence or of a look-up, `by` an account id or `system`.
-    """
+    applicant typed. `piece` is an id of evidence or of a look-up, `by` an account id or `system`."""
 
     value: Plain
     piece: str

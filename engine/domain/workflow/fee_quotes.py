@@ -66,7 +66,7 @@ def opens_transition(fee: Fee, owed: Owed, scope: Scope) -> bool:
     """Return True when the payments suffice to advance: the whole fee, or the first part where the procedure says so."""
     plan = fee.instalments
     first = plan is not None and plan.opens == "first" and plan.when.holds(scope)
-    return not owed.left or (first and owed.paid >= part_of(fee, replace(owed, paid=0), scope))
+    return not owed.left or (first and owed.kept >= part_of(fee, replace(owed, paid=0, surplus=0), scope))
 
 
 def quotes(procedure: Procedure, scope: Scope, language: str, wording: Wording) -> tuple[Quote, ...]:

@@ -58,7 +58,7 @@ def brought_for(
         payment = known.get(str(body.get("payment")))
         if kind == "credited" and payment is not None:
             reported.add(payment.id)
-            found, left = _with(found, left, payment, fee, body.get("fees"))
+            found, left = _with(found, left, payment, fee, _priced(body, payment))
         elif kind == "refund_owed" and body.get("fee") == fee:
             found = _less(found, _payer(payment) if payment else None, body.get("amount"))
         reopened = body.get("reopened")
@@ -78,6 +78,16 @@ def _with_shares(entries: Iterable[JournalEntry]) -> Iterator[tuple[str, Mapping
         if entry.kind == "paid":
             shares = body.get("fees")
         yield entry.kind, {**body, "fees": shares} if entry.kind == "credited" else body
+
+
+def _priced(body: Mapping[str, Plain], payment: Payment) -> Plain:
+    """Return the shares of a credit without its surplus, which stays on the last fee and was owed back at once."""
+    shares, extra = body.get("fees"), body.get("extra")
+    if not isinstance(shares, Mapping) or not isinstance(extra, int):
+        return shares
+    last = next(iter(shares)) if len(shares) == 1 else payment.fees[-1]
+    said = shares.get(last)
+    return {**shares, last: said - extra} if isinstance(said, int) else dict(shares)
 
 
 def _with(

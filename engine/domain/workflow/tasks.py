@@ -199,19 +199,22 @@ def with_corrected_prices(moment: Moment, dossier: Dossier) -> Dossier:
         if not isinstance(fee, Fee):
             continue
         if not fee.when.holds(scope):
-            if before is not None and before.left and before.paid:
-                owed[name] = replace(before, amount=before.paid)
+            if before is not None and before.left and before.kept:
+                owed[name] = replace(before, amount=before.kept)
             elif before is not None and before.left:
                 owed.pop(name)
                 done.pop(name, None)
             continue
         priced = quote(moment.procedure, name, scope, dossier.language, moment.wording)
-        least = min(before.paid, before.amount) if before is not None else 0
+        least = min(before.kept, before.amount) if before is not None else 0
         amount = max(priced.amount - offset, least)
         unknown = priced.missing and not priced.exempt
         if not unknown and amount != (before.amount if before is not None else 0):
-            at, paid = (before.at, before.paid) if before is not None else (moment.now, 0)
-            owed[name] = Owed(name, priced.label, amount, tuple(priced.lines), at, paid)
+            fixed = before or Owed(name, "", 0, (), moment.now)
+            over = fixed.surplus + max(0, fixed.kept - fixed.amount)
+            owed[name] = replace(
+                fixed, label=priced.label, amount=amount, lines=tuple(priced.lines), surplus=over
+            )  # fmt: skip
             done.setdefault(name, Done(moment.now, moment.actor.id))
     return dossier if owed == dossier.owed else replace(dossier, owed=owed, done=done)
 

@@ -119,7 +119,7 @@ def given_back(entries: Iterable[JournalEntry], decision: Decision) -> tuple[tup
 
 def _given(owed: Owed, percent: int, gone: dict[str, int]) -> tuple[str, int, int]:
     """Return what goes back of a price, and count it as gone."""
-    paid = min(owed.paid, owed.amount)
+    paid = min(owed.kept, owed.amount)
     francs = max(0, min(paid * percent // 100, paid - gone.get(owed.fee, 0)))
     gone[owed.fee] = gone.get(owed.fee, 0) + francs
     return owed.fee, percent, francs
@@ -148,8 +148,8 @@ def _account(
     upcoming = next((part.due for part in parts if not part.paid), None)
     due = (upcoming if parts else dossier.due_at if awaited else None) if is_open else None
     return FeeAccount(
-        fee.id, owed.label, owed.amount, owed.paid, owed.lines, is_open, due, parts,
-        _outcome(dossier, fee, owed.paid, returned), returned,
+        fee.id, owed.label, owed.amount, owed.kept, owed.lines, is_open, due, parts,
+        _outcome(dossier, fee, owed.kept, returned), returned,
     )  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) ->
     while left > 0:
         amount = min(share, left)
         left -= amount
-        paid = owed.paid >= owed.amount - left
+        paid = owed.kept >= owed.amount - left
         yield InstalmentStatus(
             amount, None if paid else _due(ctx, plan, dossier, done.at if done else None, number, ahead), paid
         )

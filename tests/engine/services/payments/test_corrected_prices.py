@@ -14,10 +14,13 @@ from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.applications.drafts import Upload
 from engine.services.audit.integrity import fsck
+from engine.services.core.fee_accounts import fee_accounts
 from engine.services.payments.payments import owed
+from engine.services.payments.refunds import owed_back
 from tests.engine.services.world import B3, World, pdf, shipped
 
 VISA = "e-visa"
+TOO_MUCH = "+22890000006"  # the simulated operator collects more than the order
 SECOND: dict[str, Plain] = {
     "nom": "LEE", "prenoms": "Tom", "date_naissance": "1988-07-14", "nationalite": "fra", "profession": "Peintre",
     "passeport": "EB100002", "expiration": "2029-01-01",
@@ -67,6 +70,27 @@ def test_a_traveller_added_in_a_correction_is_paid(world: World, visa: Dossier) 
     assert (sent.state, sent.owed["visa_paye"].amount, sent.owed["visa_paye"].paid) == ("instruction", 90_000, 90_000)
     entries = world.read(lambda unit: unit.entries(visa.id))
     assert not differences(fold(entries), projection_of(world.kept(visa)))
+    assert fsck(world.office) == ()
+
+
+def test_money_that_is_owed_back_pays_for_no_correction(world: World) -> None:
+    """What an operator collected above the price is given back. It paid for a part of the second visa too."""
+    world.office = replace(world.office, catalogue=shipped())
+    dossier = world.paid(world.sent(VISA), TOO_MUCH)
+    owner = world.owner(dossier)
+    (back,) = [one.refund.amount for one in owed_back(world.office, owner, dossier.id)]
+    asked = {"voyageurs": "Photo floue"}
+    world.take(dossier, world.agent("officer", "dgdn/immigration"), "completer", correction=asked, reason="Floue")
+    corrected(world, dossier, **dict(second_traveller()))
+    assert sent_back(world, dossier).state == "a_corriger"
+    assert left(world, dossier) == [("visa_paye", 45_000)]
+    assert sum(one.left for one in fee_accounts(world.office, owner, dossier.id)) == 45_000
+    world.paid(dossier)
+    sent = sent_back(world, dossier)
+    assert (sent.state, left(world, dossier)) == ("instruction", [])
+    assert [one.refund.amount for one in owed_back(world.office, owner, dossier.id)] == [back]
+    entries = world.read(lambda unit: unit.entries(dossier.id))
+    assert not differences(fold(entries), projection_of(world.kept(dossier)))
     assert fsck(world.office) == ()
 
 
