@@ -22,7 +22,7 @@ from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.pages import check_answers, open_fields
 from engine.domain.workflow.confirmations import commitments_of
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
-from engine.domain.workflow.tasks import ask_parts, is_satisfied, price_offsets
+from engine.domain.workflow.tasks import ask_parts, has_paid_more, is_satisfied, price_offsets, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.domain.workflow.transitions import advance_until_blocked
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
@@ -60,7 +60,7 @@ def cross(
 
     `moment` uses the later edition. `asked` names who requested the migration.
     """
-    stays = next(_hindrances(translation, kept, payments, moment.now), None)
+    stays = next(_hindrances(translation, kept, payments, moment), None)
     if stays is not None:
         return stays
     there = translation.dossier(kept)
@@ -87,14 +87,18 @@ def cross(
 # -- before translating ------------------------------------------------------------------------------------------------
 
 
-def _hindrances(translation: Translation, kept: Dossier, payments: Iterable[Payment], now: datetime) -> Iterator[Stays]:
+def _hindrances(
+    translation: Translation, kept: Dossier, payments: Iterable[Payment], moment: Moment
+) -> Iterator[Stays]:  # fmt: skip
     before, after = translation.before, translation.after
     if not translation.comes_over:
         yield Stays("no_map", {"edition": before.edition})
     if kept.documents:
         yield Stays("documents_issued", {"at": kept.documents[-1].output})
-    if any(_may_be_paid(one, now) for one in payments):
+    if any(_may_be_paid(one, moment.now) for one in payments):
         yield Stays("payment_under_way", {})
+    if _raises_price(replace(moment, procedure=before), kept):
+        yield Stays("correction_priced", {})
     yield from _homeless(translation, kept)
     for name, booking in kept.bookings.items():
         if booking.status == "booked" and translation.name(name) != name:
@@ -109,6 +113,13 @@ def _hindrances(translation: Translation, kept: Dossier, payments: Iterable[Paym
     for name in sorted(_held(kept) & _ids(before)):
         if name not in translation.names and name not in _ids(after) and name not in accepted:
             yield Stays("name_unmapped", {"at": name})
+
+
+def _raises_price(moment: Moment, kept: Dossier) -> bool:
+    """Return True when a correction that is not sent raised a price, which its edition takes back with the answers."""
+    if kept.correction is None or kept.correction.unsent is None:
+        return False
+    return has_paid_more(moment, kept) or with_corrected_prices(moment, kept).owed != kept.owed
 
 
 def _may_be_paid(payment: Payment, now: datetime) -> bool:

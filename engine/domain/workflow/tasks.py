@@ -226,6 +226,23 @@ def awaits_difference(moment: Moment, dossier: Dossier) -> bool:
     return not all(opens_transition(fee, dossier.owed[fee.id], moment.scope(dossier)) for fee in fees)
 
 
+def has_paid_more(moment: Moment, dossier: Dossier) -> bool:
+    """Return True when a price that a correction raised was paid above what the answers sent before it cost."""
+    correction = dossier.correction
+    if correction is None:
+        return False
+    procedure, scope = moment.procedure, replace(moment, now=correction.at).scope(dossier)
+    for name, offset in correction.offsets.items():
+        fee, owed = procedure.tasks.get(name), dossier.owed.get(name)
+        if not isinstance(fee, Fee) or owed is None:
+            continue
+        applies = fee.when.holds(scope)
+        priced = quote(procedure, name, scope, dossier.language, moment.wording).amount if applies else 0
+        if min(owed.amount, owed.kept) > max(0, priced - offset):
+            return True
+    return False
+
+
 def holds_slot(dossier: Dossier, appointment: str) -> bool:
     """Return True when a slot is booked for this appointment and not used yet."""
     booking = dossier.bookings.get(appointment)

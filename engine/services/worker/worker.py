@@ -248,7 +248,11 @@ def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, n
     if timer.name == KEEP:
         return may_still_come(unit, dossier.id, now)
     payment = awaited_in(unit, dossier, now)
-    return payment is not None and stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
+    if payment is None:
+        return False
+    raised = dossier.correction.offsets if dossier.correction is not None and timer.name == "due" else ()
+    differs = not set(payment.fees).isdisjoint(raised)  # a correction is sent once its higher price is paid
+    return differs or stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
 
 def _is_put_off(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer) -> bool:

@@ -11,12 +11,14 @@ import pytest
 from engine.core.values import new_id
 from engine.domain.common.access import may_read_file
 from engine.domain.common.decision import Act
+from engine.domain.editions.migration import Crossing, Stays, cross
 from engine.domain.editions.renaming import Translation
 from engine.domain.reporting.journal_state import differences, fold, projection_of
+from engine.domain.workflow.transition_context import Moment
 from engine.language.catalogue.catalogue import Catalogue
 from engine.operations.migration import migrate
 from engine.records.codec import from_plain, to_plain
-from engine.records.dossier import CorrectionRequest, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, CorrectionRequest, Dossier
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import drafts as intake
 from engine.services.applications.casework import take_transition
@@ -261,3 +263,16 @@ def test_a_guaranteed_price_is_of_its_day_and_of_the_present_answers(tmp_path: P
     assert (sent.state, sent.owed["taxe"].amount) == ("a_payer", price)
     assert sent.owed["taxe"].at == dossier.owed["taxe"].at, "the guarantee does not begin again"
     assert agrees(world, dossier)
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_a_price_raised_by_what_is_not_sent_stays_in_its_edition(world: World, asked: Dossier, pays: bool) -> None:
+    """The later edition does not know what the answers cost before, so it would ask for, or keep, the difference."""
+    later = compiled(KIOSK.replace("edition: 1", "edition: 2\nmigrate: {1: {}}"))
+    translation, office = Translation.between(compiled(KIOSK), later), world.office
+    moment = Moment(later, SYSTEM_ACTOR, office.now(), office.directory, office.wording)
+    kept = saved(world, attached(world, asked), etages="4")
+    assert isinstance(cross(translation, kept, (), moment), Crossing)
+    sent_back(world, asked)
+    kept = world.paid(asked) if pays else world.kept(asked)
+    assert cross(translation, kept, (), moment) == Stays("correction_priced", {})
