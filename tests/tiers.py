@@ -16,11 +16,13 @@ REASONS: Final[Mapping[str, str]] = {
     "journey": "a scenario in a browser: make test plays it without one, and other scenarios in each mode of the browser",
     "screen": "another page of a template that make test shows in the browser",
     "store": "the second store, of a test that runs on the first in make test",
+    "upgrade": "restarts of all processes under load: make test migrates a store that another release uses",
     "fuzz": "random inputs beyond the first share",
 }
 # a night test whose counterpart in make test is in another file
 TESTED_BY: Final[Mapping[str, str]] = {
     "tests/faults/test_access_faults.py": "tests/web/platform/test_access_matrix.py",
+    "tests/faults/test_rolling_upgrade_faults.py": "tests/faults/test_migrations_faults.py",
     "tests/web/citizen/test_english.py": "tests/web/citizen/test_foreigner.py",
     "tests/web/citizen/test_group_journeys.py": "tests/web/citizen/test_foreigner.py",
 }

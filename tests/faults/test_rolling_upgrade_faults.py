@@ -24,7 +24,7 @@ from tests.nginx import program
 from tests.ports import free_port
 from tests.postgres import database
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.nightly("three rounds of restarts under load")]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.nightly("upgrade")]
 
 PEOPLE = 4
 EARLIEST = "26999bae"
