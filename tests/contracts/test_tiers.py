@@ -58,7 +58,7 @@ def test_each_file_with_something_for_the_night_is_a_part_of_it() -> None:
     assert marked - {str(Path(__file__).relative_to(TESTS))} == {
         file.removeprefix("tests/") for part in parts for file in part.files if part.marked == "nightly"
     }
-    assert {*REASONS} == {"mutant", "journey", "screen", "store", "fuzz"}
+    assert {*REASONS} == {"mutant", "journey", "screen", "store", "upgrade", "fuzz"}
     assert {*RUNS} == {"nightly", "faults"}
 
 
