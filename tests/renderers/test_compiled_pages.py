@@ -85,7 +85,7 @@ BOOKS: dict[FieldView, object] = {}
 
 
 def book_of(view: FieldView) -> object:
-    """One object for views of which the book says all the same. None for those that it does not decide alone."""
+    """Return one object for equal definitions of a question, None where answers decide a part of it."""
     if view.type in ("file", "photo", "evidence", "rows"):
         return None
     options = tuple(replace(one, chosen=False) for one in view.options)

@@ -147,7 +147,7 @@ def notify_waiting(
 
     The longest waiting come first. Return the number notified. `source` identifies what freed it: no
     applicant is notified twice of the same. A dossier that another unit is changing now is skipped. One whose contact
-    was notified often enough is passed over, so that one person does not receive the news of all.
+    was notified often enough is passed over, so that one person does not receive all notices.
     """
     now, reported, passed, by_mail = ctx.now(), 0, 0, max(1, most // SHARE_BY_MAIL)
     for one in _in_turn(unit, resource, office_id, now - QUIET):
@@ -166,7 +166,7 @@ def notify_waiting(
             unit.drop_waiting(one.dossier, one.appointment)
         if not wanted:
             continue
-        if not (dossier.contact_phone or by_mail) or _has_news_enough(unit, dossier, now):
+        if not (dossier.contact_phone or by_mail) or _is_notified_enough(unit, dossier, now):
             unit.put_waiting(replace(still, told_at=now - QUIET + REST))
             passed += 1
             continue
@@ -176,7 +176,7 @@ def notify_waiting(
     return reported
 
 
-def _has_news_enough(unit: Unit, dossier: Dossier, now: datetime) -> bool:
+def _is_notified_enough(unit: Unit, dossier: Dossier, now: datetime) -> bool:
     """Count one more notification of the contact of a dossier. Return whether it had as many as allowed already."""
     to = dossier.contact_phone or dossier.contact_email
     return bool(to) and too_many(unit, now, Limit(f"freed:{to}", NOTIFIED_PER_CONTACT, QUIET)) is not None
