@@ -76,6 +76,14 @@ class Span:
         return f"{self.count} {'working ' if self.working else ''}{plural}"
 
 
+def texts_in(value: Plain | Mapping[str, Plain]) -> frozenset[str]:
+    """Return every text within a value, keys left out."""
+    if isinstance(value, str):
+        return frozenset({value})
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return frozenset().union(*map(texts_in, inner))
+
+
 def canonical_json(value: Plain) -> bytes:
     """Return the JSON of RFC 8785 for our subset (no floats): sorted keys, no spaces, UTF-8.
 

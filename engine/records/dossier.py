@@ -11,7 +11,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from engine.core.values import Plain
+from engine.core.values import Plain, texts_in
 from engine.records.codec import LATE
 
 ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "system", "provider"]
@@ -100,7 +100,8 @@ class CorrectionRequest:
     """What an agent asks to correct: field → reason. `made` lists the fields already corrected.
 
     `offsets`: what the answers cost then above the fixed price, for each fee that was passed before.
-    `unsent`: all answers as the applicant saved them since; those of the dossier are the sent ones."""
+    `unsent`: all answers as the applicant saved them since; those of the dossier are the sent ones.
+    `before`: once it is sent, the former answers that it changed, None for one that was not asked."""
 
     fields: Mapping[str, str]
     reason: str
@@ -109,6 +110,8 @@ class CorrectionRequest:
     made: frozenset[str] = frozenset()
     offsets: Mapping[str, int] = field(default_factory=dict)
     unsent: Mapping[str, Plain] | None = field(default=None, metadata=LATE)
+    before: Mapping[str, Plain] = field(default_factory=dict, metadata=LATE)
+    sent_at: datetime | None = field(default=None, metadata=LATE)
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -293,6 +296,7 @@ class Dossier:
     former_phones: tuple[str, ...] = ()  # numbers where messages went before
     removed_files: tuple[str, ...] = ()  # questions whose file was removed before the phone number was verified
     confirmed: Mapping[str, ConfirmedAnswer] = field(default_factory=lambda: MappingProxyType({}))  # by answer
+    corrected: tuple[CorrectionRequest, ...] = field(default=(), metadata=LATE)  # the sent corrections, oldest first
 
     @property
     def is_draft(self) -> bool:
@@ -307,7 +311,7 @@ class Dossier:
     @property
     def files_used(self) -> frozenset[str]:
         """The ids of files that an answer or an act names. Other texts of answers are included."""
-        return files_named(self.answers) | {name for taken in self.taken for name in taken.attachments}
+        return texts_in(self.answers) | {name for taken in self.taken for name in taken.attachments}
 
     @property
     def typed(self) -> Dossier:
@@ -322,7 +326,7 @@ class Dossier:
         """The ids of files uploaded for a correction that is not sent yet."""
         asked = self.correction
         mine = [one.id for one in self.attachments if asked and one.by is None and one.received_at >= asked.at]
-        return frozenset(mine) - files_named(self.answers)
+        return frozenset(mine) - texts_in(self.answers)
 
     def attachment(self, attachment_id: str) -> Attachment | None:
         """Return the attachment with this id, or None."""
@@ -331,14 +335,6 @@ class Dossier:
     def document(self, document_id: str) -> IssuedDocument | None:
         """Return the issued document with this id, or None."""
         return next((one for one in self.documents if one.id == document_id), None)
-
-
-def files_named(answers: Plain | Mapping[str, Plain]) -> frozenset[str]:
-    """Return every text found in answers. Attachment ids are among them."""
-    if isinstance(answers, str):
-        return frozenset({answers})
-    inner = answers.values() if isinstance(answers, Mapping) else answers if isinstance(answers, list) else ()
-    return frozenset().union(*(files_named(one) for one in inner))
 
 
 # -- stored beside the dossier ----------------------------------------------------------------------------------------

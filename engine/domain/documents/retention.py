@@ -86,6 +86,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         answers=answers,
         attachments=(),
         correction=None,
+        corrected=(),
         confirmed={},
         links={},
         reused=None,

@@ -182,6 +182,7 @@ class Translation:
             "done": self.keys(kept.done), "missed": self.keys(kept.missed), "taken": tuple(map(self._taken, kept.taken)),
             "confirmed": self._confirmed(kept),
             "correction": self._correction(kept.correction) if kept.correction else None, "owed": owed,
+            "corrected": tuple(map(self._correction, kept.corrected)),
             "bookings": booked, "attachments": files, "clocks": self.keys(kept.clocks), "links": self.keys(kept.links),
         }  # fmt: skip
         return replace(kept, **changes)
@@ -224,7 +225,10 @@ class Translation:
         fields = {places[name]: reason for name, reason in asked.fields.items() if name in places}
         made = frozenset(places[name] for name in asked.made if name in places)
         unsent = None if asked.unsent is None else self.answers(asked.unsent)
-        return replace(asked, fields=fields, made=made, offsets={}, unsent=unsent)  # a migration computes them again
+        before = self.answers(asked.before)
+        return replace(
+            asked, fields=fields, made=made, offsets={}, unsent=unsent, before=before
+        )  # offsets: computed again
 
 
 _CHOSEN_of_in_use: Final = frozenset({"choice", "choices", "evidence"})

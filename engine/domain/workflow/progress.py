@@ -13,7 +13,7 @@ from engine.domain.workflow.due_dates import clock_end, held_bookings
 from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Public, State, Transition
 from engine.model.directory import Calendar
 from engine.model.types import Scope
-from engine.records.dossier import Booking, Dossier, TakenTransition
+from engine.records.dossier import Booking, CorrectionRequest, Dossier, TakenTransition
 
 Who: TypeAlias = Literal["applicant", "us", "nobody"]
 _OF_PARTS = frozenset(
@@ -118,6 +118,13 @@ def applicants_act(dossier: Dossier) -> TakenTransition | None:
     """
     last = dossier.taken[-1] if dossier.taken else None
     return last if last is not None and last.by_kind == "applicant" and last.reason else None
+
+
+def correction_to_compare(dossier: Dossier) -> CorrectionRequest | None:
+    """Return the correction that was sent since the last act of an agent, None without one."""
+    last = dossier.corrected[-1] if dossier.corrected else None
+    acted = max((one.at for one in dossier.taken if one.by_kind == "agent"), default=dossier.created_at)
+    return last if last is not None and last.sent_at is not None and last.sent_at >= acted else None
 
 
 # -- timeline ----------------------------------------------------------------------------------------------------------

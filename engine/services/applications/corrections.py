@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
@@ -24,7 +26,7 @@ from engine.domain.workflow.linked_dossiers import missing_links
 from engine.domain.workflow.tasks import awaits_difference, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, changes, codes
 from engine.model import APPLICATION, Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Actor, CorrectionRequest, Dossier
 from engine.services.applications.attachments import FILE_TYPES, Upload, UploadField, handed_in, keep_file, spot_of
 from engine.services.applications.draft_answers import (
     Saved,
@@ -42,6 +44,8 @@ from engine.services.core.idempotency import DOSSIER, once
 from engine.services.limits.file_counts import count_file, sender_of
 from engine.storage.files.attachments import StoredFile
 from engine.storage.unit_of_work import Unit
+
+MOST_ROUNDS: Final = 20  # corrections of which the former answers are kept
 
 
 def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
@@ -206,9 +210,21 @@ def _sent(ctx: AppContext, unit: Unit, stored: Dossier, actor: Actor) -> Dossier
         return keep(ctx, unit, stored, owing, noted, actor) if noted else stored
     gone = stored.files_unsent & priced.files_unsent  # taken out before the sending: no agent ever had them
     priced = replace(priced, attachments=tuple(one for one in priced.attachments if one.id not in gone))
+    priced = replace(priced, corrected=_with_former(procedure, stored, priced.answers, actor, ctx.now()))
     decision = task_done(procedure, priced, APPLICATION, actor, ctx.now(), ctx.directory, ctx.wording)
     noted = _entries(stored, priced, commits)
     return carry_out(ctx, unit, stored, replace(decision, entries=(*noted, *decision.entries)), actor)
+
+
+def _with_former(
+    procedure: Procedure, stored: Dossier, answers: Mapping[str, Plain], actor: Actor, now: datetime
+) -> tuple[CorrectionRequest, ...]:  # fmt: skip
+    """Return the sent corrections with this one, which keeps the former answers for agents to compare."""
+    asked = stored.correction or CorrectionRequest({}, "", now, actor.id)
+    names = (stored.answers.keys() | answers.keys()) - procedure.tasks.keys()
+    before = {name: stored.answers.get(name) for name in names if stored.answers.get(name) != answers.get(name)}
+    sent = replace(asked, before=before, made=frozenset(asked.fields), offsets={}, unsent=None, sent_at=now)
+    return (*stored.corrected, sent)[-MOST_ROUNDS:]
 
 
 def _entries(before: Dossier, after: Dossier, commits: Mapping[str, Plain] | None = None) -> tuple[EntryDraft, ...]:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from engine.core.problems import Refused, refusal
-from engine.core.values import Plain
+from engine.core.values import Plain, texts_in
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.documents.documents import with_issued_rows
@@ -20,7 +20,7 @@ from engine.domain.forms.pages import check_answers, dossier_label, view_form, v
 from engine.domain.workflow.confirmations import commitments_of, still_confirmed
 from engine.domain.workflow.transition_context import Moment, codes
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, CorrectionRequest, Dossier, files_named
+from engine.records.dossier import SYSTEM_ACTOR, Actor, CorrectionRequest, Dossier
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
@@ -214,7 +214,7 @@ def without_orphans(dossier: Dossier) -> Dossier:
     """Return the dossier without the files that no answer names."""
     if not dossier.attachments:
         return dossier
-    named = files_named(dossier.answers) | files_named(dossier.typed.answers)
+    named = texts_in(dossier.answers) | texts_in(dossier.typed.answers)
     return replace(dossier, attachments=tuple(one for one in dossier.attachments if one.id in named))
 
 

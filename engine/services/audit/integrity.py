@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.appointments.appointments import iso_minute
 from engine.domain.appointments.opening_changes import most_desks
 from engine.domain.common.access import is_owner, may_read, may_read_file
-from engine.domain.common.task_parts import is_in_parts
 from engine.domain.common.working_time import local_minute
 from engine.domain.documents.documents import is_erased
 from engine.domain.reporting.journal_state import differences, fold, projection_of
-from engine.domain.workflow.confirmations import commitments_of
-from engine.domain.workflow.transition_context import codes
 from engine.journal.chain import COMMITS, Break, JournalEntry, commit_value, export_plain, verify
 from engine.journal.checkpoint import Checkpoint, read_note
 from engine.journal.row_journal import ROWS
-from engine.model import Appointment, Form, Procedure, directory
+from engine.model import Appointment, Procedure, directory
 from engine.publication.publications import broken_publications
 from engine.records.codec import Unreadable
 from engine.records.dossier import Actor, Booking, Dossier, Payment
@@ -28,7 +25,8 @@ from engine.records.refunds import Refund
 from engine.services.accounts.agents import broken_rights
 from engine.services.applications.document_verification import is_intact
 from engine.services.appointments.opening_changes import broken_openings
-from engine.services.audit.integrity_rows import Beside, given_numbers, is_salt, of_rows, of_salts
+from engine.services.audit.integrity_answers import is_sealed, of_written, seals_of
+from engine.services.audit.integrity_rows import Beside, given_numbers, of_rows, of_salts
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.checkpoints import broken_checkpoints, receipt_of
@@ -219,7 +217,7 @@ def _of_dossier(
     yield from _of_money(dossier, entries, beside.payments)
     yield from _of_refunds(dossier, entries, refunds, beside.payments, salts)
     if procedure is not None:
-        yield from _of_written(procedure, dossier, entries, salts)
+        yield from of_written(procedure, dossier, entries, salts)
         yield from _of_documents(ctx, procedure, dossier)
         yield from _of_seats(ctx, procedure, dossier)
 
@@ -264,95 +262,6 @@ def _of_drafts(dossier: Dossier, entries: tuple[JournalEntry, ...]) -> Iterator[
             yield IntegrityFinding("not_a_draft", dossier.id, {"entry": entry.n, "kind": entry.kind})
 
 
-def _of_written(
-    procedure: Procedure, dossier: Dossier, entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]
-) -> Iterator[IntegrityFinding]:
-    """Check answers, files and reasons against the commitments of the journal.
-
-    Nothing can be checked once all is erased.
-    """
-    if dossier.erased_at is not None:
-        return
-    seals = _seals(entries, salts)
-    answers = {f"answers.{name}": answer for whole, answer in dossier.answers.items()
-               for name, answer in _parts(procedure, whole, answer)}  # fmt: skip
-    blank = {name for name, answer in answers.items() if answer is None and name not in seals}  # asked, never answered
-    changed = [name for name in answers.keys() - blank if not _is_sealed(seals, name, answers[name])]
-    if changed:
-        yield IntegrityFinding("answers_differ", dossier.id, {"answers": codes(changed)})
-    confirmed = commitments_of(dossier.confirmed)
-    differing = [name for name, kept in confirmed.items() if not _is_sealed(seals, name, kept)]
-    if differing:
-        names = [name.partition(".")[2] for name in differing]
-        yield IntegrityFinding("confirmed_differ", dossier.id, {"answers": codes(names)})
-    files = {one.id for one in dossier.attachments if _is_sealed(seals, f"files.{one.id}", one.sha256)}
-    strange = {one.id for one in dossier.attachments} ^ files | (set(_files(dict(dossier.answers))) - files)
-    if strange:
-        yield IntegrityFinding("files_differ", dossier.id, {"files": codes(strange)})
-    moves = [entry for entry in entries if entry.kind == "transition"]
-    for entry, taken in zip(moves, dossier.taken, strict=False):
-        reported = _seals((entry,), salts)
-        if ("reason" in reported) != bool(taken.reason) or (
-            taken.reason and not _is_sealed(reported, "reason", taken.reason)
-        ):
-            yield IntegrityFinding("reason_differs", dossier.id, {"transition": taken.transition})
-
-
-_Seals: TypeAlias = Mapping[str, tuple[tuple[Plain, str | None], ...]]
-
-
-def _seals(entries: tuple[JournalEntry, ...], salts: Mapping[int, Mapping[str, str]]) -> _Seals:
-    """Return every commitment to each name, oldest first, with its salt.
-
-    Fillings of a form by row share one name.
-    """
-    found: dict[str, tuple[tuple[Plain, str | None], ...]] = {}
-    for entry in entries:
-        commits = entry.body.get(COMMITS) if isinstance(entry.body, dict) else None
-        for name, sealed in commits.items() if isinstance(commits, dict) else ():
-            found[name] = (*found.get(name, ()), (sealed, salts.get(entry.n, {}).get(name)))
-    return found
-
-
-def _is_sealed(seals: _Seals, name: str, value: Plain) -> bool:
-    """Return whether the last commitment to a name fits the value.
-
-    Rows may have moved: any filling of the form fits.
-    """
-    form, _, row = name.rpartition(".")
-    if row.endswith("*"):
-        rows = (one for reported, all_ in seals.items() if reported.rpartition(".")[0] == form for one in all_)
-        return any(_opens(sealed, salt, value) for sealed, salt in rows)
-    last = seals.get(name, ())[-1:]
-    return any(_opens(sealed, salt, value) for sealed, salt in last)
-
-
-def _opens(sealed: Plain, salt: str | None, value: Plain) -> bool:
-    return salt is not None and is_salt(salt) and sealed == commit_value(salt, value)
-
-
-def _parts(procedure: Procedure, name: str, answer: Plain) -> Iterator[tuple[str, Plain]]:
-    """Yield an answer under the names of its commitments; one given in parts yields each part."""
-    form = procedure.tasks.get(name)
-    if not isinstance(form, Form) or not is_in_parts(form):
-        yield name, answer
-    elif isinstance(answer, dict):
-        yield from ((f"{name}.{service}", said) for service, said in answer.items())
-    elif isinstance(answer, list):
-        fillings = (one.get("answers") for one in answer if isinstance(one, dict))
-        yield from ((f"{name}.{at}*", filling) for at, filling in enumerate(fillings))
-
-
-def _files(answers: Plain) -> Iterator[str]:
-    """Yield the files that answers name."""
-    if isinstance(answers, dict):
-        files = answers.get("files")
-        yield from (one for one in files if isinstance(one, str)) if isinstance(files, list) else ()
-    inner = answers.values() if isinstance(answers, dict) else answers if isinstance(answers, list) else ()
-    for one in inner:
-        yield from _files(one)
-
-
 def _of_money(
     dossier: Dossier, entries: tuple[JournalEntry, ...], payments: tuple[Payment, ...]
 ) -> Iterator[IntegrityFinding]:
@@ -389,9 +298,9 @@ def _of_refunds(
         yield IntegrityFinding(
             "refund_unjournaled", dossier.id, {"entries": [*sorted(one.entry for one in refunds if one.paid_at)]}
         )
-    seals = _seals(entries, salts) if dossier.erased_at is None else {}
+    seals = seals_of(entries, salts) if dossier.erased_at is None else {}
     for one in refunds if seals else ():
-        if one.reference is not None and not _is_sealed(seals, f"refunds.{one.entry}", one.reference):
+        if one.reference is not None and not is_sealed(seals, f"refunds.{one.entry}", one.reference):
             yield IntegrityFinding("refund_reference", dossier.id, {"entry": one.entry})
 
 

@@ -107,7 +107,8 @@ def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Do
     """
     answers = without_answer(procedure, before.answers, name)
     confirmed = still_confirmed(procedure, before.answers, answers, before.confirmed)
-    after = without_orphans(replace(before, answers=answers, confirmed=confirmed))
+    corrected = tuple(replace(one, before=without_answer(procedure, one.before, name)) for one in before.corrected)
+    after = without_orphans(replace(before, answers=answers, confirmed=confirmed, corrected=corrected))
     changed = {key for key, answer in before.answers.items() if answers.get(key) != answer}
     left = {one.id for one in after.attachments}
     sealed = {f"answers.{key}" for key in changed}

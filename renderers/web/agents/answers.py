@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from engine.core.values import Plain
+from engine.core.values import Plain, texts_in
 from engine.domain.common.access import may_read_file
 from engine.domain.common.task_parts import SILENT, is_in_parts
 from engine.domain.fields.field_type import FieldContext, Speech
@@ -14,6 +14,7 @@ from engine.domain.fields.raw_answers import OTHER, Raw, is_blank
 from engine.domain.fields.views import FieldView, FormView, PageView, RowView
 from engine.domain.forms.pages import view_filling
 from engine.domain.forms.posted_values import read_answers
+from engine.domain.workflow.progress import correction_to_compare
 from engine.model import APPLICANT, APPLICATION, SYSTEM, Field, Form
 from engine.records.dossier import Attachment, ConfirmedAnswer, CorrectionRequest
 from engine.services.applications.contributions import Contribution, contributions
@@ -47,6 +48,9 @@ class AnswerView:
     files: tuple[Paper, ...] = ()
     instead: str = ""  # what the piece says where it differs
     confirmed: str = ""  # by whom, when and on which piece
+    is_changed: bool = False  # by the last correction, or asked in it
+    before: str = ""  # the former answer
+    before_files: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> li
     """Return the application by page. Answers that this agent may not read are masked."""
     sections = [AgentAnswerSection(label(page.title), tuple(_answers(one, page, ticks))) for page in form.pages]
     return [section for section in sections if section.answers]
+
+
+def changed_only(sections: Iterable[AgentAnswerSection]) -> list[AgentAnswerSection]:
+    """Return the answers that the last correction changed or was asked to change."""
+    found = [replace(one, answers=tuple(answer for answer in one.answers if answer.is_changed)) for one in sections]
+    return [section for section in found if section.answers]
 
 
 def later_sections(one: AgentCase, form: FormView) -> list[AgentAnswerSection]:
@@ -218,13 +228,15 @@ def _row_title(row: RowView) -> str:
 def _answer(
     one: AgentCase, view: FieldView, title: str, field: str, ticks: frozenset[str], text: str | None = None
 ) -> AnswerView:
-    kind, note = _correction_note(one.dossier.correction, field)
+    compared = _compared(one, view, field)
+    kind, note = compared.note if compared else _awaited_note(one.dossier.correction, field)
     if view.is_held and not note:
         kind, note = _held_note(one, view)
     files = (one.dossier.attachment(file.id) for file in view.files)
     return AnswerView(
         title, _said(view) if text is None else text, view.masked, field if field in ticks and not view.masked else "",
         note, kind, tuple(paper(one, file) for file in files if file is not None), *_confirmed(one, view),
+        compared is not None, compared.before if compared else "", compared.files if compared else (),
     )  # fmt: skip
 
 
@@ -293,9 +305,49 @@ def papers_read(one: AgentCase, ids: tuple[str, ...]) -> tuple[Paper, ...]:
     )  # fmt: skip
 
 
-def _correction_note(correction: CorrectionRequest | None, field: str) -> tuple[str, str]:
+# -- corrections -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One answer beside the one that a correction replaced. `note`: colour and words."""
+
+    note: tuple[str, str]
+    before: str = ""
+    files: tuple[Paper, ...] = ()
+
+
+def _awaited_note(correction: CorrectionRequest | None, field: str) -> tuple[str, str]:
     if correction is None or field not in correction.fields:
         return "", ""
-    reason, key = correction.fields[field], "awaited" if field in correction.awaited else "corrected"
-    kind = "ok" if key == "corrected" else "act"
-    return kind, say(f"case.{key}", reason=reason) if reason else say(f"case.{key}_bare")
+    reason = correction.fields[field]
+    return "act", say("case.awaited", reason=reason) if reason else say("case.awaited_bare")
+
+
+def _compared(one: AgentCase, view: FieldView, field: str) -> _Compared | None:
+    """Return an answer that the last correction changed or was asked to change, with the former one. None otherwise."""
+    sent = correction_to_compare(one.dossier)
+    changed = () if sent is None else tuple(name for name in (field, f"{field}_{OTHER}") if name in sent.before)
+    if sent is None or view.masked or not (changed or field in sent.fields):
+        return None
+    reason = sent.fields.get(field)
+    if not changed:
+        return _Compared(("act", say("case.unchanged", reason=reason) if reason else say("case.unchanged_bare")))
+    note = ("act", say("case.changed_too"))
+    if reason is not None:
+        note = ("ok", say("case.corrected", reason=reason) if reason else say("case.corrected_bare"))
+    return _Compared(note, *_former(one, field, sent.before))
+
+
+def _former(one: AgentCase, field: str, before: Mapping[str, Plain]) -> tuple[str, tuple[Paper, ...]]:
+    """Return the former answer in words, and the former files that this agent may open."""
+    plain = before[field] if field in before else one.dossier.answers.get(field)
+    asked, files = one.procedure.fields[field], papers_read(one, tuple(texts_in(plain)))
+    if is_blank(plain):
+        return say("case.before_blank"), ()
+    speech = Speech(app_ctx().wording, language())
+    if asked.type == "rows":
+        written = _written([asked], {field: plain}, one.evaluated().asking(), speech)
+        return "; ".join(f"{title} : {text}" for title, text in written), ()
+    detail = before.get(f"{field}_{OTHER}")
+    return ("", files) if files else (answer_text(asked, plain, one.evaluated().asking(), speech, detail), ())

@@ -15,7 +15,7 @@ from engine.model import State
 from engine.records.dossier import Payment
 from engine.services.applications.casework import assign, inbox_counts, offers
 from renderers.i18n.translations import whole_number
-from renderers.web.agents.answers import answer_sections, application, later_sections
+from renderers.web.agents.answers import answer_sections, application, changed_only, later_sections
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.agents.history import events
 from renderers.web.agents.inbox import NO_FILTERS, acts_in, what_waits
@@ -75,6 +75,8 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     correcting = correction_offer(found)
     ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
     dossier, form = one.dossier, application(one)
+    sections, only_changed = answer_sections(one, form, ticks), request.args.get("voir") == "corrige"
+    changed = sum(answer.is_changed for section in sections for answer in section.answers)
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [
@@ -87,8 +89,8 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
         dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
         state_tag=_state_label(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
-        wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one), edition=_edition(one), newer=_newer(one),
-        sections=answer_sections(one, form, ticks), reused=_reused(one), later=later_sections(one, form),
+        wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one, changed), edition=_edition(one), newer=_newer(one),
+        sections=changed_only(sections) if only_changed and changed else sections, only_changed=only_changed, changed=changed, reused=_reused(one), later=later_sections(one, form),
         pending_tasks=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
         payments=payment_lines(one), refunds=refund_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
         acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
@@ -166,14 +168,13 @@ def _holder(one: DossierContext, names: Mapping[str, str]) -> str:
     return say("case.assigned", name=names.get(holder) or say("desk.unknown_person"))
 
 
-def _correction_flag(one: DossierContext) -> DueDateTag | None:
+def _correction_flag(one: DossierContext, changed: int) -> DueDateTag | None:
     """Return the tag of a correction: awaited, or received and to check. None without one."""
-    correction = one.dossier.correction
-    if correction is None or one.dossier.closed_at is not None:
+    if one.dossier.closed_at is not None:
         return None
-    if correction.awaited:
+    if one.dossier.correction is not None:
         return DueDateTag("", say("case.corrections_awaited"))
-    return DueDateTag("act", say("case.corrections_received")) if correction.made else None
+    return DueDateTag("act", say("case.corrections_received", count=changed)) if changed else None
 
 
 # -- assignment --------------------------------------------------------------------------------------------------------

@@ -87,12 +87,13 @@ def _moments(one: AgentCase) -> Iterator[_Moment]:
             if taken is not None:
                 yield _taken(one, taken, names)
         elif entry.kind in _REPORTED and not (entry.kind == "paid" and entry.at in passed):
-            which = _corrected(one, asked) if body.get("task") == one.procedure.form.id else ""
+            which = _corrected(one, asked, entry.at) if body.get("task") == one.procedure.form.id else ""
             yield _Moment(entry.at, _reported(one, entry, body), who_did(entry.actor, entry.actor_kind, names), which)
 
 
-def _corrected(one: AgentCase, asked: Plain) -> str:
-    """Return the names of the questions that were answered again."""
+def _corrected(one: AgentCase, asked: Plain, at: datetime) -> str:
+    """Return the names of the questions that were answered again, of those asked where the former answers are not kept."""
+    asked = next((list(sent.before) for sent in one.dossier.corrected if sent.sent_at == at), asked)
     named = {str(name).partition(".")[0] for name in asked} if isinstance(asked, list) else set()
     labels = [label(field.label) for name, field in one.procedure.fields.items() if name in named]
     return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""

@@ -386,6 +386,41 @@ def test_corrections_name_fields_with_a_reason_each(staff_site: StaffSite, passp
     assert "Réponses changées : Nom, Acte de naissance" in seat.see(at(passport))
 
 
+def test_a_corrected_answer_is_read_beside_the_former_one_until_an_agent_acts(
+    staff_site: StaffSite, passport: Dossier
+) -> None:
+    seat, former = staff_site.agent(GATEKEEPER), passport.answers["nom"]
+    typed = {
+        "act-field": ["nom", "prenoms", "acte_naissance"], "act-why-nom": "Autre nom", "act-why-prenoms": "Incomplets",
+        "act-why-acte_naissance": "Photo floue", "act-reason": "Trois points.",
+    }  # fmt: skip
+    assert confirm(seat, passport, "faire_corriger", **typed)[0] == 303
+    owner, office = staff_site.world.applicant(), staff_site.world.office
+    intake.save_corrections(
+        office, owner, passport.id, {"nom": ["LAWSON"], "prenoms": [str(passport.answers["prenoms"])]}
+    )
+    intake.attach(office, owner, passport.id, "acte_naissance", Upload("acte2.pdf", pdf()))
+    intake.send_corrections(office, owner, passport.id)
+    text = seat.see(at(passport))
+    assert "Corrections reçues : 3" in text
+    assert f"LAWSON Avant : {former} Corrigé. Demandé : « Autre nom »" in text
+    assert "Inchangé. Demandé : « Incomplets »" in text
+    assert "Réponses changées : Nom, Acte de naissance" in text, "not the given names"
+    old = passport.attachments[0]
+    assert f"Avant : {old.name}" in text
+    assert seat.get(at(passport, f"/pieces/{old.id}")).status_code == 200
+    changed = seat.see(f"{at(passport)}?voir=corrige")
+    assert "LAWSON" in changed
+    assert "Lieu de naissance" in text
+    assert "Lieu de naissance" not in changed
+    staff_site.world.wait(minutes=1)
+    assert (
+        confirm(seat, passport, "faire_corriger", **{"act-field": "nom", "act-why-nom": "Encore", "act-reason": "x"})[0]
+        == 303
+    )
+    assert "Avant :" not in seat.see(at(passport))
+
+
 def test_the_general_message_is_optional_where_each_answer_has_its_reason(
     staff_site: StaffSite, passport: Dossier
 ) -> None:

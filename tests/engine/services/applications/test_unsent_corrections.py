@@ -11,9 +11,11 @@ import pytest
 from engine.core.values import new_id
 from engine.domain.common.access import may_read_file
 from engine.domain.common.decision import Act
+from engine.domain.documents.retention import forgotten
 from engine.domain.editions.migration import Crossing, Stays, cross
 from engine.domain.editions.renaming import Translation
 from engine.domain.reporting.journal_state import differences, fold, projection_of
+from engine.domain.workflow.progress import correction_to_compare
 from engine.domain.workflow.transition_context import Moment
 from engine.language.catalogue.catalogue import Catalogue
 from engine.operations.migration import migrate
@@ -130,6 +132,43 @@ def test_what_is_sent_is_decided(world: World, asked: Dossier) -> None:
     assert agrees(world, asked)
     granted = world.take(sent, agent, "accorder")
     assert "Chez Kofi" in str(granted.documents[0].paper)
+
+
+def test_a_sent_correction_keeps_the_former_answers_until_an_agent_acts(world: World, asked: Dossier) -> None:
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="1")
+    sent = sent_back(world, asked)
+    (kept,) = sent.corrected
+    assert kept.before == {name: asked.answers[name] for name in ("enseigne", "plan")}, "the floors are the same"
+    assert (kept.fields["enseigne"], kept.sent_at, kept.unsent) == ("Illisible", world.office.now(), None)
+    assert correction_to_compare(sent) == kept
+    world.wait(hours=1)
+    agent = world.agent("u", "mairie/urbaniste")
+    again = world.take(sent, agent, "corriger", correction={"enseigne": "Encore"}, reason="Flou")
+    assert correction_to_compare(again) is None, "an agent acted on it"
+    saved(world, again, enseigne="Chez Kossi")
+    assert [one.before.get("enseigne") for one in sent_back(world, again).corrected] == ["Chez Afi", "Chez Kofi"]
+    assert agrees(world, asked)
+
+
+def test_a_former_answer_that_differs_from_the_journal_is_found(world: World, asked: Dossier) -> None:
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="1")
+    sent = sent_back(world, asked)
+    (kept,) = sent.corrected
+    forged = (replace(kept, before={**kept.before, "enseigne": "Chez Koffi"}),)
+    with world.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(sent, corrected=forged, revision=sent.revision + 1), sent.revision)
+    found = {finding.code: finding.facts for finding in fsck(world.office)}
+    assert found["answers_differ"] == {"answers": ["answers.enseigne"]}
+
+
+def test_former_answers_are_erased_and_renamed_with_the_others(world: World, asked: Dossier) -> None:
+    saved(world, attached(world, asked), enseigne="Chez Kofi", etages="1")
+    sent = sent_back(world, asked)
+    procedure = world.office.catalogue.procedures["kiosque"]
+    assert forgotten(procedure, sent, world.office.now(), world.office.day()).corrected == ()
+    later = compiled(KIOSK.replace("edition: 1", "edition: 2").replace("enseigne", "nom"))
+    moved = Translation(procedure, later, {"enseigne": "nom"}).dossier(sent)
+    assert (moved.corrected[0].before["nom"], moved.corrected[0].fields["nom"]) == ("Chez Afi", "Illisible")
 
 
 def test_what_is_not_sent_ends_with_its_time(world: World, asked: Dossier) -> None:
