@@ -304,6 +304,33 @@ def test_a_tray_finds_and_counts(store: Store, tray: DossierQuery, expected: str
 
 
 @pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (DossierQuery(text="90 12 34 56", phone="+22890123456"), "ba"),
+        (DossierQuery(text="90 12 34 56", phone="+22890123456", assigned="afi"), "b"),
+        (DossierQuery(text="90 12 34 99", phone="+22890123499"), ""),
+        (DossierQuery(text=" ref of p1 "), "c"),
+        (DossierQuery(text="ref of p"), ""),
+        (DossierQuery(text=a_document().number), "d"),
+        (DossierQuery(text="264829", phone="+22890123499"), "a"),
+    ],
+    ids=["phone", "phone in a queue", "no such phone", "payment", "part of a key", "document", "neither phone nor key"],
+)
+def test_a_tray_finds_whole_keys(store: Store, asked: DossierQuery, expected: str) -> None:
+    a_full_house(store)
+    with store.unit(write=True) as unit:
+        unit.put_account(an_account("u1", kind="applicant", login="+22890123456"))
+        for name in ("a", "b"):
+            one = unit.dossier(name)
+            assert one is not None
+            unit.put_dossier(replace(one, owner="u1", revision=one.revision + 1), one.revision)
+        unit.add_payment(a_payment("p1", dossier="c"))
+        unit.add_document("d", a_document())
+    with store.unit() as unit:
+        assert "".join(line.id for line in unit.find_dossiers(asked).lines) == expected
+
+
+@pytest.mark.parametrize(
     "hostile", ["' OR '1'='1", "x'; DELETE FROM dossier; --", '" OR 1=1 --', "%", "_", "a') UNION SELECT id FROM account --", "\\", "?", "%s"]
 )  # fmt: skip
 def test_what_is_asked_is_a_value_and_never_a_command(store: Store, hostile: str) -> None:

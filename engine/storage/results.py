@@ -95,7 +95,8 @@ class DossierQuery:
     roles: tuple[str, ...] = ()
     parts_done: bool = False  # only those without a pending part of `roles`
     late_at: datetime | None = None  # only those due before and not paused
-    text: str = ""  # number, or words of the label
+    text: str = ""  # number, words of the label, reference of a payment, number of an issued document
+    phone: str = ""  # `text` as E.164, where it is one: those of this applicant are found first
     open_only: bool = True
     barred: tuple[tuple[str, int], ...] = ()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from engine.core.problems import Refused, refusal
-from engine.core.values import Plain
+from engine.core.values import Plain, digits_only
 from engine.domain.common.access import acting_role, holds, in_mandate
 from engine.domain.common.decision import Act, AvailableAction, Decision, EntryDraft
 from engine.domain.common.four_eyes import barred_from_state
@@ -25,12 +26,15 @@ from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
 from engine.services.applications.comparisons import check_comparison
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
+from engine.services.context.contact_parsing import read_phone
 from engine.services.core.commit import carry_out, keep, letters_owed, succession, unnumbered
 from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.outbound_messages import letters_of
 from engine.storage.results import DossierQuery, ResultPage
 from engine.storage.unit_of_work import Unit
+
+_PHONE_DIGITS: Final = 8  # the fewest of a telephone number
 
 
 class Colleagues(Mapping[str, Actor]):
@@ -302,9 +306,18 @@ def inbox_query(
     return DossierQuery(
         places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
         roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
-        late_at=ctx.now() if queue == "late" else None, text=text, open_only=queue not in ("done", "all"),
+        late_at=ctx.now() if queue == "late" else None, text=text, phone=_phone(actor, text), open_only=queue not in ("done", "all"),
         barred=_barred(ctx, actor, {place[0] for place in places}),
     )  # fmt: skip
+
+
+def _phone(actor: Actor, text: str) -> str:
+    """Return the number that an agent looks for, in E.164. Empty if the text is none."""
+    if actor.kind != "agent" or len(digits_only(text)) < _PHONE_DIGITS or any(sign.isalpha() for sign in text):
+        return ""
+    with suppress(Refused):
+        return read_phone(text)
+    return ""
 
 
 def _barred(ctx: AppContext, actor: Actor, procedures: Collection[str]) -> tuple[tuple[str, int], ...]:

@@ -22,6 +22,8 @@ MOST_STREAMS: Final = 64
 _EACH: Final = "LIMIT 1 OFFSET 0"
 
 MOST_WORDS: Final = 8
+_EXACT: Final = """SELECT dossier FROM payment WHERE reference = ? UNION SELECT dossier FROM document WHERE number = ?
+    UNION SELECT id FROM dossier WHERE owner = (SELECT id FROM account WHERE kind = 'applicant' AND login = ?)"""
 
 # Letters of the country's languages that Unicode does not decompose.
 _PLAIN_LETTERS: Final = str.maketrans(
@@ -53,7 +55,7 @@ def dossier_query(
     subquery stops after so many rows, for databases that would read them all to sort them.
     """
     terms = _terms(query)
-    by_word, selective = _word_terms(row, query.text)
+    by_word, selective = _exact_terms(row, query) or _word_terms(row, query.text)
     terms += by_word
     if after:
         terms.append(("(due_order, id) > (?, ?)", list(after)))
@@ -105,6 +107,15 @@ def _terms(query: DossierQuery) -> Terms:
 def _owed(roles: Sequence[str]) -> str:
     """Return the SQL condition that one of these roles still owes its part."""
     return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '1 = 0'})"
+
+
+def _exact_terms(row: Row, query: DossierQuery) -> tuple[Terms, bool] | None:
+    """Return the condition of a whole key: the applicant's phone, a payment or a document. None if there is no such."""
+    key = query.text.strip()
+    cells = [key, key, query.phone]
+    if not key or not row(f"SELECT EXISTS ({_EXACT})", cells)[0]:
+        return None
+    return [(f"id IN ({_EXACT})", cells)], True
 
 
 def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -384,6 +385,18 @@ def test_corrections_name_fields_with_a_reason_each(staff_site: StaffSite, passp
     assert "Correction attendue : « Photo floue »" in text
     intake.send_corrections(office, owner, passport.id)
     assert "Réponses changées : Nom, Acte de naissance" in seat.see(at(passport))
+
+
+@pytest.mark.parametrize("typed", ["90 11 22 33", "+228 90112233", "0022890112233"])
+def test_an_agent_finds_the_requests_of_a_telephone_number(
+    staff_site: StaffSite, passport: Dossier, typed: str
+) -> None:
+    assert staff_site.world.applicant().id == passport.owner
+    seat, other = staff_site.agent(GATEKEEPER), staff_site.agent(OTHER_CLERK)
+    asked = f"/agent?file=tous&q={quote(typed)}"
+    assert passport.number in seat.get(asked).get_data(as_text=True)
+    assert passport.number not in other.get(asked).get_data(as_text=True), "a search finds in one's own lists only"
+    assert passport.number not in seat.get("/agent?file=tous&q=90112234").get_data(as_text=True)
 
 
 def test_a_corrected_answer_is_read_beside_the_former_one_until_an_agent_acts(
