@@ -10,7 +10,7 @@ export PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser run worker database tracer spreadsheet proxy balancer test quick nightly fuzz faults faults-long failover lint format bench bench-smoke reference locked sbom clean
+.PHONY: help install browser run worker database tracer spreadsheet proxy balancer test quick nightly fuzz faults faults-long failover soak lint format bench bench-smoke reference locked sbom clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -73,6 +73,10 @@ faults-long: database tracer spreadsheet ## the same eight times, one fault test
 failover: ROUNDS ?= 10
 failover: install ## the documented cluster under load: servers, machines and the quorum are lost (root; SEED=7 repeats an order)
 	$(BIN)/python -m tests.failover --install --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+soak: MINUTES ?= 100
+soak: database ## an office at work for a hundred minutes, half with each store: memory, handles and waits stay as they are
+	GUICHET_SOAK=$(MINUTES) $(BIN)/python -m pytest -s -m faults tests/faults/test_soak_faults.py -k holds_no_more
 
 lint: install ## style, types and the shipped procedures
 	$(BIN)/ruff check .

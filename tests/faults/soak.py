@@ -17,6 +17,7 @@ from flask import Flask
 
 from engine.core.values import new_id
 from server import blueprints
+from tests.effort import pace
 from tests.engine.services.world import pdf
 from tests.faults.installation import PROCEDURE, Installation
 from tests.faults.load import visits
@@ -55,6 +56,9 @@ class Soak:
     wal: int = 0  # bytes, at most
     left_open: int = 0  # transactions, at most
     rounds: int = 0
+    waits: list[list[float]] = field(
+        default_factory=list
+    )  # seconds of the pages read in each round, by the pace of the cores
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
@@ -75,11 +79,14 @@ class Soak:
     def _round(self) -> None:
         """Four new people do all there is to do; when they are gone, each process is looked at."""
         tokens, came = self.installation.sessions(AT_ONCE), time.monotonic()
-        answered = together(AT_ONCE, lambda place: self._at_work(place, tokens[place], came))
+        answered, slower = together(AT_ONCE, lambda place: self._at_work(place, tokens[place], came)), pace()
+        waits: list[float] = []
         for one in answered:
             if isinstance(one, BaseException):  # told as it is, not as what is missing from a sum
                 raise one
-        self.statuses += sum(answered, Counter())
+            self.statuses += one[0]
+            waits += [seconds / slower for seconds in one[1]]
+        self.waits.append(waits)
         self.rounds += 1
         time.sleep(_QUIET)
         self.wal, self.left_open = (
@@ -90,26 +97,30 @@ class Soak:
             look = Look(self.statuses.total(), time.monotonic() - self._began, weighed(one.pid, one.order["weighed"]))
             self.looks.setdefault(one.order["command"][0], []).append(look)
 
-    def _at_work(self, place: int, token: str, came: float) -> Counter[int]:
-        """What one of them and those beside them were answered."""
+    def _at_work(self, place: int, token: str, came: float) -> tuple[Counter[int], list[float]]:
+        """What one of them and those beside them were answered, and how long they waited for each page read."""
         ports, first = self.installation.ports, (self.rounds * AT_ONCE + place) % len(self._visits)
         person, helper, stranger = applicant(ports, token), agent(ports, self._mayor), Browser(ports, {})
         everybody = (person, helper, Browser(ports, {"guichet-audit": self._controller}), stranger)
         number = Journeys(person, helper, self._done, pdf(), self._visits[first:] + self._visits[:first]).one(0)
         person.open(f"/dossiers/{number}/recapitulatif.pdf")  # the compiler keeps much of the last ten papers
-        self._read(place, number, everybody, came)
+        waits = self._read(place, number, everybody, came)
         self._wrong(number, person, stranger)
         for one in everybody:
             one.close()
-        return Counter(status for one in everybody for status in one.statuses)
+        return Counter(status for one in everybody for status in one.statuses), waits
 
-    def _read(self, place: int, number: str, everybody: Sequence[Browser], came: float) -> None:
+    def _read(self, place: int, number: str, everybody: Sequence[Browser], came: float) -> list[float]:
         """One page in four, so that the four of a round read them all; in four rounds each page is asked for by everybody."""
+        waits = []
         known = (*addresses(), *addresses("number"), *addresses("slug"))
         for at in range(place, len(known), AT_ONCE):
             address = known[at].format(number=number, slug=PROCEDURE)
+            asked = time.monotonic()
             everybody[(at // AT_ONCE + self.rounds) % len(everybody)].open(address)
+            waits.append(time.monotonic() - asked)
             time.sleep(max(0.0, came + self.every * at / len(known) - time.monotonic()))
+        return waits
 
     def _wrong(self, number: str, person: Browser, stranger: Browser) -> None:
         """What nobody can foresee, and what is refused."""
