@@ -1,6 +1,7 @@
 """What a million dossiers change: following one, one's own list, an agent's tray and its counts, booking, searching.
 
-The stores are made in bulk (`population.py`) and kept in `var/bench`; making the large one takes minutes, once. Every size is
+The stores are made in bulk (`population.py`) and kept, in `var/bench` and in databases `guichet_bench_SIZE`; making the large
+ones takes minutes, once. Every size is
 asked the same in turns. In SQLite what is measured is processor time, that of SQLite included; in PostgreSQL, on the wall.
 """
 
@@ -26,7 +27,7 @@ from engine.services.appointments.bookings import book_slot, slots
 from engine.services.context.app_context import AppContext
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.sqlite.store import SqliteStore
-from tests.postgres import database
+from tests.postgres import kept_database
 
 SIZES, POSTGRES_SIZES = (1_000, 30_000, 1_000_000), (30_000, 1_000_000)
 PREPARED = ROOT / "var" / "bench"
@@ -97,13 +98,20 @@ def _holding(stack: ExitStack, ctx: AppContext) -> ExitStack:
 
 
 def _in_postgres(size: int) -> ExitStack:
-    """The same in a database of its own, gone afterwards."""
-    stack = ExitStack()
-    address = stack.enter_context(database())
-    office = stack.enter_context(office_of(visits(), PREPARED / f"growth-postgres-{size}", address))
-    fill(office, size)
+    """The same in a database of its own, `guichet_bench_SIZE`, made once."""
+    folder, stack = PREPARED / f"growth-postgres-{size}", ExitStack()
+    address, mark = kept_database(f"guichet_bench_{size}", anew=not (folder / "filled").is_file()), folder / "filled"
     with psycopg.connect(address, autocommit=True) as db:
-        db.execute("ANALYZE")
+        if mark.is_file() and not db.execute("SELECT to_regclass('dossier')").fetchone()[0]:  # type: ignore[index]
+            mark.unlink()  # made on another server
+    office = stack.enter_context(office_of(visits(), folder, address))
+    if not mark.is_file():
+        began = perf_counter()
+        fill(office, size)
+        with psycopg.connect(address, autocommit=True) as db:
+            db.execute("ANALYZE")
+        mark.touch()
+        print(f"           {size} dossiers made in PostgreSQL in {perf_counter() - began:.0f} s", flush=True)
     return _holding(stack, office)
 
 

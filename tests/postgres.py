@@ -55,6 +55,16 @@ def database() -> Iterator[str]:
         _run(server(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def kept_database(name: str, anew: bool = False) -> str:
+    """The address of the database of this name, which stays; `anew`: empty."""
+    with psycopg.connect(server(), autocommit=True) as connection:
+        if anew:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    return _beside(name)
+
+
 def _beside(name: str) -> str:
     """The address of another database of the same server."""
     place, _, options = server().partition("?")
