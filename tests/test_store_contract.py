@@ -606,6 +606,8 @@ def test_payments_are_kept_and_found(store: Store) -> None:
         unit.put_payment(a_payment("p1", provider_ref="X1", status="unknown", checked_at=later(minutes=2)))
         with pytest.raises(AlreadyExists):
             unit.put_payment(a_payment("p2", provider_ref="X1"))
+        asked = (("p2", "X1"), ("p2", "X2"), ("p1", "X1"))
+        assert [unit.own_name(a_payment(one), name) for one, name in asked] == [None, "X2", "X1"]
         with pytest.raises(LookupError):
             unit.put_payment(a_payment("p9"))
         assert [one.id for one in unit.payments_of("d1")] == ["p1", "p2"]

@@ -16,6 +16,7 @@ Method: TypeAlias = Literal["mobile_money", "card"]
 Asked: TypeAlias = Literal["payer", "name", "email", "phone", "address", "city", "country", "postcode"]
 CARD_PAGE: Final = "/_operateur/carte/"  # of the simulated operator, in a demonstration
 WALLET_ASKS: Final[tuple[Asked, ...]] = ("payer",)
+LONGEST_CURRENCY: Final = 12  # characters of a currency in an answer
 LONGEST_NAME: Final = 200  # characters of the name that an operator gives to an order
 
 

@@ -50,12 +50,11 @@ def place_order(ctx: AppContext, call: QueuedCall) -> bool:
     except Exception as failed:  # the operator may have received it: only its answer to a status request decides
         if not isinstance(failed, ProviderDown):
             log.exception("the adapter of %s failed", payment.provider)
-        _change(ctx, payment.id, status="unknown", reason="operator_down", checked_at=ctx.now())
+        _change(ctx, payment.id, None, status="unknown", reason="operator_down", checked_at=ctx.now())
         return True
     _change(
-        ctx, payment.id, reason=None, provider_ref=operator_name(started.provider_ref), page=_safe_page(ctx, started.page),
-        checked_at=ctx.now(),
-    )  # fmt: skip
+        ctx, payment.id, started.provider_ref, reason=None, page=_safe_page(ctx, started.page), checked_at=ctx.now()
+    )
     if not started.pending:
         check_payment(ctx, payment.id)
     return True
@@ -90,20 +89,21 @@ def _safe_page(ctx: AppContext, page: str | None) -> str | None:
     return page if simulated or _PAGE.fullmatch(page) else None
 
 
-def _change(ctx: AppContext, payment_id: str, **changes: object) -> None:
-    """Save changes of a payment that is still open. An ended one stays as it is.
+def _change(ctx: AppContext, payment_id: str, named: str | None, **changes: object) -> None:
+    """Save changes of a payment that is still open, and what its operator named it. An ended one stays as it is.
 
     An operator names its order and its page once, so a busy store is tried again. Raises `Busy` after the last try.
     """
     for pause in AGAIN:
         with suppress(Busy):
-            return _changed(ctx, payment_id, **changes)
+            return _changed(ctx, payment_id, named, **changes)
         time.sleep(pause)
-    return _changed(ctx, payment_id, **changes)
+    return _changed(ctx, payment_id, named, **changes)
 
 
-def _changed(ctx: AppContext, payment_id: str, **changes: object) -> None:
+def _changed(ctx: AppContext, payment_id: str, named: str | None, **changes: object) -> None:
     with ctx.store.unit(write=True) as unit:
         payment = kept_payment(unit, payment_id)
         if payment.status in OPEN:
-            unit.put_payment(replace(payment, **changes))  # type: ignore[arg-type]
+            name = payment.provider_ref or unit.own_name(payment, operator_name(named))
+            unit.put_payment(replace(payment, provider_ref=name, **changes))  # type: ignore[arg-type]

@@ -194,8 +194,7 @@ def is_due(call: QueuedCall, now: datetime) -> bool:
 
 def _theirs(call: QueuedCall) -> str | None:
     """Return the name that the operator gives the order in its callback, None without one."""
-    name = call.body[0] if isinstance(call.body, list) else None
-    return str(name) if name else None
+    return str(call.body[0]) if isinstance(call.body, list) and call.body[0] else None
 
 
 def check_payment(ctx: AppContext, payment_id: str) -> Payment:
@@ -306,6 +305,8 @@ def _settle(ctx: AppContext, unit: Unit, payment_id: str, status: ProviderStatus
     """Save an answer of the provider and return the resulting payment."""
     now = ctx.now()
     payment = replace(kept_payment(unit, payment_id), checked_at=now)
+    named = unit.own_name(payment, orders.operator_name(status.provider_ref))
+    status = replace(status, currency=status.currency[: orders.LONGEST_CURRENCY], provider_ref=named)
     amount = payment.amount if status.amount is None else status.amount
     dossier = unit.dossier(payment.dossier)
     if dossier is None:
@@ -356,8 +357,7 @@ def _unfitting(payment: Payment, mismatch: str, now: datetime) -> _PaymentResult
 def _answered(payment: Payment, status: ProviderStatus, amount: int, now: datetime) -> _PaymentResult:
     """Return the result from this answer only: write access to the store must not allow a credit."""
     kind, reason = (status.kind, status.reason) if status.kind not in OPEN else _still_open(payment, status, now)
-    received = amount if kind in RECEIVED else 0
-    return _PaymentResult(kind, received, reason, payment.provider_ref or orders.operator_name(status.provider_ref))
+    return _PaymentResult(kind, amount if kind in RECEIVED else 0, reason, payment.provider_ref or status.provider_ref)
 
 
 def _still_open(payment: Payment, status: ProviderStatus, now: datetime) -> tuple[PaymentStatus, str | None]:

@@ -88,6 +88,14 @@ class LedgerQueries(Queries):
         row = self._row(f"{PAYMENTS.select} WHERE reference = ?{self.lock}", (reference,))
         return PAYMENTS.read(row) if row else None
 
+    def own_name(self, payment: Payment, name: str | None) -> str | None:
+        """Return the name that an operator gives to a payment, None if another payment of the operator has it.
+
+        Some operators number again from one, or name no order.
+        """
+        sql = "SELECT 1 FROM payment WHERE provider = ? AND provider_ref = ? AND id <> ?"
+        return name if name and self._row(sql, (payment.provider, name, payment.id)) is None else None
+
     def payments_of(self, dossier_id: str) -> tuple[Payment, ...]:
         """Return all payments of the dossier, the oldest first."""
         sql = f"{PAYMENTS.select} WHERE dossier = ? ORDER BY started_at, rowid"

@@ -32,6 +32,7 @@ from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.worker.worker import run_pass, run_timers
 from tests import worker
 from tests.engine.services.world import PHONE, World, a_world
+from tests.postgres import an_empty_store
 
 WAITS = "+22890112233"  # confirmed by the person
 
@@ -703,6 +704,41 @@ def test_so_does_its_answer_about_an_order(tmp_path: Path, named: str, stored: b
     known = world.read(lambda unit: unit.payment(payment.id))
     assert known is not None
     assert (known.provider_ref == named, known.status) == (stored, "paid")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_operator_that_names_two_orders_alike_is_paid_for_both(tmp_path: Path, at_once: bool, kind: str) -> None:
+    """A new account of an operator numbers again from one; another names all orders of a channel "0"."""
+
+    class Alike(Told):
+        def start(self, order: PaymentOrder) -> Started:
+            super().start(order)
+            return Started("0" if at_once else None)
+
+        def status(self, reference: str, provider_ref: str | None) -> ProviderStatus:
+            return replace(super().status(reference, provider_ref), provider_ref="0")
+
+    told = Alike()
+    world = a_world(tmp_path, an_empty_store() if kind == "postgresql" else None, providers={"told": told})
+    paid = [pay(world, world.sent(), provider="told") for _ in range(2)]
+    told.says = {"kind": "paid"}
+    for payment in paid:
+        settlement.check_payment(world.office, payment.id)
+    known = [world.read(lambda unit, one=one: unit.payment(one.id)) for one in paid]
+    assert [(one.status, one.provider_ref) for one in known] == [("paid", "0"), ("paid", None)]
+    assert len({one.receipt for one in known}) == 2
+    assert fsck(world.office) == ()
+
+
+def test_a_currency_of_an_operator_is_stored_in_few_characters(tmp_path: Path) -> None:
+    """A long one is more than an index of PostgreSQL stores."""
+    told = Told()
+    world = a_world(tmp_path, an_empty_store(), providers={"told": told})
+    payment = pay(world, world.sent(), provider="told")
+    told.says = {"kind": "paid", "currency": "".join(chr(0x4E00 + one) for one in range(20_000))}
+    asked = settlement.check_payment(world.office, payment.id)
+    assert (asked.status, asked.reason) == ("unknown", "mismatch")
 
 
 def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
