@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.domain.common.task_parts import is_finished, is_in_parts, parts_left, without_parts
@@ -136,7 +137,9 @@ def _reopen_form(passage: TransitionContext, moment: Moment, state: State) -> Tr
 
 
 def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> TransitionContext:
-    """Return the context with the price fixed for the time in the state. A fee of zero is done at once.
+    """Return the context with the price fixed for the time in the state, no lower than what was paid for it.
+
+    A fee of zero is done at once.
 
     A guaranteed price is that of its first day, for the answers as they are now: a correction may have changed them.
     """
@@ -155,18 +158,21 @@ def _fix_price(passage: TransitionContext, moment: Moment, fee: Fee) -> Transiti
     priced = quote(
         moment.procedure, fee.id, replace(moment, now=at).scope(dossier), dossier.language, moment.wording
     )  # fmt: skip
-    if before is not None and at == before.at and priced.amount == before.amount:
+    amount = max(priced.amount, min(before.kept, before.amount) if before else 0)
+    if before is not None and at == before.at and amount == before.amount:
         return passage
-    owed = Owed(fee.id, priced.label, priced.amount, tuple(priced.lines), at, before.paid if before else 0)
+    owed = Owed(
+        fee.id, priced.label, amount, tuple(priced.lines), at, *((before.paid, before.surplus) if before else ())
+    )
     passage = passage.with_(owed={**dossier.owed, fee.id: owed})
     unknown = priced.missing and not priced.exempt  # an amount that depends on an empty answer is not zero
     return passage if owed.left or unknown else mark_done(passage, moment, fee.id)
 
 
 def price_offsets(moment: Moment, dossier: Dossier) -> dict[str, int]:
-    """Return by fee that no state asks again what the answers cost now above the price that was fixed.
+    """Return by fee that was passed what the answers cost now above the price that was fixed.
 
-    These are the fees that are done, and those that a state passed because they did not apply. Answers that cost less
+    These are the fees with a price, and those that a state passed because they did not apply. Answers that cost less
     than what was paid, after an earlier correction, may cost that much again.
     """
     procedure, scope = moment.procedure, moment.scope(dossier)
@@ -175,12 +181,21 @@ def price_offsets(moment: Moment, dossier: Dossier) -> dict[str, int]:
     found = {}
     for fee in procedure.fees():
         applies, owed = fee.when.holds(scope), dossier.owed.get(fee.id)
-        if owed is not None and fee.id in dossier.done:
+        if owed is not None:
             priced = quote(procedure, fee.id, scope, dossier.language, moment.wording).amount if applies else 0
             found[fee.id] = max(0, priced - owed.amount)
         elif owed is None and fee.id in passed and not applies:
             found[fee.id] = 0
     return found
+
+
+def raised_fees(dossier: Dossier) -> Mapping[str, int]:
+    """Return the offsets of the fees that no state asks again.
+
+    A fee whose payment was under way when the correction was asked is among them once it is done.
+    """
+    found = dossier.correction.offsets if dossier.correction is not None else {}
+    return {name: offset for name, offset in found.items() if name in dossier.done or name not in dossier.owed}
 
 
 def with_corrected_prices(moment: Moment, dossier: Dossier) -> Dossier:
@@ -194,7 +209,7 @@ def with_corrected_prices(moment: Moment, dossier: Dossier) -> Dossier:
         return dossier
     scope = replace(moment, now=correction.at).scope(dossier)
     owed, done = dict(dossier.owed), dict(dossier.done)
-    for name, offset in correction.offsets.items():
+    for name, offset in raised_fees(dossier).items():
         fee, before = moment.procedure.tasks.get(name), owed.get(name)
         if not isinstance(fee, Fee):
             continue
@@ -221,7 +236,7 @@ def with_corrected_prices(moment: Moment, dossier: Dossier) -> Dossier:
 
 def awaits_difference(moment: Moment, dossier: Dossier) -> bool:
     """Return True when a price that a correction raised is not paid yet. The correction is not sent before."""
-    raised = dossier.correction.offsets if dossier.correction is not None else {}
+    raised = raised_fees(dossier)
     fees = [fee for fee in moment.procedure.fees() if fee.id in raised and fee.id in dossier.owed]
     return not all(opens_transition(fee, dossier.owed[fee.id], moment.scope(dossier)) for fee in fees)
 
@@ -232,7 +247,7 @@ def has_paid_more(moment: Moment, dossier: Dossier) -> bool:
     if correction is None:
         return False
     procedure, scope = moment.procedure, replace(moment, now=correction.at).scope(dossier)
-    for name, offset in correction.offsets.items():
+    for name, offset in raised_fees(dossier).items():
         fee, owed = procedure.tasks.get(name), dossier.owed.get(name)
         if not isinstance(fee, Fee) or owed is None:
             continue

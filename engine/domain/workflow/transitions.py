@@ -52,6 +52,23 @@ def _give_back_former(passage: TransitionContext, transition: Transition) -> Tra
     return replace(passage, former=(*passage.former, *former)) if former else passage
 
 
+def _without_rest(passage: TransitionContext, moment: Moment) -> TransitionContext:
+    """Return the context with nothing left to pay of a fee that is given back whole, or at an end without a grant.
+
+    A state that still waits for the fee asks its rest.
+    """
+    dossier, state = passage.dossier, moment.procedure.state(passage.dossier.state)
+    over = state.is_end and state.outcome != "granted"
+    ended = {
+        name: replace(owed, amount=owed.kept)
+        for name, percent in passage.returns
+        if (owed := dossier.owed.get(name))
+        and owed.left
+        and ((over and percent) or (percent == 100 and name in dossier.done))
+    }
+    return passage.with_(owed={**dossier.owed, **ended}) if ended else passage
+
+
 def _was_paid(dossier: Dossier, fee: str) -> bool:
     owed = dossier.owed.get(fee)
     return owed is not None and owed.paid > 0
@@ -163,7 +180,7 @@ def apply_transition(
     passage = passage.with_(taken=(*passage.dossier.taken, taken))
     if transition.event is None:
         passage = passage.happened(transition.id)
-    passage = enter(_leave(passage, moment, transition, act), moment, transition.target)
+    passage = _without_rest(enter(_leave(passage, moment, transition, act), moment, transition.target), moment)
     return _note_transition(passage, transition, role, act, orders, in_part)
 
 

@@ -21,6 +21,7 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.documents.retention import KEEP, KEEP_DOCUMENT
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.due_dates import stands_still_while_paid, timers_of
+from engine.domain.workflow.tasks import raised_fees
 from engine.domain.workflow.timers import time_over
 from engine.integrations.gateways import NotSent
 from engine.model import Procedure
@@ -250,7 +251,7 @@ def _is_held(unit: Unit, procedure: Procedure, dossier: Dossier, timer: Timer, n
     payment = awaited_in(unit, dossier, now)
     if payment is None:
         return False
-    raised = dossier.correction.offsets if dossier.correction is not None and timer.name == "due" else ()
+    raised = raised_fees(dossier) if timer.name == "due" else ()
     differs = not set(payment.fees).isdisjoint(raised)  # a correction is sent once its higher price is paid
     return differs or stands_still_while_paid(procedure, dossier, timer.name, payment.fees)
 
