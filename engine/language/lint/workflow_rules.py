@@ -197,6 +197,27 @@ def correction_left_unsent(procedure: Procedure, directory: Directory) -> Iterat
             yield problem("C583", transition.where, at=transition.id, name=source.id, state=target.id)
 
 
+@rule("C592")
+def granted_once_given_back(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C592 for each transition from an end that gave a fee back, if a grant follows and no act asks the fee again.
+
+    A deposit is exempt: it is given back for its own reason.
+    """
+    moves = tuple(edges(procedure))
+    ends = [state for state in procedure.states.values() if state.is_end]
+    for end in (one for one in ends if one.outcome != "granted"):
+        effects = (end.effects, *(move.effects for move in moves if move.target == end.id))
+        back = dict.fromkeys(fee for one in effects for fee, percent in one.returns.items() if percent)
+        for fee in (task for one in back if isinstance(task := procedure.tasks.get(one), Fee) and not task.deposit):
+            free = [move for move in moves if fee.id not in move.reopens]
+            follows = {one: [move.target for move in free if move.source == one] for one in procedure.states}
+            for move in (one for one in free if one.source == end.id):
+                reached = closure([move.target], follows)
+                granted = next((one.id for one in ends if one.outcome == "granted" and one.id in reached), None)
+                if granted is not None:
+                    yield problem("C592", move.where, at=move.id, name=move.id, fee=fee.id, state=granted)
+
+
 @rule("C531")
 def unreachable_quorum(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C531 for a quorum above the number of services, or below one."""
