@@ -11,13 +11,16 @@ from typing import Final
 from engine.core.gsm7 import to_gsm
 from engine.core.values import group_number, new_id
 from engine.domain.common.access import stands_for_owner
+from engine.domain.common.sms_policy import DAY
 from engine.domain.messages.notifications import ROLE_ADDRESS
-from engine.records.dossier import Actor, Dossier, OutboundMessage, Payment
+from engine.records.dossier import RECEIVED, Actor, Dossier, OutboundMessage, Payment
 from engine.records.refunds import Refund
 from engine.services.context.app_context import AppContext, seen
+from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.appointment_links import HEAD, SIGNS
 from engine.storage.unit_of_work import Unit
 
+UNPAID_A_DAY: Final = 10  # SMS to one number about payments that failed, expired or have no result
 _PAYMENT_KEYS: Final = {
     "paid": "notice.paid.sms", "overpaid": "notice.paid.sms", "failed": "notice.failed.sms",
     "expired": "notice.failed.sms", "unknown": "notice.unknown.sms",
@@ -38,7 +41,8 @@ def payment_letter(
 ) -> bool:  # fmt: skip
     """Add a message about a payment, since the applicant may have left the page.
 
-    `over` is the amount that will be given back. Return whether a message was added.
+    `over` is the amount that will be given back. Return whether a message was added. Of a day, some SMS about payments
+    without money are sent: each cancelled order would cost one. The others are saved as messages that are not sent.
     """
     key = _PAYMENT_KEYS.get(payment.status)
     if key is None or not (dossier.contact_phone or dossier.contact_email):
@@ -52,7 +56,11 @@ def payment_letter(
     body = ctx.wording.say(key, dossier.language, facts)
     dedupe = f"{dossier.id}:payment:{payment.id}:{payment.status}"
     if dossier.contact_phone:
-        letter = OutboundMessage(new_id(), dossier.id, "sms", dossier.contact_phone, "", to_gsm(body), now, dedupe, now)
+        to, closed = dossier.contact_phone, None
+        if payment.status not in RECEIVED:
+            closed = too_many(unit, now, Limit(f"unpaid:{to}", UNPAID_A_DAY, DAY))
+        letter = OutboundMessage(new_id(), dossier.id, "sms", to, "", to_gsm(body), now, dedupe, now)
+        letter = replace(letter, failed=closed.code) if closed else letter
     else:
         subject = ctx.wording.say(f"payment.{payment.status}", dossier.language, {})
         letter = OutboundMessage(

@@ -741,6 +741,24 @@ def test_a_currency_of_an_operator_is_stored_in_few_characters(tmp_path: Path) -
     assert (asked.status, asked.reason) == ("unknown", "mismatch")
 
 
+def test_orders_that_are_cancelled_cost_few_messages(tmp_path: Path) -> None:
+    """Each makes an SMS to the applicant, who may order again at once. One about money always leaves."""
+    world = a_world(tmp_path)
+    dossiers = [world.sent() for _ in range(2)]
+    for turn in range(12):
+        assert pay(world, dossiers[turn % 2], "90000003").status == "failed"
+        world.wait(minutes=5)
+    assert pay(world, dossiers[0], "90000001").status == "paid"
+    letters = [one for one in world.read(lambda unit: unit.letters_to(PHONE, 100)) if "notice." in one.body]
+    kept = [one.failed for one in letters if "notice.failed.sms" in one.body]
+    assert (kept.count(None), kept.count("too_many_tries")) == (10, 2)
+    assert [one.failed for one in letters if "notice.paid.sms" in one.body] == [None]
+    world.wait(days=1, hours=2)
+    assert pay(world, dossiers[1], "90000003").status == "failed"
+    newest = max(world.read(lambda unit: unit.letters_to(PHONE, 100)), key=lambda one: one.created_at)
+    assert newest.failed is None
+
+
 def test_an_adapter_that_breaks_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Told):
         id = "broken"
