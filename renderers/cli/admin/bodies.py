@@ -13,12 +13,16 @@ from io import BytesIO
 from typing import Any, Final
 
 from waitress.parser import HTTPRequestParser
+from waitress.utilities import BadRequest
 
 SMALL: Final = 64 * 1024  # bytes of a body that is never refused, such as a form without files; chunks of 128 KB count
 MOST: Final = 300_000_000  # bytes of the other bodies together: six of the largest, or hundreds of photos
 LEFT: Final = 64 * 1024 * 1024  # bytes that stay free in the folder of temporary files
 STEP: Final = 1_000_000  # bytes reserved at a time while a body arrives
 _COPIES: Final = 2
+LONGEST_LINE: Final = (
+    16_384  # bytes of the line before a chunk, or after the last: waitress searches it again as each part comes
+)
 
 _PAGE: Final = b"""<!doctype html><meta charset="utf-8"><title>507</title>
 <p lang="fr">Trop de fichiers arrivent en ce moment. Rien n\xe2\x80\x99est perdu : revenez en arri\xc3\xa8re et renvoyez dans une minute.
@@ -108,6 +112,9 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         is_new = not self.headers_finished
         taken: int = super().received(data)
         if self.error is not None or not self.headers_finished:
+            return taken
+        if any(len(getattr(self.body_rcv, name, b"")) > LONGEST_LINE for name in ("control_line", "trailer")):
+            self.error, self.completed = BadRequest("a line of chunks is too long"), True
             return taken
         announced, came = self.content_length, self.body_bytes_received
         if is_new and announced > SMALL and not self.bodies.has_space(announced):

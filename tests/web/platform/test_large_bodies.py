@@ -165,3 +165,16 @@ def test_a_flood_of_the_largest_leaves_the_disk_alone(bodies: Bodies, monkeypatc
         assert whole(small, 1000).endswith(b"1000")
     assert written == []
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000, "kilobytes"
+
+
+@pytest.mark.parametrize("begun", [b"", b"1;", b"0\r\nA: "], ids=["size", "extension", "trailer"])
+def test_a_line_of_chunks_without_an_end_is_cut(begun: bytes) -> None:
+    """The whole line is searched again with each part of it: ten megabytes would hold the process for half a minute."""
+    with a_door() as door, begins(door, 0, chunked=True) as line:
+        line.sendall(begun + b"0" * 40_000)
+        assert answered(line).startswith(b"HTTP/1.1 400 ")
+        with suppress(ConnectionError):
+            assert line.recv(65_536) == b""
+    with a_door() as door, begins(door, 0, chunked=True) as line:
+        line.sendall(b"2;name=value\r\nab\r\n0\r\nTrailer: " + b"a" * 4_000 + b"\r\n\r\n")
+        assert answered(line).endswith(b"\r\n\r\n2")
