@@ -20,7 +20,7 @@ GRANTED: Final = 0.5  # processor seconds inside after which an unknown caller m
 HALF: Final = 300.0  # seconds after which half of the time that an address spent inside is forgotten
 REFUSED: Final = 0.1  # seconds that a refusal counts: the next try of the same address comes after first tries
 MOST_PLACES: Final = 10_000
-STALLED: Final = 0.3  # seconds without a change after which the threads inside are taken to wait
+STALLED: Final = 1.0  # seconds without progress after which the threads inside are taken to wait: a slow disk takes 0.5
 
 
 class Crowded(Busy):
@@ -31,11 +31,12 @@ class ThreadLimit:
     """Limits the threads that may wait for one thing, so that the others serve pages without it.
 
     A thread waits for a place while others come and go, the first come first. It raises `Crowded` once they stopped to:
-    `STALLED` is long for a normal unit of work, and short for a person who waits for another page.
+    `STALLED` is long for a normal unit of work, and short for a person who waits for another page. A thread that leaves
+    because what it needs is `Busy` is no progress: until one succeeds, no other waits as long again.
     """
 
     def __init__(self, most: int) -> None:
-        self._free, self._changed_at = most, 0.0
+        self._free, self._changed_at, self._works = most, 0.0, True
         self._change = threading.Condition()
         self._queue = deque[object]()
 
@@ -43,11 +44,16 @@ class ThreadLimit:
     def place(self, wait_limit: float = STALLED) -> Iterator[None]:
         """Occupy a place while the context is open. Raises `Crowded`."""
         self._enter(wait_limit)
+        works = True
         try:
             yield
+        except Busy:
+            works = False
+            raise
         finally:
             with self._change:
-                self._free, self._changed_at = self._free + 1, time.monotonic()
+                self._free, self._works = self._free + 1, works
+                self._note()
                 self._change.notify_all()
 
     def _enter(self, wait_limit: float) -> None:
@@ -60,10 +66,15 @@ class ThreadLimit:
                     if left <= 0:
                         raise Crowded("threads")
                     self._change.wait(left)
-                self._free, self._changed_at = self._free - 1, time.monotonic()
+                self._free -= 1
+                self._note()
             finally:
                 self._queue.remove(turn)
                 self._change.notify_all()  # the next one is first now
+
+    def _note(self) -> None:
+        if self._works:
+            self._changed_at = time.monotonic()
 
 
 class TimeSpent:

@@ -25,6 +25,8 @@ from tests.faults.cluster import a_cluster
 from tests.faults.installation import PROCEDURE, Installation, begun, patient
 from tests.faults.load import visits
 from tests.faults.people import Acknowledged, Browser, Journeys, agent, applicant
+from tests.postgres import database
+from tests.race_runners import together
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -128,6 +130,28 @@ def judge(installation: Installation, found: Measured) -> None:
     assert set(found.refused) == {503}, found.refused
     assert found.longest < patient(WAIT_LIMIT + 3), found.longest
     assert installation.accidents() == []
+
+
+def test_a_lock_of_half_a_second_refuses_nobody(tmp_path: Path) -> None:
+    """A slow disk, a migration and a change of master stop each commit for a moment. It was 503 after 0.3 s."""
+    with database() as address, begun(tmp_path, address, servers=1) as installation:
+        people = [applicant(installation.ports, token) for token in installation.sessions(2 * WRITERS)]
+        for one in people:
+            one.csrf()
+            assert one.once("GET", f"/demarches/{PROCEDURE}").status == 200
+
+        def begins(place: int) -> int:
+            said = f"token={place}&csrf_token={people[place].csrf()}".encode()
+            kind = "application/x-www-form-urlencoded"
+            return people[place].once("POST", f"/demarches/{PROCEDURE}/commencer", said, kind).status
+
+        with psycopg.connect(address) as other:
+            other.execute("LOCK TABLE entry IN EXCLUSIVE MODE")
+            opening = threading.Timer(0.5, other.rollback)
+            opening.start()
+            told = together(len(people), begins)
+            opening.join()
+        assert Counter(told) == {303: len(people)}
 
 
 def test_a_file_that_is_locked_delays_nobody_who_reads(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def _named(columns: Sequence[str]) -> str:
 
 
 MEMORY: Final = ":memory:"
-LOCKED_AFTER: Final = 0.5  # seconds of one wait after which other threads no longer wait
+LOCKED_AFTER: Final = 1.0  # seconds of one wait after which other threads no longer wait
 BATCH: Final = 1000
 
 _OF_A_PARENT: Final[list[sqlite3.Connection]] = []  # referenced so that a child never closes connections of its parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -255,3 +255,26 @@ def test_a_thread_is_sent_away_once_the_others_only_wait() -> None:
             assert STALLED / 2 < seconds < STALLED + 1
             assert sum(waited(limit)[1] for _ in range(10)) < STALLED
     assert waited(limit)[0]
+
+
+def test_a_short_pause_of_the_store_refuses_nobody() -> None:
+    """A slow disk, a short lock and a busy processor stop every unit for half a second."""
+    limit = ThreadLimit(2)
+    with occupied(limit, 2, 0.6):
+        assert waited(limit)[0]
+
+
+def test_a_failure_is_no_progress_until_one_succeeds() -> None:
+    """Each of those whom a locked store refuses at the end of its wait would otherwise hold the others as long again."""
+    limit = ThreadLimit(1)
+    with suppress(Busy), limit.place():
+        assert not waited(limit)[0]
+        raise Busy("locked")
+    with limit.place():
+        found, seconds = waited(limit)
+        assert not found
+        assert seconds < STALLED / 2
+    with limit.place():
+        found, seconds = waited(limit)
+        assert not found
+        assert seconds > STALLED / 2

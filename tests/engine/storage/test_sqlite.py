@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from tests.engine.records.makers import (
     later,
     opened,
 )  # fmt: skip
+from tests.race_runners import together
 
 
 @pytest.fixture
@@ -471,3 +473,21 @@ def test_a_finding_says_what_it_is_about(store: SqliteStore, path: Path) -> None
     a_whole_life(store)
     by_hand(path, "UPDATE entry SET actor = 'x' WHERE n = 2")
     assert list(store.findings()) == [IntegrityFinding("chain", "d1", {"n": 2, "reason": "changed"})]
+
+
+def test_a_lock_of_another_process_for_less_than_a_second_refuses_no_thread(tmp_path: Path) -> None:
+    """A checkpoint on a slow disk, or a closure of a full day, takes as long."""
+    store = SqliteStore(tmp_path / "office.db")
+    store.migrate()
+
+    def writes(place: int) -> bool:
+        with store.unit(write=True) as unit:
+            return unit.count_below(f"key {place}", ["10:00"], 3)
+
+    with closing(sqlite3.connect(tmp_path / "office.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = threading.Timer(0.75, other.execute, ["ROLLBACK"])
+        opening.start()
+        assert together(4, writes) == [True] * 4
+        opening.join()
+    store.close()
