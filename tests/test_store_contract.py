@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from engine.journal.chain import seal, verify
 from engine.journal.search import EventsAsked, mark_of
-from engine.records.administration import OpeningChange, Snippet
+from engine.records.administration import Hold, OpeningChange, Snippet
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
 from engine.records.exchanges import Message, Note, SeatHold, Share, WaitingListEntry
 from engine.records.jobs import Job, JobChunk, JobItem, Work
@@ -1129,6 +1130,63 @@ def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:
         assert unit.hold_of("d1", "visit") is None
         unit.drop_hold("d2", "visit")
         assert held(unit, until, "") == []
+
+
+def test_the_seats_of_a_person_are_counted_by_one_unit_at_a_time(store: Store) -> None:
+    """Otherwise each of several offices, asked at once, would find the same number of seats. A mother acts for a child."""
+    opened(
+        store,
+        a_dossier("d1", owner="afi"),
+        a_dossier("d2", owner="afi", procedure="card"),
+        a_dossier("d3", owner="kofi"),
+    )
+
+    def counted() -> tuple[int, int]:
+        with store.unit(write=True) as unit:
+            return unit.seats_ahead("afi", "desk", NOON, "d2")
+
+    other = Beside(store, counted)
+    with store.unit(write=True) as unit:
+        assert unit.seats_ahead("afi", "desk", NOON, "d1") == (0, 0)
+        other.begin()
+        unit.take_seat("desk", "d1", a_booking(office="kara"))
+    assert other.end() == (1, 1)
+    counted_at = list[str]()
+
+    def child() -> None:
+        with store.unit(write=True) as unit:
+            unit.seats_ahead("kofi", "desk", NOON, "d3", "afi")
+            counted_at.append("child")
+
+    other = Beside(store, child)
+    with store.unit(write=True) as unit:
+        unit.seats_ahead("ama", "desk", NOON, "d4", "afi")
+        other.begin()
+        counted_at.append("first")
+    other.end()
+    assert counted_at == ["first", "child"]
+
+
+def test_bookings_that_come_later_do_not_delay_a_change_of_openings(store: Store) -> None:
+    """While people book without a pause, an office can be closed."""
+    with store.unit(write=True) as unit:
+        unit.openings_head("share")
+    order: list[str] = []
+
+    def comes(hold: Hold) -> None:
+        with store.unit(write=True) as unit:
+            unit.openings_head(hold)
+            order.append(hold)
+
+    change, later_booking = Beside(store, lambda: comes("change")), Beside(store, lambda: comes("share"))
+    with store.unit(write=True) as unit:
+        unit.openings_head("share")
+        change.begin()
+        later_booking.begin()
+        time.sleep(0.3)
+    change.end()
+    later_booking.end()
+    assert order == ["change", "share"]
 
 
 def test_who_waits_longest_is_first(store: Store) -> None:

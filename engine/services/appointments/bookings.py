@@ -243,7 +243,7 @@ def _check_share(unit: Unit, moment: Moment, dossier: Dossier, appointment: str)
     if is_accepted_company(account):
         return
     resource, now, own = resource_key(moment.procedure, appointment), moment.now, dossier.owner
-    seats = unit.seats_ahead(own, resource, now, dossier.id)
+    seats = unit.seats_ahead(own, resource, now, dossier.id, moment.actor.id)
     for taken, most in zip(seats, (SEATS_AHEAD, FAMILY_SEATS_AHEAD), strict=True):
         if taken >= most:
             raise Refused(refusal("seats_many", maximum=most))

@@ -165,9 +165,10 @@ class PostgresQueries(Queries):
         row = body.fetchone()
         return row[0] if row else None, head.fetchone() or (0, ""), timers.fetchall()
 
-    def _turn(self, *of: str) -> None:
+    def _turn(self, *of: str, shared: bool = False) -> None:
         if self._writes:
-            self._later("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", ["\x1f".join(of)])
+            lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+            self._later(f"SELECT {lock}(hashtextextended(?, 0))", ["\x1f".join(of)])
 
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._ask(in_postgres(sql), cells).fetchone()

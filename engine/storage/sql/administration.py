@@ -22,8 +22,11 @@ class OpeningQueries(Queries):
     def openings_head(self, hold: Hold | None = None) -> int:
         """Return how often openings were changed. A writing unit may lock it, before it locks any dossier.
 
-        `share`: no opening changes until the unit ends. `change`: no seat is taken either.
+        `share`: no opening changes until the unit ends. `change`: no seat is taken either. A change waits for the units
+        before it only: a lock of the row alone lets each later booking pass.
         """
+        if hold:
+            self._turn("openings", shared=hold == "share")
         lock = {"share": self.steady, "change": self.lock}[hold] if hold else ""
         sql = f"SELECT n FROM opening_head WHERE one = 1{lock}"
         found = self._row(sql)

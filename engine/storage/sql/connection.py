@@ -157,8 +157,9 @@ class Queries:
     def _has(self, dossier_id: str) -> None:
         """Note that the dossier was read under `lock`."""
 
-    def _turn(self, *of: str) -> None:
-        """Lock this name until the unit ends, before free values of it are counted and taken."""
+    def _turn(self, *of: str, shared: bool = False) -> None:
+        """Lock this name until the unit ends, before free values of it are counted and taken. First come, first served.
+        `shared`: other such units go on."""
 
     def _row(self, sql: str, cells: Sequence[Any] = ()) -> Any:
         return self._connection.execute(sql, cells).fetchone()

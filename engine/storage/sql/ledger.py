@@ -215,12 +215,15 @@ class LedgerQueries(Queries):
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
         return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
 
-    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str) -> tuple[int, int]:
+    def seats_ahead(self, owner: str, resource: str, now: datetime, but: str, by: str = "") -> tuple[int, int]:
         """Return how many seats the dossiers of an owner have from now on, booked or held, and those of the family.
 
         The family of a child is the person who first acted for them, else the owner, with every child that this person
-        ever acted for. The dossier `but` does not count.
+        ever acted for. The dossier `but` does not count. No other unit counts those of this owner meanwhile, nor those
+        of other owners for whom `by` acts: several offices may be asked at once.
         """
+        for one in sorted({owner, by or owner}):
+            self._turn("seats ahead", one)
         at = instant_text(now)
         cells = (owner, owner, owner, but, resource, at, but, resource, at, owner)
         own, family = self._row(_SEATS_AHEAD, cells)
