@@ -475,7 +475,11 @@ def test_a_store_of_before_is_finished_by_a_command_alone(
             monkeypatch.setenv("DATABASE_URL", address)
             monkeypatch.setenv("GUICHET_DATA", str(tmp_path))
             first = CliRunner().invoke(upgrade, ["--lang", "en"])
-            assert (first.exit_code, "1 migration made" in first.output, "--finish" in first.output) == (0, True, True)
+            assert (
+                first.exit_code,
+                f"{len(sqlite_schema.NAMES) - before} migrations made" in first.output,
+                "--finish" in first.output,
+            ) == (0, True, True)
             assert connection.execute(deferred).fetchone() > (20,)  # type: ignore[operator]
             assert [one.code for one in _of_release(store.migration_state(), store.settings())] == [
                 "store_well", "migrations_unfinished",

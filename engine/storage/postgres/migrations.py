@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg.errors import DuplicateTable, LockNotAvailable, UniqueViolation
+from psycopg.errors import DeadlockDetected, DuplicateTable, LockNotAvailable, UniqueViolation
 
 from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
@@ -40,6 +40,7 @@ from engine.storage.schema.ddl_dossiers import (
 )
 from engine.storage.schema.ddl_people import (
     ADDED,
+    COMPANY_NUMBERS,
     DECLARED,
     MANDATES,
     NAMES_DECLARED,
@@ -309,6 +310,7 @@ _EACH: Final = (
     _row_journal,
     _papers,
     _compatibility,
+    ConcurrentIndex(*COMPANY_NUMBERS),
 )  # fmt: skip
 MIGRATIONS: Final[Mapping[str, Migration]] = dict(zip(NAMES, _EACH, strict=True))
 _FINISHING: Final[Mapping[str, Migration]] = dict(zip(FINISHING, (_immediate_keys,), strict=True))
@@ -349,15 +351,15 @@ def schema_of(connection: psycopg.Connection[Any]) -> tuple[frozenset[str], str]
 
 def _apply(connection: psycopg.Connection[Any], name: str, migration: Migration) -> bool:
     """Apply one migration, if it is pending. Return whether it was."""
-    if isinstance(migration, ConcurrentIndex):
-        if name in schema_of(connection)[0]:
-            return False
-        _index(connection, migration)
     for tried in range(1, _TRIES + 1):
         try:
+            if isinstance(migration, ConcurrentIndex):
+                if name in schema_of(connection)[0]:
+                    return False
+                _index(connection, migration)
             with connection.transaction():
                 return _apply_once(connection, name, migration)
-        except LockNotAvailable:
+        except (LockNotAvailable, DeadlockDetected):  # two processes that build one index wait for each other
             if tried == _TRIES:
                 raise
             time.sleep(_BETWEEN)

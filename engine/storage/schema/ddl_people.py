@@ -165,3 +165,9 @@ CREATE TABLE phone_move (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX phone_move_due ON phone_move (due_at);
 """
+
+# The index of companies by their number without spaces and punctuation, as `company_account` compares it. With a range
+# of logins instead of `substr`, SQLite would read the unique index of logins.
+BARE_NUMBER: Final = "replace(replace(replace(replace({}, ' ', ''), '-', ''), '.', ''), '/', '')"
+COMPANIES: Final = "kind = 'applicant' AND substr(login, 1, 8) = 'company:'"
+COMPANY_NUMBERS: Final = ("account_company", f"account ({BARE_NUMBER.format('login')}) WHERE {COMPANIES}")

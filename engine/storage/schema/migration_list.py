@@ -46,6 +46,7 @@ NAMES: Final = (
     "0024 row journal",
     "0025 papers",
     "0026 compatibility",
+    "0027 company numbers",
 )
 # The migrations that remove or forbid what a former release needs, with the newest migration that a release must know
 # afterwards. `guichet upgrade --finish` applies them, and every new store has them. PostgreSQL only.

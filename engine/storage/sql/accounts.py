@@ -11,6 +11,7 @@ from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account
 from engine.records.people import COMPANY, Session, SignInCode
 from engine.storage.results import Reply
+from engine.storage.schema.ddl_people import BARE_NUMBER, COMPANIES
 from engine.storage.sql.connection import TableMapping, read_json
 from engine.storage.sql.row_journal import ACCOUNTS, RowQueries
 
@@ -37,7 +38,10 @@ _SWEPT: Final = (
     ("session", "expires_at"),
     ("sign_in_code", "expires_at"),
 )
-_BARE: Final = "replace(replace(replace(replace({}, ' ', ''), '-', ''), '.', ''), '/', '')"
+BY_NUMBER: Final = (
+    f"{ACCOUNTS.select} WHERE {COMPANIES} AND {BARE_NUMBER.format('login')} = {BARE_NUMBER.format('?')}"
+    " ORDER BY login <> ?, name = '', id LIMIT 1"
+)
 _OLD_POSTS: Final = "DELETE FROM aside WHERE at < ? AND key LIKE 'aside/%'"
 # messages without a dossier (mostly codes and sign-in links), and those of closed drafts
 _OLD_LETTERS: Final = (
@@ -75,11 +79,7 @@ class SecurityLogQueries(RowQueries):
         The same spelling comes first, then the one whose name an agent accepted.
         """
         login = f"{COMPANY}{number}"
-        sql = (
-            f"{ACCOUNTS.select} WHERE kind = 'applicant' AND login >= '{COMPANY}' AND login < 'company;' AND {_BARE.format('login')} ="
-            f" {_BARE.format('?')} ORDER BY login <> ?, name = '', id LIMIT 1"
-        )
-        row = self._row(sql, (login, login))
+        row = self._row(BY_NUMBER, (login, login))
         return ACCOUNTS.read(row) if row else None
 
     def accounts(self, kind: str) -> tuple[Account, ...]:

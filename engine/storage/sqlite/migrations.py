@@ -37,6 +37,7 @@ from engine.storage.schema.ddl_dossiers import (
 )
 from engine.storage.schema.ddl_people import (
     ADDED,
+    COMPANY_NUMBERS,
     DECLARED,
     MANDATES,
     NAMES_DECLARED,
@@ -284,6 +285,13 @@ def papers(db: Database) -> None:
 def compatibility(db: Database) -> None:
     """Create the row that names the newest migration that a release must know to use the store."""
     db.executescript(COMPATIBILITY)
+
+
+@MIGRATIONS(name=NAMES[26])
+def company_numbers(db: Database) -> None:
+    """Add the index of companies by their number."""
+    name, on = COMPANY_NUMBERS
+    db.execute(f"CREATE INDEX {name} ON {on}")
 
 
 def json_cell(column: str, name: str) -> str:

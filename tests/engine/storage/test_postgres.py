@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from engine.operations.store_factory import WrongAddress, file_of, open_store
+from engine.records.dossier import Account
 from engine.storage.files.blob_store import WrongBlobStore
 from engine.storage.files.encryption import NoKeyRing
 from engine.storage.postgres import migrations as postgres_schema
@@ -25,6 +26,8 @@ from engine.storage.postgres.migrations import check_settings, migrate
 from engine.storage.postgres.store import PostgresStore
 from engine.storage.results import Busy, Damaged
 from engine.storage.schema.migration_list import FINISHING, NAMES, SINCE, ForeignSchema, UnsafeSettings
+from engine.storage.sql.accounts import BY_NUMBER
+from engine.storage.sql.row_journal import ACCOUNTS
 from engine.storage.table_copy import Use
 from renderers.cli.admin.installation_commands import opening
 from tests.engine.records.makers import NOON, a_document, a_dossier, a_payment, an_edition, journal, opened
@@ -94,6 +97,20 @@ def test_every_migration_is_recorded_and_a_newer_release_may_refuse(store: Postg
         said(store, f"UPDATE compatibility SET least = '{SINCE}'")
 
 
+def test_a_company_is_found_by_its_number_without_reading_all(store: PostgresStore) -> None:
+    """In a store of 5,000 companies, each under one spelling."""
+    rows = [ACCOUNTS.cells(Account(f"c{n}", "applicant", "", f"company:TG-LOM {n}")) for n in range(5_000)]
+    with psycopg.connect(store.address) as connection:
+        connection.cursor().executemany(postgres.in_postgres(ACCOUNTS.insert()), rows)
+        connection.execute("ANALYZE account")
+        sql = f"EXPLAIN {postgres.in_postgres(BY_NUMBER)}"
+        plan = connection.execute(sql, ("company:TGLOM7", "company:TGLOM7")).fetchall()
+        connection.rollback()
+    assert any("Scan using account_company on account" in line or "on account_company" in line for (line,) in plan), (
+        plan
+    )
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -115,7 +132,7 @@ def test_what_is_sealed_is_never_rewritten(store: PostgresStore, statement: str)
 
 def test_a_table_that_another_makes_meanwhile_is_taken_as_it_is() -> None:
     """IF NOT EXISTS looks before it makes: of two that start together, the second may find the name taken after all."""
-    with database() as address, psycopg.connect(address) as first, psycopg.connect(address) as second:
+    with database() as address, psycopg.connect(address) as first, psycopg.connect(address, autocommit=True) as second:
         first.execute('CREATE TABLE migration (name TEXT COLLATE "C" PRIMARY KEY, at TEXT NOT NULL)')
         late = threading.Thread(target=migrate, args=(second,))
         late.start()
@@ -125,9 +142,44 @@ def test_a_table_that_another_makes_meanwhile_is_taken_as_it_is() -> None:
                 assert late.is_alive()
         first.commit()
         late.join(30)
-        second.commit()
         found = second.execute("SELECT name FROM migration").fetchall()
     assert {name for (name,) in found} == {*NAMES, *FINISHING}
+
+
+def test_processes_that_start_together_build_one_index_together() -> None:
+    """The first waits for the snapshot of the second, and the second for the lock of the first: PostgreSQL ends one."""
+    with database() as address, psycopg.connect(address, autocommit=True) as watch:
+        stores = [PostgresStore(address), PostgresStore(address)]
+        stores[0].migrate()
+        watch.execute("DROP INDEX account_company")
+        watch.execute(f"DELETE FROM migration WHERE name = '{NAMES[-1]}'")
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX C%' AND wait_event_type = 'Lock'"
+        )
+        failed: list[BaseException] = []
+
+        def start(one: PostgresStore) -> None:
+            try:
+                one.migrate()
+            except Busy as busy:
+                failed.append(busy)
+
+        both = [threading.Thread(target=start, args=(one,)) for one in stores]
+        with psycopg.connect(address) as writer:
+            writer.execute("DELETE FROM account WHERE id = 'x'")
+            writer.execute("SELECT pg_current_xact_id()")
+            for n, one in enumerate(both, 1):
+                one.start()
+                while watch.execute(waiting).fetchone() != (n,):
+                    assert one.is_alive()
+        for one in both:
+            one.join(60)
+        valid = watch.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'account_company'::regclass"
+        ).fetchone()
+        for store in stores:
+            store.close()
+    assert (failed, valid) == ([], (True,))
 
 
 HURRIED = "-c statement_timeout=200 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=200"
