@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.core.problems import Refusal
 from engine.core.values import Plain
+from engine.domain.common.names import free_text
 from engine.model import Transition
 from engine.records.dossier import DocumentStatus, Dossier, Owed, Timer
 
@@ -40,6 +41,10 @@ class Act:
     attachments: tuple[str, ...] = ()
     compared: PieceComparison = NOT_COMPARED
     grounds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", free_text(self.reason or "") or None)
+        object.__setattr__(self, "correction", {name: free_text(said) for name, said in self.correction.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Names of persons and companies as people type them: allowed characters and length. Pure.
+"""Names of persons and companies, and free texts, as people type them: allowed characters and length. Pure.
 
 Other people read these names. A name contains letters and their combining marks, of any script, with spaces,
 hyphens and apostrophes. Digits, dots and slashes are refused, so no web address fits in a name. So are
@@ -7,20 +7,23 @@ control and invisible characters.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.core.problems import Refused, refusal
+from engine.core.values import FORBIDDEN
 
 LONGEST: Final = 80
 REFUSALS: Final = frozenset({"name_missing", "name_signs", "name_long", "company_name_missing", "company_name_signs"})
 MOST_MARKS: Final = 3  # combining marks on one letter, after composition
 _JOINTS: Final = frozenset(" -'’ʼ‐‑")
 _COMPANY_JOINTS: Final = _JOINTS | frozenset(".,&()+/°«»")
-# Letters and marks without any visible shape.
+_LINES: Final = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
+# Letters, marks and symbols without any visible shape.
 _INVISIBLE: Final = frozenset(
-    (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
+    (0x034F, 0x2800, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
      *range(0xE0100, 0xE01F0))
 )  # fmt: skip
 
@@ -54,6 +57,20 @@ def readable_name(kept: str) -> str:
     An earlier release accepted characters that are refused now. They are left out.
     """
     return " ".join("".join(sign for sign in kept if _of_person(sign)).split())[:LONGEST]
+
+
+def free_text(raw: str) -> str:
+    """Return a text that another person reads, on its lines, without control characters and marks of direction.
+
+    Empty when it shows nothing.
+    """
+    text = FORBIDDEN.sub("", _LINES.sub("\n", raw)).strip()
+    return "\n".join(line.rstrip() for line in text.split("\n")) if any(map(_shows, text)) else ""
+
+
+def _shows(sign: str) -> bool:
+    kind = unicodedata.category(sign)  # a sign that this Unicode does not know yet may be a picture
+    return kind[0] != "Z" and kind not in ("Cc", "Cf") and ord(sign) not in _INVISIBLE
 
 
 def _read(raw: str, may_hold: Callable[[str], bool], signs: str, missing: str = "name_missing") -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import EntryDraft
+from engine.domain.common.names import free_text
 from engine.model.roles import roles_of
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import Reading
@@ -32,7 +33,7 @@ def note_reading(ctx: AppContext, actor: Actor, dossier_id: str, motive: str, *,
     Return the id of the reading, which opens the journal. The chain holds a commitment to the reason,
     and its text is stored apart. Raises `NotFound`, Refused("reason_missing").
     """
-    motive = " ".join(motive.split())[:LONGEST_MOTIVE]
+    motive = " ".join(free_text(motive).split())[:LONGEST_MOTIVE]
 
     def work(unit: Unit) -> str:
         if actor.kind != "auditor":

@@ -24,6 +24,7 @@ from engine.domain.common.agent_rights import (
     refusal_for_change,
     refusal_for_person,
 )
+from engine.domain.common.names import free_text
 from engine.journal.chain import JournalEntry, seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN
@@ -255,7 +256,7 @@ def _with(account: Account, asked: Person) -> Account:
         others = {name: value for name, value in profile.items() if name != OWN_NUMBER}
         profile = {**others, OWN_NUMBER: number} if number else others
     return replace(
-        account, profile=profile, name=" ".join(asked.name.split())[:LONGEST_NAME], roles=tuple(sorted(asked.roles)), ends=ends,
+        account, profile=profile, name=" ".join(free_text(asked.name).split())[:LONGEST_NAME], roles=tuple(sorted(asked.roles)), ends=ends,
         offices=tuple(sorted(set(asked.offices))), until=asked.until, procedures=tuple(sorted(set(asked.procedures))),
         administers=tuple(sorted(set(asked.administers))),
     )  # fmt: skip

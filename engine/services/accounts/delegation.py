@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
-from unicodedata import category
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.access import acting, childhood_end, is_active, is_owner, may_give
 from engine.domain.common.agent_rights import EVERYWHERE, administers
-from engine.domain.common.names import company_name, person_name
+from engine.domain.common.names import company_name, free_text, person_name
 from engine.journal.chain import seal
 from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, COMPANY, WITHOUT_PHONE, Mandate, MandateKind, MandateRole, MandateStatus
@@ -440,9 +439,8 @@ def _said(yes: bool) -> MandateStatus:
 
 
 def _because(reason: str) -> str:
-    """Return a reason for display to another person: on one line, without control or invisible characters."""
-    shown = "".join(" " if sign.isspace() else sign for sign in reason if sign.isspace() or category(sign)[0] != "C")
-    return " ".join(shown.split())[:LONGEST_REASON]
+    """Return a reason for display to another person, on one line."""
+    return " ".join(free_text(reason).split())[:LONGEST_REASON]
 
 
 def _changed(

@@ -11,6 +11,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.agent_rights import EVERYWHERE, administers, agency_of
+from engine.domain.common.names import free_text
 from engine.domain.messages.snippets import filled, refusal_for_snippet
 from engine.journal.chain import seal
 from engine.records.administration import Snippet
@@ -62,7 +63,7 @@ def keep_snippet(
         last = before[0].version if before else 0
         if last != version:
             raise Refused(refusal("snippet_changed"))
-        text = " ".join(title.split()), body.replace("\r", "").strip()
+        text = " ".join(free_text(title).split()), free_text(body)
         wrong = None if retired else refusal_for_snippet(*text)
         if wrong is not None:
             raise Refused(wrong)

@@ -15,6 +15,7 @@ from engine.core.problems import Fact, Refusal, Refused, refusal
 from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.access import is_own, is_owner
 from engine.domain.common.decision import EntryDraft
+from engine.domain.common.names import free_text
 from engine.domain.fields.views import AnswerProblem
 from engine.records.dossier import Actor, Attachment, Dossier, OutboundMessage
 from engine.records.exchanges import Message, Side
@@ -98,8 +99,8 @@ def write_message(
 
 
 def _checked(body: str) -> str:
-    """Return the text without trailing spaces. Raises Refused: message_empty, message_long."""
-    text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
+    """Return the text as stored. Raises Refused: message_empty, message_long."""
+    text = free_text(body)
     if not text:
         raise Refused(refusal("message_empty"))
     if len(text) > LONGEST:

@@ -11,6 +11,7 @@ from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import is_own, is_owner
 from engine.domain.common.decision import EntryDraft
+from engine.domain.common.names import free_text
 from engine.records.dossier import Actor, Dossier
 from engine.records.exchanges import Note
 from engine.services.context.app_context import AppContext, NotFound, seen
@@ -27,7 +28,7 @@ def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, tok
 
     Raises `NotFound`. Raises Refused: notes_closed, own_dossier, note_empty, note_long, notes_many.
     """
-    text = "\n".join(line.rstrip() for line in body.replace("\r", "").strip().split("\n"))
+    text = free_text(body)
 
     def work(unit: Unit) -> Note:
         before = _open_to(unit, ctx, actor, dossier_id)

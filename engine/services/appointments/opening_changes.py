@@ -15,6 +15,7 @@ from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, canonical_json, new_id
 from engine.domain.appointments.opening_changes import days_of, refusal_for_opening_change, rests_on
 from engine.domain.common.agent_rights import EVERYWHERE, administers, is_administrator
+from engine.domain.common.names import free_text
 from engine.domain.common.working_time import at_minute
 from engine.journal.chain import JournalEntry, seal
 from engine.model import Appointment, directory
@@ -147,7 +148,7 @@ def _made(ctx: AppContext, actor: Actor, asked: OpeningChangeRequest, n: int) ->
         raise NotFound
     change = OpeningChange(
         new_id(), n, asked.kind, asked.office, asked.first_day, asked.last_day, asked.from_minute, asked.to_minute,
-        asked.desks, " ".join(asked.because.split()), " ".join(asked.because_en.split()), actor.id, ctx.now(),
+        asked.desks, " ".join(free_text(asked.because).split()), " ".join(free_text(asked.because_en).split()), actor.id, ctx.now(),
     )  # fmt: skip
     wrong = refusal_for_opening_change(change, ctx.directory.offices.get(asked.office), ctx.day())
     if wrong is not None:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, session
 from engine.core.problems import Refused
 from engine.core.values import Span, Text
 from engine.domain.common.decision import Act, AvailableAction
+from engine.domain.common.names import free_text
 from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import appeals_of, is_still_open
 from engine.domain.fields.views import FieldView, FileView, PageView
@@ -103,7 +104,7 @@ def take(number: str, act_id: str) -> Response:
     if offer is None:
         return go(one.at())
     transition, sheet = offer.transition, _sheet(one, offer)
-    reason = request.form.get(sheet.reason_name, "").strip()[:2000]
+    reason = free_text(request.form.get(sheet.reason_name, "")[:2000])
     if (answer := sheet.files()) is not None:
         return answer
     files = _joined(case(number), act_id)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from engine.core.problems import Refused
-from engine.domain.common.names import LONGEST, MOST_MARKS, company_name, first_wrong, person_name, readable_name
+from engine.domain.common.names import (
+    LONGEST,
+    MOST_MARKS,
+    company_name,
+    first_wrong,
+    free_text,
+    person_name,
+    readable_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,23 @@ def test_no_digit_dot_slash_control_or_invisible_sign(name: str) -> None:
     with pytest.raises(Refused) as closed:
         person_name(name)
     assert closed.value.reason.code == "name_signs"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" Le nom diffère. \r\n\r\n  Voir la pièce. ", "Le nom diffère.\n\n  Voir la pièce."),
+        ("Ligne\x0bune\u2028deux", "Ligne\nune\ndeux"),
+        ("Refus\u202eé\u2066 \x1b[31m\ufffe", "Refusé [31m"),
+        ("نامه\u200cای 👩\u200d👧 \U0001fae8", "نامه\u200cای 👩\u200d👧 \U0001fae8"),
+        *(
+            (blank, "")
+            for blank in ("", " \n", "\u200b", "\u00ad\u2060", "\u2800", "\u3164", "\U000e0001", "\ufffe", "\ufe0f")
+        ),
+    ],
+)
+def test_a_text_that_others_read_shows_something_in_its_own_direction(typed: str, kept: str) -> None:
+    assert free_text(typed) == kept
 
 
 def test_a_letter_bears_no_tower_of_marks() -> None:

@@ -94,7 +94,7 @@ class TestCompanies:
     def test_a_refused_document_opens_nothing(self, world: World) -> None:
         afi, chef = world.applicant(), administrator(world)
         mandate = company(world, afi)
-        assert refused(representation.check, world.office, chef, mandate.id, False, " ") == "reason_missing"
+        assert refused(representation.check, world.office, chef, mandate.id, False, " \u2800") == "reason_missing"
         representation.check(world.office, chef, mandate.id, False, "Document\nillisible")
         (held,) = representation.held(world.office, afi)
         assert (held.mandate.status, held.mandate.reason) == ("refused", "Document illisible")

@@ -15,9 +15,12 @@ from engine.domain.common.decision import Act
 from engine.records.codec import to_plain
 from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
 from engine.records.jobs import JobChunk
+from engine.services.accounts.access_log import note_reading
 from engine.services.applications import casework
 from engine.services.applications import document_verification as verification
 from engine.services.applications import drafts as intake
+from engine.services.applications.messages import write_message
+from engine.services.applications.notes import write_note
 from engine.services.appointments import bookings
 from engine.services.audit import exports
 from engine.services.audit import integrity as inspection
@@ -57,8 +60,9 @@ class TestActs:
         assert offer_of(world, clerk, dossier, "conforme").closed.code == "role"
         with pytest.raises(Refused, match="role"):
             world.take(dossier, clerk, "conforme")
-        with pytest.raises(Refused, match="reason_missing"):
-            world.take(dossier, checker, "refuser")
+        for blank in (None, "\u200b", "\u2800"):  # a letter would show no reason
+            with pytest.raises(Refused, match="reason_missing"):
+                world.take(dossier, checker, "refuser", reason=blank)
         with pytest.raises(Refused, match="state"):
             world.take(dossier, checker, "remettre")
         with pytest.raises(Refused, match="unknown_act"):
@@ -350,3 +354,14 @@ def test_a_list_names_only_dossiers_of_editions_in_which_the_agent_has_a_part(
         assert [exports.export_row(row).number for row in exports.take_file(world.office, keeper, one.n)] == [mine]
     everything = casework.list_inbox(world.office, world.agent("planner", "mairie/urbaniste"), "all")
     assert {line.number for line in everything.lines} == {one.number for one in sent.values()}
+
+
+def test_what_shows_nothing_is_no_message_note_or_motive(world: World, checker: Actor) -> None:
+    dossier, blank = world.sent(PASSPORT), " \u200b\u3164"
+    with pytest.raises(Refused, match="message_empty"):
+        write_message(world.office, checker, dossier.id, blank)
+    with pytest.raises(Refused, match="note_empty"):
+        write_note(world.office, checker, dossier.id, blank)
+    with pytest.raises(Refused, match="reason_missing"):
+        note_reading(world.office, world.auditor(), dossier.id, blank)
+    assert world.read(lambda unit: (unit.messages_of(dossier.id), unit.notes_of(dossier.id))) == ((), ())

@@ -214,7 +214,7 @@ class TestClosing:
             ({"last_day": date(2027, 11, 25)}, "opening_far"),
             ({"from_minute": 600}, "opening_hours_half"),
             ({"from_minute": 600, "to_minute": 600}, "opening_hours_backwards"),
-            ({"because": "  "}, "opening_reason_missing"),
+            ({"because": " \u200b "}, "opening_reason_missing"),
             ({"because": "x" * 61}, "opening_reason_long"),
             ({"kind": "open"}, "opening_hours_missing"),
             ({"kind": "desks", "desks": 0}, "opening_desks"),
