@@ -144,7 +144,7 @@ def _broken_place(chain: Sequence[JournalEntry], position: int) -> Break | None:
 def _broken_seal(entry: JournalEntry, before: str) -> Break | None:
     try:
         expected = seal_of(entry)
-    except (TypeError, ValueError):  # the body is no longer plain
+    except (TypeError, ValueError, RecursionError):  # the body is no longer plain
         return Break(entry.n, "changed", "", entry.hash)
     if entry.hash != expected:
         return Break(entry.n, "changed", expected, entry.hash)

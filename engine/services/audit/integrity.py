@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from engine.core.clock import local_day
@@ -19,14 +20,13 @@ from engine.journal.checkpoint import Checkpoint, read_note
 from engine.journal.row_journal import ROWS
 from engine.model import Appointment, Procedure, directory
 from engine.publication.publications import broken_publications
-from engine.records.codec import Unreadable
 from engine.records.dossier import Actor, Booking, Dossier, Payment
 from engine.records.refunds import Refund
 from engine.services.accounts.agents import broken_rights
 from engine.services.applications.document_verification import is_intact
 from engine.services.appointments.opening_changes import broken_openings
 from engine.services.audit.integrity_answers import is_sealed, of_written, seals_of
-from engine.services.audit.integrity_rows import Beside, given_numbers, of_rows, of_salts
+from engine.services.audit.integrity_rows import Beside, given_numbers, of_rows, of_salts, what_is_read
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.checkpoints import broken_checkpoints, receipt_of
@@ -164,27 +164,29 @@ def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFind
     `before` receives the counts of rows that cannot be checked.
     """
     yield from ctx.store.findings()
-    checks: tuple[Callable[[], Iterator[IntegrityFinding]], ...] = (
-        lambda: broken_publications(ctx.store), lambda: broken_checkpoints(ctx), lambda: broken_rights(ctx),
-        lambda: broken_orders(ctx), lambda: broken_openings(ctx),
-    )  # fmt: skip
-    for check in checks:  # what one of them cannot read hides nothing of the others
-        try:
-            yield from check()
-        except (Damaged, Unreadable) as unread:
-            yield IntegrityFinding("unread", None, {"said": str(unread)})
     files: list[tuple[str, str]] = []
     given: dict[str, int] = {}
-    for dossier_id in ctx.store.all_dossiers():
-        yield from _of_dossier(ctx, dossier_id, files, given, before)
-    yield from _of_serials(ctx, given)
-    yield from ctx.attachments.findings(files)
+
+    def of_dossiers() -> Iterator[IntegrityFinding]:
+        for dossier_id in ctx.store.all_dossiers():
+            yield from what_is_read(partial(_of_dossier, ctx, dossier_id, files, given, before), dossier_id)
+
+    checks: tuple[Callable[[], Iterator[IntegrityFinding]], ...] = (
+        lambda: broken_publications(ctx.store), lambda: broken_checkpoints(ctx), lambda: broken_rights(ctx),
+        lambda: broken_orders(ctx), lambda: broken_openings(ctx), of_dossiers, lambda: _of_serials(ctx, given),
+        lambda: ctx.attachments.findings(files),
+    )  # fmt: skip
+    for check in checks:
+        yield from what_is_read(check)
 
 
 def number_of(ctx: AppContext, dossier_id: str) -> str | None:
-    """Return the number of a dossier, even of one with unreadable content; None if unknown."""
-    with ctx.store.unit() as unit:
-        return unit.number_of(dossier_id)
+    """Return the number of a dossier, even of one with unreadable content; None if unknown or unreadable."""
+    try:
+        with ctx.store.unit() as unit:
+            return unit.number_of(dossier_id)
+    except Damaged:
+        return None
 
 
 def _of_dossier(
@@ -192,21 +194,17 @@ def _of_dossier(
 ) -> Iterator[IntegrityFinding]:
     """Check one dossier; collect its files and issued numbers for the end.
 
-    Without its edition, the checks that need it are skipped.
+    Without its edition, the checks that need it are skipped. Raises `Damaged`, `Unreadable`: the store reported where.
     """
-    try:
-        with ctx.store.unit() as unit:
-            ctx.directories.look(unit)
-            dossier = unit.dossier(dossier_id)
-            if dossier is None:
-                return
-            files += places_of(unit, dossier)
-            entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
-            refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
-            procedure, lost = _procedure_of(ctx, unit, dossier)
-    except (Damaged, Unreadable) as broken:  # the store has reported where
-        yield IntegrityFinding("unread", dossier_id, {"said": str(broken)})
-        return
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+        dossier = unit.dossier(dossier_id)
+        if dossier is None:
+            return
+        files += places_of(unit, dossier)
+        entries, salts = unit.entries(dossier_id), unit.salts(dossier_id)
+        refunds, beside = unit.refunds_of(dossier_id), Beside.of(unit, dossier_id)
+        procedure, lost = _procedure_of(ctx, unit, dossier)
     if lost:
         yield IntegrityFinding("edition_lost", dossier_id, {"edition": lost})
     for series, number in given_numbers(entries):

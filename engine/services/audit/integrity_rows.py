@@ -6,7 +6,7 @@ Messages, notes, payments, shares, timers, seats, and the salts themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -31,11 +31,11 @@ from engine.journal.row_journal import (
     share_row,
 )
 from engine.model import Appointment, Procedure
-from engine.records.codec import instant_text
+from engine.records.codec import Unreadable, instant_text
 from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
 from engine.services.context.app_context import AppContext, seen
-from engine.storage.results import IntegrityFinding
+from engine.storage.results import Damaged, IntegrityFinding
 from engine.storage.unit_of_work import Unit
 
 Salts = Mapping[int, Mapping[str, str]]
@@ -339,3 +339,13 @@ def departures(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[str, ...
         last = unit.last_leaf(dossier.id, tree.size) if tree is not None else None
     cut = last is not None and last[1].n > len(entries)
     return (*((CUT,) if cut else ()), *differences(fold(entries), projection_of(dossier)))
+
+
+def what_is_read(
+    check: Callable[[], Iterator[IntegrityFinding]], dossier_id: str | None = None
+) -> Iterator[IntegrityFinding]:
+    """Yield the findings of one check. What it cannot read hides nothing of the others."""
+    try:
+        yield from check()
+    except (Damaged, Unreadable, RecursionError) as unread:
+        yield IntegrityFinding("unread", dossier_id, {"said": str(unread) or type(unread).__name__})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -50,10 +51,20 @@ def _when_given(kind: Any) -> Any:
     return next(part for part in parts if part is not type(None)) if type(None) in parts else kind
 
 
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _refuse(number: str) -> None:
+    raise ValueError(number)
+
+
 def read_json(text: str) -> Any:
-    """Return the value of a JSON column. Raises `Unreadable`."""
+    """Return the value of a JSON column. Raises `Unreadable`, also for a float or half of a character."""
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_float=_refuse, parse_constant=_refuse)
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except (TypeError, ValueError, RecursionError):
         raise Unreadable("", "JSON") from None
 

@@ -79,9 +79,11 @@ def broken_promises(ask: Ask) -> Iterator[IntegrityFinding]:
     for code, sql in QUESTIONS.items():
         for dossier, about in ask(sql, ()):
             yield IntegrityFinding(code, dossier, {"about": about})
-    yield from _broken_chains(ask)
-    yield from broken_rows(ask)
-    yield from _broken_bodies(ask)
+    for part in (_broken_chains, broken_rows, _broken_bodies):
+        try:
+            yield from part(ask)
+        except RecursionError:  # lists in lists in a cell, hundreds deep
+            yield IntegrityFinding("damaged", None, {"said": "RecursionError"})
 
 
 def _broken_chains(ask: Ask) -> Iterator[IntegrityFinding]:
@@ -99,7 +101,7 @@ def _broken_chain(dossier: str | None, rows: list[Sequence[Any]]) -> Iterator[In
         try:
             entry = ENTRIES.read(row)
             faithful = ENTRIES.cells(entry) == list(row)  # equal to the stored text, not only in meaning
-        except (Unreadable, TypeError):
+        except (Unreadable, TypeError, RecursionError):
             faithful = False
         if not faithful:
             yield IntegrityFinding("chain", dossier, {"n": row[ENTRIES.names.index("n")], "reason": "changed"})

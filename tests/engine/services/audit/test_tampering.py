@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import yaml
 
 from engine.core.values import group_number
 from engine.services.audit.integrity import Inspected, _of_dossier, findings, fsck, inspect, number_of
+from engine.services.audit.integrity_rows import what_is_read
 from engine.storage.results import IntegrityFinding
 from engine.storage.sql.connection import Queries
 from engine.storage.sql.integrity import QUESTIONS
@@ -60,7 +63,7 @@ def said(world: World, found: Inspected, language: str) -> str:
 def found_in(world: World, table: str) -> Generator[IntegrityFinding, None, None]:
     """All that `fsck` finds, dossiers first where the table is kept beside them: only the first finding is looked for."""
     for dossier in world.office.store.all_dossiers() if table in BESIDE else ():
-        yield from _of_dossier(world.office, dossier, [], {}, {})
+        yield from what_is_read(partial(_of_dossier, world.office, dossier, [], {}, {}), dossier)
     yield from findings(world.office, {})
 
 
@@ -121,6 +124,43 @@ def test_a_cell_that_cannot_be_read_hides_nothing_else(owned: tuple[World, Tampe
             with suppress(psycopg.errors.CheckViolation), hand.altered(table, [*rows[:row], spoiled, *rows[row + 1 :]]):
                 found = {one.code for one in fsck(world.office)}
                 assert found & {"salts_missing", "timers_differ"}, (table, name)
+
+
+UNWRITABLE = {"half": '"\\ud800"', "float": "1.5", "infinite": "1e999", "deep": '{"a":' * 700 + "1" + "}" * 700}
+OF_PLAIN = [(one, "body") for one in ("dossier_body", "entry", "people_entry", "publication_entry", "row_entry")]
+
+
+@pytest.mark.parametrize(("table", "column"), [*OF_PLAIN, ("document", "paper"), ("account", "profile")])
+@pytest.mark.parametrize("what", UNWRITABLE)
+def test_a_value_that_is_read_and_could_not_be_written_hides_nothing_else(
+    owned: tuple[World, Tamperer], table: str, column: str, what: str
+) -> None:
+    world, hand = owned
+    rows, at = hand.rows(table), hand.columns(table).index(column)
+    n = next(n for n, row in enumerate(rows) if row[at].startswith("{"))
+    spoilt = json.dumps({**json.loads(rows[n][at]), "x": "?"}).replace('"?"', UNWRITABLE[what])
+    changed = [*rows[:n], (*rows[n][:at], spoilt, *rows[n][at + 1 :]), *rows[n + 1 :]]
+    with hand.changed("DELETE FROM timer", "timer"), hand.altered(table, changed):
+        found = inspect(world.office)
+    assert "timers_differ" in {one.code for one in found.findings}
+    assert said(world, found, "fr")
+
+
+def test_a_name_that_is_no_text_hides_nothing_else(owned: tuple[World, Tamperer]) -> None:
+    world, hand = owned
+    if not isinstance(hand, SqliteTamperer):
+        return  # PostgreSQL stores no such text
+    for column in ("id", "number"):
+        with (
+            hand.changed("UPDATE note SET by = 'x'", "note"),
+            hand.changed(f"UPDATE dossier SET {column} = CAST(x'41ff42' AS TEXT) {FIRST}", "dossier"),
+        ):
+            found = inspect(world.office)
+            assert {one.code for one in found.findings} & {"unread", "row_differs", "damaged", "orphan"}
+            assert said(world, found, "fr")
+
+
+FIRST = "WHERE id = (SELECT min(id) FROM dossier)"
 
 
 @pytest.mark.parametrize("table", TRIED)
