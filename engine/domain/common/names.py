@@ -21,6 +21,7 @@ MOST_MARKS: Final = 3  # combining marks on one letter, after composition
 _JOINTS: Final = frozenset(" -'’ʼ‐‑")
 _COMPANY_JOINTS: Final = _JOINTS | frozenset(".,&()+/°«»")
 _LINES: Final = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
+_JOINERS: Final = frozenset("\u200c\u200d")  # Persian and the scripts of India write with them, and so do pictures
 # Letters, marks and symbols without any visible shape.
 _INVISIBLE: Final = frozenset(
     (0x034F, 0x2800, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
@@ -60,11 +61,12 @@ def readable_name(kept: str) -> str:
 
 
 def free_text(raw: str) -> str:
-    """Return a text that another person reads, on its lines, without control characters and marks of direction.
+    """Return a text that another person reads, on its lines, without control characters and hidden signs.
 
     Empty when it shows nothing.
     """
-    text = FORBIDDEN.sub("", _LINES.sub("\n", raw)).strip()
+    clean = FORBIDDEN.sub("", _LINES.sub("\n", raw))
+    text = "".join(sign for sign in clean if sign in _JOINERS or unicodedata.category(sign) != "Cf").strip()
     return "\n".join(line.rstrip() for line in text.split("\n")) if any(map(_shows, text)) else ""
 
 

@@ -98,7 +98,10 @@ def assistance_of(ctx: AppContext, agent: Actor, touches: bool = True) -> Assist
     now = ctx.now()
     with ctx.store.unit() as unit:
         kept = _read(unit.peeked_aside(_key(agent)))
+        person = unit.account(kept.person) if kept is not None else None
     if kept is None or now - kept.seen_at >= IDLE or now - kept.begun_at >= LONGEST:
+        return None
+    if person is None or person.disabled:  # erased since, or left for another account
         return None
     if touches and now - kept.seen_at >= TOUCH_EVERY:
         with ctx.store.unit(write=True) as unit:

@@ -16,6 +16,7 @@ from typing import Final
 from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, digits_only, has_check_digit
+from engine.domain.common.access import is_own
 from engine.domain.common.decision import EntryDraft
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Dossier, OutboundMessage
 from engine.records.people import PhoneMove
@@ -62,7 +63,7 @@ def holder_of(ctx: AppContext, agent: Actor, number: str, former_raw: str, *, ag
     """Return the holder of a dossier and a former number: that of the account, or one where the dossier wrote before.
 
     Raises `NotFound` for an agent without receiving role. Raises Refused: phone_format, too_many_tries,
-    lost_unknown. The last is the same for unknown numbers, other phones and other procedures. With `again`,
+    own_dossier, lost_unknown. The last is the same for unknown numbers, other phones and other procedures. With `again`,
     the pair was already shown to this agent and is not counted as a try.
     """
     former = read_phone(former_raw)
@@ -107,6 +108,8 @@ def ask_move(
     """
     former, phone = read_phone(former_raw), read_phone(phone_raw)
     check_paper(paper)
+    if phone in agent.contacts:
+        raise Refused(refusal("own_dossier"))
     named = _named(ctx, agent, number, former, counted=True)
     with ctx.store.unit(write=True) as unit:
         account, dossier = unit.account_held(named.owner), unit.dossier(named.id)
@@ -158,6 +161,8 @@ def _named(ctx: AppContext, agent: Actor, number: str, former: str, *, counted: 
         or not _is_of(dossier, account, former)
     ):
         raise Refused(refusal("lost_unknown"))
+    if is_own(dossier, agent):
+        raise Refused(refusal("own_dossier"))
     return dossier
 
 

@@ -46,7 +46,7 @@ def test_no_digit_dot_slash_control_or_invisible_sign(name: str) -> None:
     [
         (" Le nom diffère. \r\n\r\n  Voir la pièce. ", "Le nom diffère.\n\n  Voir la pièce."),
         ("Ligne\x0bune\u2028deux", "Ligne\nune\ndeux"),
-        ("Refus\u202eé\u2066 \x1b[31m\ufffe", "Refusé [31m"),
+        ("Refus\u202eé\u2066\u200b \x1b[31m\ufffe", "Refusé [31m"),
         ("نامه\u200cای 👩\u200d👧 \U0001fae8", "نامه\u200cای 👩\u200d👧 \U0001fae8"),
         *(
             (blank, "")

@@ -14,6 +14,7 @@ from engine.domain.forms.sample_answers import example_answers
 from engine.journal.chain import JournalEntry
 from engine.records.dossier import Actor, Dossier
 from engine.services.accounts import assistance
+from engine.services.accounts.applicant_account import erase_own
 from engine.services.accounts.assistance import received_by
 from engine.services.applications import casework
 from engine.services.applications import drafts as intake
@@ -121,11 +122,11 @@ def test_the_agent_opens_what_was_begun_with_the_person_and_nothing_else(world: 
             intake.see(world.office, who, number)
 
 
-@pytest.mark.parametrize("how", ["ended", "idle", "role lost"])
+@pytest.mark.parametrize("how", ["ended", "idle", "role lost", "erased"])
 def test_it_ends(world: World, how: str) -> None:
     agent = world.agent("guichet", COUNTER)
     helped(world, agent)
-    begun(world, agent)
+    _, dossier = begun(world, agent)
     world.clock.advance(timedelta(minutes=14))
     assert assistance.helping(world.office, agent), "still at work"
     world.clock.advance(timedelta(minutes=14))
@@ -134,6 +135,8 @@ def test_it_ends(world: World, how: str) -> None:
         assistance.end_assistance(world.office, agent)
     elif how == "idle":
         world.clock.advance(timedelta(minutes=15))
+    elif how == "erased":
+        erase_own(world.office, Actor("applicant", dossier.owner))
     else:
         agent = Actor("agent", agent.id)
     assert assistance.helping(world.office, agent) is None

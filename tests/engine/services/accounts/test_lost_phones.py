@@ -209,6 +209,13 @@ def test_only_who_receives_people_for_that_procedure_may_ask(world: World, role:
     assert world.read(lambda unit: unit.phone_move(dossier.owner)) is None
 
 
+@pytest.mark.parametrize("own", [PHONE, NEW])
+def test_no_agent_moves_an_account_from_or_to_their_own_number(world: World, own: str) -> None:
+    dossier, agent = world.sent(PASSPORT), replace(world.agent("g", COUNTER), contacts=frozenset({own}))
+    assert refused(asked, world, dossier, agent) == "own_dossier"
+    assert world.read(lambda unit: unit.phone_move(dossier.owner)) is None
+
+
 def test_the_code_is_read_from_the_new_telephone_and_serves_for_nothing_else(world: World) -> None:
     agent, dossier = world.agent("g", COUNTER), world.sent(PASSPORT)
     accounts.send_move_code(world.office, NEW)
