@@ -48,6 +48,7 @@ _REPORTED: Final = (
 )
 _ON_BEHALF: Final = frozenset({"GitHub", "GitLab"})  # a forge is the committer of a merge made on its pages
 _BEFORE: Final = re.compile(r'valid-before="?(\d{8}(?:\d{4}(?:\d\d)?)?)(Z?)', re.ASCII | re.IGNORECASE)
+_AUTHORITY: Final = re.compile(r"[\s,]cert-authority[\s,]", re.IGNORECASE)
 _LONGEST: Final = 200  # characters of a name or a subject
 
 
@@ -285,7 +286,8 @@ def ask_git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes 
 def ask_signatures(folder: Path, *arguments: str) -> bytes | None:
     """Return the output of git as `ask_git`, with the signatures of signers who are still allowed today.
 
-    Git judges an SSH signature by the date that the commit states. A former signer could date one back.
+    Git judges an SSH signature by the date that the commit states. A former signer could date one back, with a
+    certificate too: so no line of a certificate authority counts.
     """
     said = ask_git(folder, "config", "--path", "--get", "gpg.ssh.allowedSignersFile")
     try:
@@ -304,7 +306,12 @@ def ask_signatures(folder: Path, *arguments: str) -> bytes | None:
 
 
 def _is_over(line: str) -> bool:
-    """Return whether the time of an allowed signer has ended: `valid-before` of its line, local without a Z."""
+    """Return whether the time of an allowed signer has ended: `valid-before` of its line, local without a Z.
+
+    True of a certificate authority, whose certificates end at times of their own.
+    """
+    if _AUTHORITY.search(line):
+        return True
     found = _BEFORE.search(line)
     if found is None:
         return False

@@ -127,6 +127,23 @@ def test_a_former_signer_dates_no_commit_back(
     assert refused_for(strict)[0][0] == ("git_unsigned" if head else "git_unsigned_change")
 
 
+@pytest.mark.parametrize("options", ["cert-authority", 'namespaces="git",cert-authority'])
+def test_a_certificate_that_ended_dates_no_commit_back(
+    forge: Forge, strict: Installation, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    """Git judges it by the date that the commit states too, so no authority is allowed."""
+    made = ("ssh-keygen", "-q", "-s", "eve", "-I", "ama", "-n", "ama@example.org", "-V", "20190101:20200101", "ama.pub")
+    subprocess.run(made, cwd=forge.keys, check=True)
+    for name in ("GIT_COMMITTER_DATE", "GIT_AUTHOR_DATE"):
+        monkeypatch.setenv(name, "2019-06-01T12:00:00Z")
+    allow(forge, monkeypatch, f"*@example.org {options} {(forge.keys / 'eve.pub').read_text()}")
+    forge.signs("ama-cert.pub")
+    forge.write("essai.yaml", SECOND)
+    forge.commit(push=True)
+    assert "Good" in git(forge.clone, *publication._ALONE, "log", "-1", "--show-signature")
+    assert refused_for(strict)[0][0] == "git_unsigned"
+
+
 def test_a_signer_whose_time_goes_on(forge: Forge, strict: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     eve, ama = ((forge.keys / f"{who}.pub").read_text() for who in ("eve", "ama"))
     allow(
