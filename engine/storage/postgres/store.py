@@ -391,6 +391,15 @@ def _beginning(connection: psycopg.Connection[Any]) -> Iterator[None]:
         raise Away("follows") from refused
 
 
+# Foreign keys, which do not bind the owner of the database: table, column, and what they refer to.
+_KEYS: Final = """
+    SELECT conrelid::regclass::text, quote_ident(own.attname), confrelid::regclass::text, quote_ident(other.attname)
+    FROM pg_constraint
+    JOIN pg_attribute own ON own.attrelid = conrelid AND own.attnum = conkey[1]
+    JOIN pg_attribute other ON other.attrelid = confrelid AND other.attnum = confkey[1]
+    WHERE contype = 'f' AND cardinality(conkey) = 1 AND connamespace = current_schema()::regnamespace ORDER BY 1, 2"""
+
+
 def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
     numbers = count()
 
@@ -400,6 +409,10 @@ def _found(connection: psycopg.Connection[Any]) -> Iterator[IntegrityFinding]:
             yield from cursor.execute(in_postgres(sql), cells)
 
     try:
+        for table, column, parent, key in list(ask(_KEYS, ())):
+            there = f"SELECT 1 FROM {parent} WHERE {parent}.{key} = {table}.{column}"
+            for (row,) in ask(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND NOT EXISTS ({there})", ()):
+                yield IntegrityFinding("orphan", None, {"table": table, "row": row, "parent": parent})
         yield from broken_promises(ask)
     except _BROKEN as error:
         yield IntegrityFinding("damaged", None, {"said": str(error.sqlstate)})

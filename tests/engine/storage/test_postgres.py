@@ -146,6 +146,18 @@ def test_a_table_that_another_makes_meanwhile_is_taken_as_it_is() -> None:
     assert {name for (name,) in found} == {*NAMES, *FINISHING}
 
 
+def test_a_row_of_what_does_not_exist_is_told(store: PostgresStore) -> None:
+    """The owner of the database turns foreign keys off. SQLite checks them itself."""
+    with psycopg.connect(store.address, autocommit=True) as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("INSERT INTO identifier VALUES ('email', 'x@example.tg', 'zzz', '2026-01-01T00:00:00.000000Z')")
+        try:
+            found = [(one.code, dict(one.facts)) for one in store.findings()]
+        finally:
+            owner.execute("DELETE FROM identifier")
+    assert found == [("orphan", {"table": "identifier", "row": "zzz", "parent": "account"})]
+
+
 def test_processes_that_start_together_build_one_index_together() -> None:
     """The first waits for the snapshot of the second, and the second for the lock of the first: PostgreSQL ends one."""
     with database() as address, psycopg.connect(address, autocommit=True) as watch:
