@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from engine.core.clock import local, local_day
 from engine.core.values import Span, Text
@@ -27,6 +27,8 @@ from renderers.i18n.translations import REFERENCE, Translations, first_capital, 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # start of a tag with its name, or its end
 _PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
+_SHORT_LINES: Final = frozenset({"h1", "h2", "h3", "button"})
+_COMPOUND: Final = re.compile(r"(?<![^\W_])(?=[\w-]{3,14}(?![\w-]))[^\W\d_]+(?:-[^\W\d_]+)+(?![^<>]*>)")
 
 
 class Pages:
@@ -98,11 +100,12 @@ class _AsSpoken(NodeTransformer):
     """Adapts the punctuation of a template's own text to the language.
 
     Language marks are used only where an element is allowed. Attributes, titles and options get plain text.
+    Short compound words do not break in headings and buttons.
     """
 
     def __init__(self, language: str) -> None:
         self._signs = {} if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
-        self._in_tag, self._within = False, ""
+        self._in_tag, self._within, self._short_line = False, "", ""
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:
         before, self._within = self._within, "title" if node.name == "title" else self._within
@@ -119,14 +122,19 @@ class _AsSpoken(NodeTransformer):
             for mark in _MARKS.finditer(node.data):
                 self._in_tag = mark[0].startswith("<")
                 self._within = mark[1] if mark[1] in _PLAIN else "" if mark[1] else self._within
+                if mark[1] in _SHORT_LINES or node.data.startswith('<a class="button', mark.start()):
+                    self._short_line = mark[1]
+                elif mark[1] == f"/{self._short_line}":
+                    self._short_line = ""
             data = node.data
             for sign, own in self._signs.items():
                 data = data.replace(sign, own)
             return nodes.TemplateData(data, lineno=node.lineno)
-        if not (self._in_tag or self._within) or isinstance(node, nodes.Const):
-            return node
-        name = nodes.Name("plain", "load", lineno=node.lineno)
-        return nodes.Call(name, [node], [], None, None, lineno=node.lineno)
+        shape = "plain" if self._in_tag or self._within else "unbroken" if self._short_line else ""
+        if isinstance(node, nodes.Const):
+            return nodes.Const(_unbroken(node.value), lineno=node.lineno) if shape == "unbroken" else node
+        name = nodes.Name(shape, "load", lineno=node.lineno)
+        return nodes.Call(name, [node], [], None, None, lineno=node.lineno) if shape else node
 
 
 def _plain(value: object) -> object:
@@ -136,6 +144,19 @@ def _plain(value: object) -> object:
     if isinstance(value, Markup) and "<span lang=" in value:
         return value.striptags()
     return value
+
+
+def _unbroken(value: object) -> object:
+    """Return text whose short compound words (« rendez-vous ») stay on one line, any other value unchanged."""
+    if not isinstance(value, str) or "-" not in value:
+        return value
+    if not isinstance(value, (Markup, LanguageSpan)):
+        return _COMPOUND.sub(_with_fixed_hyphens, value)
+    return LanguageSpan.made_of(str(value), _COMPOUND.sub(_with_fixed_hyphens, str(escape(value))))
+
+
+def _with_fixed_hyphens(word: re.Match[str]) -> str:
+    return word[0].replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 class _Environment(Environment):
@@ -180,6 +201,7 @@ def _environment(words: Translations, language: str, asset: Callable[[str], str]
             "w": say,
             "t": text,
             "plain": _plain,
+            "unbroken": _unbroken,
             "asset": asset,
             "money": lambda amount: words.money(amount, language),
             "day": day,

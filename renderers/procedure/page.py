@@ -325,7 +325,7 @@ class SheetWriter:
             if rows is None and not condition:
                 always.append(paper)
                 continue
-            each = self.say("sheet.papers_each", rows=in_language(rows.label, self.language)) if rows else ""
+            each = in_language(rows.label, self.language) if rows else ""
             sometimes.setdefault((each, condition), []).append(paper)
         return tuple(always), situations_of(sometimes, self.say)
 

@@ -44,7 +44,7 @@ def test_no_number_lies_on_another_and_the_key_says_each(file: Path) -> None:
 
 def test_the_key_names_act_person_and_delay_and_silence_is_dotted() -> None:
     picture = html.unescape(drawn(PROCEDURES / "permis-de-construire.yaml"))
-    assert "Former un recours – Le demandeur – dans un délai de" in " ".join(
+    assert "Contester le refus – Le demandeur – dans un délai de" in " ".join(
         text for _, _, text in _TEXT.findall(picture)
     )
     assert re.search(r"Signer le permis – [A-Z]", picture)

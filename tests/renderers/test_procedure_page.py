@@ -313,7 +313,7 @@ def test_what_each_row_of_a_list_gives_is_told_before_one_starts() -> None:
     seen = sheet(GROUP)
     assert [one.label for one in seen.evidence] == ["Billet"]
     told = [(one.title, [paper.label for paper in one.evidence], one.heading) for one in seen.situations]
-    each = "Voyageurs, pour chaque ligne"
+    each = "Voyageurs"
     assert told == [(each, ["Page d'identité"], each), (f"{each}, pour un enfant", ["Accord des parents"], "")]
     assert {paper.how for one in seen.situations for paper in one.evidence} == {"photo ou PDF"}
     assert "Page d'identité" in " ".join(seen.costs)
@@ -324,7 +324,7 @@ def test_travellers_learn_every_paper_from_the_page_of_the_visa() -> None:
     seen = SheetWriter(procedure, the_directory(), the_words(), "en", TODAY).sheet()
     told = [(one.title, [paper.label for paper in one.evidence], one.heading) for one in seen.situations]
     papers = ["Identity page of the passport", "Passport photograph", "Yellow fever certificate"]
-    assert told[0] == ("Travellers, for each line", papers, "Travellers, for each line")
+    assert told[0] == ("Travellers", papers, "Travellers")
     assert ["Parental authorisation"] in [labels for _, labels, _ in told]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from engine.language.source.loader import read_source, read_texts
 from engine.model import DRAFT
 from engine.services.context.contact_parsing import read_phone
 from renderers.html.templates import Pages
-from renderers.i18n.language_spans import joined
+from renderers.i18n.language_spans import LanguageSpan, joined
 from renderers.i18n.translations import OFFERED, REFERENCE, SAMPLES, Translations, in_language, load_words, typographic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,14 +231,51 @@ def test_what_a_language_lacks_says_that_it_is_french(words: Translations) -> No
     assert type(words.say("row.add", "fr", {"label": "Nom"})) is str
 
 
+def a_frame(words: Translations, language: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        principal="", home="/", demo=True, warning="", signed_in=False, unverified="", phone="", phone_link="",
+        phone_hours="", country=words.say("frame.country", language, {}), brand=words.say("frame.brand", language, {}),
+        motto="", has_emblem=False, address="", helped=None, languages=(),
+    )  # fmt: skip
+
+
+def a_page(words: Translations, language: str, title: str, links: Iterable[tuple[str, str]] = ()) -> str:
+    """A page of an error with its frame."""
+    shown = {
+        "frame": a_frame(words, language),
+        "title": title,
+        "lines": [title],
+        "code": "",
+        "links": links,
+        "request": "",
+    }
+    return Pages(words).render("error.html", language, shown)
+
+
+def test_a_short_compound_word_does_not_break_in_a_heading_or_a_button(words: Translations) -> None:
+    html = a_page(words, "fr", "Annuler le rendez-vous ?", [("/a-b/rendez-vous", "plan-1.pdf")])
+    assert "<h1>Annuler le rendez\u2011vous ?</h1>" in html
+    assert '<a href="/a-b/rendez-vous">plan-1.pdf</a>' in html
+    assert "<title>Annuler le rendez-vous ?" in html
+    assert "<p>Annuler le rendez-vous ?</p>" in html
+    said = LanguageSpan.in_language("Rendez-vous & e-mail", "x-y")
+    assert '<h1><span lang="x-y">Rendez\u2011vous &amp; e\u2011mail</span></h1>' in a_page(words, "fr", said)
+    gone = {
+        "procedure": "",
+        "action": "/r/a-b",
+        "dossier": SimpleNamespace(number="1"),
+        "note": "",
+        "frame": a_frame(words, "fr"),
+    }
+    button = Pages(words).render("citizen/appointment_over.html", "fr", gone)
+    assert '<a class="button" href="/dossiers/1/rendez-vous">Prendre un autre rendez\u2011vous</a>' in button
+    long = "Marie-Madeleine-Akouvi"  # wider than a small screen: it may break
+    assert f"<h1>{long}</h1>" in a_page(words, "fr", long)
+
+
 def test_marks_of_a_language_stay_out_of_attributes_and_titles(words: Translations, tmp_path: Path) -> None:
     """The frame in Ewe, almost all French: elements are marked, `<title>` and attributes hold words only."""
-    html = Pages(words).render("error.html", "ee", {
-        "frame": SimpleNamespace(principal="", home="/", demo=True, warning="", signed_in=False, unverified="", phone="", phone_link="", phone_hours="", country=words.say("frame.country", "ee", {}),
-                                 brand=words.say("frame.brand", "ee", {}), motto="", has_emblem=False, address="",
-                                 helped=None, languages=()),
-        "title": words.say("error.not_found", "ee", {}), "lines": [], "code": "", "links": [], "request": "",
-    })  # fmt: skip
+    html = a_page(words, "ee", words.say("error.not_found", "ee", {}))
     assert '<html lang="ee">' in html
     assert "<title>Page introuvable" in html
     assert '<h1><span lang="fr">Page introuvable</span></h1>' in html

@@ -8,13 +8,15 @@ from typing import Final
 
 import pytest
 
-from engine.model import Field, Procedure
+from engine.model import APPLICANT, Field, Procedure
 from tests.makers import PROCEDURES, the_procedure
 
 # Words for one gender alone, where a text means a person of either.
 ONE_GENDER: Final = (
     r"\b(Marié|Divorcé|Veuf|Tuteur)$|\ble demandeur\b|\bun étranger\b|\bdu dirigeant\b|\bun seul associé\b"
 )
+
+LAWYERS: Final = r"recevab|instruction|homonymie|conformit|mise sous tension|à comparer|former un recours"
 
 
 def fields_of(procedure: Procedure) -> Iterator[Field]:
@@ -41,6 +43,16 @@ def said_by(procedure: Procedure) -> Iterator[str]:
 @pytest.mark.parametrize("name", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
 def test_no_text_is_for_one_gender(name: str) -> None:
     assert not [one for one in said_by(the_procedure(name)) if re.search(ONE_GENDER, one.replace("’", "'"))]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
+def test_no_step_bears_a_word_of_lawyers(name: str) -> None:
+    """States and the acts of applicants. Acts of agents and official documents keep the term of the law."""
+    procedure = the_procedure(name)
+    leaving = (one for state in procedure.leaving.values() for one in state)
+    acts = [one for one in leaving if one.event is None and APPLICANT in one.by]
+    read = [one.label.in_("fr") for one in (*procedure.states.values(), *acts)]
+    assert [label for label in read if re.search(LAWYERS, label, re.IGNORECASE)] == []
 
 
 def test_the_loss_of_papers_is_a_situation_of_what_replaces_them() -> None:

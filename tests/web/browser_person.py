@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Locator, Page, Response
 
 from tests.web.page_checks import axe_faults, pieces_of
 
@@ -43,11 +43,15 @@ class Person:
         self.page.goto(path if path.startswith("http") else self.url + path)
         self.arrived()
 
+    def named(self, text: str) -> Locator:
+        """The buttons and links of these words, whose hyphens may be fixed."""
+        main, words = self.page.locator("main"), re.compile(re.escape(text).replace(r"\-", "[-\u2011]"), re.IGNORECASE)
+        return main.get_by_role("button", name=words).or_(main.get_by_role("link", name=words))
+
     def press(self, text: str) -> None:
         """Presses a button or follows a link by its words, and looks at the page that comes."""
         self._requests.clear()
-        main = self.page.locator("main")
-        target = main.get_by_role("button", name=text).or_(main.get_by_role("link", name=text)).first
+        target = self.named(text).first
         with self.page.expect_navigation():
             target.click()
         self.arrived()
@@ -144,7 +148,9 @@ class Person:
         return text.replace("\u00a0", " ") in self.text()
 
     def text(self) -> str:
-        return self.page.locator("main").inner_text().replace("\u00a0", " ").replace("\u202f", " ")
+        return (
+            self.page.locator("main").inner_text().replace("\u00a0", " ").replace("\u202f", " ").replace("\u2011", "-")
+        )
 
     @property
     def title(self) -> str:

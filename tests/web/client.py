@@ -185,7 +185,7 @@ class _Forms(HTMLParser):
 
 def _words(html: str) -> str:
     plain = re.sub(r"<[^>]+>", " ", html).replace("&#39;", "'").replace("&amp;", "&").replace("&#34;", '"')
-    return " ".join(plain.replace("\u00a0", " ").split())
+    return " ".join(plain.replace("\u00a0", " ").replace("\u2011", "-").split())
 
 
 @dataclass

@@ -53,7 +53,7 @@ class Seat:
 
 def read(answer: TestResponse) -> str:
     text = re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", answer.get_data(as_text=True), flags=re.S)
-    plain = html.unescape(text).replace("\u00a0", " ").replace("\u202f", " ")
+    plain = html.unescape(text).replace("\u00a0", " ").replace("\u202f", " ").replace("\u2011", "-")
     return " ".join(plain.split())
 
 

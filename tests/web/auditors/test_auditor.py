@@ -63,7 +63,7 @@ def test_the_desk_lists_what_runs(staff_site: StaffSite, passport: Dossier) -> N
             assert book.identity.title.in_("fr") in text
             assert book.fingerprint[:12] in text
     page = seat.see(f"/audit/demarches/{PASSPORT}")
-    assert "Contrôle de conformité 1" in page
+    assert "Contrôle du dossier 1" in page
     assert "AMEGAN" not in page
     lost = seat.get("/audit/demarches/nulle-part")
     assert lost.status_code == 404

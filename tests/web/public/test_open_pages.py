@@ -126,9 +126,9 @@ def test_two_editions_are_compared(site: Site) -> None:
 
 def test_few_dossiers_are_not_counted_in_public(site: Site) -> None:
     stranger, controller = site.staff_site.stranger(), site.staff_site.auditor()
-    assert "Contrôle de conformité En vérification <10" in stranger.see(f"{BASE}/circuit")
+    assert "Contrôle du dossier En vérification <10" in stranger.see(f"{BASE}/circuit")
     assert "&lt;10" in stranger.get(f"{BASE}/circuit.svg").get_data(as_text=True)
-    assert "Contrôle de conformité En vérification 3" in controller.see(f"/audit{BASE}/circuit")
+    assert "Contrôle du dossier En vérification 3" in controller.see(f"/audit{BASE}/circuit")
     assert ">3</text>" in controller.get(f"/audit{BASE}/circuit.svg").get_data(as_text=True)
     assert "3 dossiers en cours" in controller.see(f"/audit{BASE}/compare/7...8")
     assert json.loads(controller.get(f"/audit{BASE}/compare/7...8.json").data)["running"]["dossiers"] == 3
@@ -137,9 +137,7 @@ def test_few_dossiers_are_not_counted_in_public(site: Site) -> None:
 def test_the_matrix_says_who_may_do_what_and_from_where(site: Site) -> None:
     page = site.staff_site.stranger().see(f"{BASE}/circuit")
     assert "Qui peut faire quoi" in page
-    assert (
-        "Retirer ma demande vers « Demande retirée » Contrôle de conformité, Correction demandée, À payer ✓ Oui" in page
-    )
+    assert "Retirer ma demande vers « Demande retirée » Contrôle du dossier, Correction demandée, À payer ✓ Oui" in page
 
 
 # -- open data ---------------------------------------------------------------------------------------------------------
