@@ -119,8 +119,13 @@ class FormFiller(Person):
     # -- looking ---------------------------------------------------------------------------------------------------------
 
     def press(self, text: str) -> None:
-        main = self.page.locator("main")
-        self.tap(main.get_by_role("button", name=text).or_(main.get_by_role("link", name=text)))
+        self.tap(self.named(text))
+
+    def unfold(self, link: str) -> None:
+        """Opens what holds a link that is folded away."""
+        if not self.page.locator(f"main {link}").first.is_visible():
+            self.taps += 1
+            self.page.locator(f"main details:has({link}) > summary").first.press("Enter")
 
     def tap(self, target: str | Locator) -> None:
         """Touches what a selector finds first, and looks at the page that comes."""

@@ -211,7 +211,9 @@ class ScenarioJourney:
         answers = self._said(way, step)
         if roles[0] == APPLICANT:
             self._mine()
-            self.me.tap(f'main a[href="/dossiers/{self.number}/actes/{way.id}"]')
+            act = f'a[href="/dossiers/{self.number}/actes/{way.id}"]'
+            self.me.unfold(act)
+            self.me.tap(f"main {act}")
             self.me.answer(answers)
             self.me.tap("main form .actions button.button")
             return

@@ -49,6 +49,7 @@ from renderers.web.platform.request_context import (
     session_token,
     site,
 )
+from renderers.web.shared.outcomes import confirm_page
 from renderers.web.shared.staff import procedure_of, role_label
 from renderers.web.shared.statuses import move_notice
 
@@ -233,7 +234,6 @@ def messages() -> Response:
         known = own(app_ctx(), myself())
         return page(
             "citizen/account_messages.html",
-            errors=[],
             preferences=known.wishes,
             languages=OFFERED,
             emails=known.emails,
@@ -275,7 +275,7 @@ def devices() -> Response:
                    one.token_sha256 == here)
         for one in sessions_of(app_ctx(), myself())
     ]  # fmt: skip
-    return page("citizen/account_devices.html", errors=[], lines=lines, note=session.pop("note", ""), back="/compte")
+    return page("citizen/account_devices.html", lines=lines, note=session.pop("note", ""), back="/compte")
 
 
 # -- own data ----------------------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def consultations() -> Response:
         for reading, dossier in readings_of_mine(app_ctx(), myself())
         for procedure in (procedure_of(dossier.procedure),)
     ]
-    return page("citizen/account_access_log.html", errors=[], lines=lines, back="/compte")
+    return page("citizen/account_access_log.html", lines=lines, back="/compte")
 
 
 def _reader(role: str) -> str:
@@ -320,10 +320,14 @@ def erase() -> Response:
     if area := proves_anew("/compte/supprimer"):
         return area
     if request.method == "GET":
-        return page("citizen/account_erase.html", errors=[], back="/compte")
+        lines = [say(f"own.erase_{what}") for what in ("goes", "stays", "documents", "money", "children")]
+        return confirm_page(say("own.erase"), lines, say("own.erase_go"), say("act.cancel"), "/compte")
     try:
         erase_own(app_ctx(), myself())
     except Refused as closed:
         return refused(closed.reason, "/compte")
     session.clear()
-    return close_session(page("citizen/account_erased.html", errors=[]))
+    home = [("/", say("frame.home"))]
+    return close_session(
+        page("error.html", title=say("own.erased"), lines=[say("own.erased_text")], code="", request="", links=home)
+    )

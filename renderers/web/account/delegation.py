@@ -38,6 +38,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.platform.uploads import uploaded_file
+from renderers.web.shared.outcomes import confirm_page
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("delegation", __name__)
@@ -56,7 +57,7 @@ def home() -> Response:
     """Show the mandates held, and those given by the person or company acted for now."""
     given = [one for one in representation.given(app_ctx(), actor()) if one.mandate.holder != actor().id]
     return page(
-        "citizen/delegation.html", errors=[], mandates=[_line(one) for one in representation.held(app_ctx(), myself())],
+        "citizen/delegation.html", mandates=[_line(one) for one in representation.held(app_ctx(), myself())],
         given=[_line(one) for one in given], here=session.get(ACTING, ""), principal=_principal(actor()),
         may_give=representation.can_give(app_ctx(), actor(), session.get(ACTING, "")), note=session.pop("note", ""),
     )  # fmt: skip
@@ -133,11 +134,10 @@ def _sure(mandate_id: str, said: str) -> Response:
         raise NotFound
     line = _line(one)
     name = line["by"] if said == "decline" else line["for"]
-    return page(
-        "citizen/confirm.html", title=say(f"acting.{said}_title", name=name), procedure="", back=_HOME, errors=[], token="",
-        revision=None, files=False, lines=[line["text"], say(f"acting.{said}_text", name=name)], warn=True, reason="",
-        ask_reason=say("acting.why_optional") if said == "decline" else "", back_label=say("acting.sure_keep"),
-        button=say("acting.refuse" if said == "decline" else "acting.lay_down"),
+    return confirm_page(
+        say(f"acting.{said}_title", name=name), [line["text"], say(f"acting.{said}_text", name=name)],
+        say("acting.refuse" if said == "decline" else "acting.lay_down"), say("acting.sure_keep"), _HOME,
+        ask_reason=say("acting.why_optional") if said == "decline" else "",
         hidden=[("do", "refuse" if said == "decline" else "end")],
     )  # fmt: skip
 

@@ -99,7 +99,7 @@ def _waits(holder: PhoneHolder, move: PhoneMove) -> Response:
         session["note"] = say("lost.stopped")
         return go(COUNTER)
     text = say("lost.waiting", end=move.phone[-2:], moment=moment_of(move.due_at))
-    return staff_page("agent/lost_phone_waits.html", errors=[], rows=_rows(holder), text=text, back=HERE)
+    return staff_page("agent/lost_phone_waits.html", rows=_rows(holder), text=text, back=HERE)
 
 
 def _wrong(given: dict[str, str], changed: bool) -> dict[str, str]:

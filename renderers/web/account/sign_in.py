@@ -48,6 +48,7 @@ from renderers.web.platform.request_context import (
     say,
     session_token,
 )
+from renderers.web.shared.outcomes import confirm_page
 
 blueprint = Blueprint("signin", __name__)
 
@@ -258,10 +259,9 @@ def leave() -> Response:
             answer = close_session(answer, CLAIM)
         forget_all()
         return answer
-    return page(
-        "citizen/confirm.html", title=say(f"{said}.title"), lines=[say(f"{said}.text")], button=say(f"{said}.button"),
-        back_label=say(f"{said}.keep"), back="/dossiers", procedure="", errors=[], ask_reason="", reason="",
-        warn=said == "unproven.leave", files=False, token="", revision=None,
+    return confirm_page(
+        say(f"{said}.title"), [say(f"{said}.text")], say(f"{said}.button"), say(f"{said}.keep"), "/dossiers",
+        warn=said == "unproven.leave",
     )  # fmt: skip
 
 

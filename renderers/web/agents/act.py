@@ -312,7 +312,7 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
     except Refused as closed:
         return _form(one, offer, typed, [_refused_at(transition, typed, closed.reason)])
     return staff_page(
-        "agent/preview.html", dossier=one.dossier, base=one.at(), errors=[],
+        "agent/preview.html", dossier=one.dossier, base=one.at(),
         title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
         carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm),
         tracking_lines=_reported(one, transition, typed, one.procedure.state(preview.decision.dossier.state)),

@@ -54,7 +54,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
     here = one.at(f"/creneau/{task.id}")
     query = {"bureau": sheet.office_id or "", "jour": sheet.next_from.isoformat() if sheet.next_from else ""}
     return staff_page(
-        "agent/slots.html", status, dossier=one.dossier, base=one.at(), errors=[], note=note,
+        "agent/slots.html", status, dossier=one.dossier, base=one.at(), note=note,
         title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
         current=moment_of(booking.start) if booking is not None and held else "",
         places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],

@@ -136,7 +136,7 @@ def _rows(one: AgentCase, form: Form) -> Response:
     left = sum(1 for line in lines if line.action_label == say("waits.fill"))
     return staff_page(
         "agent/rows.html", dossier=one.dossier, base=one.at(),
-        title=say("errand.rows", task=label(form.label)), lines=lines, errors=[],
+        title=say("errand.rows", task=label(form.label)), lines=lines,
         left=say("errand.rows_left", count=left) if left else say("errand.rows_none"),
         note=session.pop("desk_note", ""),
     )  # fmt: skip
@@ -326,7 +326,7 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
     shown = preview_context(one, preview)
     confirm = say("act.confirm", state=str(shown["state"])) if shown["changes_state"] else say("errand.confirm")
     return staff_page(
-        "agent/preview.html", dossier=one.dossier, base=one.at(), errors=[],
+        "agent/preview.html", dossier=one.dossier, base=one.at(),
         title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
         tracking_lines=[], given=_said(answered.page) + differing(one, preview.decision.dossier), token=new_token(), revision=None, **shown,

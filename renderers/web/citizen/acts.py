@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
-from flask import Blueprint, Response, request, session
+from flask import Blueprint, Response, request
 
 from engine.core.problems import Refused
 from engine.core.values import Span, Text
@@ -22,14 +23,16 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from renderers.html.controls import Control, field_control
 from renderers.procedure.page import SheetLine
 from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
-from renderers.web.platform.access import signed_in
+from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label, writer
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.refused_posts import Fault
 from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, say
 from renderers.web.shared.money import francs
+from renderers.web.shared.outcomes import go_noting
 
 blueprint = Blueprint("acts", __name__)
+_NOTHING: Final = PageView("act", Text(()), None, (), 1, 1, True, True)  # an act that fills no form
 
 
 def theirs(one: DossierContext) -> list[AvailableAction]:
@@ -56,19 +59,8 @@ def own_acts(one: DossierContext) -> list[ActLine]:
     ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class NoWayOut:
-    """What the applicant can do in a state without an act that withdraws the request.
-
-    `asks` is True if only the office can help. Otherwise the request lapses.
-    """
-
-    text: str
-    asks: bool
-
-
-def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
-    """Return what to do where no act withdraws the request.
+def no_way_out(one: DossierContext, paying: bool) -> tuple[str, bool] | None:
+    """Return what to do where no act withdraws the request, and whether only the office can help: it does not lapse.
 
     None if the applicant can withdraw or has nothing to withdraw. `paying` means that a payment is open, so nothing
     lapses.
@@ -78,28 +70,23 @@ def no_way_out(one: DossierContext, paying: bool) -> NoWayOut | None:
         return None
     until = None if paying else lapses_at(procedure, dossier)
     if until is None:
-        return NoWayOut(f"{say('track.no_way_out')} {say('track.ask_out')}", True)
-    day = day_of(until)
-    return NoWayOut(f"{say('track.no_way_out')} {say('track.lapses', day=day)}", False)
+        return f"{say('track.no_way_out')} {say('track.ask_out')}", True
+    return f"{say('track.no_way_out')} {say('track.lapses', day=day_of(until))}", False
 
 
-@blueprint.get("/dossiers/<number>/actes/<act_id>")
-@signed_in
-def ask(number: str, act_id: str) -> Response:
+@dossier_page(blueprint, "/actes/<act_id>")
+def ask(one: DossierContext, act_id: str) -> Response:
     """Show the page of one act. Redirects to the dossier once it is taken. Raises `NotFound` or `Refused`."""
-    one = case(number)
     offer = _open(one, act_id)
     return _sheet(one, offer).shown() if offer else go(one.at())
 
 
-@blueprint.post("/dossiers/<number>/actes/<act_id>")
-@signed_in
-def take(number: str, act_id: str) -> Response:
+@dossier_page(blueprint, "/actes/<act_id>", "POST")
+def take(one: DossierContext, act_id: str) -> Response:
     """Take one act and redirect to the dossier.
 
     Shows the page again if a reason, a file or an answer is missing. Files of the post are stored in any case.
     """
-    one = case(number)
     offer = _open(one, act_id)
     if offer is None:
         return go(one.at())
@@ -107,13 +94,13 @@ def take(number: str, act_id: str) -> Response:
     reason = free_text(request.form.get(sheet.reason_name, "")[:2000])
     if (answer := sheet.files()) is not None:
         return answer
-    files = _joined(case(number), act_id)
+    files = _joined(case(one.dossier.number), act_id)
     faults: dict[str, Fault] = {}
     if "reason" in transition.asks and not reason:
         faults[sheet.reason_name] = "refusal.reason_missing"
     if "attachment" in transition.asks and not files:
         faults[f"f-{act_id}"] = "refusal.attachment_missing"
-    filled = filled_by_act(one, act_id, True) if transition.fills else Filled(_nothing())
+    filled = sheet.read(True)
     if faults or any(not problem.warns for problem in filled.problems):
         return sheet.refused(faults)
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
@@ -121,8 +108,7 @@ def take(number: str, act_id: str) -> Response:
         take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
     except WrongAnswers:
         return sheet.refused()
-    session["note"] = say("track.act_done", act=label(transition.label))
-    return go(one.at())
+    return go_noting(one.at(), say("track.act_done", act=label(transition.label)))
 
 
 def _open(one: DossierContext, act_id: str) -> AvailableAction | None:
@@ -150,7 +136,7 @@ def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
 
     return Sheet(
         one, label(transition.label), one.at(f"/actes/{transition.id}"), one.at(), place,
-        lambda raw: filled_by_act(one, transition.id, raw) if transition.fills else Filled(_nothing()), label(transition.label),
+        lambda raw: filled_by_act(one, transition.id, raw) if transition.fills else Filled(_NOTHING), label(transition.label),
         lines=(*((label(transition.confirm),) if transition.confirm else ()), *_what_it_ends(one, offer)),
         ask_reason=say("track.act_reason") if "reason" in transition.asks else "",
         reason_name="act-reason" if transition.fills else "reason",  # ids of questions have no hyphen
@@ -172,11 +158,6 @@ def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
     if payment is not None and not any(fee in owed_still for fee in payment.fees):
         lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
     return lines
-
-
-def _nothing() -> PageView:
-    """Return a page without questions, for an act that fills no form."""
-    return PageView("act", Text(()), None, (), 1, 1, True, True)
 
 
 def _joined(one: DossierContext, act_id: str) -> tuple[FileView, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TypeAlias
 
 from flask import Blueprint, Response, g, request, session
 
@@ -17,28 +17,33 @@ from renderers.web.platform.request_context import go, page
 from renderers.web.shared.appointment_notices import lost_of
 
 blueprint = Blueprint("appointment_links", __name__)
+LinkView: TypeAlias = Callable[[Counter], Response]
 
 
-def unkept(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Mark a view as not cacheable, because its address alone gives access."""
+def _linked(rest: str, *methods: str) -> Callable[[LinkView], LinkView]:
+    """Register a page of the link, which gets its appointment. Its address alone gives access: no cache keeps it.
 
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Response:
-        g.shareable = False
-        return view(*args, **kwargs)
+    Raises `NotFound` for an unknown link.
+    """
 
-    return guarded
+    def registered(view: LinkView) -> LinkView:
+        @wraps(view)
+        def opened(token: str) -> Response:
+            g.shareable = False
+            return view(counter_of_link(token))
+
+        blueprint.add_url_rule(f"/r/<token>{rest}", view.__name__, public(opened), methods=methods or ("GET",))
+        return view
+
+    return registered
 
 
-@blueprint.get("/r/<token>")
-@public
-@unkept
-def by_link(token: str) -> Response:
+@_linked("")
+def by_link(here: Counter) -> Response:
     """Show the appointment of the link, or its slots if a closure cancelled it.
 
     Without either, show that it is over.
     """
-    here = counter_of_link(token)
     if _is_over(here):
         return page("citizen/appointment_over.html", procedure=here.one.title, note=session.pop("note", ""), action=here.here,
                     dossier=here.one.dossier)  # fmt: skip
@@ -50,46 +55,33 @@ def _is_over(here: Counter) -> bool:
     return here.booking is None and lost_of(here.one, here.task) is None
 
 
-@blueprint.post("/r/<token>")
-@public
-@unkept
-def book_by_link(token: str) -> Response:
-    """Book the posted slot and redirect to the appointment. Raises `NotFound` for an unknown link."""
-    here = counter_of_link(token)
+@_linked("", "POST")
+def book_by_link(here: Counter) -> Response:
+    """Book the posted slot and redirect to the appointment."""
     return go(here.here) if _is_over(here) else here.book()
 
 
-@blueprint.route("/r/<token>/confirmer", methods=["GET", "POST"])
-@public
-@unkept
-def confirm_by_link(token: str) -> Response:
+@_linked("/confirmer", "GET", "POST")
+def confirm_by_link(here: Counter) -> Response:
     """Show the chosen slot before booking. A post first holds the slot."""
-    here = counter_of_link(token)
     if _is_over(here):
         return go(here.here)
     return here.hold() if request.method == "POST" else here.confirm()
 
 
-@blueprint.post("/r/<token>/attendre")
-@public
-@unkept
-def wait_by_link(token: str) -> Response:
+@_linked("/attendre", "POST")
+def wait_by_link(here: Counter) -> Response:
     """Join or leave the waiting list, then redirect to the slots."""
-    here = counter_of_link(token)
     return go(here.here) if _is_over(here) else here.wait()
 
 
-@blueprint.route("/r/<token>/annuler", methods=["GET", "POST"])
-@public
-@unkept
-def cancel_by_link(token: str) -> Response:
+@_linked("/annuler", "GET", "POST")
+def cancel_by_link(here: Counter) -> Response:
     """Ask whether to cancel the appointment. A post cancels it."""
-    return counter_of_link(token).cancel()
+    return here.cancel()
 
 
-@blueprint.get("/r/<token>.ics")
-@public
-@unkept
-def diary_by_link(token: str) -> Response:
+@_linked(".ics")
+def diary_by_link(here: Counter) -> Response:
     """Serve the appointment as an iCalendar file. Raises `NotFound` without an appointment."""
-    return counter_of_link(token).diary()
+    return here.diary()

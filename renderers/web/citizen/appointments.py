@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request, session
 from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.domain.appointments.appointments import too_near
+from engine.domain.common.working_time import minutes_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Actor, Booking
@@ -21,15 +22,15 @@ from engine.services.core.waiting_list import stop_waiting, wait_for_seat, waits
 from engine.storage.results import Conflict
 from renderers.i18n.translations import first_capital
 from renderers.pdf.icalendar import ics
-from renderers.web.platform.access import signed_in
+from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import (
     DossierContext,
-    case,
     case_of,
     label,
     place,
     place_label,
     to_bring,
+    visit_address,
     visit_place,
 )
 from renderers.web.platform.errors import sentence
@@ -50,6 +51,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.shared.appointment_notices import hour_come, lost_box, lost_of, missed_lines
+from renderers.web.shared.outcomes import confirm_page, go_noting
 from renderers.web.shared.slots import SlotButton, days_of, instant_of, iso_of, office_lines, why_none, why_taken
 
 blueprint = Blueprint("appointments", __name__)
@@ -58,14 +60,6 @@ _FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
 _DAYS = 3  # of slots on a page, however many each has
 _GONE = ("slot_full", "slot_closed")  # the list of slots shows what is left
 _HELD = ("too_late_to_move", "too_many_moves")  # slots may be free, but the booking cannot move
-
-
-def wanted(one: DossierContext) -> Appointment:
-    """Return the appointment of a page. Raises `NotFound` if there is none."""
-    found = visit_of(one)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def visit_of(one: DossierContext) -> Appointment | None:
@@ -81,12 +75,6 @@ def visit_of(one: DossierContext) -> Appointment | None:
     ]
     lost = [task for task in tasks.values() if lost_of(one, task) is not None]
     return named or next((task for task in (*awaited, *held, *lost) if isinstance(task, Appointment)), None)
-
-
-def held(one: DossierContext, appointment: Appointment) -> Booking | None:
-    """Return the booking of an appointment that is in force, None otherwise."""
-    booking = one.dossier.bookings.get(appointment.id)
-    return booking if booking is not None and booking.status == "booked" else None
 
 
 # -- where it is handled -----------------------------------------------------------------------------------------------
@@ -110,7 +98,8 @@ class Counter:
     @property
     def booking(self) -> Booking | None:
         """The booking in force, None without one."""
-        return held(self.one, self.task)
+        found = self.one.dossier.bookings.get(self.task.id)
+        return found if found is not None and found.status == "booked" else None
 
     @property
     def address(self) -> str:
@@ -140,7 +129,7 @@ class Counter:
         waits = waits_at(app_ctx(), self.who, self.one.id, self.task.id)
         return page(
             "citizen/slots.html", status, dossier=self.one.dossier, procedure=self.one.title, title=label(self.task.label),
-            errors=[], note=note, note_kind=kind, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
+            note=note, note_kind=kind, current=moment_of(self.booking.start) if self.booking else "", offices=office_lines(sheet),
             office_id=sheet.office_id or "", days=days_of(sheet) if not sheet.because else [], action=self.here,
             free=sheet.because is None and any(day.slots for day in sheet.days),
             first=SlotButton(iso_of(first.start), "", moment_of(first.start)) if first and not request.args.get("jour") else None,
@@ -176,7 +165,7 @@ class Counter:
             return go(elsewhere)
         return page(
             "citizen/slot_confirm.html", procedure=self.one.title,
-            details=_details(self.task, start, office_id, int(_minutes(self.task))), bring=to_bring(self.one), token=new_token(),
+            details=_details(self.task, start, office_id, int(minutes_of(self.task.lasts))), bring=to_bring(self.one), token=new_token(),
             revision=self.one.dossier.revision, office_id=office_id, start=iso_of(start), action=self.here,
             quoi=self.task.id,
             hold_text=say("slot.kept", at=site().words.clock(until, language())) if until else say("slot.not_kept"),
@@ -195,6 +184,10 @@ class Counter:
         if sheet.office_id == office_id and any(slot.start == start for day in sheet.days for slot in day.slots):
             return ""
         session["note"] = say("slots.taken_none")
+        return self._office_address(office_id)
+
+    def _office_address(self, office_id: str) -> str:
+        """Return the address of the slots of an office."""
         return f"{self.here}?{urlencode({'quoi': self.task.id, 'bureau': office_id})}"
 
     def book(self) -> Response:
@@ -214,8 +207,7 @@ class Counter:
         except Conflict:
             if self.booking is None:
                 raise
-            session["note"] = "" if self.booking.start == start else say("booking.elsewhere")
-            return go(self.address)
+            return go_noting(self.address, "" if self.booking.start == start else say("booking.elsewhere"))
         booking = dossier.bookings.get(self.task.id)
         session["booked"] = booking.id if booking else ""
         return go(self.address)
@@ -254,29 +246,28 @@ class Counter:
             return go(self.back)
         if request.method == "POST":
             cancel_booking(app_ctx(), self.who, self.one.id, self.task.id, token=form_token())
-            session["note"] = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
-            return go(self.here if self.by_link else self.back)
-        lines = [
-            say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.task, booking.office))
-        ]
+            note = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
+            return go_noting(self.here if self.by_link else self.back, note)
         left = self._moves_left(booking)
-        lines.append(say("booking.cancel_counts", count=left) if left else say("booking.cancel_last"))
-        return page(
-            "citizen/confirm.html", title=say("booking.cancel_title"), procedure=self.one.title, lines=lines,
-            button=say("booking.cancel_button"), back_label=say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), back=self.here, warn=True,
-            errors=[], ask_reason="", reason="", files=False, token=new_token(), revision=None,
+        lines = [
+            say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.one, booking)),
+            say("booking.cancel_counts", count=left) if left else say("booking.cancel_last"),
+        ]
+        return confirm_page(
+            say("booking.cancel_title"), lines, say("booking.cancel_button"),
+            say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), self.here, procedure=self.one.title,
         )  # fmt: skip
 
     def wait(self) -> Response:
         """Join or leave the waiting list of an office, then redirect to the slots."""
+        office_id = request.form.get("bureau", "")[:80]
         if request.form.get("stop"):
             stop_waiting(app_ctx(), self.who, self.one.id, self.task.id)
-            session["note"] = say("counter.wait_stopped" if at_counter() else "waiting.stopped")
+            note = say("counter.wait_stopped" if at_counter() else "waiting.stopped")
         else:
-            wait_for_seat(app_ctx(), self.who, self.one.id, self.task.id, request.form.get("bureau", "")[:80])
-            session["note"] = say("counter.wait_done" if at_counter() else "waiting.done")
-        chosen = {"quoi": self.task.id, "bureau": request.form.get("bureau", "")[:80]}
-        return go(f"{self.here}?{urlencode(chosen)}")
+            wait_for_seat(app_ctx(), self.who, self.one.id, self.task.id, office_id)
+            note = say("counter.wait_done" if at_counter() else "waiting.done")
+        return go_noting(self._office_address(office_id), note)
 
     def diary(self) -> Response:
         """Serve the booking as an iCalendar file.
@@ -286,17 +277,19 @@ class Counter:
         booking = self.one.dossier.bookings.get(self.task.id)
         if booking is None or booking.status not in ("booked", "cancelled"):
             raise NotFound
-        there = place(booking.office) if self.task.place == "office" else None
-        address = label(there.address) if there else ""
         url = f"{app_ctx().settings.base_url}{self.here}"
         name = f"{self.one.dossier.number}-{self.task.id}"
-        body = ics(booking, name, self.one.title, visit_place(self.task, booking.office), address, url, app_ctx().now())
+        there, address = visit_place(self.one, booking), visit_address(self.one, booking)
+        body = ics(booking, name, self.one.title, there, address, url, app_ctx().now())
         return file_response(body, "text/calendar; charset=utf-8", "rendez-vous.ics")
 
 
 def counter(one: DossierContext) -> Counter:
     """Return the appointment of the dossier's owner or of the agent who helps. Raises `NotFound` if there is none."""
-    return Counter(one, actor(), wanted(one), one.at("/rendez-vous"), one.at())
+    task = visit_of(one)
+    if task is None:
+        raise NotFound
+    return Counter(one, actor(), task, one.at("/rendez-vous"), one.at())
 
 
 def counter_of_link(token: str) -> Counter:
@@ -312,14 +305,8 @@ def counter_of_link(token: str) -> Counter:
 # -- the pages ---------------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/rendez-vous")
-@signed_in
-def choose(number: str) -> Response:
-    """Show the booking or the free slots of a dossier."""
-    return choose_visit(case(number))
-
-
-def choose_visit(one: DossierContext) -> Response:
+@dossier_page(blueprint, "/rendez-vous")
+def choose(one: DossierContext) -> Response:
     """Show the booking or the free slots.
 
     Without an appointment, redirect to the dossier, as old calendar entries link here.
@@ -327,58 +314,43 @@ def choose_visit(one: DossierContext) -> Response:
     return go(one.at()) if visit_of(one) is None else counter(one).choose()
 
 
-@blueprint.post("/dossiers/<number>/rendez-vous")
-@signed_in
-def book(number: str) -> Response:
+@dossier_page(blueprint, "/rendez-vous", "POST")
+def book(one: DossierContext) -> Response:
     """Book the posted slot and redirect to the appointment."""
-    return counter(case(number)).book()
+    return counter(one).book()
 
 
-@blueprint.route("/dossiers/<number>/rendez-vous/confirmer", methods=["GET", "POST"])
-@signed_in
-def confirm(number: str) -> Response:
-    """Show the chosen slot before booking. A post first holds the slot."""
-    return confirm_visit(case(number))
-
-
-def confirm_visit(one: DossierContext) -> Response:
+@dossier_page(blueprint, "/rendez-vous/confirmer", "GET", "POST")
+def confirm(one: DossierContext) -> Response:
     """Show the chosen slot, which is not booked yet. A post first holds it."""
     return counter(one).hold() if request.method == "POST" else counter(one).confirm()
 
 
-@blueprint.post("/dossiers/<number>/rendez-vous/attendre")
-@signed_in
-def wait(number: str) -> Response:
+@dossier_page(blueprint, "/rendez-vous/attendre", "POST")
+def wait(one: DossierContext) -> Response:
     """Join or leave the waiting list, then redirect to the slots."""
-    return counter(case(number)).wait()
+    return counter(one).wait()
 
 
-@blueprint.route("/dossiers/<number>/rendez-vous/annuler", methods=["GET", "POST"])
-@signed_in
-def cancel(number: str) -> Response:
+@dossier_page(blueprint, "/rendez-vous/annuler", "GET", "POST")
+def cancel(one: DossierContext) -> Response:
     """Ask whether to cancel the booking. A post cancels it and redirects to the dossier."""
-    return counter(case(number)).cancel()
+    return counter(one).cancel()
 
 
-@blueprint.get("/dossiers/<number>/rendez-vous.ics")
-@signed_in
-def diary(number: str) -> Response:
+@dossier_page(blueprint, "/rendez-vous.ics")
+def diary(one: DossierContext) -> Response:
     """Serve the booking as an iCalendar file. Raises `NotFound` without a booking."""
-    return counter(case(number)).diary()
+    return counter(one).diary()
 
 
 def _details(task: Appointment, start: datetime, office_id: str, minutes: int) -> list[tuple[str, str]]:
     there = place(office_id) if task.place == "office" else None
-    asked = say("slot.place" if task.place == "office" else "slot.where")
-    details = [(say("slot.date"), first_capital(moment_of(start))), (asked, visit_place(task, office_id))]
-    if there is not None and there.address:
-        details.append((say("slot.address"), label(there.address)))
-    return [*details, (say("slot.lasts"), say("slot.minutes", count=minutes))]
-
-
-def _minutes(appointment: Appointment) -> int:
-    unit = {"minute": 1, "hour": 60}.get(appointment.lasts.unit, 24 * 60)
-    return appointment.lasts.count * unit
+    home = (say("slot.where"), say("slot.at_yours"))
+    where = home if task.place == "applicant" else (say("slot.place"), place_label(office_id))
+    address = [(say("slot.address"), label(there.address))] if there and there.address else []
+    lasts = (say("slot.lasts"), say("slot.minutes", count=minutes))
+    return [(say("slot.date"), first_capital(moment_of(start))), where, *address, lasts]
 
 
 # -- small readings ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from engine.services.applications.drafts import save_corrections, see_correction
 from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
-from renderers.web.platform.access import signed_in
+from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing
 from renderers.web.platform.refused_posts import as_faults, ask_again, problems_left, refused_post
 from renderers.web.platform.request_context import (
@@ -28,19 +28,13 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.platform.uploads import posted_files
-from renderers.web.shared.conflicts import versions_page
+from renderers.web.shared.outcomes import go_noting, versions_page
 
 blueprint = Blueprint("corrections", __name__)
 
 
-@blueprint.get("/dossiers/<number>/corrections")
-@signed_in
-def show(number: str) -> Response:
-    """Show the questions to correct. Redirects to the dossier if none are asked."""
-    return show_corrections(case(number))
-
-
-def show_corrections(one: DossierContext) -> Response:
+@dossier_page(blueprint, "/corrections")
+def show(one: DossierContext) -> Response:
     """Show all questions to correct on one page, or redirect to the dossier if none are asked."""
     if not awaits_corrections(one):
         return go(one.at())
@@ -48,19 +42,12 @@ def show_corrections(one: DossierContext) -> Response:
     return _page(one, page_with(view, problems_left(one, view, view.errors, refused_post().faults)))
 
 
-@blueprint.post("/dossiers/<number>/corrections")
-@signed_in
-def save(number: str) -> Response:
-    """Save the corrections. « Renvoyer » also sends the dossier back once none is left."""
-    return keep_corrections(case(number))
-
-
-def keep_corrections(one: DossierContext) -> Response:
+@dossier_page(blueprint, "/corrections", "POST")
+def save(one: DossierContext) -> Response:
     """Save the corrections. With « Renvoyer » and none left, send the dossier back and redirect to it.
 
     Shows the page again with the errors. Shows both versions if another tab saved meanwhile.
     """
-    number = one.dossier.number
     if not awaits_corrections(one):
         return go(one.at())
     try:
@@ -71,24 +58,21 @@ def keep_corrections(one: DossierContext) -> Response:
     except (Conflict, Refused) as clash:
         if not is_clash(clash):
             raise
-        one = case(number)
+        one = case(one.dossier.number)
         return versions_page(one, _asked_now(one), one.at("/corrections"))
-    one = case(number)
+    one = case(one.dossier.number)
     errors = [problem for problem in saved.problems if not problem.warns]
     if errors:
         stored = {(found.at, found.code) for found in _asked_now(one).errors}
         unsaved = [found for found in errors if (found.at, found.code) not in stored]
-        return ask_again(lambda: show_corrections(one), as_faults(errors, unsaved), typed={})
+        return ask_again(lambda: show(one), as_faults(errors, unsaved), typed={})
     left = one.dossier.correction.left if one.dossier.correction else ()
     if request.form.get("go") == "send" and not left:
         sent = send_corrections(app_ctx(), actor(), one.id, revision=None, token=form_token())
         if sent.correction is not None:
-            session["note"] = say("counter.pay_correction" if at_counter() else "correct.pay_first")
-            return go(one.at())
-        session["note"] = say("counter.corrections_sent" if at_counter() else "track.corrections_sent")
-        return go(one.at())
-    session["note"] = say("form.kept")
-    return go(one.at("/corrections"))
+            return go_noting(one.at(), say("counter.pay_correction" if at_counter() else "correct.pay_first"))
+        return go_noting(one.at(), say("counter.corrections_sent" if at_counter() else "track.corrections_sent"))
+    return go_noting(one.at("/corrections"), say("form.kept"))
 
 
 def awaits_corrections(one: DossierContext) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from textwrap import wrap
 from urllib.parse import urlsplit
 
@@ -22,8 +21,8 @@ from engine.services.context.app_context import NotFound
 from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import in_language
 from renderers.pdf.qr import qr_path
-from renderers.web.platform.access import draws, public, signed_in
-from renderers.web.platform.dossier_context import DossierContext, case
+from renderers.web.platform.access import dossier_page, draws, public
+from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -40,28 +39,17 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.platform.security import unlisted
 from renderers.web.shared.issued_documents import drawn_document, paper_view
+from renderers.web.shared.outcomes import go_noting
 
 blueprint = Blueprint("document_links", __name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ShareLine:
-    """One share of a document in the list. `id` is the hash of its token."""
-
-    id: str
-    until: str
-    opened: str
-
-
-@blueprint.get("/dossiers/<number>/documents/<document_id>")
-@blueprint.get("/dossiers/<number>/documents/<document_id>/partager")
-@signed_in
-def document(number: str, document_id: str) -> Response:
+@dossier_page(blueprint, "/documents/<document_id>")
+def document(one: DossierContext, document_id: str) -> Response:
     """Show an issued document: what it is worth today, its facts, its code to scan, and its links to the owner.
 
     A document that is not valid has no code. Raises `NotFound` once it is erased.
     """
-    one = case(number)
     shown = read_document(app_ctx(), actor(), one.id, document_id)
     state, on = status_of(shown, local_day(app_ctx().now())), shown.valid_until
     scanned = state == "valid" and one.procedure.outputs[shown.output].verify != "none"
@@ -73,6 +61,9 @@ def document(number: str, document_id: str) -> Response:
         lines=_shares(one, document_id), days=LASTS.days if is_owner(one.dossier, actor()) else 0, token=new_token(),
         note=session.pop("note", ""), error=session.pop("refused", ""), link=_made_here(document_id),
     )  # fmt: skip
+
+
+blueprint.add_url_rule("/dossiers/<number>/documents/<document_id>/partager", "document")  # its former address
 
 
 def _made_here(document_id: str) -> str:
@@ -96,16 +87,13 @@ def _facts(shown: IssuedDocument, procedure: Procedure) -> list[tuple[str, str]]
         rows = ((row[0], " ".join(row[1:])) for zone in view.zones[:1] for row in zone.rows)
         if view.language == language():
             return list(rows)
-        return [(_in(view.language, asked), _in(view.language, said)) for asked, said in rows]
+        marked = LanguageSpan.in_language
+        return [(marked(asked, view.language), marked(said, view.language)) for asked, said in rows]
     agency = app_ctx().directory.agencies.get(procedure.identity.agency)
     return [
         (say("verdict.number"), shown.number), (say("verdict.agency"), in_language(agency.label if agency else None, language())),
         *shown.content,
     ]  # fmt: skip
-
-
-def _in(spoken: str, text: str) -> str:
-    return LanguageSpan.in_language(text, spoken)
 
 
 def _address(shown: IssuedDocument) -> str:
@@ -115,18 +103,17 @@ def _address(shown: IssuedDocument) -> str:
     return str(printed) if printed else f"{app_ctx().settings.short_url}/v/{shown.token}"
 
 
-def _shares(one: DossierContext, document_id: str) -> list[ShareLine]:
+def _shares(one: DossierContext, document_id: str) -> list[tuple[str, str, str]]:
+    """Return the links of a document: the hash of each token, until when it opens, and how often it was opened."""
     try:
         return [_line(share) for share in shares_of(app_ctx(), actor(), one.id, document_id)]
     except NotFound:  # a reader, or a document that is not shared any more
         return []
 
 
-@blueprint.post("/dossiers/<number>/documents/<document_id>/partager")
-@signed_in
-def make(number: str, document_id: str) -> Response:
+@dossier_page(blueprint, "/documents/<document_id>/partager", "POST")
+def make(one: DossierContext, document_id: str) -> Response:
     """Create a share and redirect to the page of the document, which shows its link once, or why it is refused."""
-    one = case(number)
     try:
         secret = lend(app_ctx(), actor(), one.id, document_id, token=form_token())
     except Refused as closed:
@@ -136,30 +123,27 @@ def make(number: str, document_id: str) -> Response:
     return go(one.at(f"/documents/{document_id}"))
 
 
-@blueprint.post("/dossiers/<number>/documents/<document_id>/partager/<share>/retirer")
-@signed_in
-def end(number: str, document_id: str, share: str) -> Response:
+@dossier_page(blueprint, "/documents/<document_id>/partager/<share>/retirer", "POST")
+def end(one: DossierContext, document_id: str, share: str) -> Response:
     """End a share and redirect to the page of the document."""
-    one = case(number)
     take_back(app_ctx(), actor(), one.id, document_id, share[:64])
-    session["note"] = say("share.ended")
-    return go(one.at(f"/documents/{document_id}"))
+    return go_noting(one.at(f"/documents/{document_id}"), say("share.ended"))
 
 
-def _line(share: Share) -> ShareLine:
+def _line(share: Share) -> tuple[str, str, str]:
     seen = moment_of(share.opened_at) if share.opened_at else ""
     opened = say("share.opened", count=share.opens, moment=seen) if share.opens else say("share.never")
-    return ShareLine(share.token_sha256, moment_of(share.expires_at), opened)
+    return share.token_sha256, moment_of(share.expires_at), opened
 
 
 @blueprint.get("/p/<token>")
 @public
 def shown(token: str) -> Response:
     """Show the shared document and whether it is valid, without sign-in. An ended share shows that it is over."""
-    g.shareable = False
-    found = _lent(token)
-    if found is None:
-        return link_over("share.over", "share.over_text")
+    return _of_link(token, lambda found: _shared_page(token, found))
+
+
+def _shared_page(token: str, found: Lent) -> Response:
     lent_one = found.document
     state = status_of(lent_one, local_day(app_ctx().now()))
     view = paper_view(lent_one.paper, app_ctx().wording) if lent_one.paper is not None else None
@@ -175,17 +159,19 @@ def shown(token: str) -> Response:
 @draws
 def shown_pdf(token: str) -> Response:
     """Serve the shared document as PDF, without sign-in. An ended share shows that it is over."""
-    g.shareable = False
-    found = _lent(token)
-    if found is None:
-        return link_over("share.over", "share.over_text")
+    return _of_link(token, _shared_file)
+
+
+def _shared_file(found: Lent) -> Response:
     body = drawn_document(found.document, found.dossier, found.procedure)
     return file_response(body, "application/pdf", f"{found.document.number}.pdf")
 
 
-def _lent(token: str) -> Lent | None:
-    """Return the shared document of a token, None if it is unknown or over."""
+def _of_link(token: str, draw: Callable[[Lent], Response]) -> Response:
+    """Return what is drawn of the shared document, or the page of a link that is unknown or over."""
+    g.shareable = False
     try:
-        return lent(app_ctx(), token[:60])
+        found = lent(app_ctx(), token[:60])
     except NotFound:
-        return None
+        return link_over("share.over", "share.over_text")
+    return draw(found)

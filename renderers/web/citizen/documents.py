@@ -22,8 +22,8 @@ from renderers.i18n.translations import in_language
 from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.tracking import received_files
-from renderers.web.platform.access import draws, public, signed_in
-from renderers.web.platform.dossier_context import DossierContext, agency_of, case, label
+from renderers.web.platform.access import dossier_page, draws, public
+from renderers.web.platform.dossier_context import DossierContext, agency_of, label
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -46,16 +46,10 @@ blueprint = Blueprint("documents", __name__)
 _KINDS = {"valid": "ok", "expired": "act", "replaced": "act", "suspended": "bad", "revoked": "bad", "unknown": "bad"}
 
 
-@blueprint.get("/dossiers/<number>/documents/<document_id>.pdf")
-@signed_in
+@dossier_page(blueprint, "/documents/<document_id>.pdf")
 @draws
-def download(number: str, document_id: str) -> Response:
-    """Serve an issued document as PDF to its owner. Raises `NotFound`."""
-    return document_file(case(number), document_id)
-
-
-def document_file(one: DossierContext, document_id: str) -> Response:
-    """Return an issued document as PDF, drawn again from the signed data.
+def download(one: DossierContext, document_id: str) -> Response:
+    """Serve an issued document as PDF, drawn again from the signed data.
 
     Raises `NotFound` if it is revoked or suspended.
     """
@@ -67,12 +61,10 @@ def document_file(one: DossierContext, document_id: str) -> Response:
     )
 
 
-@blueprint.get("/dossiers/<number>/recapitulatif.pdf")
-@signed_in
+@dossier_page(blueprint, "/recapitulatif.pdf")
 @draws
-def summary(number: str) -> Response:
+def summary(one: DossierContext) -> Response:
     """Serve the submitted request as PDF: answers, received files and payments. Raises `NotFound` for a draft."""
-    one = case(number)
     if one.dossier.is_draft:
         raise NotFound
     view = see_form(app_ctx(), actor(), one.id)
@@ -92,14 +84,12 @@ def summary(number: str) -> Response:
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
 
 
-@blueprint.get("/dossiers/<number>/preuve.json")
-@signed_in
-def proof(number: str) -> Response:
+@dossier_page(blueprint, "/preuve.json")
+def proof(one: DossierContext) -> Response:
     """Serve the journal up to the submission as JSON, which can be verified without this site.
 
     Raises `NotFound` before the submission and for a reader who is not the owner.
     """
-    one = case(number)
     body = json.dumps(proof_of_sending(app_ctx(), actor(), one.id), ensure_ascii=False, indent=1).encode()
     return file_response(body, "application/json", f"preuve-{one.dossier.number}.json")
 
@@ -119,20 +109,22 @@ def verify_form() -> Response:
     return go(f"/v/{digits}")
 
 
-def _verify_page(typed: Mapping[str, str], errors: Mapping[str, str]) -> Response:
-    listed = [(f"#{name}", said) for name, said in errors.items()]
-    return page("citizen/verify.html", 422 if errors else 200, errors=errors, listed=listed, typed=typed)
+def _verify_page(typed: Mapping[str, str], faults: Mapping[str, str]) -> Response:
+    return page(
+        "citizen/verify.html", 422 if faults else 200, typed=typed, faults=dict.fromkeys(typed, "") | faults,
+        errors=[(f"#{name}", said) for name, said in faults.items()],
+    )  # fmt: skip
 
 
 def _receipt_by_number(typed: Mapping[str, str]) -> Response:
     receipt = typed["quittance"].upper()
-    errors = {
+    faults = {
         "quittance": "" if RECEIPT_NUMBER.fullmatch(receipt) else say("verify.receipt_wrong"),
         "dossier": "" if len(digits_only(typed["dossier"])) == NUMBER_DIGITS else say("verify.dossier_wrong"),
     }
-    errors = {name: said for name, said in errors.items() if said}
-    if errors:
-        return _verify_page(typed, errors)
+    faults = {name: said for name, said in faults.items() if said}
+    if faults:
+        return _verify_page(typed, faults)
     found = verify_receipt_number(app_ctx(), receipt, typed["dossier"], asker())
     note_served()
     return _receipt_page(found)
@@ -151,20 +143,15 @@ def verify(token: str) -> Response:
     found = verdict_on(app_ctx(), token[:60], asker())
     if is_code(token[:60]):
         note_served()
-    if found.paper is not None:
-        return _paper_page(found, paper_view(found.paper, app_ctx().wording))
+    if found.paper is not None:  # an altered paper differs from what it says
+        view, lines = paper_view(found.paper, app_ctx().wording), [*_worth_lines(found), say("verdict.paper.compare")]
+        return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found), view, found.specimen)
     if found.erased_on is not None:
         lines = [say("verdict.erased", day=day_of(found.erased_on)), *_worth_lines(found)]
         return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found))
     details = _details(found) if found.kind != "unknown" else []
     kind, title = _KINDS[found.kind], say(f"verdict.{found.kind}")
     return _verdict_page(kind, title, _lines(found), details, specimen=found.specimen)
-
-
-def _paper_page(found: Verdict, view: PaperView) -> Response:
-    """Show what a paper says and what it is worth today: an altered paper differs from it."""
-    lines = [*_worth_lines(found), say("verdict.paper.compare")]
-    return _verdict_page(_KINDS[found.kind], _state(found), lines, _details(found), view, found.specimen)
 
 
 def _state(found: Verdict) -> str:
@@ -196,16 +183,15 @@ def _receipt_page(found: ReceiptVerdict) -> Response:
         (say("pdf.dossier"), found.dossier),
         (say("verdict.receipt.repaid_part"), francs(found.repaid) if found.repaid else ""),
     ]
-    kind = "act" if found.kind == "repaid" else "ok"
-    said = [(name, value) for name, value in details if value]
-    specimen = app_ctx().settings.marks_specimen
-    return _verdict_page(kind, say(f"verdict.receipt.{found.kind}"), lines, said, specimen=specimen)
+    kind, title = "act" if found.kind == "repaid" else "ok", say(f"verdict.receipt.{found.kind}")
+    return _verdict_page(kind, title, lines, details, specimen=app_ctx().settings.marks_specimen)
 
 
 def _verdict_page(
     kind: str, title: str, lines: list[str], details: list[tuple[str, str]], view: PaperView | None = None,
     specimen: bool = False,
 ) -> Response:  # fmt: skip
+    details = [(name, value) for name, value in details if value]
     return unlisted(page(
         "citizen/verification.html", 200 if details else 404, verdict={"kind": kind, "title": title, "lines": lines}, details=details,
         view=view, specimen=specimen, host=urlsplit(app_ctx().settings.base_url).netloc, checked=moment_of(app_ctx().now()),
@@ -223,17 +209,15 @@ def _lines(found: Verdict) -> list[str]:
 def _details(found: Verdict) -> list[tuple[str, str]]:
     """Return only the data needed to compare a document with its verdict."""
     until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
-    if found.kind in ("revoked", "replaced"):
-        until = ""  # the text above shows the day when it ended
-    details = [
+    ended = found.kind in ("revoked", "replaced")  # the text above shows the day
+    return [
         (say("verdict.document"), found.title),
         (say("verdict.number"), found.number),
         (say("verdict.holder"), found.holder),
         (say("verdict.agency"), in_language(found.agency, language())),
         (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
-        (say("verdict.until"), until),
+        (say("verdict.until"), "" if ended else until),
     ]
-    return [(name, value) for name, value in details if value]
 
 
 @blueprint.get("/.well-known/jwks.json")

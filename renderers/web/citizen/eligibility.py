@@ -19,7 +19,7 @@ from engine.model import Criterion, Procedure
 from renderers.html.controls import Control, DrawingContext, field_control
 from renderers.web.platform.dossier_context import label, writer
 from renderers.web.platform.languages import is_switching
-from renderers.web.platform.request_context import app_ctx, language, page, say, site
+from renderers.web.platform.request_context import app_ctx, language, new_token, page, say, site
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ def walk_criteria(procedure: Procedure, typed: MultiDict[str, str]) -> Walk:
 def stopped_page(procedure: Procedure, walk: Walk, criterion: Criterion, base: str) -> Response:
     """Show why the applicant is not eligible and which procedure suits better."""
     earlier = {name: value for name, value in walk.carried.items() if name != criterion.id}
+    sheet = writer(procedure)
     return page(
         "citizen/ineligible.html", procedure=label(procedure.identity.title), because=label(criterion.because),
-        instead=_instead(criterion), offline=_offline(procedure, criterion), service=_service(procedure), back=f"{base}?{urlencode(earlier)}",
+        instead=_instead(criterion), offline=_offline(procedure, criterion), agency=sheet.agency(), offices=sheet.offices(), back=f"{base}?{urlencode(earlier)}",
     )  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def question_page(
     return page(
         "citizen/eligibility.html", 422 if errors else 200, procedure=label(procedure.identity.title),
         minutes=writer(procedure).minutes(), controls=controls, earlier=earlier,
-        carried=list(walk.carried.items()), errors=errors, **more,
+        carried=list(walk.carried.items()), errors=errors, token=new_token(), **more,
     )  # fmt: skip
 
 
@@ -123,9 +124,3 @@ def _offline(procedure: Procedure, criterion: Criterion) -> str:
     if not title:
         return say("eligibility.instead_nameless", agency=agency)
     return say("eligibility.instead_offline", title=title, agency=agency)
-
-
-def _service(procedure: Procedure) -> Mapping[str, object]:
-    """Return the agency and offices to visit. The form is not offered, because it would refuse the request."""
-    sheet = writer(procedure)
-    return {"agency": sheet.agency(), "offices": sheet.offices()}

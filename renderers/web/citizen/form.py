@@ -19,10 +19,9 @@ from engine.services.applications.drafts import drop_draft, read_attachment, sav
 from engine.storage.results import Conflict
 from renderers.html.controls import control_id, error_summary, every_field, has_files
 from renderers.html.row_pages import RowPages, find_row, is_long, row_page
-from renderers.web.citizen.draft_migration import change_of, current_case
 from renderers.web.citizen.linked_dossiers import LinkLine, link_lines
-from renderers.web.citizen.start import first_to_do, next_to_do
-from renderers.web.platform.access import signed_in, unproven_too
+from renderers.web.citizen.start import change_of, first_to_do, next_to_do, renewed, step_address
+from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.languages import is_switching
 from renderers.web.platform.refused_posts import as_faults, ask_again, problems_left, refused_post, typed_form
@@ -41,7 +40,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.platform.uploads import ReceivedFiles, is_own, receive, status_of, uploaded_file
-from renderers.web.shared.conflicts import versions_page
+from renderers.web.shared.outcomes import confirm_page, go_noting, versions_page
 
 blueprint = Blueprint("form", __name__)
 
@@ -49,29 +48,10 @@ blueprint = Blueprint("form", __name__)
 # -- the pages of the draft --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TaskLine:
-    """One page of the form in the list of a draft.
-
-    `status` says in words whether it is complete, and `kind` is its colour.
-    """
-
-    href: str
-    title: str
-    kind: str
-    status: str
-
-
-@blueprint.get("/dossiers/<number>/demande")
-@signed_in
-@unproven_too
-def tasks(number: str) -> Response:
-    """Show the pages of the draft and what is left to do."""
-    return tasks_page(current_case(number))
-
-
-def tasks_page(one: DossierContext) -> Response:
-    """Show the pages of the draft. Redirects to the dossier once it is submitted."""
+@dossier_page(blueprint, "/demande", unproven=True)
+def tasks(one: DossierContext) -> Response:
+    """Show the pages of the draft and what is left to do. Redirects to the dossier once it is submitted."""
+    one = renewed(one)
     if not one.dossier.is_draft:
         return go(one.at())
     form = one.form()
@@ -79,11 +59,10 @@ def tasks_page(one: DossierContext) -> Response:
     left = sum(1 for view in form.pages if not view.complete or not view.visited)
     links = link_lines(one)
     left += sum(1 for link in links if link.required and not link.named)
-    following = first_to_do(form)
     expires = local_day(one.dossier.created_at + app_ctx().settings.draft_lasts)
     return page(
         "citizen/tasks.html", dossier=one.dossier, procedure=one.title, pages=lines, left=left, links=links,
-        resume=_resume(one, links, following), check=one.at("/verification"),
+        resume=_resume(one, links, first_to_do(form)), check=one.at("/verification"),
         expires=day_of(expires), changed=change_of(one), removed=len(one.dossier.removed_files),
     )  # fmt: skip
 
@@ -96,31 +75,28 @@ def _resume(one: DossierContext, links: Iterable[LinkLine], following: str) -> s
     unnamed = next((link.href for link in links if link.required and not link.named), "")
     if actor().unproven and following:
         unnamed = ""
-    return unnamed or (one.at(f"/demande/{following}") if following else one.at("/verification"))
+    return unnamed or step_address(one, following)
 
 
-def _task_line(one: DossierContext, view: PageView) -> TaskLine:
+def _task_line(one: DossierContext, view: PageView) -> tuple[str, str, str, str]:
+    """Return the address and title of a page, the colour of its state and whether it is complete, in words."""
     key = "done" if view.complete and view.visited else "to_complete" if view.visited else "to_do"
     key = "proven" if view.known else key
     kind = {"done": "ok", "proven": "ok", "to_complete": "act", "to_do": ""}[key]
-    return TaskLine(one.at(f"/demande/{view.id}"), label(view.title), kind, say(f"tasks.{key}"))
+    return one.at(f"/demande/{view.id}"), label(view.title), kind, say(f"tasks.{key}")
 
 
-@blueprint.route("/dossiers/<number>/supprimer", methods=["GET", "POST"])
-@signed_in
-@unproven_too
-def drop(number: str) -> Response:
+@dossier_page(blueprint, "/supprimer", "GET", "POST", unproven=True)
+def drop(one: DossierContext) -> Response:
     """Ask whether to delete the draft. A post deletes it and redirects to the list of dossiers."""
-    one = case(number)
     if not one.dossier.is_draft:
         return go(one.at())
     if request.method == "POST":
         drop_draft(app_ctx(), actor(), one.id, token=form_token())
         return go("/dossiers?supprime=1")
-    return page(
-        "citizen/confirm.html", title=say("tasks.drop_title"), procedure=one.title, lines=[say("tasks.drop_text")],
-        button=say("tasks.drop_button"), back_label=say("tasks.drop_keep"), back=one.at("/demande"), warn=True, errors=[],
-        ask_reason="", reason="", files=False, token=new_token(), revision=None,
+    return confirm_page(
+        say("tasks.drop_title"), [say("tasks.drop_text")], say("tasks.drop_button"), say("tasks.drop_keep"),
+        one.at("/demande"), procedure=one.title,
     )  # fmt: skip
 
 
@@ -176,10 +152,9 @@ def show_screen(screen: Screen) -> Response:
         return go(one.at())
     view = screen.view()
     if view is None:
-        session["note"] = say("form.form_gone")
-        return go(screen.above if screen.row and screen.whole else one.at("/demande"))
+        return go_noting(screen.above if screen.row and screen.whole else one.at("/demande"), say("form.form_gone"))
     note, kind = session.pop("note", ""), session.pop("note_kind", "")
-    asked = _left(screen) if session.pop("follow_up", 0) else ()
+    asked = _left(screen) if session.pop("follow_up", False) else ()
     post = refused_post()
     problems = problems_left(one, view, view.errors, post.faults) if post.found else _removed(one, view)
     return _page(screen, page_with(view, problems), note, kind, asked)
@@ -224,8 +199,7 @@ def save_screen(screen: Screen) -> Response:
     if is_switching():
         return go(f"{screen.address}{_return()}")
     if request.form.get("go") == "later":
-        session["note"] = say("form.kept")
-        return go(dossiers_home())
+        return go_noting(dossiers_home(), say("form.kept"))
     screen = screen.again()  # as saved, with its files
     staying = any(request.form.get(name) for name in ("send", "detach", "add_row", "remove_row"))
     reported = () if staying else saved.errors
@@ -235,7 +209,7 @@ def save_screen(screen: Screen) -> Response:
         return ask_again(lambda: show_screen(screen), faults, status_of(problems), typed={})
     if added := _added_row(screen):
         return go(screen.row_pages().at(added))
-    opened = 0 if staying or saved.next_page != screen.page_id else _opened(screen.view())
+    opened = bool(view and view.errors) and not staying and saved.next_page == screen.page_id
     if staying or opened or (saved.next_page == screen.page_id and not saved.errors):  # files fixed the rest
         return _again(screen, received, opened)
     if request.form.get("retour") == "verification":
@@ -255,30 +229,21 @@ def _added_row(screen: Screen) -> str:
     return f"{group}.{kept - 1}" if asked and is_long(asked) and kept else ""
 
 
-@blueprint.get("/dossiers/<number>/demande/<page_id>")
-@signed_in
-@unproven_too
-def show(number: str, page_id: str) -> Response:
+@dossier_page(blueprint, "/demande/<page_id>", unproven=True)
+def show(one: DossierContext, page_id: str) -> Response:
     """Show a page of the form. Its problems are not shown before the first post."""
-    return show_screen(Screen(current_case(number), page_id, judged=refused_post().found))
+    return show_screen(Screen(renewed(one), page_id, judged=refused_post().found))
 
 
-@blueprint.post("/dossiers/<number>/demande/<page_id>")
-@signed_in
-@unproven_too
-def save(number: str, page_id: str) -> Response:
+@dossier_page(blueprint, "/demande/<page_id>", "POST", unproven=True)
+def save(one: DossierContext, page_id: str) -> Response:
     """Save a page of the form and go on to the next one."""
-    return save_screen(Screen(case(number), page_id))
+    return save_screen(Screen(one, page_id))
 
 
 def is_clash(error: Exception) -> bool:
     """Return whether another post saved first, or the token was used with other answers."""
     return isinstance(error, Conflict) or (isinstance(error, Refused) and error.reason.code == "token_reused")
-
-
-def _opened(view: PageView | None) -> int:
-    """Return how many unanswered questions the post added to its own page."""
-    return len(view.errors) if view else 0
 
 
 def _next(one: DossierContext, page_id: str) -> str:
@@ -287,26 +252,25 @@ def _next(one: DossierContext, page_id: str) -> str:
     If answers were taken over, only pages that lack something follow.
     """
     if one.dossier.reused is not None:
-        following = next_to_do(one.form(), page_id, seen=True)
-        return one.at(f"/demande/{following}" if following else "/verification")
+        return step_address(one, next_to_do(one.form(), page_id, seen=True))
     after = next_page(one.procedure, one.evaluated().values.scope, one.dossier, page_id)
-    return one.at(f"/demande/{after.id}" if after else "/verification")
+    return step_address(one, after.id if after else "")
 
 
 def _back_to_check(one: DossierContext, page_id: str) -> str:
     """Return the address of the summary, or of the next page that lacks something."""
     following = next_to_do(one.form(), page_id, seen=False)
-    return one.at(f"/demande/{following}{_return()}" if following else "/verification")
+    return step_address(one, f"{following}{_return()}" if following else "")
 
 
-def _again(screen: Screen, received: ReceivedFiles, opened: int) -> Response:
+def _again(screen: Screen, received: ReceivedFiles, opened: bool) -> Response:
     """Redirect to the same page, so that a reload sends nothing twice."""
-    session["note"], session["note_kind"] = received.note, "ok"
-    if opened:
-        session["follow_up"] = opened
+    if opened:  # the answers added questions to this page
+        session["follow_up"] = True
     anchor = request.form.get("send") or request.form.get("add_row") or ""
     prefix = "piece-" if request.form.get("send") else ""
-    return go(f"{screen.address}{_return()}" + (f"#{prefix}{control_id(anchor)}" if anchor else ""))
+    place = f"#{prefix}{control_id(anchor)}" if anchor else ""
+    return go_noting(f"{screen.address}{_return()}{place}", received.note, "ok")
 
 
 def _return() -> str:
@@ -316,18 +280,11 @@ def _return() -> str:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/pieces/<attachment_id>")
-@signed_in
-@unproven_too
-def attachment(number: str, attachment_id: str) -> Response:
-    """Serve an uploaded file to the owner of the dossier. Raises `NotFound`."""
-    return piece_of(case(number), attachment_id)
-
-
-def piece_of(one: DossierContext, attachment_id: str) -> Response:
-    """Return an uploaded file as a download."""
-    attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
-    return uploaded_file(body, attachment.kind, attachment.name)
+@dossier_page(blueprint, "/pieces/<attachment_id>", unproven=True)
+def attachment(one: DossierContext, attachment_id: str) -> Response:
+    """Serve an uploaded file as a download. Raises `NotFound`."""
+    found, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
+    return uploaded_file(body, found.kind, found.name)
 
 
 # -- drawing -----------------------------------------------------------------------------------------------------------
@@ -367,7 +324,7 @@ def _page(
     of_person = {
         "errors": error_summary(view, draw), "follow_up": follow_up, "note": note, "note_kind": note_kind,
         "changed": change_of(one), "in_row": bool(screen.row), "taken": day_of(reused.sent_at) if reused and taken else "",
-        "filled": sum(one.complete and one.visited and not one.known for one in _others(screen)),
+        "filled": sum(_is_filled(view) for view in one.form().pages if view.id != screen.page_id) if reused else 0,
     }  # fmt: skip
     holes = {
         "questions": site().pages.questions(view, draw), "token": new_token(), "revision": one.dossier.revision,
@@ -386,11 +343,8 @@ def _page(
     return compiled_page("citizen/question.html", look, holes, context)
 
 
-def _others(screen: Screen) -> list[PageView]:
-    """Return the other pages of the form if answers were taken over, else none."""
-    if screen.one.dossier.reused is None:
-        return []
-    return [view for view in screen.one.form().pages if view.id != screen.page_id]
+def _is_filled(view: PageView) -> bool:
+    return view.complete and view.visited and not view.known
 
 
 def _title(screen: Screen, view: PageView) -> str:

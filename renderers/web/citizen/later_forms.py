@@ -20,7 +20,7 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
-from renderers.web.platform.access import signed_in
+from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.languages import is_switching
 from renderers.web.platform.refused_posts import Fault, as_faults, ask_again, problems_left, refused_post
@@ -31,14 +31,13 @@ from renderers.web.platform.request_context import (
     client,
     form_revision,
     form_token,
-    go,
     new_token,
     page,
     say,
     site,
 )
 from renderers.web.platform.uploads import posted_files
-from renderers.web.shared.conflicts import versions_page
+from renderers.web.shared.outcomes import go_noting, versions_page
 
 blueprint = Blueprint("later_forms", __name__)
 
@@ -80,6 +79,10 @@ def asked_of(one: DossierContext) -> list[LaterFormView]:
     ]  # fmt: skip
 
 
+def _asked(one: DossierContext, form_id: str) -> LaterFormView | None:
+    return next((found for found in asked_of(one) if found.form.id == form_id), None)
+
+
 def part_title(one: DossierContext, form: Form, part: str) -> str:
     """Return the label of a row in the first form, or its number."""
     group = next((view for found in one.form().pages for view in found.fields if view.id == form.each), None)
@@ -90,50 +93,23 @@ def part_title(one: DossierContext, form: Form, part: str) -> str:
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/a-faire/<form_id>")
-@signed_in
-def show(number: str, form_id: str) -> Response:
-    """Show a later form, or the list of its rows."""
-    return show_later_form(case(number), form_id)
-
-
-def show_later_form(one: DossierContext, form_id: str) -> Response:
+@dossier_page(blueprint, "/a-faire/<form_id>")
+def show(one: DossierContext, form_id: str) -> Response:
     """Show a later form, or the list of its rows. Redirects to the dossier if it is no longer asked."""
-    asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
+    return show_part(one, form_id, None)
+
+
+@dossier_page(blueprint, "/a-faire/<form_id>/<part>")
+def show_part(one: DossierContext, form_id: str, part: str | None) -> Response:
+    """Show one row of a later form. Redirects to the dossier if it is no longer asked. Raises `NotFound`."""
+    asked = _asked(one, form_id)
     if asked is None:
         return _over(one, form_id)
-    return _list_page(one, asked) if asked.parts else _sheet(one, asked.form, None).shown()
-
-
-@blueprint.post("/dossiers/<number>/a-faire/<form_id>")
-@signed_in
-def fill(number: str, form_id: str) -> Response:
-    """Save a later form and redirect to the dossier."""
-    return fill_later_form(case(number), form_id)
-
-
-@blueprint.get("/dossiers/<number>/a-faire/<form_id>/<part>")
-@signed_in
-def show_part(number: str, form_id: str, part: str) -> Response:
-    """Show one row of a later form. Raises `NotFound` for an unknown row."""
-    return show_later_form_part(case(number), form_id, part)
-
-
-def show_later_form_part(one: DossierContext, form_id: str, part: str) -> Response:
-    """Show one row of a later form. Redirects to the dossier if the form is no longer asked."""
-    asked = next((found for found in asked_of(one) if found.form.id == form_id), None)
-    if asked is None:
-        return _over(one, form_id)
-    if part not in {found.part for found in asked.parts}:
+    if part is None and asked.parts:
+        return _list_page(one, asked)
+    if part is not None and part not in {found.part for found in asked.parts}:
         raise NotFound
     return _sheet(one, asked.form, part).shown()
-
-
-@blueprint.post("/dossiers/<number>/a-faire/<form_id>/<part>")
-@signed_in
-def fill_part(number: str, form_id: str, part: str) -> Response:
-    """Save one row and redirect to the list of rows, or to the dossier after the last."""
-    return fill_later_form(case(number), form_id, part)
 
 
 def _over(one: DossierContext, form_id: str) -> Response:
@@ -141,8 +117,7 @@ def _over(one: DossierContext, form_id: str) -> Response:
     form = one.procedure.tasks.get(form_id)
     if not isinstance(form, Form) or APPLICANT not in form.by:
         raise NotFound
-    session["note"] = say("todo.over")
-    return go(one.at())
+    return go_noting(one.at(), say("todo.over"))
 
 
 def _list_page(one: DossierContext, asked: LaterFormView) -> Response:
@@ -173,16 +148,22 @@ def _answered(one: DossierContext, form: Form, part: str | None, raw: bool) -> F
     return Filled(found.page, found.problems, found.answers)
 
 
-def fill_later_form(one: DossierContext, form_id: str, part: str | None = None) -> Response:
+@dossier_page(blueprint, "/a-faire/<form_id>", "POST")
+def fill(one: DossierContext, form_id: str) -> Response:
+    """Save a later form and redirect to the dossier."""
+    return fill_part(one, form_id, None)
+
+
+@dossier_page(blueprint, "/a-faire/<form_id>/<part>", "POST")
+def fill_part(one: DossierContext, form_id: str, part: str | None) -> Response:
     """Save a later form or one row of it once it has no error, then redirect.
 
     Shows the page again with the errors. Shows both versions if another tab saved meanwhile.
     """
-    number = one.dossier.number
-    form = one.procedure.tasks.get(form_id)
-    if form_id not in {found.form.id for found in asked_of(one)} or not isinstance(form, Form):
+    asked = _asked(one, form_id)
+    if asked is None:
         return _over(one, form_id)
-    sheet = _sheet(one, form, part)
+    sheet = _sheet(one, asked.form, part)
     if (answer := sheet.files()) is not None:
         return answer
     found = read_part(app_ctx(), actor(), one.id, form_id, part, posted_answers())
@@ -195,10 +176,12 @@ def fill_later_form(one: DossierContext, form_id: str, part: str | None = None) 
     except (Conflict, Refused) as clash:
         if not is_clash(clash):
             raise
-        return versions_page(case(number), read_part(app_ctx(), actor(), one.id, form_id, part).page, sheet.address)
-    session["note"] = say("todo.done", title=sheet.title)
-    left = next((one_left for one_left in asked_of(case(number)) if one_left.form.id == form_id), None)
-    return go(sheet.above if part is not None and left is not None and left.left else one.at())
+        return versions_page(
+            case(one.dossier.number), read_part(app_ctx(), actor(), one.id, form_id, part).page, sheet.address
+        )
+    left = _asked(case(one.dossier.number), form_id)
+    rows_left = part is not None and left is not None and left.left
+    return go_noting(sheet.above if rows_left else one.at(), say("todo.done", title=sheet.title))
 
 
 # -- a page of questions that is saved only when it is complete --------------------------------------------------------
@@ -244,13 +227,12 @@ class Sheet:
             (f"#{control}", say(fault)) for control, fault in post.faults.items() if isinstance(fault, str) and fault
         ]
         return page(
-            "citizen/later_form.html", dossier=self.one.dossier, procedure=self.one.title, title=self.title,
+            "citizen/later_form.html", dossier=self.one.dossier, procedure=self.one.title, sheet=self,
             errors=[*error_summary(view, draw), *own], questions=site().pages.questions(view, draw), multipart=has_files(view) or self.extra is not None,
             seen=[found.path for found in asked_views(view) if found.shown], token=new_token(),
-            revision=self.one.dossier.revision, due=self.one.dossier.due_at, button=self.button, above=self.above,
+            revision=self.one.dossier.revision, due=self.one.dossier.due_at,
             note=session.pop("note", ""), follow_up=sum(one not in problems for one in wrong) if _BROUGHT in post.faults else 0,
-            lines=self.lines, ask_reason=self.ask_reason, reason=post.typed(self.reason_name)[:2000], extra=self.extra,
-            reason_error=post.error(self.reason_name), reason_name=self.reason_name, warn=self.warn, help=label(view.help),
+            reason=post.typed(self.reason_name)[:2000], reason_error=post.error(self.reason_name), help=label(view.help),
         )  # fmt: skip
 
     def files(self) -> Response | None:

@@ -22,7 +22,8 @@ from engine.services.applications.linked_dossiers import (
 )
 from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from renderers.i18n.translations import whole_number
-from renderers.web.platform.access import signed_in
+from renderers.web.citizen.start import first_to_do, step_address
+from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, label
 from renderers.web.platform.refused_posts import Fault, RefusedPost, ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
@@ -38,6 +39,7 @@ from renderers.web.platform.request_context import (
     page,
     say,
 )
+from renderers.web.shared.outcomes import go_noting
 
 blueprint = Blueprint("links", __name__)
 _OTHER = "other"
@@ -92,28 +94,16 @@ def _is_seen(dossier_id: str) -> bool:
 # -- which dossier -----------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/lien/<link_id>")
-@signed_in
-def choose(number: str, link_id: str) -> Response:
-    """Show the choice of the earlier dossier."""
-    return choose_link(case(number), link_id)
-
-
-def choose_link(one: DossierContext, link_id: str) -> Response:
+@dossier_page(blueprint, "/lien/<link_id>")
+def choose(one: DossierContext, link_id: str) -> Response:
     """Show the choice of the earlier dossier. Redirects once the draft is submitted."""
     if not one.dossier.is_draft:
         return go(one.at())
     return _page(one, _link(one, link_id))
 
 
-@blueprint.post("/dossiers/<number>/lien/<link_id>")
-@signed_in
-def name(number: str, link_id: str) -> Response:
-    """Name the earlier dossier and go on, or ask for a code."""
-    return name_link(case(number), link_id)
-
-
-def name_link(one: DossierContext, link_id: str) -> Response:
+@dossier_page(blueprint, "/lien/<link_id>", "POST")
+def name(one: DossierContext, link_id: str) -> Response:
     """Name one of the applicant's own dossiers at once. For another, send a code to its phone first.
 
     Redirects to the code, the rows or the next page. Shows the choice again with an error.
@@ -169,9 +159,9 @@ def _page(one: DossierContext, link: Link) -> Response:
     found, post = candidates(app_ctx(), actor(), one.id, link.id), refused_post()
     linked = fit_links(app_ctx(), actor(), one.id).get(link.id)
     choices = [
-        {"number": each.dossier.number, "label": each.dossier.label or label(each.definition.identity.title), "hint": _hint(each)}
+        (each.dossier.number, each.dossier.label or label(each.definition.identity.title), _hint(each))
         for each in found
-    ]  # fmt: skip
+    ]
     picked = _OTHER if "number" in post.faults else post.typed("earlier", linked.number if linked else "")
     errors = {control: _error(link, post, control) for control in post.faults}
     return page(
@@ -179,7 +169,7 @@ def _page(one: DossierContext, link: Link) -> Response:
         wanted=_title_of(link), choices=choices, picked=picked, typed=post.typed("number")[:40],
         choice_error=errors.get("earlier", ""), number_error=errors.get("number", ""), named=whole_number(linked.number) if linked else "", back=one.at("/demande"),
         optional=not link.required.holds(one.evaluated().scope), token=new_token(), revision=one.dossier.revision,
-        skip=_after(one),
+        skip=step_address(one, first_to_do(one.form())),
     )  # fmt: skip
 
 
@@ -191,38 +181,19 @@ def _hint(found: LinkCandidate) -> str:
     return f"{text} {say('link.papers', numbers=', '.join(papers))}" if papers else text
 
 
-def _after(one: DossierContext) -> str:
-    """Return the address where the draft continues."""
-    form = one.form()
-    following = next((view.id for view in form.pages if not view.complete or not view.visited), "")
-    return one.at(f"/demande/{following}") if following else one.at("/verification")
-
-
 # -- verification of the phone -----------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/lien/<link_id>/code")
-@signed_in
-def ask_code(number: str, link_id: str) -> Response:
-    """Show the form for the code sent to the phone of the earlier dossier."""
-    return ask_link_code(case(number), link_id)
-
-
-def ask_link_code(one: DossierContext, link_id: str) -> Response:
+@dossier_page(blueprint, "/lien/<link_id>/code")
+def ask_code(one: DossierContext, link_id: str) -> Response:
     """Show the form for the code. Redirects to the choice if no code was sent."""
     if not one.dossier.is_draft or not session.get("proving"):
         return go(one.at(f"/lien/{link_id}"))
     return _code_page(one, _link(one, link_id))
 
 
-@blueprint.post("/dossiers/<number>/lien/<link_id>/code")
-@signed_in
-def check_code(number: str, link_id: str) -> Response:
-    """Check the code, then name the dossier."""
-    return check_link_code(case(number), link_id)
-
-
-def check_link_code(one: DossierContext, link_id: str) -> Response:
+@dossier_page(blueprint, "/lien/<link_id>/code", "POST")
+def check_code(one: DossierContext, link_id: str) -> Response:
     """Check the code. A right one names the dossier, a wrong one shows the form again."""
     wanted = session.get("proving", "")
     if not one.dossier.is_draft or not wanted:
@@ -284,32 +255,20 @@ def _keep(one: DossierContext, link: Link, number: str, row: int | None, phone: 
             raise
         return _again(one, link, "number", _UNFIT, number)
     key = "link.named_copied" if link.copies else "link.named"
-    session["note"], session["note_kind"] = say(key, number=whole_number(number)), "ok"
-    return go(_after(case(one.dossier.number)))
+    one = case(one.dossier.number)
+    return go_noting(step_address(one, first_to_do(one.form())), say(key, number=whole_number(number)), "ok")
 
 
-@blueprint.get("/dossiers/<number>/lien/<link_id>/<earlier>")
-@signed_in
-def choose_row(number: str, link_id: str, earlier: str) -> Response:
-    """Show the choice of the row to copy from the earlier dossier."""
-    return choose_link_row(case(number), link_id, earlier)
-
-
-def choose_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
+@dossier_page(blueprint, "/lien/<link_id>/<earlier>")
+def choose_row(one: DossierContext, link_id: str, earlier: str) -> Response:
     """Show the rows of the earlier dossier. Raises `NotFound` if the applicant may not name it."""
     if not one.dossier.is_draft:
         return go(one.at())
     return _row_page(one, _link(one, link_id), earlier)
 
 
-@blueprint.post("/dossiers/<number>/lien/<link_id>/<earlier>")
-@signed_in
-def save_row(number: str, link_id: str, earlier: str) -> Response:
-    """Name the dossier with the chosen row and go on."""
-    return keep_link_row(case(number), link_id, earlier)
-
-
-def keep_link_row(one: DossierContext, link_id: str, earlier: str) -> Response:
+@dossier_page(blueprint, "/lien/<link_id>/<earlier>", "POST")
+def save_row(one: DossierContext, link_id: str, earlier: str) -> Response:
     """Name the dossier with the chosen row. Shows the rows again if none is chosen."""
     if not one.dossier.is_draft:
         return go(one.at())

@@ -16,24 +16,14 @@ from engine.integrations.payment_provider import Customer
 from engine.model import Appointment
 from engine.records.dossier import Payment
 from engine.services.context.app_context import NotFound
-from engine.services.core.fee_accounts import FeeAccount, fee_accounts
-from engine.services.payments.payments import (
-    awaited_payment,
-    least_owed,
-    owed,
-    payments,
-    returned_payment,
-    see_payment,
-    start_payment,
-    takes_cash,
-)
+from engine.services.core.fee_accounts import FeeAccount
+from engine.services.payments.payments import least_owed, owed, returned_payment, see_payment, start_payment, takes_cash
 from engine.services.payments.receipts import receipt_code
-from engine.services.payments.refunds import owed_back
-from engine.services.payments.settlement import SECOND_THOUGHTS, record_callback
+from engine.services.payments.settlement import RECEIVED, SECOND_THOUGHTS, record_callback
 from renderers.html.controls import national
 from renderers.i18n.formats import FIXED_SPACE
 from renderers.pdf.documents import receipt_pdf
-from renderers.web.platform.access import draws, passive, public, signed_in
+from renderers.web.platform.access import dossier_page, draws, passive, public
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import problem_json
 from renderers.web.platform.refused_posts import Fault, ask_again, only_shown, refused_post
@@ -45,7 +35,6 @@ from renderers.web.platform.request_context import (
     file_response,
     form_token,
     go,
-    language,
     moment_of,
     new_token,
     page,
@@ -56,6 +45,7 @@ from renderers.web.shared.money import (
     PriceLine,
     PriceTable,
     fee_line,
+    first_due,
     francs,
     is_over,
     money_line,
@@ -63,9 +53,9 @@ from renderers.web.shared.money import (
     price_table,
     provider_label,
 )
+from renderers.web.shared.outcomes import go_noting
 from renderers.web.shared.payment_methods import (
     PaymentChoice,
-    ProviderChoice,
     following,
     holder_page,
     method_names,
@@ -80,8 +70,6 @@ from renderers.web.shared.payment_methods import (
 blueprint = Blueprint("payments", __name__)
 _ASKED_AGAIN: Final = ("phone_format", "phone_country", "amount_refused", "amount_changed", "method_refused")
 
-_OPEN: Final = frozenset({"pending"})
-_RECEIVED: Final = frozenset({"paid", "overpaid"})
 _CALLBACK_STATUS: Final = {"refused": 400, "unknown_provider": 404}
 _CALLBACK_LARGEST: Final = 64 * 1024
 
@@ -89,46 +77,30 @@ _CALLBACK_LARGEST: Final = 64 * 1024
 # -- choice of the method ----------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/paiement")
-@signed_in
-def choose(number: str) -> Response:
-    """Show what is due and the methods of payment."""
-    return choose_payment(case(number))
-
-
-def choose_payment(one: DossierContext) -> Response:
+@dossier_page(blueprint, "/paiement")
+def choose(one: DossierContext) -> Response:
     """Show what is due and the methods of payment. Redirects to an open payment."""
-    if (awaited := awaited_payment(app_ctx(), actor(), one.id)) is not None:
-        return go(one.at(f"/paiement/{awaited.id}"))
+    if one.awaited is not None:
+        return go(one.at(f"/paiement/{one.awaited.id}"))
     post, typed = refused_post(), typed_choice(one)
     if post.goes_on and typed.provider in offered(one) and not typed.seems:
         return _holder_page(one, typed)
     return _choose_page(one)
 
 
-@blueprint.post("/dossiers/<number>/paiement")
-@signed_in
-def begin(number: str) -> Response:
-    """Start a payment and redirect to the page that follows it."""
-    return begin_payment(case(number))
-
-
-def begin_payment(one: DossierContext) -> Response:
+@dossier_page(blueprint, "/paiement", "POST")
+def begin(one: DossierContext) -> Response:
     """Queue the order for the worker and redirect to its page, or show what is missing."""
     providers, typed = offered(one), typed_choice(one)
     if (shown := only_shown(lambda: _choose_page(one))) is not None:
         return shown
-    if not providers:
-        return ask_again(lambda: _choose_page(one), {}, 200)
     faults: dict[str, Fault] = {}
-    if _least(one) < _total(one) and typed.how_much not in ("part", "all"):
+    if providers and _least(one) < _total(one) and typed.how_much not in ("part", "all"):
         faults["how_much"] = "money.how_much_choose"
-    if typed.provider not in providers:
+    if providers and typed.provider not in providers:
         faults["provider"] = "pay.choose"
-    if faults:
-        return ask_again(lambda: _choose_page(one), faults)
-    if typed.seems:
-        return ask_again(lambda: _choose_page(one), {}, 200)
+    if faults or not providers or typed.seems:
+        return ask_again(lambda: _choose_page(one), faults, 422 if faults else 200)
     read = read_holder(providers[typed.provider])
     if read is None:
         return ask_again(lambda: _holder_page(one, typed), {}, 200)
@@ -177,23 +149,18 @@ def _choose_page(one: DossierContext) -> Response:
     choices, phone = offered(one), one.dossier.contact_phone or ""
     typed, post = typed_choice(one), refused_post()
     seems = typed.seems if post.goes_on and typed.provider in choices else ""
-    providers = [
-        ProviderChoice(name, choice.label)
-        for name, choice in sorted(choices.items(), key=lambda pair: not suits(pair[1], phone))
-    ]
-    provider = providers[0].id if len(providers) == 1 else typed.provider
-    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.open]
+    providers = sorted(choices.items(), key=lambda pair: not suits(pair[1], phone))
+    provider = providers[0][0] if len(providers) == 1 else typed.provider
+    accounts = [account for account in one.accounts if account.open]
     total, least = sum(account.left for account in accounts), _least(one)
     if not total:
         return _nothing(one)
-    days = [account.due for account in accounts if account.due is not None]
     return page(
         "citizen/pay.html", dossier=one.dossier, base=one.at(), procedure=one.title, errors=post.errors,
         total=total, part=least if least < total else 0, how_much=typed.how_much,
         quotes=[_table(one, account) for account in accounts], plans=[money_line(account) for account in accounts],
-        due=min(days) if days else None, providers=providers, provider=provider, payer=typed.payer,
-        how_much_error=post.error("how_much"), provider_error=post.error("provider"),
-        payer_error=post.error("payer"), token=new_token(), revision=None, estimates=_estimates(one),
+        due=first_due(accounts), providers=providers, provider=provider, payer=typed.payer,
+        post=post, token=new_token(), revision=None, estimates=_estimates(one),
         cash=not providers and takes_cash(app_ctx(), actor(), one.id), closed=session.pop("payments_closed", False),
         only=method_names(one) if app_ctx().providers and not providers else "", seems=seems,
         chosen=provider_label(typed.provider) if seems else "", sure=f"{typed.provider} {typed.payer}" if seems else "",
@@ -223,50 +190,38 @@ def _estimates(one: DossierContext) -> list[tuple[str, str]]:
 
 def _nothing(one: DossierContext) -> Response:
     """Redirect to the last receipt, or to the dossier, if nothing is due."""
-    paid = [payment for payment in payments(app_ctx(), actor(), one.id) if payment.status in _RECEIVED]
+    now = case(one.dossier.number).payments  # of another tab, too
+    paid = [payment for payment in now if payment.status in RECEIVED]
     return go(one.at(f"/paiement/{paid[-1].id}") if paid else one.at())
 
 
 # -- progress and outcome ----------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/paiement/<payment_id>")
-@signed_in
+@dossier_page(blueprint, "/paiement/<payment_id>")
 @passive
-def follow(number: str, payment_id: str) -> Response:
-    """Show the progress of a payment or its outcome. The automatic reload does not prolong the session."""
-    return follow_payment(case(number), payment_id)
+def follow(one: DossierContext, payment_id: str) -> Response:
+    """Show the progress of a payment or its outcome. Only the worker asks the operator.
 
-
-def follow_payment(one: DossierContext, payment_id: str) -> Response:
-    """Show the progress of a payment or its outcome. Only the worker asks the operator."""
+    The automatic reload does not prolong the session.
+    """
     payment = see_payment(app_ctx(), actor(), one.id, payment_id)
-    if payment.status in _OPEN:
+    if payment.status == "pending":
         return _following_page(one, payment)
     if session.get("paying") == payment.id:
         del session["paying"]
         if payment.status == "paid":
-            session["note"] = say("payment.paid")
-            one = case(one.dossier.number)  # reload: the payment changed it
-            ahead = _next_task(one)
-            if ahead:
-                session["note_kind"] = "ok"
-            return go(ahead or one.at())
+            ahead = _next_task(case(one.dossier.number))  # reload: the payment changed it
+            return go_noting(ahead or one.at(), say("payment.paid"), "ok" if ahead else "")
     return _ended_page(one, payment)
 
 
-@blueprint.get("/dossiers/<number>/paiement/<payment_id>.json")
-@signed_in
+@dossier_page(blueprint, "/paiement/<payment_id>.json")
 @passive
-def state(number: str, payment_id: str) -> Response:
-    """Return the progress as JSON for the script of the page."""
-    return payment_state(case(number), payment_id)
-
-
-def payment_state(one: DossierContext, payment_id: str) -> Response:
-    """Return the progress as JSON, and after how long the script asks again."""
+def state(one: DossierContext, payment_id: str) -> Response:
+    """Return the progress as JSON, and after how long the script of the page asks again."""
     payment = see_payment(app_ctx(), actor(), one.id, payment_id)
-    if payment.status not in _OPEN:
+    if payment.status != "pending":
         return jsonify({"status": payment.status})
     now = following(payment, app_ctx().now())
     return jsonify({"status": now.mark, "again": now.again})
@@ -282,7 +237,7 @@ def _following_page(one: DossierContext, payment: Payment) -> Response:
 
 
 def _ended_page(one: DossierContext, payment: Payment) -> Response:
-    received, repaid = payment.status in _RECEIVED, _is_repaid(payment)
+    received, repaid = payment.status in RECEIVED, _is_repaid(one, payment)
     kind = {"paid": "ok", "unknown": "act", "overpaid": "act"}.get(payment.status, "bad")
     lines, strong = _why(one, payment)
     return page(
@@ -296,21 +251,21 @@ def _ended_page(one: DossierContext, payment: Payment) -> Response:
 
 def _details(one: DossierContext, payment: Payment) -> list[tuple[str, str]]:
     details = [
-        (say("payment.amount"), site().words.money(payment.amount, language())),
+        (say("payment.amount"), francs(payment.amount)),
         (say("payment.paid_on"), moment_of(payment.ended_at or payment.started_at)),
         (say("payment.by" if payment.payer else "payment.with"), _account(payment)),
     ]
     if payment.provider_ref:
         details.append((say("payment.operator_reference"), payment.provider_ref))
-    for line in owed_back(app_ctx(), actor(), one.id):
+    for line in one.refunds:
         if line.refund.payment == payment.id and line.refund.fee is not None:
             details.append(
                 (say("refund.tag_owed" if line.refund.paid_at is None else "refund.tag_paid"), fee_line(line))
             )
-    accounts = [account for account in fee_accounts(app_ctx(), actor(), one.id) if account.fee in payment.fees]
+    accounts = [account for account in one.accounts if account.fee in payment.fees and account.left]
     if left := sum(account.left for account in accounts):
-        days = [account.due for account in accounts if account.due is not None and account.left]
-        text = say("money.left_before", left=francs(left), day=day_of(min(days))) if days else francs(left)
+        due = first_due(accounts)
+        text = say("money.left_before", left=francs(left), day=day_of(due)) if due else francs(left)
         details.append((say("money.left"), text))
     return details
 
@@ -321,11 +276,11 @@ def _account(payment: Payment) -> str:
     return f"{_number(payment.payer)} ({label})" if payment.payer else label
 
 
-def _is_repaid(payment: Payment) -> bool:
+def _is_repaid(one: DossierContext, payment: Payment) -> bool:
     """Return whether the whole overpayment was refunded."""
     if payment.status != "overpaid":
         return False
-    return all(line.refund.paid_at for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment))
+    return all(line.refund.paid_at for line in one.refunds if is_over(line, payment))
 
 
 def _number(phone: str) -> str:
@@ -335,10 +290,7 @@ def _number(phone: str) -> str:
 
 def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
     """Return what happened, and one emphasised sentence on the money."""
-    facts = {
-        "phone": _number(payment.payer), "amount": site().words.money(payment.amount, language()),
-        "provider": provider_label(payment.provider),
-    }  # fmt: skip
+    facts = {"phone": _number(payment.payer), "provider": provider_label(payment.provider)}
     if payment.status == "unknown":
         answer, phone = payment.started_at + SECOND_THOUGHTS, site().settings.phone.replace(" ", FIXED_SPACE)
         then = "closed" if one.dossier.closed_at else "late" if app_ctx().now() > answer else "kept"
@@ -348,7 +300,7 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
         return [say(f"payment.because.{why}", **facts), *finish, said], say("payment.because.unknown_wait")
     if payment.status == "overpaid":
         late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
-        over = (line for line in owed_back(app_ctx(), actor(), payment.dossier) if is_over(line, payment))
+        over = (line for line in one.refunds if is_over(line, payment))
         return [*([say("payment.because.closed")] if late else []), *map(over_line, over)], ""
     if payment.status == "paid":
         return [], ""
@@ -366,7 +318,7 @@ def _page_left(one: DossierContext, payment: Payment) -> str:
 def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
     """Return the links after a payment, the main one first."""
     follow_it = {"href": one.at(), "label": say("counter.to_receipt" if at_counter() else "payment.follow")}
-    if payment.status in _RECEIVED:
+    if payment.status in RECEIVED:
         receipt = {"href": one.at(f"/recu/{payment.id}.pdf"), "label": say("payment.receipt")}
         choose = say("counter.choose_visit" if at_counter() else "payment.book")
         ahead = _next_task(one)
@@ -389,18 +341,12 @@ def _next_task(one: DossierContext) -> str:
     return one.at("/rendez-vous") if any(isinstance(task, Appointment) for task in ahead) else ""
 
 
-@blueprint.get("/dossiers/<number>/recu/<payment_id>.pdf")
-@signed_in
+@dossier_page(blueprint, "/recu/<payment_id>.pdf")
 @draws
-def receipt(number: str, payment_id: str) -> Response:
+def receipt(one: DossierContext, payment_id: str) -> Response:
     """Serve the receipt as PDF. Raises `NotFound` if no money was received."""
-    return receipt_file(case(number), payment_id)
-
-
-def receipt_file(one: DossierContext, payment_id: str) -> Response:
-    """Return the receipt as PDF. Raises `NotFound` if no money was received."""
     payment = see_payment(app_ctx(), actor(), one.id, payment_id)
-    if payment.status not in _RECEIVED:
+    if payment.status not in RECEIVED:
         raise NotFound
     address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language
     body = receipt_pdf(
@@ -429,7 +375,7 @@ def returned(provider: str) -> Response:
     known = {}
     if found is not None:
         payment, number = found
-        said = say(f"returned.{'received' if payment.status in _RECEIVED else 'ended' if payment.ended_at else 'open'}")
+        said = say(f"returned.{'received' if payment.status in RECEIVED else 'ended' if payment.ended_at else 'open'}")
         known = {"said": said, "amount": payment.amount, "href": f"/dossiers/{number}/paiement/{payment.id}"}
     return page("citizen/returned.html", provider=provider_label(provider), known=known)
 

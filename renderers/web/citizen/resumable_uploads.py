@@ -8,8 +8,8 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from engine.services.applications.attachments import receive_piece, received
 from engine.storage.files.resumable_uploads import LARGEST, LARGEST_PIECE
-from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import DossierContext, case
+from renderers.web.platform.access import dossier_page
+from renderers.web.platform.dossier_context import DossierContext
 from renderers.web.platform.request_context import actor, app_ctx, asker, client
 
 blueprint = Blueprint("resumable_uploads", __name__)
@@ -17,28 +17,14 @@ blueprint = Blueprint("resumable_uploads", __name__)
 _SHORTEST: Final = 32
 
 
-@blueprint.get("/dossiers/<number>/envois/<key>.json")
-@signed_in
-@unproven_too
-def so_far(number: str, key: str) -> Response:
-    """Return as JSON how many bytes of an upload were received."""
-    return received_so_far(case(number), key)
-
-
-def received_so_far(one: DossierContext, key: str) -> Response:
+@dossier_page(blueprint, "/envois/<key>.json", unproven=True)
+def so_far(one: DossierContext, key: str) -> Response:
     """Return as JSON how many bytes of an upload were received. Answers 404 for a malformed key."""
     return jsonify({"received": received(app_ctx(), actor(), one.id, _known(key))})
 
 
-@blueprint.post("/dossiers/<number>/envois/<key>.json")
-@signed_in
-@unproven_too
-def receive(number: str, key: str) -> Response:
-    """Store one piece of an upload and return the bytes received as JSON."""
-    return take_piece(case(number), key)
-
-
-def take_piece(one: DossierContext, key: str) -> Response:
+@dossier_page(blueprint, "/envois/<key>.json", "POST", unproven=True)
+def receive(one: DossierContext, key: str) -> Response:
     """Store one piece that starts at the byte `at`. Returns as JSON the bytes received so far."""
     at = request.args.get("at", "")
     if not (at.isascii() and at.isdigit() and len(at) <= len(str(LARGEST))):

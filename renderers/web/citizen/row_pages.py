@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request, session
+from flask import Blueprint, Response, request
 
 from engine.services.applications.drafts import save_page
 from renderers.html.controls import control_id
 from renderers.html.row_pages import find_row
-from renderers.web.citizen.draft_migration import current_case
 from renderers.web.citizen.form import Screen, save_screen, show_screen
-from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import case
-from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, go, new_token, page, say
+from renderers.web.citizen.start import renewed
+from renderers.web.platform.access import dossier_page
+from renderers.web.platform.dossier_context import DossierContext
+from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, say
+from renderers.web.shared.outcomes import confirm_page, go_noting
 
 blueprint = Blueprint("rows", __name__)
 
 
-@blueprint.get("/dossiers/<number>/demande/<page_id>/<row>")
-@signed_in
-@unproven_too
-def show(number: str, page_id: str, row: str) -> Response:
+@dossier_page(blueprint, "/demande/<page_id>/<row>", unproven=True)
+def show(one: DossierContext, page_id: str, row: str) -> Response:
     """Show one row of a group."""
-    return show_screen(Screen(current_case(number), page_id, row))
+    return show_screen(Screen(renewed(one), page_id, row))
 
 
-@blueprint.post("/dossiers/<number>/demande/<page_id>/<row>")
-@signed_in
-@unproven_too
-def save(number: str, page_id: str, row: str) -> Response:
-    """Save one row and redirect to the list of rows."""
-    return save_row(Screen(case(number), page_id, row))
-
-
-def save_row(screen: Screen) -> Response:
-    """Save one row. A row that is gone redirects to its list."""
+@dossier_page(blueprint, "/demande/<page_id>/<row>", "POST", unproven=True)
+def save(one: DossierContext, page_id: str, row: str) -> Response:
+    """Save one row and redirect to the list of rows, also if the row is gone."""
+    screen = Screen(one, page_id, row)
     return save_screen(screen) if screen.one.dossier.is_draft and screen.view() else show_screen(screen)
 
 
-@blueprint.route("/dossiers/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
-@signed_in
-@unproven_too
-def remove(number: str, page_id: str, row: str) -> Response:
-    """Ask whether to remove a row. A post removes it."""
-    return remove_row(Screen(case(number), page_id, row))
-
-
-def remove_row(screen: Screen) -> Response:
+@dossier_page(blueprint, "/demande/<page_id>/<row>/supprimer", "GET", "POST", unproven=True)
+def remove(one: DossierContext, page_id: str, row: str) -> Response:
     """Ask whether to remove a row, with its name. A post removes it, and the others keep their order."""
-    one, page_id, row = screen.one, screen.page_id, screen.row
+    screen = Screen(one, page_id, row)
     found = find_row(screen.whole, row) if screen.whole else None
     if found is None:
         return show_screen(screen)
@@ -59,10 +45,8 @@ def remove_row(screen: Screen) -> Response:
             app_ctx(), actor(), one.id, page_id, {"remove_row": [row]}, row=row, revision=form_revision(),
             token=form_token(),
         )  # fmt: skip
-        session["note"], session["note_kind"] = say("row.removed", label=name), "ok"
-        return go(back)
-    return page(
-        "citizen/confirm.html", title=say("row.remove_title", label=name), procedure=one.title,
-        lines=[say("row.remove_text")], button=say("row.remove"), back_label=say("row.keep"), back=back, warn=True, errors=[],
-        ask_reason="", reason="", files=False, token=new_token(), revision=one.dossier.revision,
+        return go_noting(back, say("row.removed", label=name), "ok")
+    return confirm_page(
+        say("row.remove_title", label=name), [say("row.remove_text")], say("row.remove"), say("row.keep"), back,
+        procedure=one.title, revision=one.dossier.revision,
     )  # fmt: skip

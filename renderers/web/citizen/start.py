@@ -1,4 +1,7 @@
-"""Start of a request: eligibility questions, answers of an earlier request, and the draft."""
+"""Start of a request: eligibility questions, answers of an earlier request, and the draft.
+
+A draft that is opened again moves to the edition in force. The next page shows once what changed.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +18,21 @@ from engine.domain.fields.views import FormView
 from engine.domain.forms.eligibility import adopt_criteria
 from engine.model import Procedure
 from engine.records.dossier import Actor
+from engine.services.applications.draft_answers import Renewed, renew
 from engine.services.applications.drafts import open_dossier, see_form
 from engine.services.applications.prefill import EarlierDossier, earlier_requests, take_over
 from engine.services.context.app_context import NotFound
 from renderers.i18n.formats import listed
+from renderers.i18n.translations import quoted
 from renderers.web.citizen.eligibility import Walk, question_page, stopped_page, typed_criteria, walk_criteria
 from renderers.web.platform.access import public, unproven_too
-from renderers.web.platform.dossier_context import current_procedure, label
+from renderers.web.platform.dossier_context import DossierContext, case, current_procedure, label
 from renderers.web.platform.languages import is_switching
-from renderers.web.platform.request_context import (
-    acting_mandate,
-    actor,
-    app_ctx,
-    day_of,
-    form_token,
-    go,
-    language,
-    new_token,
-    say,
-)
+from renderers.web.platform.request_context import acting_mandate, actor, app_ctx, day_of, form_token, go, language, say
+from renderers.web.shared.money import francs
 
 blueprint = Blueprint("start", __name__)
+_SAID = "redrafted"
 
 
 @blueprint.get("/demarches/<slug>/verifier")
@@ -68,7 +65,7 @@ def _questions(procedure: Procedure, walk: Walk) -> Response:
     found = () if walk.criterion else earlier_requests(app_ctx(), actor(), procedure.id, walk.given, language())
     return question_page(
         procedure, walk, request.args, [_earlier(one) for one in found], action=f"/demarches/{procedure.id}/commencer",
-        back=f"/demarches/{procedure.id}", acting=acting_mandate(), token=new_token(),
+        back=f"/demarches/{procedure.id}", acting=acting_mandate(),
     )  # fmt: skip
 
 
@@ -122,9 +119,8 @@ def open_draft(
 
     The answers of the request `earlier` are taken over if it is given and still exists.
     """
-    criteria = adopt_criteria(
-        current_procedure(procedure_id), given, local_day(app_ctx().now()), app_ctx().directory
-    )  # fmt: skip
+    procedure = current_procedure(procedure_id)
+    criteria = adopt_criteria(procedure, given, local_day(app_ctx().now()), app_ctx().directory)
     dossier = open_dossier(app_ctx(), who, procedure_id, criteria=criteria, language=language(), token=token)
     if earlier:
         with suppress(NotFound):  # erased or not the applicant's: the questions are asked
@@ -133,11 +129,16 @@ def open_draft(
     base = f"/dossiers/{dossier.number}/demande"
     way = [one for one in form.pages if not one.known]
     begun = any(one.visited for one in way)
-    asks_earlier = bool(current_procedure(procedure_id).links())  # named in the list of steps, before the questions
+    asks_earlier = bool(procedure.links())  # named in the list of steps, before the questions
     if dossier.reused is not None and not asks_earlier:
         following = first_to_do(form)
         return f"{base}/{following}" if following else f"/dossiers/{dossier.number}/verification"
     return base if begun or asks_earlier or not way else f"{base}/{way[0].id}"
+
+
+def step_address(one: DossierContext, page_id: str) -> str:
+    """Return the address of a page of the form, or of the summary after the last one."""
+    return one.at(f"/demande/{page_id}" if page_id else "/verification")
 
 
 def first_to_do(form: FormView) -> str:
@@ -154,3 +155,51 @@ def next_to_do(form: FormView, page_id: str, seen: bool) -> str:
     left = [one.id for one in form.pages if one.id != page_id and not (one.complete and (one.visited or not seen))]
     place = ids.index(page_id) if page_id in ids else -1
     return next((one for one in left if ids.index(one) > place), left[0] if left else "")
+
+
+# -- move of a draft to the edition in force ---------------------------------------------------------------------------
+
+
+def renewed(one: DossierContext) -> DossierContext:
+    """Return the dossier, a draft under the edition in force."""
+    found = renew(app_ctx(), actor(), one.dossier)
+    if found is None:
+        return one
+    session[_SAID] = {"number": one.dossier.number, "said": _sentence(found)}
+    return case(one.dossier.number)
+
+
+def has_changed(one: DossierContext) -> bool:
+    """Return whether a change of this draft is still to be shown."""
+    return _kept(one) is not None
+
+
+def change_of(one: DossierContext) -> str:
+    """Return the sentence on what changed in this draft, then forget it. Empty without a change."""
+    kept = _kept(one)
+    if kept is None:
+        return ""
+    session.pop(_SAID)
+    return str(kept["said"])
+
+
+def _kept(one: DossierContext) -> dict[str, str] | None:
+    """Return the stored change of this draft, None if it is about another draft."""
+    kept = session.get(_SAID)
+    return kept if isinstance(kept, dict) and kept.get("number") == one.dossier.number else None
+
+
+def _sentence(found: Renewed) -> str:
+    began = found.since is not None and found.since <= app_ctx().day()
+    day = day_of(found.since) if began and found.since else ""
+    parts = [say("redrafted.since", day=day) if day else say("redrafted.changed")]
+    if found.new:
+        parts.append(say("redrafted.new", count=found.new))
+    if found.prices:
+        before, now = (francs(one) for one in found.prices)
+        parts.append(say("redrafted.price", before=before, now=now))
+    parts.append(say("redrafted.kept"))
+    if found.again:
+        names = [label(found.definition.fields[one].label) for one in found.again]
+        parts.append(say("redrafted.again", questions=", ".join(quoted(one, language()) for one in names)))
+    return " ".join(parts)

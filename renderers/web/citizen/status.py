@@ -10,15 +10,22 @@ from engine.domain.workflow.tasks import holds_slot, open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Payment
 from engine.services.core.waiting_list import waits_at
-from engine.services.payments.payments import owed
-from renderers.i18n.translations import first_capital
 from renderers.web.citizen.acts import how_to_contest, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
 from renderers.web.citizen.linked_dossiers import awaited_ends
-from renderers.web.platform.dossier_context import DossierContext, label, place_label, visit_place, whereabouts
-from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, language, moment_of, say, site
+from renderers.web.platform.dossier_context import (
+    DossierContext,
+    is_at_office,
+    label,
+    place_label,
+    to_bring_in_short,
+    visit_address,
+    visit_place,
+    whereabouts,
+)
+from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, moment_of, say
 from renderers.web.shared.appointment_notices import hour_come, missed_lines
-from renderers.web.shared.money import francs, provider_label
+from renderers.web.shared.money import first_due, francs, provider_label
 from renderers.web.shared.payment_methods import page_left
 from renderers.web.shared.statuses import BOXES, READS_REASON, TAGS
 
@@ -51,8 +58,8 @@ def _money(one: DossierContext) -> Iterator[ToDo]:
     accounts = [account for account in one.accounts if account.open]
     if not accounts or one.awaited is not None:
         return
-    days = [account.due for account in accounts if account.due is not None]
-    text = say("money.before", day=day_of(min(days))) if days else ""
+    due = first_due(accounts)
+    text = say("money.before", day=day_of(due)) if due else ""
     part = accounts[0].next_part if len(accounts) == 1 and accounts[0].paid else None  # the rest can wait
     amount = part.amount if part is not None else sum(account.left for account in accounts)
     yield ToDo(one.at("/paiement"), say("todo.pay", amount=francs(amount)), text)
@@ -69,32 +76,20 @@ def to_book(one: DossierContext) -> Iterator[ToDo]:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedLine:
-    """One question to correct, with the agent's reason."""
-
-    label: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class StatusBox:
-    """The status box. It has the lines `where`, `who` and `when`, then one thing to do.
-
-    `step` is the label of the state, empty while a payment is checked. `when` is empty if the title says it.
-    """
+    """The status box: where the dossier is, who must act and when, or where to come, then one thing to do."""
 
     kind: str
     tag: str
     label: str
     title: str
-    where: str
-    who: str
-    when: str
+    facts: tuple[tuple[str, str], ...]
     lines: tuple[str, ...] = ()
-    asked: tuple[AskedLine, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()  # the questions to correct, with the reason of each
     href: str = ""
     action: str = ""
-    step: str = ""
+    place: str = ""
+    bring: str = ""
 
 
 def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> StatusBox:
@@ -104,12 +99,21 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
     if (payment := _awaited(one, key, ahead)) is not None:
         return _checking_box(one, payment, ahead)
     href, action = _what_to_do(one, key, ahead)
+    visit = status.booking
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
-        where=whereabouts(one, status), who=_who(one, status, ahead),
-        when="" if key == "appointment" else _when(one, status, bool(ahead)), lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)),
-        href=href, action=action, step=label(status.label),
+        facts=() if visit else _named(
+            step=label(status.label), where=whereabouts(one, status), who=_who(one, status, ahead),
+            when=_when(one, status, bool(ahead)),
+        ),
+        place=". ".join(filter(None, (visit_place(one, visit), visit_address(one, visit)))) if visit else "",
+        bring=to_bring_in_short(one) if visit and is_at_office(one, visit) else "",
+        lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)), href=href, action=action,
     )  # fmt: skip
+
+
+def _named(**facts: str) -> tuple[tuple[str, str], ...]:
+    return tuple((say(f"track.{name}"), said) for name, said in facts.items() if said)
 
 
 def _key(one: DossierContext, status: PublicStatus) -> str:
@@ -124,16 +128,15 @@ def _key(one: DossierContext, status: PublicStatus) -> str:
 
 
 def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
-    amount = sum(fee.left for fee in owed(app_ctx(), actor(), one.id)) if key == "to_pay" else 0
     moment = moment_of(status.booking.start) if status.booking else ""
     if key == "to_do":
         return say("todo.box", count=len(ahead)) if ahead else label(status.label)
     if key == "to_correct" and not status.to_correct and not ahead:
         return say("correct.all_done")
+    if key == "appointment" and status.booking and not is_at_office(one, status.booking):
+        key = "appointment_home"
     count = len(status.to_correct) or 1
-    return say(
-        f"track.title.{key}", amount=site().words.money(amount, language()), moment=moment, count=count
-    ).strip()  # fmt: skip
+    return say(f"track.title.{key}", amount=francs(one.left_to_pay), moment=moment, count=count).strip()
 
 
 def _awaited(one: DossierContext, key: str, ahead: list[ToDo]) -> Payment | None:
@@ -146,8 +149,10 @@ def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> S
     who = "else" if ahead else "page" if page_left(payment, app_ctx().now()) else payment.status
     return StatusBox(
         kind=BOXES["checking"], tag=TAGS["checking"], label=say("status.checking"), title=say("track.title.checking"),
-        where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),
-        when=say("track.checking.when_sms" if one.dossier.contact_phone else "track.checking.when_here"),
+        facts=_named(
+            where=say("track.checking.where", provider=provider_label(payment.provider)), who=say(f"track.checking.who_{who}"),
+            when=say("track.checking.when_sms" if one.dossier.contact_phone else "track.checking.when_here"),
+        ),
         lines=tuple(awaited_ends(one)), href=one.at(f"/paiement/{payment.id}"), action=say("track.do.checking"),
     )  # fmt: skip
 
@@ -160,8 +165,6 @@ def _who(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> str:
 
 
 def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:
-    if status.booking is not None:
-        return first_capital(moment_of(status.booking.start))
     if status.who == "nobody" and (ahead or one.dossier.closed_at is None) and status.until is not None:
         return say("track.before", day=day_of(status.until))
     if status.who == "nobody":
@@ -182,10 +185,6 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield from hour_come(one, status.booking)
     elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
-    if status.booking is not None:
-        place = visit_place(one.procedure.tasks.get(status.booking.appointment), status.booking.office)
-        if place != whereabouts(one, status):
-            yield place
     if status.public in READS_REASON and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
     if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
@@ -229,11 +228,11 @@ def _last_reason(one: DossierContext, status: PublicStatus) -> str:
     return next((reason for reason in written if reason), "")
 
 
-def _asked(one: DossierContext, status: PublicStatus) -> Iterator[AskedLine]:
+def _asked(one: DossierContext, status: PublicStatus) -> Iterator[tuple[str, str]]:
     correction = one.dossier.correction
     for name in status.to_correct if status.public == "to_correct" and correction else ():
         field = one.procedure.fields.get(name)
-        yield AskedLine(label(field.label) if field else name, correction.fields.get(name, "") if correction else "")
+        yield label(field.label) if field else name, correction.fields.get(name, "") if correction else ""
 
 
 def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, str]:

@@ -13,16 +13,15 @@ from engine.model import APPLICATION, Fee
 from engine.records.dossier import Actor
 from engine.services.applications.drafts import CheckSheet, check, submit
 from engine.services.context.app_context import NotFound, WrongAnswers
-from engine.services.payments.payments import owed
 from engine.storage.results import Conflict
 from renderers.html.controls import control_id, national, problem_sentence
 from renderers.html.row_pages import find_row, row_at
 from renderers.i18n.translations import whole_number
-from renderers.web.citizen.draft_migration import change_of, current_case, has_changed
+from renderers.web.citizen.start import change_of, has_changed, renewed
 from renderers.web.citizen.status import next_act
 from renderers.web.citizen.tracking import exceptions, steps_ahead
-from renderers.web.platform.access import signed_in, unproven_too
-from renderers.web.platform.dossier_context import DossierContext, case, case_of, drawing, label, to_bring, writer
+from renderers.web.platform.access import dossier_page
+from renderers.web.platform.dossier_context import DossierContext, case_of, drawing, label, to_bring, writer
 from renderers.web.platform.refused_posts import ask_again, refused_post
 from renderers.web.platform.request_context import (
     PROOF,
@@ -33,11 +32,9 @@ from renderers.web.platform.request_context import (
     form_revision,
     form_token,
     go,
-    language,
     new_token,
     page,
     say,
-    site,
 )
 from renderers.web.shared.answers import AnswerLine, AnswerSection, answer_sections
 from renderers.web.shared.money import PriceTable, francs, price_table
@@ -46,12 +43,10 @@ blueprint = Blueprint("submit", __name__)
 RETURN = "?retour=verification"
 
 
-@blueprint.get("/dossiers/<number>/verification")
-@signed_in
-@unproven_too
-def verify(number: str) -> Response:
+@dossier_page(blueprint, "/verification", unproven=True)
+def verify(one: DossierContext) -> Response:
     """Show the summary of the draft, with what is missing. Redirects once it is submitted."""
-    one = current_case(number)
+    one = renewed(one)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     return _verify_page(one)
@@ -61,16 +56,14 @@ def _verify_page(one: DossierContext) -> Response:
     return check_page(one, check(app_ctx(), actor(), one.id), undeclared=refused_post().found)
 
 
-@blueprint.post("/dossiers/<number>/verification")
-@signed_in
-@unproven_too
-def send(number: str) -> Response:
+@dossier_page(blueprint, "/verification", "POST", unproven=True)
+def send(one: DossierContext) -> Response:
     """Submit the request and redirect to the confirmation.
 
     A second post redirects to the confirmation. If anything prevents submission, the summary shows it. An unverified
     number is verified first.
     """
-    one = current_case(number)
+    one = renewed(one)
     if not one.dossier.is_draft:
         return go(one.at("/envoye"))
     if has_changed(one):
@@ -80,7 +73,7 @@ def send(number: str) -> Response:
     if actor().unproven:
         seen = form_revision()
         session["next"] = one.at("/verification")
-        session["sending"] = {"number": number, "revision": one.dossier.revision if seen is None else seen}
+        session["sending"] = {"number": one.dossier.number, "revision": one.dossier.revision if seen is None else seen}
         return go(PROOF)
     try:
         submit(app_ctx(), actor(), one.id, declared=True, revision=form_revision(), token=form_token(), client=client())
@@ -184,19 +177,17 @@ def _missing(one: DossierContext, sheet: CheckSheet) -> list[tuple[str, str]]:
     return found
 
 
-@blueprint.get("/dossiers/<number>/envoye")
-@signed_in
-def sent(number: str) -> Response:
+@dossier_page(blueprint, "/envoye")
+def sent(one: DossierContext) -> Response:
     """Show the confirmation of submission. Redirects to the form for a draft."""
-    one = case(number)
     if one.dossier.is_draft:
         return go(one.at("/demande"))
-    due = sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
+    due = one.left_to_pay
     phone, awaited = one.dossier.contact_phone, one.awaited
     checking = one.at(f"/paiement/{awaited.id}") if due and awaited else ""
     return page(
         "citizen/sent.html", dossier=one.dossier, procedure=one.title, checking=checking,
-        unpaid=site().words.money(due, language()) if due else "",
+        unpaid=francs(due) if due else "",
         phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=steps_ahead(one), exceptions=[] if checking else exceptions(one), bring=to_bring(one),
         act=next_act(one), until=say("track.answer_before", day=day_of(one.dossier.due_at)) if one.dossier.due_at else "",
     )  # fmt: skip

@@ -26,7 +26,7 @@ from renderers.procedure.steps import StepWriter
 from renderers.web.citizen.acts import appeal_lines, no_way_out, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.status import next_act, status_box, to_do
-from renderers.web.platform.access import signed_in, unproven_too
+from renderers.web.platform.access import dossier_page, signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
     CLAIM,
@@ -45,7 +45,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.answers import answer_sections
 from renderers.web.shared.appointment_notices import lost_boxes
 from renderers.web.shared.messages import unread_of
-from renderers.web.shared.money import money_lines, payment_lines
+from renderers.web.shared.money import money_lines, payment_lines, receipt_lines
 from renderers.web.shared.row_results import RowResult, document_line, row_results
 from renderers.web.shared.staff import assisted_by
 from renderers.web.shared.statuses import TAGS, line_title, lines_public, move_notice
@@ -80,14 +80,6 @@ class ListedDossier:
     unread: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The dossiers of one group: to do, running or over."""
-
-    title: str
-    lines: tuple[ListedDossier, ...]
-
-
 @blueprint.get("/dossiers")
 @signed_in
 @unproven_too
@@ -98,9 +90,7 @@ def dossiers() -> Response:
     labels = lines_public(found)
     lines = [_listed(line, labels[line.id], waiting.get(line.id, 0)) for line in found]
     here = paged(sorted(lines, key=lambda line: _GROUPS.index(line.group)), request.args.get("page", ""), "/dossiers")
-    groups = [
-        Group(say(f"dossiers.{name}"), tuple(line for line in here.items if line.group == name)) for name in _GROUPS
-    ]
+    groups = [(say(f"dossiers.{name}"), [line for line in here.items if line.group == name]) for name in _GROUPS]
     note = session.pop("note", "")
     if request.args.get("supprime"):
         note = say("tasks.dropped")
@@ -109,14 +99,9 @@ def dossiers() -> Response:
     has_unverified = bool(session_token(CLAIM)) and bool(waiting_here(app_ctx(), myself(), session_token(CLAIM)))
     trusted = not actor().principal and any(one.active for one in held(app_ctx(), myself()))
     return page(
-        "citizen/dossiers.html",
-        groups=[group for group in groups if group.lines],
-        here=here,
-        note=note,
-        has_unverified=has_unverified,
-        trusted=trusted,
-        phone_change=move_notice(),
-    )
+        "citizen/dossiers.html", groups=[group for group in groups if group[1]], here=here, note=note,
+        has_unverified=has_unverified, trusted=trusted, phone_change=move_notice(),
+    )  # fmt: skip
 
 
 def _listed(line: DossierLine, key: str, waiting: int) -> ListedDossier:
@@ -157,36 +142,24 @@ class TimeStep:
     kind: str
     title: str
     text: str = ""
-    href: str = ""
-    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class LinkRow:
-    """A line with a link, for example a booking or a file."""
+class ReceivedFile:
+    """An answer to a question for a paper: its file, or the document that the administration holds."""
 
-    label: str = ""
-    text: str = ""
+    label: str
+    text: str
     href: str = ""
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRow:
-    """One message sent to the applicant."""
-
-    at: str
-    body: str
-
-
-@blueprint.get("/dossiers/<number>")
-@signed_in
-def follow(number: str) -> Response:
+@dossier_page(blueprint, "")
+def follow(one: DossierContext) -> Response:
     """Show one dossier: status, documents, history, payments, messages, answers and acts.
 
     Redirects a draft to its form.
     """
-    one = case(number)
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
     status = public_status(one.procedure, one.dossier, app_ctx().now())
@@ -195,12 +168,12 @@ def follow(number: str) -> Response:
     if status.public == "accepted":
         box = replace(box, lines=(*box.lines, *_some_only(results)))
     checking = say("status.checking")
-    shown = {document.href for result in results for document in result.documents}
-    documents = [document_line(one, document) for document in one.dossier.documents]
+    of_rows = {document.href for result in results for document in result.documents if document.href}
+    documents = (document_line(one, document) for document in one.dossier.documents)
     return page(
         "citizen/tracking.html", assisted=assisted_by(one.dossier), dossier=one.dossier, procedure=one.title, note=session.pop("note", ""), box=box,
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
-        documents=[document for document in documents if not document.href or document.href not in shown],
+        documents=[*(document for document in documents if document.href not in of_rows), *receipt_lines(one)],
         steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one, status), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
         no_way_out=no_way_out(one, box.label == checking),
@@ -286,43 +259,42 @@ def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
 # -- parts of the page -------------------------------------------------------------------------------------------------
 
 
-def _bookings(one: DossierContext, status: PublicStatus) -> list[LinkRow]:
-    """Return the appointments that the box of the status does not show."""
+def _bookings(one: DossierContext, status: PublicStatus) -> list[tuple[str, str]]:
+    """Return the appointments that the box of the status does not show, each with its address."""
     above = status.booking if status.public == "appointment" else None
     held = [booking for booking in one.dossier.bookings.values() if booking.status == "booked" and booking != above]
     return [
-        LinkRow(text=f"{first_capital(moment_of(booking.start))}, {visit_place(one.procedure.tasks.get(booking.appointment), booking.office)}",
-               href=one.at(f"/rendez-vous?quoi={booking.appointment}"))
+        (f"{first_capital(moment_of(booking.start))}, {visit_place(one, booking)}", one.at(f"/rendez-vous?quoi={booking.appointment}"))
         for booking in held
     ]  # fmt: skip
 
 
-def _letters(one: DossierContext) -> list[MessageRow]:
-    """Return the last ten messages, the newest first. One sent by SMS and mail appears once, with the longer text."""
+def _letters(one: DossierContext) -> list[tuple[str, str]]:
+    """Return when and what the last ten messages said, the newest first.
+
+    One sent by SMS and mail appears once, with the longer text.
+    """
     reported: dict[str, list[OutboundMessage]] = {}
     for letter in sorted(letters_of(app_ctx(), actor(), one.id), key=lambda letter: letter.created_at):
         reported.setdefault(letter.dedupe.partition(f":{letter.channel}:")[0], []).append(letter)
     return [_message(same) for same in reversed(list(reported.values())[-10:])]
 
 
-def _message(same: list[OutboundMessage]) -> MessageRow:
+def _message(same: list[OutboundMessage]) -> tuple[str, str]:
     channels = {letter.channel for letter in same if not letter.failed} & {"sms", "email"}
     at, key = moment_of(same[0].created_at), "_".join(sorted(channels, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
-    return MessageRow(say(f"track.told_{key}", moment=at) if key else at, fullest.body)
+    return (say(f"track.told_{key}", moment=at) if key else at), fullest.body
 
 
-def received_files(one: DossierContext, form: FormView) -> list[LinkRow]:
+def received_files(one: DossierContext, form: FormView) -> list[ReceivedFile]:
     """Return the files that answer a question, each with the time of receipt, and the documents already held."""
     asked = [(part, view) for part in form.pages for view in every_field(part)]
-    return [
-        *(LinkRow(label=_asked_in(part, view), text=view.text) for part, view in asked if view.is_held),
-        *(
-            LinkRow(label=_kind_in(part, view), href=one.at(f"/pieces/{file.id}"), name=file.name, text=_received(file))
-            for part, view in asked
-            for file in view.files
-        ),
-    ]
+    held = [ReceivedFile(_asked_in(part, view), view.text) for part, view in asked if view.is_held]
+    return held + [
+        ReceivedFile(_kind_in(part, view), _received(file), one.at(f"/pieces/{file.id}"), file.name)
+        for part, view in asked for file in view.files
+    ]  # fmt: skip
 
 
 def _kind_in(part: PageView, view: FieldView) -> str:

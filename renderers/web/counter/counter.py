@@ -242,7 +242,7 @@ def choose(slug: str) -> Response:
     if walk.criterion is not None:
         if request.method == "POST":
             return go(f"{base}?{typed_criteria(procedure, request.form)}")
-        return question_page(procedure, walk, request.args, action=base, back=HOME, token=new_token())
+        return question_page(procedure, walk, request.args, action=base, back=HOME)
     if request.method == "GET":
         return _start_page(procedure, walk.carried)
     if PAPER in procedure.identity.channels and "signs" not in request.form:  # the last criterion was just answered

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from renderers.web.citizen.documents import document_file
-from renderers.web.citizen.payments import begin_payment, choose_payment, follow_payment, payment_state, receipt_file
+from renderers.web.citizen import documents, payments
 from renderers.web.counter.counter import HOME
-from renderers.web.platform.access import draws, helper, passive
+from renderers.web.platform.access import helper, passive
 from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.request_context import go
 
@@ -22,7 +21,7 @@ blueprint = Blueprint("counter_payment", __name__)
 def choose(number: str) -> Response:
     """Show what is due and the methods of payment. Redirects to the form for a draft."""
     one = case(number)
-    return _unsent(one) or choose_payment(one)
+    return _unsent(one) or payments.choose(one)
 
 
 @blueprint.post(f"{HOME}/<number>/paiement")
@@ -30,7 +29,7 @@ def choose(number: str) -> Response:
 def begin(number: str) -> Response:
     """Start a payment and redirect to the page that follows it. Redirects to the form for a draft."""
     one = case(number)
-    return _unsent(one) or begin_payment(one)
+    return _unsent(one) or payments.begin(one)
 
 
 def _unsent(one: DossierContext) -> Response | None:
@@ -43,7 +42,7 @@ def _unsent(one: DossierContext) -> Response | None:
 @passive
 def follow(number: str, payment_id: str) -> Response:
     """Show the progress of a payment or its outcome. The automatic reload does not prolong the session."""
-    return follow_payment(case(number), payment_id)
+    return payments.follow(case(number), payment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/paiement/<payment_id>.json")
@@ -51,20 +50,18 @@ def follow(number: str, payment_id: str) -> Response:
 @passive
 def state(number: str, payment_id: str) -> Response:
     """Return the progress as JSON for the script of the page."""
-    return payment_state(case(number), payment_id)
+    return payments.state(case(number), payment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/recu/<payment_id>.pdf")
 @helper
-@draws
 def receipt(number: str, payment_id: str) -> Response:
     """Serve the receipt as PDF. Raises `NotFound` if no money was received."""
-    return receipt_file(case(number), payment_id)
+    return payments.receipt(case(number), payment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/documents/<document_id>.pdf")
 @helper
-@draws
 def estimate(number: str, document_id: str) -> Response:
     """Serve an issued document as PDF, for example the quote that a price rests on. Raises `NotFound`."""
-    return document_file(case(number), document_id)
+    return documents.download(case(number), document_id)

@@ -163,7 +163,7 @@ def _visits(one: DossierContext) -> Iterator[ToDo]:
         if booking.status == "booked" and isinstance(task, Appointment):
             when = first_capital(moment_of(booking.start))
             href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > app_ctx().now() else ""
-            yield ToDo(href, label(task.label), f"{when}, {visit_place(task, booking.office)}")
+            yield ToDo(href, label(task.label), f"{when}, {visit_place(one, booking)}")
 
 
 def _bring(one: DossierContext) -> list[str]:

@@ -13,10 +13,9 @@ from engine.services.applications.drafts import check, submit
 from engine.services.context.app_context import WrongAnswers
 from engine.services.sign_in.applicant_sign_in import send_sending_code
 from renderers.html.controls import national
-from renderers.web.citizen.draft_migration import current_case, has_changed
-from renderers.web.citizen.form import Screen, piece_of, save_screen, show_screen, tasks_page
-from renderers.web.citizen.resumable_uploads import received_so_far, take_piece
-from renderers.web.citizen.row_pages import remove_row, save_row
+from renderers.web.citizen import form, resumable_uploads, row_pages
+from renderers.web.citizen.form import Screen, show_screen
+from renderers.web.citizen.start import has_changed, renewed
 from renderers.web.citizen.submit import check_page
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
@@ -42,42 +41,42 @@ def dossier(number: str) -> Response:
 @helper
 def tasks(number: str) -> Response:
     """Show the pages of the draft and what is left to do."""
-    return tasks_page(current_case(number))
+    return form.tasks(case(number))
 
 
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def show(number: str, page_id: str) -> Response:
     """Show a page of the form. Its problems are not shown before the first post."""
-    return show_screen(Screen(current_case(number), page_id, judged=False))
+    return show_screen(Screen(renewed(case(number)), page_id, judged=False))
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>")
 @helper
 def save(number: str, page_id: str) -> Response:
     """Save a page of the form and go on to the next one."""
-    return save_screen(Screen(case(number), page_id))
+    return form.save(case(number), page_id)
 
 
 @blueprint.get(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def show_row(number: str, page_id: str, row: str) -> Response:
     """Show one row of a group."""
-    return show_screen(Screen(current_case(number), page_id, row))
+    return row_pages.show(case(number), page_id, row)
 
 
 @blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
 @helper
 def save_one_row(number: str, page_id: str, row: str) -> Response:
     """Save one row and redirect to the list of rows."""
-    return save_row(Screen(case(number), page_id, row))
+    return row_pages.save(case(number), page_id, row)
 
 
 @blueprint.route(f"{HOME}/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
 @helper
 def drop_row(number: str, page_id: str, row: str) -> Response:
     """Ask whether to remove a row. A post removes it."""
-    return remove_row(Screen(case(number), page_id, row))
+    return row_pages.remove(case(number), page_id, row)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -87,21 +86,21 @@ def drop_row(number: str, page_id: str, row: str) -> Response:
 @helper
 def attachment(number: str, attachment_id: str) -> Response:
     """Serve an uploaded file. Raises `NotFound`."""
-    return piece_of(case(number), attachment_id)
+    return form.attachment(case(number), attachment_id)
 
 
 @blueprint.get(f"{HOME}/<number>/envois/<key>.json")
 @helper
 def so_far(number: str, key: str) -> Response:
     """Return as JSON how many bytes of an upload were received."""
-    return received_so_far(case(number), key)
+    return resumable_uploads.so_far(case(number), key)
 
 
 @blueprint.post(f"{HOME}/<number>/envois/<key>.json")
 @helper
 def receive(number: str, key: str) -> Response:
     """Store one piece of an upload and return the bytes received as JSON."""
-    return take_piece(case(number), key)
+    return resumable_uploads.receive(case(number), key)
 
 
 # -- submission --------------------------------------------------------------------------------------------------------
@@ -111,7 +110,7 @@ def receive(number: str, key: str) -> Response:
 @helper
 def verify(number: str) -> Response:
     """Show the summary of the draft and how the applicant confirms. Redirects to the receipt once submitted."""
-    one = current_case(number)
+    one = renewed(case(number))
     return _check(one) if one.dossier.is_draft else go(one.at("/recepisse"))
 
 
@@ -122,7 +121,7 @@ def send(number: str) -> Response:
 
     Redirects to the receipt. Shows the summary again (422) if the confirmation is missing.
     """
-    one = current_case(number)
+    one = renewed(case(number))
     if not one.dossier.is_draft:
         return go(one.at("/recepisse"))
     if has_changed(one):

@@ -11,51 +11,38 @@ from typing import Final, TypeAlias
 
 from flask import Blueprint, Response
 
-from renderers.web.citizen.appointments import choose_visit, confirm_visit
-from renderers.web.citizen.appointments import counter as visit
-from renderers.web.citizen.corrections import keep_corrections, show_corrections
-from renderers.web.citizen.later_forms import fill_later_form, show_later_form, show_later_form_part
-from renderers.web.citizen.linked_dossiers import (
-    ask_link_code,
-    check_link_code,
-    choose_link,
-    choose_link_row,
-    keep_link_row,
-    name_link,
-)
+from renderers.web.citizen import appointments, corrections, later_forms
+from renderers.web.citizen import linked_dossiers as links
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
 from renderers.web.platform.dossier_context import case
 
-SharedPage: TypeAlias = tuple[Sequence[str], str, str, Callable[..., Response]]
+SharedPage: TypeAlias = tuple[Sequence[str], str, Callable[..., Response]]
 
 _GET, _POST, _BOTH = ("GET",), ("POST",), ("GET", "POST")
-# Blueprint → its pages: methods, address below that of the dossier, endpoint, page of the applicant
+# Blueprint → its pages: methods, address below that of the dossier, page of the applicant
 _PAGES: Final[Mapping[str, Sequence[SharedPage]]] = {
-    "counter_corrections": (
-        (_GET, "/corrections", "show", show_corrections),
-        (_POST, "/corrections", "save", keep_corrections),
-    ),
+    "counter_corrections": ((_GET, "/corrections", corrections.show), (_POST, "/corrections", corrections.save)),
     "counter_later_forms": (
-        (_GET, "/a-faire/<form_id>", "show", show_later_form),
-        (_POST, "/a-faire/<form_id>", "fill", fill_later_form),
-        (_GET, "/a-faire/<form_id>/<part>", "show_part", show_later_form_part),
-        (_POST, "/a-faire/<form_id>/<part>", "fill_part", fill_later_form),
+        (_GET, "/a-faire/<form_id>", later_forms.show),
+        (_POST, "/a-faire/<form_id>", later_forms.fill),
+        (_GET, "/a-faire/<form_id>/<part>", later_forms.show_part),
+        (_POST, "/a-faire/<form_id>/<part>", later_forms.fill_part),
     ),
     "counter_links": (
-        (_GET, "/lien/<link_id>", "choose", choose_link),
-        (_POST, "/lien/<link_id>", "name", name_link),
-        (_GET, "/lien/<link_id>/code", "ask_code", ask_link_code),
-        (_POST, "/lien/<link_id>/code", "check_code", check_link_code),
-        (_GET, "/lien/<link_id>/<earlier>", "choose_row", choose_link_row),
-        (_POST, "/lien/<link_id>/<earlier>", "save_row", keep_link_row),
+        (_GET, "/lien/<link_id>", links.choose),
+        (_POST, "/lien/<link_id>", links.name),
+        (_GET, "/lien/<link_id>/code", links.ask_code),
+        (_POST, "/lien/<link_id>/code", links.check_code),
+        (_GET, "/lien/<link_id>/<earlier>", links.choose_row),
+        (_POST, "/lien/<link_id>/<earlier>", links.save_row),
     ),
     "counter_appointments": (
-        (_GET, "/rendez-vous", "choose", choose_visit),
-        (_POST, "/rendez-vous", "book", lambda one: visit(one).book()),
-        (_BOTH, "/rendez-vous/confirmer", "confirm", confirm_visit),
-        (_POST, "/rendez-vous/attendre", "wait", lambda one: visit(one).wait()),
-        (_BOTH, "/rendez-vous/annuler", "cancel", lambda one: visit(one).cancel()),
+        (_GET, "/rendez-vous", appointments.choose),
+        (_POST, "/rendez-vous", appointments.book),
+        (_BOTH, "/rendez-vous/confirmer", appointments.confirm),
+        (_POST, "/rendez-vous/attendre", appointments.wait),
+        (_BOTH, "/rendez-vous/annuler", appointments.cancel),
     ),
 }
 
@@ -71,8 +58,8 @@ def _at_counter(show: Callable[..., Response]) -> Callable[..., Response]:
 
 def _blueprint(name: str) -> Blueprint:
     blueprint = Blueprint(name, __name__)
-    for methods, address, endpoint, show in _PAGES[name]:
-        blueprint.add_url_rule(f"{HOME}/<number>{address}", endpoint, _at_counter(show), methods=methods)
+    for methods, address, show in _PAGES[name]:
+        blueprint.add_url_rule(f"{HOME}/<number>{address}", show.__name__, _at_counter(show), methods=methods)
     return blueprint
 
 

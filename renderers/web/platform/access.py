@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
 
-from flask import Flask, Response, abort, g, request, session
+from flask import Blueprint, Flask, Response, abort, g, request, session
 from werkzeug.routing import Rule
 
 from engine.records.dossier import ANONYMOUS
@@ -21,6 +21,7 @@ from engine.services.limits.file_counts import counted_as
 from engine.services.sign_in.sessions import is_fresh
 from engine.services.sign_in.unverified_drafts import holds
 from engine.storage.gate import AdmissionGate
+from renderers.web.platform.dossier_context import case
 from renderers.web.platform.request_context import (
     AGENT_AREA,
     APPLICANT_AREA,
@@ -41,6 +42,7 @@ from renderers.web.platform.request_context import (
 from renderers.web.platform.saved_posts import file_names, sent_fields, set_aside
 
 View = TypeVar("View", bound=Callable[..., Any])
+DossierView = TypeVar("DossierView", bound=Callable[..., Response])
 
 DRAWN_AT_ONCE: Final = 2  # papers drawn at once: the largest takes both processors for seconds
 DRAWING_WAITS: Final = 4  # more wait: two of eight threads stay free for other pages
@@ -101,6 +103,26 @@ def unproven_too(view: View) -> View:
 def serves_unproven(view: Callable[..., Any]) -> bool:
     """Return whether the view carries `unproven_too`."""
     return bool(getattr(view, "unproven_too", False))
+
+
+def dossier_page(
+    blueprint: Blueprint, rest: str, *methods: str, unproven: bool = False
+) -> Callable[[DossierView], DossierView]:
+    """Register a page below the address of a dossier. The view gets the dossier instead of its number.
+
+    The view itself stays unguarded: the counter opens it to the agent who helps. `unproven` is `unproven_too`.
+    """
+
+    def registered(view: DossierView) -> DossierView:
+        @wraps(view)
+        def opened(number: str, **parts: str) -> Response:
+            return view(case(number), **parts)
+
+        guarded = signed_in(unproven_too(opened) if unproven else opened)
+        blueprint.add_url_rule(f"/dossiers/<number>{rest}", view.__name__, guarded, methods=methods or ("GET",))
+        return view
+
+    return registered
 
 
 def passive(view: View) -> View:

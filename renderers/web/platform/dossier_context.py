@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,21 +13,22 @@ from engine.domain.fields.files import evidence_parts
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import FormView, PageView
 from engine.domain.workflow.progress import PublicStatus
-from engine.model import Appointment, Procedure
+from engine.model import Appointment, EvidenceTerms, Field, Procedure
 from engine.model.directory import Office as Place
-from engine.records.dossier import Actor, Dossier, Payment
+from engine.records.dossier import Actor, Booking, Dossier, Payment
 from engine.services.applications.drafts import see_case, shown_form, shown_page
 from engine.services.appointments.bookings import forms_to_bring
 from engine.services.context.app_context import NotFound
 from engine.services.core.fee_accounts import FeeAccount, fee_accounts
-from engine.services.payments.payments import awaited_of, payments
+from engine.services.payments.payments import awaited_of, due_now, payments
 from engine.services.payments.refunds import OwedBack, owed_back
 from renderers.html.controls import DrawingContext
 from renderers.i18n.translations import in_language
 from renderers.procedure.page import SheetWriter
 from renderers.web.platform.request_context import actor, app_ctx, dossier_number, dossiers_home, language, say, site
 
-_BROUGHT = frozenset({"show_original", "legalised_copy", "hand_over", "sign_at_counter"})
+_COUNTED = ("show_original", "legalised_copy")
+_BROUGHT = frozenset({*_COUNTED, "hand_over", "sign_at_counter"})
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class DossierContext:
     def refunds(self) -> tuple[OwedBack, ...]:
         """The refunds, due and paid, read once."""
         return owed_back(app_ctx(), actor(), self.id)
+
+    @property
+    def left_to_pay(self) -> int:
+        """The amount that can be paid now."""
+        return sum(fee.left for fee in due_now(app_ctx(), self.procedure, self.dossier))
 
     @property
     def awaited(self) -> Payment | None:
@@ -153,10 +160,21 @@ def whereabouts(one: DossierContext, status: PublicStatus) -> str:
     return ", ".join(part for part in said if part)
 
 
-def visit_place(task: object, office_id: str | None) -> str:
+def visit_place(one: DossierContext, booking: Booking) -> str:
     """Return where an appointment takes place: the office, or the applicant's address."""
-    theirs = isinstance(task, Appointment) and task.place == "applicant"
-    return say("slot.at_yours") if theirs else place_label(office_id)
+    return place_label(booking.office) if is_at_office(one, booking) else say("slot.at_yours")
+
+
+def visit_address(one: DossierContext, booking: Booking) -> str:
+    """Return the address of the office of an appointment, empty at the applicant's address."""
+    there = place(booking.office)
+    return label(there.address) if there and is_at_office(one, booking) else ""
+
+
+def is_at_office(one: DossierContext, booking: Booking) -> bool:
+    """Return whether the applicant comes to an office for an appointment."""
+    task = one.procedure.tasks.get(booking.appointment)
+    return not (isinstance(task, Appointment) and task.place == "applicant")
 
 
 def to_bring(one: DossierContext) -> list[str]:
@@ -167,16 +185,35 @@ def to_bring(one: DossierContext) -> list[str]:
         say("sent.form_there" if form.id in given else "sent.form_later", title=label(form.title))
         for form in forms_to_bring(one.procedure, evaluated)
     ]
-    for field in one.procedure.form.fields:
-        terms = field.evidence
-        held = evidence_parts(evaluated.values.answers.get(field.id))["held"]
-        if terms is None or held or not set(terms.how) & _BROUGHT or not evaluated.shows(field):
-            continue
-        how = [say(f"sheet.how_{form}") for form in terms.how if form in _BROUGHT]
-        if terms.copies > 1:
-            how.insert(0, say("piece.copies", count=terms.copies))
+    for field, terms, kinds in _papers_to_bring(one):
+        copies = [say("piece.copies", count=terms.copies)] if terms.copies > 1 else []
+        how = [*copies, *(say(f"sheet.how_{kind}") for kind in kinds)]
         found.append(f"{label(field.label)} ({', '.join(how)})")
     return found
+
+
+def _papers_to_bring(one: DossierContext) -> Iterator[tuple[Field, EvidenceTerms, list[str]]]:
+    evaluated = one.evaluated()
+    for field in one.procedure.form.fields:
+        terms, kept = field.evidence, evidence_parts(evaluated.values.answers.get(field.id))
+        kinds = [kind for kind in terms.how if kind in _BROUGHT] if terms else []
+        if terms and kinds and not kept["held"] and evaluated.shows(field):
+            yield field, terms, kinds
+
+
+def to_bring_in_short(one: DossierContext) -> str:
+    """Return what to bring on one line: originals and legalised copies are counted, the rest is named."""
+    counts: Counter[str] = Counter()
+    named = []
+    for field, terms, kinds in _papers_to_bring(one):
+        counted = [kind for kind in kinds if kind in _COUNTED]
+        counts.update(dict.fromkeys(counted, terms.copies))
+        if not counted:
+            named.append(f"{terms.copies} × {label(field.label)}" if terms.copies > 1 else label(field.label))
+    numbers = [say(f"track.bring_{kind}", count=counts[kind]) for kind in _COUNTED if counts[kind]]
+    return " · ".join(
+        [*numbers, *named, *(label(form.title) for form in forms_to_bring(one.procedure, one.evaluated()))]
+    )
 
 
 def agency_of(one: DossierContext, spoken: str = "") -> str:

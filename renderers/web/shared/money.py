@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.records.dossier import OwedLine, Payment
 from engine.services.core.fee_accounts import FeeAccount
 from engine.services.payments.payments import CASH
 from engine.services.payments.refunds import OwedBack
+from engine.services.payments.settlement import RECEIVED
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import app_ctx, day_of, language, say, site
+from renderers.web.shared.row_results import DocumentLine
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
-    """One attempt to pay, with its receipt or its page."""
+    """One attempt to pay that brought no money yet. The address is that of its page while it is open."""
 
     text: str
-    href: str = ""
-    link: str = ""
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ def money_line(
     )
 
 
+def first_due(accounts: Iterable[FeeAccount]) -> datetime | None:
+    """Return the earliest day by which one of the fees is to be paid, None without one."""
+    return min((account.due for account in accounts if account.due is not None), default=None)
+
+
 def provider_label(provider: str) -> str:
     """Return the name of a payment operator, cash included. An unknown one keeps its code."""
     if provider == CASH:
@@ -112,11 +119,21 @@ def _said(account: FeeAccount, awaited: Payment | None) -> Iterator[str]:
 
 
 def payment_lines(one: DossierContext) -> list[PaymentLine]:
-    """Return all attempts to pay, oldest first."""
+    """Return the attempts to pay that brought no money, oldest first."""
+    return [_payment(one, payment) for payment in one.payments if payment.status not in RECEIVED]
+
+
+def receipt_lines(one: DossierContext) -> list[DocumentLine]:
+    """Return the receipts, each with its day and what is or was refunded of it."""
     return [
-        _payment(one, payment, [over_line(line) for line in one.refunds if is_over(line, payment)])
-        for payment in one.payments
-    ]
+        DocumentLine(
+            say("track.receipt", amount=francs(payment.amount)),
+            ". ".join([day_of(payment.ended_at or payment.started_at), *(over_line(line) for line in one.refunds if is_over(line, payment))]),
+            one.at(f"/recu/{payment.id}.pdf"), say(f"payment.tag.{payment.status}"),
+            "ok" if payment.status == "paid" else "act",
+        )
+        for payment in one.payments if payment.status in RECEIVED
+    ]  # fmt: skip
 
 
 def is_over(line: OwedBack, payment: Payment) -> bool:
@@ -142,15 +159,11 @@ def _back(line: OwedBack) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _payment(one: DossierContext, payment: Payment, back: list[str]) -> PaymentLine:
-    received = payment.status in ("paid", "overpaid")
-    key = payment.status if received or payment.status in ("pending", "unknown") else "failed"
+def _payment(one: DossierContext, payment: Payment) -> PaymentLine:
+    key = payment.status if payment.status in ("pending", "unknown") else "failed"
     day = day_of(payment.ended_at or payment.started_at)
-    text = " ".join([say(f"payment.line_{key}", amount=francs(payment.amount), day=day), *back])
-    if received:
-        return PaymentLine(text, one.at(f"/recu/{payment.id}.pdf"), say("payment.receipt"))
-    open_one = key in ("pending", "unknown")
-    return PaymentLine(text, one.at(f"/paiement/{payment.id}") if open_one else "", say("payment.see"))
+    text = say(f"payment.line_{key}", amount=francs(payment.amount), day=day)
+    return PaymentLine(text, one.at(f"/paiement/{payment.id}") if key != "failed" else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,14 +38,6 @@ _KINDS: Final[Mapping[str, str]] = {"email": "email", "phone": "tel"}
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderChoice:
-    """A payment operator that the payer may choose."""
-
-    id: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class HolderField:
     """One field about the card holder. `fills` is its autocomplete value."""
 
@@ -153,7 +145,7 @@ def holder_page(
     errors = [(f"#{one.name}", one.error) for one in asked if one.error]
     return page(
         "citizen/pay_card.html", 422 if errors else 200, dossier=one.dossier, base=one.at(), procedure=one.title, errors=errors,
-        total=amount, provider=ProviderChoice(provider, choice.label), how_much=how_much, fields=asked, token=new_token(),
+        total=amount, provider=provider, how_much=how_much, fields=asked, token=new_token(),
         revision=None,
     )  # fmt: skip
 

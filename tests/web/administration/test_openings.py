@@ -407,5 +407,5 @@ def test_an_office_is_closed_in_a_browser(
 
 def test_the_form_is_among_what_to_bring_and_need_not_be_printed(site: Closing) -> None:
     """It waits among the documents: whoever reads what to bring is told of it there."""
-    told = "À apporter Formulaire du rendez-vous, sur votre téléphone ou imprimé (dans votre dossier, sous « Documents délivrés »)"
+    told = "À apporter Formulaire du rendez-vous, sur votre téléphone ou imprimé (dans votre dossier, sous « Vos documents »)"
     assert told in site.owner().see(f"/dossiers/{site.dossier.number}/rendez-vous")

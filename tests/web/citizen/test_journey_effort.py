@@ -3,6 +3,7 @@ home page until the visit is booked, printed with `-s`. Until sent, for a minor:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -108,7 +109,8 @@ def _to_the_visit(portal: Portal, walk: ScenarioJourney) -> Effort:
 
 
 def test_the_page_of_a_dossier_is_short_and_says_first_what_to_do(browser: Browser, tmp_path: Path) -> None:
-    """A visit is booked and eight messages came: `citizen.md` allows 2,600 pixels, and 600 above what there is to do."""
+    """A visit is booked and eight messages came: `citizen.md` allows 2,600 pixels, and 600 above what there is to do.
+    It says what to bring, and the receipt is one of the documents."""
     world = a_world(tmp_path)
     dossier = world.booked(to_book(world), "depot")
     for number in range(8):
@@ -128,12 +130,17 @@ def test_the_page_of_a_dossier_is_short_and_says_first_what_to_do(browser: Brows
             page.goto(f"{listener.address}/dossiers/{dossier.number}")
             button = page.locator("main .button").first.bounding_box()
             whole = page.locator("html").bounding_box()
+            said = page.locator("main .box.act").inner_text()
+            papers = page.locator("main ul.rows").first.inner_text()
         finally:
             context.close()
     assert button is not None
     assert whole is not None
     assert button["y"] + button["height"] <= 600
     assert whole["height"] <= 2600
+    assert "Venez mercredi" in said
+    assert "Apportez : 2 originaux · 1 copie légalisée · 2 × Photos d'identité" in said
+    assert re.search(r"Formulaire du rendez.vous.+Quittance de 30.000.FCFA\s+Payé", papers, re.DOTALL)
 
 
 STYLE = (Path(__file__).parents[3] / "renderers/static/guichet.css").read_text(encoding="utf-8")

@@ -1,19 +1,39 @@
-"""Conflict of two pages that changed one dossier: both versions and the ways to continue."""
+"""What follows a post: a note on the next page, a confirmation, or both versions where two pages changed one dossier."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
-from flask import Response, request
+from flask import Response, request, session
 
 from engine.core.values import national
 from engine.domain.fields.views import FieldView, PageView
 from renderers.html.controls import typed
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import conflict
-from renderers.web.platform.request_context import day_of, new_token, say
+from renderers.web.platform.request_context import day_of, go, new_token, page, say
 
 _OWN_TO_DROP = frozenset({"csrf_token", "token", "revision", "end"})
+
+
+def go_noting(address: str, note: str, kind: str = "") -> Response:
+    """Redirect like `go`. The next page says the note once, in the colour of `kind`."""
+    session["note"] = note
+    if kind:
+        session["note_kind"] = kind
+    return go(address)
+
+
+def confirm_page(
+    title: str, lines: Sequence[str], button: str, keep: str, back: str, *, procedure: str = "", warn: bool = True,
+    ask_reason: str = "", revision: int | None = None, hidden: Sequence[tuple[str, str]] = (),
+) -> Response:  # fmt: skip
+    """Return the page that asks to confirm an act. `keep` are the words of the link `back`."""
+    return page(
+        "citizen/confirm.html", title=title, lines=lines, button=button, back_label=keep, back=back, procedure=procedure,
+        warn=warn, ask_reason=ask_reason, revision=revision, hidden=hidden, token=new_token(),
+    )  # fmt: skip
 
 
 def versions_page(one: DossierContext, view: PageView | None, back: str) -> Response:
