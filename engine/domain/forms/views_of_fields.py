@@ -348,7 +348,9 @@ def _row(
     label = ""
     if group.row_label is not None and not masked:
         said = {view.id: view.text for view in views if view.shown}
-        if any(said.get(name) for name in group.row_label.names):  # a row without answers to its label has no name
+        if not group.row_label.names:  # the same words for each row, so its number follows
+            label = f"{group.row_label.text.in_(showing.speech.language)} {number + 1}"
+        elif any(said.get(name) for name in group.row_label.names):  # a row without answers to its label has no name
             label = " ".join(fill_template(group.row_label.text.in_(showing.speech.language), said).split())
     return RowView(number + 1, label, views)
 

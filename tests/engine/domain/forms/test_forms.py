@@ -117,6 +117,13 @@ personal_data:
   keep: {granted: 2 years, abandoned: 2 years}
   sensitive: {naissance: {seen_by: [maire]}, loyer: {seen_by: [urbaniste]}}
 """)
+STALLS = a_procedure("""
+form:
+  demande:
+    title: Vos étals
+    fields:
+      etals: {label: Étals, type: rows, row_label: Étal, fields: {m2: {label: Surface, type: integer}}}
+""")
 DIRECTORY = the_directory()
 OWNER = Actor("applicant", "ama")
 MAYOR = Actor("agent", "a1", roles=frozenset({"mairie/maire"}))
@@ -382,6 +389,10 @@ def test_a_group_shows_its_rows_one_blank_at_least_and_one_to_add() -> None:
     ]
     filled = field_of("lots", "lots", draft(lots=[row(), row("B", 50), row("C", 1)]))
     assert [line.label for line in filled.rows] == ["A (100)", "B (50)", "C (1)"]
+    market = a_dossier(STALLS, etals=[{"m2": 1}, {"m2": 2}])
+    page = view_page(evaluate_answers(STALLS, market, TODAY, DIRECTORY), "demande", market, the_words())
+    assert page is not None
+    assert [line.label for line in page.fields[0].rows] == ["Étal 1", "Étal 2"]
     assert filled.blank_row is None, "three at most"
     loyer = filled.rows[1].fields[3]
     assert (loyer.shown, loyer.condition) == (False, {"field": "lots.1.loue", "in": ["true"]})
