@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -200,10 +200,15 @@ def spot(found: AnswerProblem) -> str:
     return str(found.facts["id"]) if found.code == "check" and "id" in found.facts else found.at.split(".")[0]
 
 
-def unexpected(procedure: Procedure, wrong: Sequence[AnswerProblem], answers: Mapping[str, Plain]) -> dict[str, Fact]:
-    """Return facts about the first unexpected refusal: the answer, its value, why, and what is allowed."""
-    first = wrong[0]
-    facts: dict[str, Fact] = {"kind": "unexpected", "name": spot(first), "because": first.code}
+def unexpected(
+    procedure: Procedure, refused: Sequence[AnswerProblem], answers: Mapping[str, Plain], wanted: Collection[str]
+) -> dict[str, Fact]:
+    """Return facts about the first refusal that is not wanted: the answer, its value, why, and what is allowed."""
+    first = next((one for one in refused if spot(one) not in wanted), None)
+    if first is None:
+        return {}
+    kind = "other" if wanted else "unexpected"
+    facts: dict[str, Fact] = {"kind": kind, "name": spot(first), "because": first.code}
     value, field = answers.get(first.at), procedure.fields.get(first.at)
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         facts["value"] = str(value)

@@ -136,7 +136,7 @@ class ScenarioRun:
             refused = [one for one in wrong.problems if not one.warns]
             found = {spot(one) for one in refused}
             if found != wanted:
-                facts = {} if wanted else unexpected(self.procedure, refused, {**draft.answers, **self.scenario.given})
+                facts = unexpected(self.procedure, refused, {**draft.answers, **self.scenario.given}, wanted)
                 self._fail("T904", expected=tuple(sorted(wanted)), found=tuple(sorted(found)), **facts)
         else:
             if wanted:

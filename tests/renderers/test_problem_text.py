@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from engine.core.problems import NOWHERE, RETIRED, InvalidDefinition, Position, Problem, Report, problem
-from engine.language.catalogue.catalogue import check_definition
+from engine.language.catalogue.catalogue import Catalogue, check_definition
 from engine.language.compiler.shared_files import load_shared
 from engine.language.lint.rule_registry import RULES
 from engine.language.source.loader import read_source
 from engine.language.source.schema import check_shape
+from engine.simulation.player import play
 from renderers.i18n import problem_messages as problem_words
 from renderers.i18n.problem_messages import advice, codes, message
+from renderers.i18n.translations import load_words
 from renderers.reports.problems import correction, explain, render_problem, render_report, summary
 from tests.engine.language.bad_files import BadFile, bad_files
-from tests.engine.language.building import a_file, the_shared
+from tests.engine.language.building import a_file, compiled, the_shared
 
 ROOT = Path(__file__).parents[2]
 HOLES = re.compile(r"[{}]|\[\[|\]\]|None|…\s*[»”]|\s{2,}")
@@ -357,6 +359,28 @@ MENDED = {
         + ", ".join(f"q{number}: {{label: Q}}" for number in range(8))
         + "}}}\n", "V711", "le formulaire « avis » a 8 questions", "faites-en deux formulaires",
     ),
+    "a key without value": (QUESTION.format("help: null"), "S203", "« help » : il faut un texte, et non rien", "ôtez la ligne « help »"),
+    "an answer of a later form in a question": (
+        "form: {p: {title: P, fields: {nom: {label: Nom, when: note == 'x'}}}}\n"
+        "later_forms: {avis: {title: Avis, by: instructeur, fields: {note: {label: Note}}}}\n",
+        "N301", "« note » n'est pas encore connu ici", "elle est donnée après",
+    ),
+    "a number between apostrophes": (
+        QUESTION.format("type: integer, required: q > '20'"), "E410", "« > » ne va pas entre entier et texte", "« surface > 20 »",
+    ),
+    "an amount with its unit in a table": (
+        "form: {p: {title: P, fields: {m: {label: M, type: choice, options: {a: A, b: B}}}}}\n"
+        "tables: {t: {by: [m], rows: {a: 1, b: 3000 F}, basis: loi}}\n",
+        "E413", "« 3000 F » est lu comme texte, et il faut : montant", "un nombre s'écrit sans unité",
+    ),
+    "a state without a wait": (
+        OFFICE.format("bureau", "office").replace("      by: instructeur\n", "").replace("Accorder,", "Accorder, by: instructeur,"),
+        "S204", "l'état « examen » n'attend rien", "dites ce qu'il attend, par une de ces clés : by, pay",
+    ),
+    "a list where the other questions have no dash": (
+        "form:\n  p:\n    title: P\n    fields:\n      - nom:\n        label: Nom\n      age:\n        label: Age\n",
+        "Y100", "ce tiret commence une liste", "enlevez le tiret",
+    ),
     "a yes or no that may be absent": (
         f"{FORM}evidence: {{acte: {{label: Acte, when: not lien, basis: loi}}}}\n", "V720",
         "« not lien » est vrai aussi quand « lien » n'a pas de réponse", "« lien == false »",
@@ -376,6 +400,31 @@ def test_a_message_says_what_is_wrong_and_what_to_write(text: str, code: str, sa
     assert said in message(one)
     assert repair in advice(one)
     assert said not in message(one, "en")
+
+
+def test_a_text_without_translation_is_named_at_its_place() -> None:
+    text = a_file(
+        "languages: [fr, en]\n"
+        "opinions:\n  avis: {label: {fr: Avis, en: Opinion}, due: 3 days, of: {avis_feu: {label: Pompiers, by: instructeur}}}\n"
+    )
+    found = [one for one in check_definition(text, "essai.yaml", the_shared()).report if one.code == "V701"]
+    assert all(one.where.line for one in found)
+    [service] = [one for one in found if one.facts["text"] == "Pompiers"]
+    assert text.split("\n")[service.where.line - 1][service.where.column - 1 :].startswith("avis_feu")
+    assert message(service) == "« Pompiers » n'est pas traduit : il manque « en »"
+
+
+def test_another_refusal_than_the_one_expected_says_why() -> None:
+    procedure = compiled(
+        "form: {p: {title: P, fields: {jour: {label: Jour, type: date, example: 2026-03-01}}, "
+        "checks: {tard: {must: jour > today, message: Trop tôt.}}}}\n"
+        "scenarios: {faux: {story: Faux, given: {jour: 2027-02-30}, refuses: [tard]}}\n"
+    )
+    failure = play(procedure, Catalogue.of([procedure], the_shared()), load_words(), procedure.scenarios[0]).failure
+    assert failure is not None
+    assert message(failure) == (
+        "l'histoire attend un refus de tard, et trouve jour : « 2027-02-30 » est une date qui n'existe pas"
+    )
 
 
 @pytest.mark.parametrize(

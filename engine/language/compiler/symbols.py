@@ -170,8 +170,8 @@ def read_vocabularies(build: BuildContext, names: Namespace) -> SymbolTypes:
     quiet = replace(whole, tasks=frozenset(), appointments=frozenset(), acts=frozenset())
     _read_definitions(build, whole, work)
     return SymbolTypes(
-        replace(quiet, names=criteria),
-        replace(quiet, names=asked),
+        replace(quiet, names=criteria, later=frozenset(types.keys() - criteria.keys())),
+        replace(quiet, names=asked, later=frozenset(types.keys() - asked.keys())),
         whole,
         types,
         frozen({rows: frozen(columns) for rows, columns in work.rows.items()}),

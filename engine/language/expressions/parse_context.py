@@ -44,7 +44,7 @@ class Vocabulary:
     """The names that one place of the file may use.
 
     `names`: answers with their types. `row`: the columns of the present row and of outer rows. `elsewhere`: the
-    columns of other rows (E412 instead of N301). `maybe_empty`: the names that may be empty here, for V720. None
+    columns of other rows (E412 instead of N301). `later`: the answers given after this place. `maybe_empty`: the names that may be empty here, for V720. None
     when that is unknown. `renamed`: the name in a block → the name here (`prefix:`), so that positions stay exact.
     """
 
@@ -57,6 +57,7 @@ class Vocabulary:
     appointments: frozenset[str] = frozenset()
     acts: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
     maybe_empty: frozenset[str] | None = None
     renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

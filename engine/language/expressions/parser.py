@@ -318,6 +318,8 @@ class _Reading(Operators, CallParser):
         words = self.vocabulary
         if name in words.elsewhere:
             self.say("E412", written, name=name)
+        elif name in words.later:
+            self.say("N301", written, name=name, wanted="later")
         elif name in words.tables or name in FUNCTIONS or name in ROW_FUNCTIONS or name in HISTORY_FUNCTIONS:
             self.say("N305", written, name=name, found="function", wanted="answer")
         elif name in words.tasks | words.appointments | words.acts:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from engine.core.gsm7 import sms_parts, to_gsm
-from engine.core.problems import Position, Problem, problem
+from engine.core.problems import NOWHERE, Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.elements import flatten
@@ -48,6 +48,8 @@ def untranslated(procedure: Procedure, directory: Directory) -> Iterator[Problem
     if len(promised) < 2:
         return
     for thing, text in every_text(procedure):
+        if thing.where == NOWHERE:  # the columns of a round: the names of its services are read in `_owed`
+            continue
         missing = tuple(language for language in promised if language not in text.languages)
         if missing and text:
             yield problem("V701", thing.where, at=thing.id, name=thing.id, missing=missing, text=str(text))
@@ -89,6 +91,8 @@ def _asked(procedure: Procedure) -> Iterator[_Said]:
 def _owed(procedure: Procedure) -> Iterator[_Said]:
     for task in procedure.tasks.values():
         yield task, task.label, task.when.said
+        if isinstance(task, Form):
+            yield from ((service, service.label) for service in task.services)
         if isinstance(task, Fee):
             yield task, task.exempt.said if task.exempt else None
             yield from ((line, line.label, line.per, line.when.said) for line in task.lines)

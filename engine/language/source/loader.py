@@ -270,6 +270,7 @@ _REASONS: Final = (
     ("block sequence entries", "", "dash", False, "Y100"),
 )
 
+_DASHED_KEY: Final = re.compile(r" *- [a-z][a-z0-9_]*:\s*$")  # `- zone:`, where the next key has no dash
 _SWALLOWED: Final = re.compile(r"\S ([a-z][a-z_]*): ")  # `Accorder to: fin`: a comma may be missing
 
 
@@ -298,6 +299,9 @@ def _fault(error: yaml.YAMLError, lines: list[str], file: str) -> tuple[Position
     where = _within(place, lines, file)
     if reason == "indent" and "block mapping" in context and lines[where.line - 1].lstrip().startswith("- "):
         reason = "dash"
+    first = _within(marks[-1], lines, file) if marks else where
+    if reason == "indent" and "block collection" in context and _DASHED_KEY.match(lines[first.line - 1]):
+        reason, where = "dash", first
     if code == "Y103":
         return where, {"what": reason, "most": _DEFAULT.depth, "code": code}, None
     return where, {"what" if code == "Y101" else "reason": reason, "code": code}, None

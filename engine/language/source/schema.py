@@ -255,6 +255,7 @@ class _Faults:
             facts["found"] = found
         if path and isinstance(path[-1], str):
             facts["name"] = path[-1]
+            facts |= {"blank": path[-1]} if value is None else {}
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             facts["value"] = value if isinstance(value, int) else value[:80]
         if kind in ("span", "spans") and error.validator in ("pattern", "type") and isinstance(value, (str, int)):
