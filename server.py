@@ -59,6 +59,7 @@ from renderers.cli.admin.installation import (
     say_trouble,
     settings_of,
 )
+from renderers.cli.admin.installation_commands import say_port
 from renderers.cli.admin.keys import keys_command
 from renderers.cli.admin.publish import publish_command
 from renderers.cli.admin.sms import sms_report_command
@@ -327,8 +328,7 @@ def serve(
     try:
         listening = listening_socket(host, port) if inherited is None else inherited_socket(inherited)
     except OSError as taken:
-        again = "make run" if demo else "guichet serve"
-        raise click.ClickException(f"{host}:{port} : {taken.strerror}. PORT={port + 1} {again}") from None
+        raise click.ClickException(say_port(host, port, taken)) from None
     office, operator = open_office(settings)
     stories = demo_stories(settings, office) if demo and not empty else ()
     if processes > 1:

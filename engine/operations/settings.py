@@ -15,6 +15,7 @@ from engine.core.values import Span
 from engine.domain.common.access import PAPERS_KEPT
 from engine.domain.common.sms_policy import SmsPolicy
 from engine.language.source.notation import read_span
+from engine.operations.store_factory import address_in
 from engine.publication.mirror import Followed
 from engine.services.context.contact_parsing import COUNTRIES
 from engine.storage.files.blob_store import SCHEME, Bucket
@@ -37,6 +38,10 @@ class WrongSetting(Exception):
 
 class UnreadFile(WrongSetting):
     """A setting whose file is missing or unreadable for this account."""
+
+
+class EmptyFile(WrongSetting):
+    """A setting whose file is empty. Without its value, the program would use other data or no secret."""
 
 
 class WrongNumber(WrongSetting):
@@ -94,7 +99,8 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str], demo: bool = False) -> Settings:
         """Read the settings.
 
-        `demo` asks for a demonstration in any case, with its own data folder. Raises `WrongSetting`.
+        `demo` asks for a demonstration in any case, with its own data folder. Raises `WrongSetting`,
+        `WrongAddress`.
         """
 
         def read(name: str, otherwise: str = "") -> str:
@@ -111,7 +117,7 @@ class Settings:
             demo=demo,
             gateways=Path(read("GATEWAYS")) if read("GATEWAYS") else None,
             portal=Path(read("PORTAL")) if read("PORTAL") else None,
-            database=environ.get("DATABASE_URL", "") or read("DATABASE_URL"),
+            database=address_in(environ.get("DATABASE_URL", "") or read("DATABASE_URL")),
             files_at=read("FILES"),
             service=_service(read),
             secret_before=read("SECRET_BEFORE"),
@@ -167,9 +173,12 @@ class Settings:
 
 def _said_in(name: str, file: str) -> str:
     try:
-        return Path(file).read_text("utf-8").strip()
+        said = Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise UnreadFile(name, file) from None
+    if not said:
+        raise EmptyFile(name, file)
+    return said
 
 
 def _number(name: str, written: str, kind: Callable[[str], N]) -> N:

@@ -56,6 +56,18 @@ def open_store(address: str | Path, follows: bool = False, threads: int = 0) -> 
     return PostgresStore(str(address), follows=follows, threads=threads)
 
 
+def address_in(setting: str) -> str:
+    """Return the address of a store that a setting gives, empty where it gives none.
+
+    A word or a relative path is refused: a misspelt server would become a new, empty file. Raises
+    `WrongAddress`.
+    """
+    file = file_of(setting) if setting else None
+    if file is not None and not (_SQLITE.match(setting) or file.is_absolute()):
+        raise WrongAddress(_without_secret(setting))
+    return setting
+
+
 def kept_nothing(address: str | Path) -> bool:
     """Return whether nothing was ever stored there. False where that cannot be known."""
     file = file_of(address)

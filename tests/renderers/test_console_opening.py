@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +50,21 @@ def test_a_file_of_gateways_that_is_not_there_is_named_once(tmp_path: Path, caps
     said = refused(Settings(procedures=tmp_path, data=tmp_path / "data", gateways=missing), capsys)
     assert f"GUICHET_GATEWAYS={missing}" in said
     assert said.count("gateways.toml") == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("127.0.0.1", "ce port est pris"), ("192.0.2.1", "cette machine n’a pas cette adresse")]
+)
+def test_a_place_where_the_server_cannot_listen_is_told_in_french(host: str, told: str, tmp_path: Path) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        found = subprocess.run(
+            [sys.executable, "-m", "server", "serve", "--host", host, "--port", port],
+            cwd=ROOT, env={**os.environ, "GUICHET_DATA": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (found.returncode, f"{host}:{port}" in found.stderr, told in found.stderr) == (1, True, True)
 
 
 def test_a_folder_of_procedures_that_is_not_there_stops_the_start(

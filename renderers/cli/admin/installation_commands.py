@@ -19,7 +19,7 @@ from renderers.i18n.translations import Translations, load_words
 @contextmanager
 def opening() -> Iterator[None]:
     """End the command with 1 and one line if opening a part inside fails."""
-    from engine.operations.settings import UnreadFile, WrongNetwork, WrongNumber, WrongSetting
+    from engine.operations.settings import EmptyFile, UnreadFile, WrongNetwork, WrongNumber, WrongSetting
     from engine.operations.store_factory import WrongAddress
     from engine.services.keys.signing_keys import NoKeys
     from engine.storage.files.blob_store import WrongBlobStore
@@ -30,7 +30,7 @@ def opening() -> Iterator[None]:
     kinds = (
         (WrongEncoding, "encoding"), (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongBlobStore, "wrong_files"), (NoKeyRing, "no_ring"), (NoKeys, "no_ring"),
         (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
-        (UnreadFile, "setting_file"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
+        (UnreadFile, "setting_file"), (EmptyFile, "setting_empty"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
         (WrongSetting, "wrong_setting"),
     )  # fmt: skip
     try:
@@ -53,6 +53,13 @@ def opening() -> Iterator[None]:
         facts = {"name": str(lost.filename or "GUICHET_DATA"), "why": lost.strerror or type(lost).__name__}
         click.echo(load_words().say(f"operations.{key}", _language(), facts), err=True)
         sys.exit(1)
+
+
+def say_port(host: str, port: int, error: OSError) -> str:
+    """Return why the web server cannot listen there, as a sentence."""
+    known = {errno.EADDRINUSE: "taken", errno.EACCES: "denied", errno.EADDRNOTAVAIL: "foreign"}
+    facts = {"name": f"{host}:{port}", "other": str(port + 1), "why": error.strerror or type(error).__name__}
+    return load_words().say(f"operations.port.{known.get(error.errno or 0, 'other')}", _language(), facts)
 
 
 def cause_of(words: Translations, cause: str, said: str, language: str) -> str:

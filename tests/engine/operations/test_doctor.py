@@ -639,6 +639,7 @@ def test_machines_read_it_too(place: InstallationProbe, tmp_path: Path) -> None:
         "GUICHET_STOP_WITHIN=x",
         "GUICHET_METRICS_TOKEN_FILE=/no/where",
         "GUICHET_METRICS_FROM=10.0.0.7/33",
+        "GUICHET_DATABASE_URL_FILE=/dev/null",  # as an empty file
     ],
 )
 def test_a_setting_that_cannot_be_read_is_told(tmp_path: Path, setting: str) -> None:
@@ -646,6 +647,13 @@ def test_a_setting_that_cannot_be_read_is_told(tmp_path: Path, setting: str) -> 
     found = told(tmp_path, **{name: written})
     assert (found.exit_code, setting in found.output) == (1, True)
     assert len(found.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["postgres//guichet", "guichet:secret@db/guichet", "guichet", "postgresql"])
+def test_a_misspelt_database_is_told_and_never_becomes_a_file(tmp_path: Path, address: str) -> None:
+    found = told(tmp_path, DATABASE_URL=address)
+    assert (found.exit_code, "sqlite:///" in found.output, "secret" in found.output) == (1, True, False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_of_procedures_that_is_not_there_is_not_published(tmp_path: Path) -> None:
