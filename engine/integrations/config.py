@@ -103,8 +103,8 @@ class _Table:
             return self.text(key)
         try:
             return (self._folder / str(path)).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise self.wrong(f"{key}_file", type(error).__name__) from None
+        except (OSError, UnicodeDecodeError):
+            raise self.wrong(f"{key}_file", f"{self._folder / str(path)} cannot be read by this account") from None
 
     def number(self, key: str, default: int) -> int:
         value = self._keys.pop(key, default)

@@ -56,8 +56,18 @@ _SENTENCES: Final = tuple(
         ("no_definition", r"no definition here \(.*\)"),
         ("unknown_code", r"(?P<code>.*): unknown code; .*"),
         ("has_errors", r"(?P<path>.*) has errors; run: .*"),
+        ("gateways", r"(?P<path>[^:]+\.toml): (?P<message>.*)"),
+        ("gateway", r"(?P<name>\[[\w.]+\] \w+|\w+(?=: is none of)): (?P<message>.*)"),
+        ("missing_key", r"is missing"),
+        ("no_key", r"is not a key of this table"),
+        ("no_table", r"is none of (?P<names>\[.*\])"),
+        ("key_of", r"must be one of (?P<names>.*)"),
+        ("text_key", r"must be a text"),
+        ("number_key", r"must be a number"),
+        ("https_key", r"must be an https address"),
+        ("unread_key", r"(?P<path>.*) cannot be read by this account"),
     )
-)  # English sentences of click, then of our commands
+)  # English sentences of click, of our commands, then of the file of gateways
 
 
 def language_of(args: Sequence[str]) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from engine.core.clock import SystemClock
+from engine.integrations.config import read_gateways
+from engine.integrations.gateways import WrongGateways
 from renderers.cli.language import in_french, language_of
 from renderers.cli.main import console
 from renderers.i18n.translations import load_words
@@ -86,6 +90,30 @@ def test_the_language_is_read_before_anything_else(
 ) -> None:
     monkeypatch.delenv("GUICHET_LANG", raising=False)
     assert language_of(args) == language
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ('[sms]\naddres = "x"', "[sms] address : il manque."),
+        ('[email]\nhost = "x"\nfrom = "a@b.tg"\npost = 1', "[email] post : cette clé n’existe pas"),
+        ("[sns]", "sns : cette table n’existe pas. Celles qui existent sont [operators.…], [sms]"),
+        ('[operators.x]\nlabel = "X"\nkind = "tmoney"', "[operators.x] kind : à choisir parmi paygate"),
+        ('[email]\nhost = "x"\nport = "25"', "[email] port : écrivez un nombre"),
+        ("[email]\nhost = 3", "[email] host : écrivez un texte"),
+        ('[sms]\naddress = "http://x"', "[sms] address : écrivez une adresse https"),
+        ('[sms]\naddress = "https://x"\ntoken_file = "none"', "none."),
+    ],
+)
+def test_a_wrong_file_of_gateways_is_told_in_french(tmp_path: Path, written: str, wanted: str) -> None:
+    file = tmp_path / "gateways.toml"
+    file.write_text(written)
+    with pytest.raises(WrongGateways) as wrong:
+        read_gateways(file, SystemClock(), "https://x")
+    told = in_french(f"{file}: {wrong.value}").replace("\u00a0", " ")
+    assert told.startswith(f"{file} : ")
+    assert wanted in told
+    assert not re.search(r"\b(is|must|cannot)\b", told)
 
 
 def test_a_sentence_nobody_foresaw_is_kept() -> None:

@@ -11,6 +11,7 @@ import click
 
 from renderers.cli.admin.installation_commands import cause_of
 from renderers.cli.files import LANGUAGES
+from renderers.cli.language import in_french
 from renderers.cli.main import ComparingCommand
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def found(one: DoctorCheck, words: Translations, language: str) -> str:
     if "cause" in facts:
         why = cause_of(words, facts["cause"], facts["why"], language)
         facts["why"] = " : ".join(filter(None, (facts["place"], why)))
+    if one.code == "gateways_wrong" and language == "fr":
+        facts["why"] = in_french(facts["why"])
     if "days" in facts:
         facts["count"] = facts["days"]
     today = (f"doctor.today.{one.code}",) if facts.get("days") == "0" else ()

@@ -288,6 +288,7 @@ def test_a_price_that_is_none_stops_the_start(tmp_path: Path, said: str) -> None
         ('host = "mail.example"', 'host = "mail.example"\nsecurity = "none"', "[email] security"),
         ('host = "mail.example"', 'host = "mail.example"\nport = 0', "[email] port"),
         ('password = "s3cr3t"', "", "[email] password"),
+        ('password = "s3cr3t"', 'password_file = "none"', "[email] password_file: /"),
         ("[email]", "[mail]", "mail"),
         ('host = "mail.example"', r'host = "mail\u202E.example"', "email.host: holds U+202E"),
         ('host = "mail.example"', 'host = "mail\u200f.example"', "email.host: holds U+200F"),
