@@ -167,6 +167,18 @@ def test_why_a_database_does_not_answer_is_told_in_one_line(
             owner.execute("DROP ROLE guichet_shut")
 
 
+@pytest.mark.slow
+def test_a_database_of_another_owner_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with database() as address, psycopg.connect(address, autocommit=True) as owner:
+        owner.execute("CREATE ROLE guichet_guest LOGIN")
+        try:
+            at = place_of(address, user="guichet_guest")
+            said = refused(Settings(procedures=tmp_path, data=tmp_path / "data", database=at), capsys)
+            assert "ALTER DATABASE" in said
+        finally:
+            owner.execute("DROP ROLE guichet_guest")
+
+
 @pytest.mark.parametrize(
     ("cause", "tries"),
     [

@@ -26,7 +26,7 @@ from engine.storage.postgres.connection_errors import await_server, check_addres
 from engine.storage.postgres.migrations import CLOCK, SAFE, UNHURRIED, check_settings, finish, migrate, schema_of
 from engine.storage.postgres.pool import MOST, OPTIONS, WAIT_LIMIT, StoreConnections
 from engine.storage.results import AlreadyExists, Away, Busy, Damaged, IntegrityFinding
-from engine.storage.schema.migration_list import FINISHING
+from engine.storage.schema.migration_list import FINISHING, NotOwner
 from engine.storage.sql.connection import TIMERS_OF, Queries, TimerCells
 from engine.storage.sql.dossiers import BODY, HEAD
 from engine.storage.sql.integrity import broken_promises
@@ -294,14 +294,14 @@ class PostgresStore:
     # -- maintenance -------------------------------------------------------------------------------------------------
 
     def migrate(self) -> None:
-        """Apply pending migrations. Raises `ForeignSchema`."""
-        with self._connection() as connection:
+        """Apply pending migrations. Raises `ForeignSchema`, `NotOwner`."""
+        with _owning(), self._connection() as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
             migrate(connection)
 
     def finish(self) -> tuple[str, ...]:
-        """Apply the migrations that end the use of an earlier release. Return those applied now."""
-        with self._connection() as connection:
+        """Apply the migrations that end the use of an earlier release. Return those applied now. Raises `NotOwner`."""
+        with _owning(), self._connection() as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.READ_COMMITTED, False
             return finish(connection)
 
@@ -423,6 +423,14 @@ def _settings(connection: psycopg.Connection[Any]) -> dict[str, str]:
     names = ("server_version", *SAFE)
     found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in names}  # type: ignore[index]
     return {name: one.decode() if isinstance(one, bytes) else str(one) for name, one in found.items()}
+
+
+@contextmanager
+def _owning() -> Iterator[None]:
+    try:
+        yield
+    except errors.InsufficientPrivilege as error:
+        raise NotOwner(error.diag.message_primary or "") from error
 
 
 @contextmanager

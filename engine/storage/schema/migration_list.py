@@ -82,6 +82,10 @@ class WrongEncoding(UnsafeSettings):
     """The database does not store text as UTF-8. `str()` is its encoding, which never changes after its creation."""
 
 
+class NotOwner(RuntimeError):
+    """The account may not create or change tables. `str()` is what the database said."""
+
+
 class ForeignSchema(RuntimeError):
     """A newer release changed the database so that this one may not use it. `str()` is a migration unknown here."""
 

@@ -71,7 +71,7 @@ def found(one: DoctorCheck, words: Translations, language: str) -> str:
         why = cause_of(words, facts["cause"], facts["why"], language)
         facts["why"] = " : ".join(filter(None, (facts["place"], why)))
     if one.code == "gateways_wrong" and language == "fr":
-        facts["why"] = in_french(facts["why"])
+        facts["why"] = in_french(facts["why"]).rstrip(".")
     if "days" in facts:
         facts["count"] = facts["days"]
     today = (f"doctor.today.{one.code}",) if facts.get("days") == "0" else ()

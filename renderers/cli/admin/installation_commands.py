@@ -25,10 +25,10 @@ def opening() -> Iterator[None]:
     from engine.storage.files.blob_store import WrongBlobStore
     from engine.storage.files.encryption import NoKeyRing
     from engine.storage.results import Busy, Damaged, Unreachable
-    from engine.storage.schema.migration_list import READ_ONLY, ForeignSchema, UnsafeSettings, WrongEncoding
+    from engine.storage.schema.migration_list import READ_ONLY, ForeignSchema, NotOwner, UnsafeSettings, WrongEncoding
 
     kinds = (
-        (WrongEncoding, "encoding"), (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (WrongBlobStore, "wrong_files"), (NoKeyRing, "no_ring"), (NoKeys, "no_ring"),
+        (WrongEncoding, "encoding"), (UnsafeSettings, "unsafe"), (ForeignSchema, "newer"), (NotOwner, "not_owner"), (WrongBlobStore, "wrong_files"), (NoKeyRing, "no_ring"), (NoKeys, "no_ring"),
         (Damaged, "damaged"), (WrongAddress, "wrong_address"), (Busy, "silent"),
         (UnreadFile, "setting_file"), (EmptyFile, "setting_empty"), (WrongNumber, "setting_number"), (WrongNetwork, "setting_network"),
         (WrongSetting, "wrong_setting"),
