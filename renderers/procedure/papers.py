@@ -32,9 +32,9 @@ class Situation:
 
 
 def asked_papers(procedure: Procedure) -> Iterator[tuple[Field, Field | None]]:
-    """Yield each piece of evidence of the form, and each file that a row asks for with its outermost rows."""
+    """Yield each piece of evidence and each file of the form, and those that a row asks for with its outermost rows."""
     for field in procedure.form.fields:
-        if field.evidence is not None:
+        if field.evidence is not None or field.type in _FILES:
             yield field, None
         yield from ((column, field) for column in _files_within(field))
 

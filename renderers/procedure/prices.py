@@ -74,7 +74,9 @@ def usual_price(
 
 def obtained_elsewhere(procedure: Procedure, language: str) -> tuple[str, ...]:
     """Return what an applicant gets from others, perhaps against money: evidence, the result of another request."""
-    evidence = (field.label for field, _ in asked_papers(procedure))
+    evidence = (
+        field.label for field, rows in asked_papers(procedure) if rows is not None or field.evidence is not None
+    )
     needed = (one.label for one in procedure.tasks.values() if isinstance(one, Link) and one.relation == "needs")
     return tuple(dict.fromkeys(in_language(one, language) for one in (*evidence, *needed)))
 

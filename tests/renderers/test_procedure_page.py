@@ -333,3 +333,8 @@ def test_who_applies_online_only_is_told_the_service_and_no_place() -> None:
     named = {one.label: one.lines for one in seen.facts}
     assert named["Service"] == ("Direction générale de la documentation nationale",)
     assert "Où" not in named
+
+
+def test_files_and_photos_of_the_form_are_papers_to_prepare() -> None:
+    seen = sheet("form: {kiosque: {title: Kiosque, fields: {plan: {label: Plan, type: file}, nom: {label: Nom}}}}")
+    assert [(paper.label, paper.how) for paper in seen.evidence] == [("Plan", "photo ou PDF")]
