@@ -217,6 +217,7 @@ def said() -> Iterator[str]:
     yield f"{picture_content.MOST_PIXELS:,} pixels; saved anew, {picture_content.LONGEST_SIDE:,} a side"
     yield f"may have {picture_content.MOST_PHOTO_PIXELS:,}: telephones"
     yield f"{picture_content.MOST_SCANS} scans"
+    yield f"more than {picture_content.MOST_NOTES} EXIF parts is refused; of EXIF data above {picture_content.LONGEST_NOTES:,} bytes"
     yield f"{attachments.AT_ONCE} at once; {attachments.WAITING} more wait, {gate.WAIT_LIMIT:.0f} s at most"
     yield f"The others wait {gate.UNKNOWN_WAIT_LIMIT:.0f} s at most"
     yield f"a refusal counts as {gate.REFUSED} s, half is forgotten in {gate.HALF:.0f} s"

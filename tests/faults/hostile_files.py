@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import random
+import struct
 import sys
 import unicodedata
 import zipfile
@@ -226,13 +227,26 @@ def slow_papers() -> Iterator[Hostile]:
 
 
 def slow_pictures() -> Iterator[Hostile]:
-    """Pictures of a few pixels and millions of parts."""
+    """Pictures of a few pixels and millions of parts or numbers."""
     photo, drawing = a_jpeg(), a_png(8, 8)
     head = 8 + 25  # what a PNG begins with, and its first chunk
     note = (0).to_bytes(4, "big") + b"aaAa" + zlib.crc32(b"aaAa").to_bytes(4, "big")
     yield Hostile("slow: markers", "a.jpg", photo[:2] + b"\xff\xe5\0\2" * 2_500_000 + photo[2:], "file_broken")
     yield Hostile("slow: a long filling", "a.jpg", photo[:2] + b"\xff" * 10_000_000 + photo[2:], "file_broken")
     yield Hostile("slow: chunks", "a.png", drawing[:head] + note * 800_000 + drawing[head:], "file_broken")
+    for tag in (0x011A, 60_000):  # a JPEG reads the first one with its header
+        turned = many_numbers(tag)
+        yield Hostile(f"slow: numbers {tag}", "a.png", drawing[:head] + chunk(b"eXIf", turned) + drawing[head:], KEPT)
+        pieces = [b"Exif\0\0" + turned[at : at + 65_000] for at in range(0, len(turned), 65_000)]
+        noted = b"".join(b"\xff\xe1" + (len(one) + 2).to_bytes(2, "big") + one for one in pieces)
+        yield Hostile(f"slow: numbers {tag} of a photo", "a.jpg", photo[:2] + noted + photo[20:], "file_broken")
+
+
+def many_numbers(tag: int, count: int = 1_400_000) -> bytes:
+    """EXIF data of a photo to turn, with so many fractions under one tag."""
+    entries = ((0x0112, 3, 1, 6), (0x0128, 3, 1, 2), (tag, 5, count, 50))
+    rows = b"".join(struct.pack("<HHLL", *one) for one in sorted(entries))
+    return b"II*\0" + struct.pack("<LH", 8, 3) + rows + bytes(4) + struct.pack("<LL", 65_537, 65_539) * count
 
 
 def bombs() -> Iterator[Hostile]:

@@ -19,6 +19,8 @@ MOST_SCANS: Final = 20  # a photo has a dozen at most; each decodes every pixel 
 MOST_PARTS: Final = (
     50_000  # chunks of a PNG, or markers and fill bytes of a JPEG; the decoder reads each one separately
 )
+MOST_NOTES: Final = 8  # EXIF parts of a JPEG, of 64 KiB each; a photo has one, and one for each picture inside it
+LONGEST_NOTES: Final = 128 * 1024  # bytes of EXIF data that are read; each number of them becomes an object
 LONGEST_SIDE: Final = 2000
 JPEG_QUALITY: Final = 80
 HEAVY_PNG: Final = 1_000_000  # bytes; a larger PNG is a photo and becomes a JPEG
@@ -26,6 +28,7 @@ HEAVY_PNG: Final = 1_000_000  # bytes; a larger PNG is a photo and becomes a JPE
 Image.MAX_IMAGE_PIXELS = MOST_PHOTO_PIXELS
 
 _FORMATS: Final = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
+_EXIF: Final = "exif", "Raw profile type exif"
 _MARKER: Final = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])")
 _SCAN, _END = b"\xda", b"\xd9"
 
@@ -34,9 +37,12 @@ def pixels_of(data: bytes, kind: str) -> int:
     """Return how many pixels an image holds, by its header and its bytes.
 
     Raises `Rejected`: `picture_size` for too many pixels, `file_broken` for too many scans or an unreadable header.
+    The EXIF data of a JPEG are read with its header, so their parts are counted before.
     """
     scans = _scans(data) if kind == "jpg" else 0
     if scans > MOST_SCANS or (kind == "png" and _chunks(data) > MOST_PARTS):
+        raise Rejected("file_broken")
+    if kind == "jpg" and data.count(b"Exif\0\0") > MOST_NOTES:
         raise Rejected("file_broken")
     most = MOST_PHOTO_PIXELS if scans == 1 else MOST_WEBP_PIXELS if kind == "webp" else MOST_PIXELS
     try:
@@ -108,6 +114,8 @@ def _saved_anew(opened: Image.Image, kind: str, accept: tuple[str, ...]) -> Cont
 
 
 def _upright(opened: Image.Image) -> Image.Image:
+    if any(len(opened.info.get(name, "")) > LONGEST_NOTES for name in _EXIF):
+        return opened
     try:
         return ImageOps.exif_transpose(opened)
     except Exception:  # unreadable EXIF data does not spoil the image
