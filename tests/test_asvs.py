@@ -208,7 +208,7 @@ def said() -> Iterator[str]:
     yield ", ".join(f"`{word}`" for word in chosen.SERVICE_WORDS)
     yield f"idle session ends after {minutes(SETTINGS.idle)} minutes, any after {minutes(SETTINGS.session_lasts) // 60} hours"
     yield f"an applicant's lasts {SETTINGS.kept_lasts.days} days"
-    yield f"{hardening.LARGEST_BODY:,} bytes, {hardening.MOST_FIELDS} fields of {hardening.LARGEST_FIELD // 1024} KiB, {hardening.LARGEST_FORM:,} bytes of fields together; a line of chunks {LONGEST_LINE:,} bytes; {MOST_BYTES >> 20} MiB"
+    yield f"{hardening.LARGEST_BODY:,} bytes, {hardening.MOST_FIELDS} fields of {hardening.LARGEST_FIELD // 1024} KiB, {hardening.LARGEST_FORM:,} bytes of fields together, {hardening.LARGEST_HEAD:,} bytes before the content of each part; a line of chunks {LONGEST_LINE:,} bytes; {MOST_BYTES >> 20} MiB"
     yield f"whole within {_GRACE:.0f} s and 1 s for each {_LEAST} bytes, {_AHEAD:.0f} s ahead at most"
     yield f"{_AT_ONCE}, {_IDLE} s without a word"
     yield f"{_READY >> 20} MiB lie ready on the disk, no thread waits for who takes it; who takes nothing for {_IDLE} s"

@@ -61,7 +61,7 @@ TAKE_FILES = {
     "messages.staff_write", "agent_later_forms.post", "agent_later_forms.post_part", "agent_act.post", "counter_form.save", "counter_form.save_one_row",
     "counter_later_forms.fill", "counter_later_forms.fill_part", "counter_corrections.save", "delegation.company", "delegation.proxy",
 }  # fmt: skip
-READ_FILES = {"attachments", "delegation", "messages", "saved_posts", "uploads"}
+READ_FILES = {"attachments", "delegation", "messages", "saved_posts", "security", "uploads"}
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "deploy"
 CLUSTER = FOLDER / "cluster"

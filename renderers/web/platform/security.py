@@ -16,6 +16,10 @@ from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from itsdangerous import BadSignature, Signer, URLSafeTimedSerializer
+from werkzeug import formparser
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import MultipartDecoder
 from zlib_ng import zlib_ng
 
 from engine.services.keys.signing_keys import Box
@@ -24,6 +28,7 @@ LARGEST_BODY: Final = 45_000_000
 LARGEST_FIELD: Final = 64 * 1024
 MOST_FIELDS: Final = 500
 LARGEST_FORM: Final = LARGEST_FIELD * 8  # bytes of all fields together, without files
+LARGEST_HEAD: Final = 2048  # bytes before the content of a part of a form: its names and its kind
 _PLAIN_FORM: Final = "application/x-www-form-urlencoded"
 _SEALED: Final = "~"  # starts a cookie of this release
 _SECONDS: Final = 6  # bytes of the time of a cookie
@@ -130,6 +135,18 @@ class FormTokens(CSRFProtect):
         return None
 
 
+class ShortHeads(MultipartDecoder):
+    """Reader of forms with files. werkzeug limits no head, and makes an object of each of its lines and parameters."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        if len(data) > LARGEST_HEAD:
+            raise RequestEntityTooLarge
+        return super()._parse_headers(data)
+
+
+formparser.MultipartDecoder = ShortHeads  # type: ignore[misc]
+
+
 def csrf_token(key: str) -> str:
     """Return a token for the forms of one answer. `key` is that of the browser's cookie."""
     if "csrf_token" not in g:
@@ -204,7 +221,7 @@ def _refuse_nul() -> None:
 
 
 def _refuse_floods() -> None:
-    """Refuse too many or too long fields, a NUL, and a multipart body cut before its last field.
+    """Refuse too many or too long fields, a NUL, a part without a name, and a multipart body cut before its last field.
 
     The fields of a form without files are counted before werkzeug reads them: it limits only multipart forms, and takes
     15 s for ten megabytes of `a&`.
@@ -219,6 +236,8 @@ def _refuse_floods() -> None:
     fields = list(form.items(multi=True))
     if len(fields) > MOST_FIELDS or any(len(value) > LARGEST_FIELD for _, value in fields):
         abort(413)
+    if None in form or None in request.files:
+        abort(400)
     if "\0" in "".join(name + value for name, value in fields):
         abort(400)
     if request.mimetype == "multipart/form-data" and "end" not in form:
