@@ -264,7 +264,7 @@ def _squeeze(response: Response) -> Response:
     if not kind.startswith(_SQUEEZABLE):
         return response
     response.vary.add("Accept-Encoding")
-    if "gzip" not in request.accept_encodings or response.status_code in (204, 304):
+    if not request.accept_encodings["gzip"] or response.status_code in (204, 304):
         return response
     body = response.get_data()
     if len(body) >= _SQUEEZED_FROM:

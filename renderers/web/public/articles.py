@@ -171,7 +171,7 @@ def static(name: str) -> Response:
     asset = site().assets.served(name)
     if asset is None:
         abort(404)
-    squeezed = "gzip" in request.accept_encodings
+    squeezed = bool(request.accept_encodings["gzip"])
     answer = make_response(asset.squeezed if squeezed else asset.body)
     if squeezed:
         answer.headers["Content-Encoding"] = "gzip"

@@ -144,7 +144,7 @@ def form_link(procedure: Procedure) -> FormLink:
 def pdf(slug: str) -> Response:
     """Serve the blank form in the language of the page. Answers 304 to a reader that has it. Raises `NotFound`."""
     kept = _drawer().form(current_procedure(slug))
-    packed = "gzip" in request.accept_encodings
+    packed = bool(request.accept_encodings["gzip"])
     name = f"{slug}-{language()}.pdf"
     response = file_response(kept.packed if packed else kept.body, "application/pdf", name, inline=True)
     if packed:

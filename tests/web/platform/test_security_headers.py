@@ -362,3 +362,12 @@ def test_a_part_of_a_form_has_a_short_head_and_a_name(visitor: PortalClient, hea
     with fronting(visitor.client.application) as port, socket.create_connection(("127.0.0.1", port), 20) as line:
         line.sendall(f"{kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         assert line.recv(65_536).split()[1] == str(status).encode()
+
+
+def test_who_refuses_gzip_gets_none(visitor: PortalClient) -> None:
+    sheet = re.search(r"/static/[^\"]+\.css", visitor.open("/").html)
+    assert sheet is not None
+    for address in ("/demarches", sheet[0], "/demarches/essai/formulaire.pdf"):
+        for asked, encoding in (("gzip", "gzip"), ("gzip;q=0", None), ("*", "gzip"), ("", None)):
+            answer = visitor.client.get(address, headers={"Accept-Encoding": asked})
+            assert answer.headers.get("Content-Encoding") == encoding, (address, asked)
