@@ -224,6 +224,8 @@ def slow_papers() -> Iterator[Hostile]:
     escapes = zlib.compress(b"9 0 (" + b"\\101" * 3_700_000 + b")", 9)
     folds = stream(escapes, b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode")
     yield Hostile("slow: a string of escapes", "a.pdf", a_pdf(folds), "file_unreadable")
+    notes = folded(zlib.compress(b"9 0 [" + b"%\n" * 7_500_000 + b"]"), 1, 4)
+    yield Hostile("slow: comments", "a.pdf", notes, "file_unreadable")
 
 
 def slow_pictures() -> Iterator[Hostile]:

@@ -20,7 +20,7 @@ MOST_PAGES: Final = 300
 MOST_DECODED: Final = 128_000_000  # bytes that the streams of one PDF may decode to, counting each filter
 MOST_FOLDED: Final = 16_000_000  # bytes of object streams, which are held in memory with their objects
 MOST_READS: Final = 2_000_000  # reads outside streams: the reader takes one or sixteen bytes at a time
-MOST_DIGITS: Final = 600_000  # of hexadecimal strings, the slowest to read: a signature has about 60,000
+MOST_DIGITS: Final = 600_000  # of hexadecimal strings, escapes, comments, the slowest to read: a signature has 60,000
 # Limits of what the reader itself decodes: indexes, and object streams once they were counted.
 _LIMITS: Final = get_configuration().with_overwrites(
     zlib_maximum_output_length=MOST_FOLDED, lzw_maximum_output_length=MOST_FOLDED, run_length_maximum_output_length=MOST_FOLDED,
@@ -49,7 +49,7 @@ _EXTERNAL: Final = frozenset({"/F", "/FFilter", "/FDecodeParms"})  # of a stream
 _ACTIVE_BYTES: Final = (b"/JavaScript", b"/EmbeddedFile", b"/RichMedia", b"/Launch", b"/SubmitForm")
 
 
-_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]+|\\")  # escapes of other strings are as slow
+_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]+|[\\%]")  # escapes of other strings and comments are as slow
 _LONG_DIGITS: Final = re.compile(rb"<[0-9A-Fa-f\0\s]{16,}")  # shorter ones occur by chance in the bytes of an image
 _ESCAPE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
