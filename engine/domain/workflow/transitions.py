@@ -136,9 +136,13 @@ def _become(
 
 
 def _was_given_back(dossier: Dossier, fee: str, earlier: Iterable[TakenTransition]) -> bool:
-    """Return True when one of these transitions was taken once the present price was paid."""
-    done = dossier.done.get(fee)
-    return done is not None and any(one.at >= done.at for one in earlier)
+    """Return True when one of these transitions was taken once the present price was paid.
+
+    A price paid in part with nothing left (`_without_rest`) was given back too, since the day when it was fixed.
+    """
+    done, owed = dossier.done.get(fee), dossier.owed[fee]
+    since = done.at if done is not None else None if owed.left else owed.at
+    return since is not None and any(one.at >= since for one in earlier)
 
 
 def finish_task(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:

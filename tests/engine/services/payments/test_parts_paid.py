@@ -16,6 +16,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.payments.payments import owed, start_payment
 from engine.services.payments.refunds import owed_back
 from engine.services.payments.settlement import reconcile
+from engine.services.worker.worker import run_pass
 from tests.engine.services.world import World, a_world
 from tests.makers import compiled, the_shared, whole
 
@@ -103,6 +104,24 @@ def test_a_price_that_is_kept_has_its_rest(tmp_path: Path, act: str) -> None:
     pays(world, dossier, part=True)
     world.take(dossier, world.agent("maire", "mairie/maire"), act)
     assert left(world, dossier) == 20_000
+
+
+def test_a_part_is_given_back_once_when_a_refusal_is_upheld(tmp_path: Path) -> None:
+    """The state still waited for the rest, so the price was never done."""
+    contests = "contester: {label: Contester, by: applicant, within: 2 months, to: recours}"
+    upholds = "recours: {label: Recours, by: maire, due: 5 working days, transitions: {maintenir: {label: Maintenir, to: refuse}}}"
+    book = BOOK.replace(", opens: first", "").replace("late: classe", "late: refuse")
+    refused = "refuse: {label: Refusé, end: refused, returns: {place: 50}"
+    book = book.replace(f"{refused}}}", f"{refused}, transitions: {{{contests}}}}}\n    {upholds}")
+    world, dossier = a_place(tmp_path, book)
+    pays(world, dossier, part=True)
+    world.wait(days=60)
+    run_pass(world.office)
+    for number in range(2):
+        world.take(dossier, world.owner(dossier), "contester")
+        world.take(dossier, world.agent(f"maire {number}", "mairie/maire"), "maintenir")
+    assert back(world, dossier) == [("place", 5_000)]
+    assert fsck(world.office) == ()
 
 
 def test_a_price_never_falls_below_the_part_that_was_paid(tmp_path: Path) -> None:
