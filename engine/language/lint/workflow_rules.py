@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Happened, walk
 from engine.language.expressions.typing import leaves
 from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Task, Transition
@@ -216,6 +217,31 @@ def granted_once_given_back(procedure: Procedure, directory: Directory) -> Itera
                 granted = next((one.id for one in ends if one.outcome == "granted" and one.id in reached), None)
                 if granted is not None:
                     yield problem("C592", move.where, at=move.id, name=move.id, fee=fee.id, state=granted)
+
+
+@rule("C595")
+def granted_before_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C595 for each transition that reopens a fee, if a path leads to a grant before a state asks the fee again.
+
+    P4 follows no path that comes back to a state, so it does not see this one.
+    """
+    moves = tuple(edges(procedure))
+    granted = [state.id for state in procedure.states.values() if state.is_end and state.outcome == "granted"]
+    for move in moves:
+        for fee in (task for one in move.reopens if isinstance(task := procedure.tasks.get(one), Fee)):
+            asking = {state.id for state in procedure.states.values() if fee.id in state.waits}
+            free = [one for one in moves if one.source not in asking and not _spares(one, fee)]
+            follows = {one: [way.target for way in free if way.source == one] for one in procedure.states}
+            reached = closure([move.target], follows)
+            state = next((one for one in granted if one in reached), None)
+            if state is not None and not _spares(move, fee):
+                yield problem("C595", move.where, at=move.id, name=move.id, fee=fee.id, state=state)
+
+
+def _spares(move: Transition, fee: Fee) -> bool:
+    """Return whether a transition declares that it needs no such fee (`without`), or its guard reads `done(fee)`."""
+    guard = walk(tree(move.when))
+    return fee.id in move.without or any(isinstance(one, Happened) and one.id == fee.id for one in guard)
 
 
 @rule("C531")

@@ -93,3 +93,25 @@ def test_a_title_names_who_hears_the_appeal() -> None:
             named = [role for word, role in TITLES.items() if word in appeal.label.in_("fr")] if ways else []
             assert all(role in hearers for role in named), (book.id, hearers)
             assert named or not ways or "un autre agent" in appeal.label.in_("fr"), book.id
+
+
+FREE = (ROOT / "tests" / "bad" / "C595_granted_before_asked_again.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("reopens: [frais], returns: [frais]", "reopens: [frais], returns: [frais], without: [frais]"),
+        (
+            "to: accorde}\n        refuser",
+            "to: [{when: not done(frais), to: a_payer}, {to: accorde}]}\n        refuser",
+        ),
+        ("to: examen, reopens", "to: a_payer, reopens"),
+    ],
+    ids=["declared", "asked by a guard", "asked by a state"],
+)
+def test_a_fee_may_be_asked_again(before: str, after: str) -> None:
+    assert before in FREE
+    procedure, _ = build_procedure(read_source(FREE.replace(before, after), "exemple.yaml"), SHARED)
+    assert procedure is not None
+    assert "C595" not in {one.code for one in lint(procedure, SHARED.directory)}
