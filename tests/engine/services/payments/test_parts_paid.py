@@ -10,6 +10,7 @@ import pytest
 from engine.core.problems import Refused
 from engine.core.values import new_id
 from engine.language.catalogue.catalogue import Catalogue
+from engine.model import Procedure
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
@@ -17,7 +18,7 @@ from engine.services.payments.payments import owed, start_payment
 from engine.services.payments.refunds import owed_back
 from engine.services.payments.settlement import reconcile
 from engine.services.worker.worker import run_pass
-from tests.engine.services.world import World, a_world
+from tests.engine.services.world import World, a_world, shipped
 from tests.makers import compiled, the_shared, whole
 
 PAYS, PAYS_LATE = "+22890000001", "+22890000005"
@@ -166,3 +167,13 @@ def test_a_correction_before_any_payment_asks_its_price_once(tmp_path: Path) -> 
     world.take(dossier, agent, "corriger", correction=asked, reason="À revoir")
     assert corrected(world, dossier, 60).state == "a_payer"
     assert left(world, dossier) == 60_000
+
+
+@pytest.mark.parametrize("book", shipped().procedures.values(), ids=shipped().procedures.keys())
+def test_parts_of_works_that_never_begin_are_given_back(book: Procedure) -> None:
+    """Parts pay for nothing while the state waits for the last of them: each end that follows gives them back."""
+    for fee in (one for one in book.fees() if one.instalments is not None and one.instalments.opens == "last"):
+        for move in (one for one in book.transitions if fee.id in book.states[one.source].waits):
+            end = book.states[move.target]
+            if end.is_end and end.outcome != "granted":
+                assert fee.id in {*move.effects.returns, *end.effects.returns}, f"{move.id} keeps {fee.id}"
