@@ -20,9 +20,8 @@ MOST: Final = 300_000_000  # bytes of the other bodies together: six of the larg
 LEFT: Final = 64 * 1024 * 1024  # bytes that stay free in the folder of temporary files
 STEP: Final = 1_000_000  # bytes reserved at a time while a body arrives
 _COPIES: Final = 2
-LONGEST_LINE: Final = (
-    16_384  # bytes of the line before a chunk, or after the last: waitress searches it again as each part comes
-)
+# bytes of the line before a chunk, or after the last: waitress searches it again as each part comes
+LONGEST_LINE: Final = 16_384
 
 _PAGE: Final = b"""<!doctype html><meta charset="utf-8"><title>507</title>
 <p lang="fr">Trop de fichiers arrivent en ce moment. Rien n\xe2\x80\x99est perdu : revenez en arri\xc3\xa8re et renvoyez dans une minute.
