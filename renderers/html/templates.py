@@ -28,6 +28,7 @@ _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # start of a tag with its name, or its end
 _PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
 _SHORT_LINES: Final = frozenset({"h1", "h2", "h3", "button"})
+_FIXED: Final = {" : ": "\u00a0: ", "« ": "«\u00a0", " »": "\u00a0»"}  # no line starts or ends with a sign alone
 _COMPOUND: Final = re.compile(r"(?<![^\W_])(?=[\w-]{3,14}(?![\w-]))[^\W\d_]+(?:-[^\W\d_]+)+(?![^<>]*>)")
 
 
@@ -104,7 +105,7 @@ class _AsSpoken(NodeTransformer):
     """
 
     def __init__(self, language: str) -> None:
-        self._signs = {} if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
+        self._signs = _FIXED if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
         self._in_tag, self._within, self._short_line = False, "", ""
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:

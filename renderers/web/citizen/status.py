@@ -230,7 +230,9 @@ def _last_reason(one: DossierContext, status: PublicStatus) -> str:
 
 def _asked(one: DossierContext, status: PublicStatus) -> Iterator[tuple[str, str]]:
     correction = one.dossier.correction
-    for name in status.to_correct if status.public == "to_correct" and correction else ():
+    order = list(one.procedure.fields)
+    asked = status.to_correct if status.public == "to_correct" and correction else ()
+    for name in sorted(asked, key=lambda name: order.index(name) if name in order else len(order)):
         field = one.procedure.fields.get(name)
         yield label(field.label) if field else name, correction.fields.get(name, "") if correction else ""
 

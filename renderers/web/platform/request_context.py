@@ -317,7 +317,7 @@ def _frame() -> Frame:
         warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
         signed_in=bool(who.id) and not who.unproven,
         unverified=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
-        phone=settings.phone,
+        phone=settings.phone.replace(" ", "\u00a0"),
         phone_link=("+" if settings.phone.startswith("+") else "+228") + digits_only(settings.phone),
         phone_hours=phone_hours(),
         country=in_language(settings.portal.country, language()) or say("frame.country"),

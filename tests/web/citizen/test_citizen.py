@@ -335,7 +335,7 @@ def test_each_section_is_changed_by_one_link(known: PortalClient) -> None:
     """It opens the page, whose « Continuer » comes back; the price says when it is paid."""
     number = known.fill()
     page = known.open(f"/dossiers/{number}/verification")
-    main = page.html.partition("<main")[2].partition("</main>")[0]
+    main = page.html.partition("<main")[2].partition("</main>")[0].replace("\u00a0", " ")
     links = re.findall(r'href="([^"]+)">Modifier<span class="sr"> : ([^<]+)</span>', main)
     assert [title for _, title in links] == re.findall(r"<h2>([^<]+)</h2><a", main)
     assert len(links) == len(set(links)) > 1
@@ -401,6 +401,8 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     known.decide(number, "corriger", reason="Un point", correction={"nom": "Écrire en entier", "carte": "Illisible"})
     asked = known.open(f"/dossiers/{number}").text
     assert "Nous attendons 2 choses de vous" in asked
+    assert asked.index("Écrire en entier") < asked.index("Illisible"), "in the order of the form"
+    assert "<li>Nom\u00a0: " in known.page.html, "no line begins with a colon"
     consequences = (
         "Après cette date, votre demande s’arrête.",
         "Notre délai de réponse ne court pas pendant ce temps.",
