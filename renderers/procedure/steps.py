@@ -146,7 +146,7 @@ class StepWriter:
     def _exception(self, key: str, found: list[Detour]) -> str:
         place = (one.transition.source if key in _FROM else one.transition.target for one in found)
         names = dict.fromkeys(self._state(one, spans=key == "lapse") for one in place)
-        facts = {"what": joined(", ", names), "span": self._span(key, found)}
+        facts = {"what": joined(", ", names), "span": self._span(key, found), "count": str(len(names))}
         if key == "missed":
             facts["count"] = str(self._absences(found))
         return self.say(f"sheet.may.{key}", **facts)

@@ -116,6 +116,15 @@ def test_a_dossier_is_told_what_may_happen_in_its_state() -> None:
     ]
 
 
+def test_a_withdrawal_in_one_step_is_told_of_one() -> None:
+    passport = the_procedure("passeport-ordinaire")
+    told = [
+        plain(one)
+        for one in StepWriter(passport, the_words(), "fr").exceptions(("conformite", "a_payer"), "conformite")
+    ]
+    assert told[-1] == "Vous pouvez retirer votre demande à cette étape : Contrôle du dossier."
+
+
 def test_a_receipt_is_what_is_received_at_the_end() -> None:
     assert "Vous recevez : Récépissé de déclaration de perte" in sheet(held_out("declaration-de-perte"))[1]
 
