@@ -103,7 +103,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         facts=() if visit else _named(
-            step=label(status.label), where=whereabouts(one, status), who=_who(one, status, ahead),
+            step=label(status.label), where="" if href and status.who == "applicant" else whereabouts(one, status), who=_who(one, status, ahead),
             when=_when(one, status, bool(ahead)),
         ),
         place=". ".join(filter(None, (visit_place(one, visit), visit_address(one, visit)))) if visit else "",
@@ -161,7 +161,8 @@ def _who(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> str:
     """Return who must act. After an approval the applicant may still act without a due date."""
     if status.who == "nobody" and one.dossier.closed_at is None:
         return say("track.you" if ahead else "todo.free" if any(act.href for act in own_acts(one)) else "todo.going_on")
-    return say({"applicant": "track.you", "us": "track.us", "nobody": "track.nobody"}[status.who])
+    mine = "track.come" if status.public == "ready" else "track.you"
+    return say({"applicant": mine, "us": "track.us", "nobody": "track.nobody"}[status.who])
 
 
 def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:

@@ -37,7 +37,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.shared.answers import AnswerLine, AnswerSection, answer_sections
-from renderers.web.shared.money import PriceTable, francs, price_table
+from renderers.web.shared.money import PriceTable, first_due, francs, price_table
 
 blueprint = Blueprint("submit", __name__)
 RETURN = "?retour=verification"
@@ -185,9 +185,10 @@ def sent(one: DossierContext) -> Response:
     due = one.left_to_pay
     phone, awaited = one.dossier.contact_phone, one.awaited
     checking = one.at(f"/paiement/{awaited.id}") if due and awaited else ""
+    before = first_due(account for account in one.accounts if account.open)
     return page(
         "citizen/sent.html", dossier=one.dossier, procedure=one.title, checking=checking,
-        unpaid=francs(due) if due else "",
+        unpaid=francs(due) if due else "", pay_before=say("pay.before", day=day_of(before)) if before else "",
         phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=steps_ahead(one), exceptions=[] if checking else exceptions(one), bring=to_bring(one),
         act=next_act(one), until=say("track.answer_before", day=day_of(one.dossier.due_at)) if one.dossier.due_at else "",
     )  # fmt: skip

@@ -415,8 +415,8 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     known.send(address, nom="Amegan Afi", go="save")
     assert "1 sur 2 faites" in known.follow().text
     known.send(address, **{"file:carte": picture(), "go": "save"})
-    assert "Tout est corrigé" in known.follow().text
-    said = "Tout est corrigé. Vous pouvez renvoyer votre dossier."
+    assert "Tout est enregistré" in known.follow().text
+    said = "Tout est enregistré. Relisez, puis renvoyez votre dossier."
     assert said in known.open(f"/dossiers/{number}").text
     assert "Renvoyer mon dossier" in known.page.text
     known.send(address, go="send")
@@ -653,6 +653,7 @@ def test_after_a_try_that_took_nothing_the_money_is_asked_for(known: PortalClien
     number = tried(known, payer)
     dossier = known.open(f"/dossiers/{number}").text
     assert "Qui ? C’est à vous d’agir." in dossier
+    assert "Où ? " not in dossier, "it is paid on a phone"
     assert "FCFA à payer." in dossier
     assert "en cours de vérification" not in dossier
     listed = known.open("/dossiers").text
@@ -743,6 +744,7 @@ def test_the_page_of_what_was_sent_says_the_one_thing_left(known: PortalClient) 
     owed = known.open(f"/dossiers/{number}/envoye")
     assert "Votre demande est envoyée" in owed.text
     assert "Il reste une chose : payer 5 000 FCFA" in owed.text
+    assert "Nous traitons votre demande après le paiement. Payez au plus tard le" in owed.text
     assert owed.html.count('class="button"') == 1
     known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
     assert "Il reste une chose à faire" in known.open(f"/dossiers/{number}/envoye").text
@@ -928,6 +930,17 @@ def test_who_cannot_withdraw_reads_what_to_do_instead(tmp_path: Path) -> None:
     told = known.open(f"/dossiers/{number}").text
     assert asks in told  # money is under way: nothing lapses
     assert lapses not in told.lower()
+
+
+def test_what_is_ready_says_to_come(tmp_path: Path) -> None:
+    ready = STALL.replace("to: a_payer}", "to: pret}").replace(
+        "    accorde: {",
+        "    pret: {label: Retrait, by: maire, public: ready, transitions: {remettre: {label: Remettre, to: accorde}}}\n    accorde: {",
+    )
+    known = a_portal_client(tmp_path, ready).sign_in()
+    number = known.sent()
+    known.decide(number, "accorder")
+    assert "Qui ? C’est à vous. Venez au bureau." in known.open(f"/dossiers/{number}").text
 
 
 def test_who_may_withdraw_reads_no_such_line(known: PortalClient) -> None:

@@ -382,7 +382,7 @@ def test_corrections_reach_rows_and_their_papers(visitor: PortalClient) -> None:
     assert "Ajoutez « Photo de l'extincteur »" in page.text
     visitor.post(address, **{**page.form("token"), "file:stands.0.extincteur": picture(), "go": "save"})
     visitor.follow()
-    assert "Tout est corrigé" in visitor.page.text
+    assert "Tout est enregistré" in visitor.page.text
     visitor.post(address, **{**visitor.page.form("token"), "go": "send"})
     dossier = kept(visitor, number)
     assert (dossier.state, dossier.answers["stands"][0]["produits"]) == ("examen", ["sucre"])

@@ -95,7 +95,7 @@ def test_corrections_are_made_with_the_person(visitor: PortalClient) -> None:
     press(seat, f"{HOME}/{number}/corrections", nom="", go="save")
     assert seat.page.status == 422
     press(seat, f"{HOME}/{number}/corrections", nom="Amegah", go="save", **{"file:carte": picture("nette.jpg")})
-    assert "Tout est corrigé. Vous pouvez renvoyer la demande." in seat.follow().text
+    assert "Tout est enregistré. Relisez, puis renvoyez la demande." in seat.follow().text
     (file,) = re.findall(rf"{HOME}/{number}/pieces/[\w-]+", seat.page.html)
     assert seat.open(file).status == 200
     press(seat, f"{HOME}/{number}/corrections", go="send")
