@@ -133,8 +133,9 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
         return say("todo.box", count=len(ahead)) if ahead else label(status.label)
     if key == "to_correct" and not status.to_correct and not ahead:
         return say("correct.all_done")
-    if key == "appointment" and status.booking and not is_at_office(one, status.booking):
-        key = "appointment_home"
+    if key == "appointment" and status.booking:
+        here = is_at_office(one, status.booking)
+        key = "appointment_home" if not here else "arrived" if status.booking.arrived_at else key
     count = len(status.to_correct) or 1
     return say(f"track.title.{key}", amount=francs(one.left_to_pay), moment=moment, count=count).strip()
 

@@ -124,10 +124,21 @@ def test_a_person_reads_that_their_hour_came_that_they_missed_it_and_what_anothe
     mark(patient.office, MAYOR, patient.dossier_id(number), "remise", "missed")
     for where in (page, address):
         told = patient.open(where).text
-        assert "Vous n’êtes pas venu au rendez-vous du" in told, where
+        assert "Vous avez manqué le rendez-vous du" in told, where
         assert "Après une autre absence, votre dossier passe à «" in told, where
     take(patient, address, starts(patient, address)[0])
-    assert "Vous n’êtes pas venu" not in patient.open(page).text
+    assert "Vous avez manqué" not in patient.open(page).text
+
+
+def test_who_is_at_the_office_is_not_told_to_come(patient: PortalClient) -> None:
+    address = ready(patient)
+    take(patient, address, starts(patient, address)[0])
+    page, number = address.removesuffix("/rendez-vous"), address.split("/")[2]
+    patient.clock.instant = booked(patient, number).start
+    mark(patient.office, MAYOR, patient.dossier_id(number), "remise", "arrived")
+    told = patient.sign_in().open(page).text
+    assert "Votre arrivée est notée Mairie" in told
+    assert "Venez " not in told
 
 
 def booked(visitor: PortalClient, number: str) -> Booking:
