@@ -220,7 +220,14 @@ def test_the_frame_is_that_of_the_portal_file(app: Flask, tmp_path: Path) -> Non
     served = client.get(pictures[0])
     assert (served.text, served.mimetype) == (EMBLEM, "image/svg+xml")
     assert "default-src 'none'" in served.headers["Content-Security-Policy"]
-    for said in ("Pays d’essai", "Devise", "Démarches", "services.exemple", "90 11 22 33", "Nous ne demandons jamais"):
+    for said in (
+        "Pays d’essai",
+        "Devise",
+        "Démarches",
+        "services.exemple",
+        "90\u00a011\u00a022\u00a033",
+        "Nous ne demandons jamais",
+    ):
         assert said in page, said
     [sheet] = re.findall(r"/static/guichet\.\w+\.css", page)
     assert client.get(sheet).text.endswith("{--band:linear-gradient(90deg,#006a4e 0% 50%,#ffce31 50% 100%)}")
@@ -231,7 +238,7 @@ def test_the_frame_is_that_of_the_portal_file(app: Flask, tmp_path: Path) -> Non
 
 def test_the_phone_of_the_environment_is_kept_for_one_release(app: Flask, tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "data", demo=True, phone="90 00 00 00")
-    assert "90 00 00 00" in create_app(settings, serving(app)).test_client().get("/").text
+    assert "90\u00a000\u00a000\u00a000" in create_app(settings, serving(app)).test_client().get("/").text
 
 
 def test_a_hostile_emblem_ends_the_start(app: Flask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
