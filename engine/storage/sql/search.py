@@ -110,10 +110,10 @@ def _owed(roles: Sequence[str]) -> str:
 
 
 def _exact_terms(row: Row, query: DossierQuery) -> tuple[Terms, bool] | None:
-    """Return the condition of a whole key: the applicant's phone, a payment or a document. None if there is no such."""
+    """Return the condition of a whole key, which has a digit: a phone, a payment or a document. None if there is no such."""
     key = query.text.strip()
     cells = [key, key, query.phone]
-    if not key or not row(f"SELECT EXISTS ({_EXACT})", cells)[0]:
+    if not any(sign.isdigit() for sign in key) or not row(f"SELECT EXISTS ({_EXACT})", cells)[0]:
         return None
     return [(f"id IN ({_EXACT})", cells)], True
 
