@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.core.values import Plain, texts_in
-from engine.domain.common.access import may_read_file
+from engine.domain.common.access import may_read, may_read_file
 from engine.domain.common.task_parts import SILENT, is_in_parts
 from engine.domain.fields.field_type import FieldContext, Speech
 from engine.domain.fields.field_types import text as answer_text
@@ -347,7 +347,9 @@ def _former(one: AgentCase, field: str, before: Mapping[str, Plain]) -> tuple[st
         return say("case.before_blank"), ()
     speech = Speech(app_ctx().wording, language())
     if asked.type == "rows":
-        written = _written([asked], {field: plain}, one.evaluated().asking(), speech)
+        columns = (column for column in asked.rows if may_read(one.procedure, one.dossier, column.id, actor()))
+        readable = replace(asked, rows=tuple(columns))
+        written = _written([readable], {field: plain}, one.evaluated().asking(), speech)
         return "; ".join(f"{title} : {text}" for title, text in written), ()
     detail = before.get(f"{field}_{OTHER}")
     return ("", files) if files else (answer_text(asked, plain, one.evaluated().asking(), speech, detail), ())

@@ -1,0 +1,67 @@
+"""Former answers beside corrected ones: each agent reads those columns that the procedure lets them read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.language.catalogue.catalogue import Catalogue
+from engine.services.applications import drafts as intake
+from tests.makers import compiled, the_shared
+from tests.web.staff_site import DESK, GATEKEEPER, open_staff_site
+
+pytestmark = pytest.mark.slow  # a whole site and its people
+
+CREW = """
+procedure: equipe
+edition: 1
+title: Déclarer une équipe
+summary: Déclarer qui travaille.
+agency: dgdn
+delay: 5 working days
+form:
+  equipe:
+    title: Votre équipe
+    fields:
+      membres:
+        label: Membres
+        type: rows
+        row_label: '{prenom}'
+        fields:
+          prenom: {label: Prénom, example: Ama}
+          sante: {label: Santé, example: Bonne}
+workflow:
+  start: examen
+  states:
+    examen:
+      label: Examen
+      by: [controleur, guichet]
+      due: 5 working days
+      transitions:
+        accorder: {label: Accorder, to: accorde}
+        corriger: {label: Faire corriger, to: a_corriger, asks: [correction, reason]}
+    a_corriger: {label: À corriger, correct: requested, due: 30 days, then: examen, late: examen}
+    accorde: {label: Accordé, end: granted}
+personal_data:
+  purpose: Déclarer
+  sensitive: {sante: {seen_by: [controleur]}}
+"""
+
+
+def test_a_former_row_shows_no_column_that_the_agent_may_not_read(tmp_path: Path) -> None:
+    site = open_staff_site(tmp_path, catalogue=Catalogue.of([compiled(CREW)], the_shared()))
+    world, office = site.world, site.world.office
+    dossier = world.sent("equipe", membres=[{"prenom": "Ama", "sante": "Drépanocytose"}])
+    head = site.actor(GATEKEEPER)
+    asked = world.take(dossier, head, "corriger", correction={"membres": "Autre prénom"}, reason="x")
+    posted = {"membres.0.prenom": ["Afi"], "membres.0.sante": ["Asthme"]}
+    intake.save_corrections(office, world.owner(asked), asked.id, posted)
+    intake.send_corrections(office, world.owner(asked), asked.id)
+    for address in (f"/agent/dossiers/{dossier.number}", f"/agent/dossiers/{dossier.number}?voir=corrige"):
+        assert "Prénom : Ama" in site.agent(GATEKEEPER).see(address)
+        assert "Drépanocytose" in site.agent(GATEKEEPER).see(address)
+        seen = site.agent(DESK).see(address)
+        assert "Prénom : Ama" in seen
+        assert "Asthme" not in seen
+        assert "Drépanocytose" not in seen
