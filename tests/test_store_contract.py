@@ -314,8 +314,20 @@ def test_a_tray_finds_and_counts(store: Store, tray: DossierQuery, expected: str
         (DossierQuery(text="ref of p"), ""),
         (DossierQuery(text=a_document().number), "d"),
         (DossierQuery(text="264829", phone="+22890123499"), "a"),
+        (DossierQuery(text="90 12 34 56", phone="+22890123456", places=(OTHER,)), "e"),
+        (DossierQuery(text=a_document().number, places=(OTHER,)), "e"),
     ],
-    ids=["phone", "phone in a queue", "no such phone", "payment", "part of a key", "document", "neither phone nor key"],
+    ids=[
+        "phone",
+        "phone in a queue",
+        "no such phone",
+        "payment",
+        "part of a key",
+        "document",
+        "neither phone nor key",
+        "words, whoever has the phone elsewhere",
+        "words, whatever has the document elsewhere",
+    ],
 )
 def test_a_tray_finds_whole_keys(store: Store, asked: DossierQuery, expected: str) -> None:
     a_full_house(store)
@@ -327,6 +339,10 @@ def test_a_tray_finds_whole_keys(store: Store, asked: DossierQuery, expected: st
             unit.put_dossier(replace(one, owner="u1", revision=one.revision + 1), one.revision)
         unit.add_payment(a_payment("p1", dossier="c"))
         unit.add_document("d", a_document())
+        other = unit.dossier("e")
+        assert other is not None
+        named = f"90123456, {a_document().number}"
+        unit.put_dossier(replace(other, label=named, revision=other.revision + 1), other.revision)
     with store.unit() as unit:
         assert "".join(line.id for line in unit.find_dossiers(asked).lines) == expected
 

@@ -54,20 +54,15 @@ def dossier_query(
     Each place is one subquery in index order, so the first page of a long list costs little. With `most`, each
     subquery stops after so many rows, for databases that would read them all to sort them.
     """
-    terms = _terms(query)
-    by_word, selective = _exact_terms(row, query) or _word_terms(row, query.text)
+    terms, places = _terms(query), query.places
+    if places is not None and not places:
+        return _select(columns, [("1 = 0", [])])
+    by_word, selective = _exact_terms(row, query, terms) or _word_terms(row, query.text)
     terms += by_word
     if after:
         terms.append(("(due_order, id) > (?, ?)", list(after)))
-    places = query.places
-    if places is None:
-        return _select(columns, terms)
-    if not places:
-        return _select(columns, [("1 = 0", [])])
-    if selective or query.assigned or len(places) > MOST_STREAMS:
-        among = ", ".join(["(?, ?)"] * len(places))
-        terms.append((f"(procedure, state) IN (VALUES {among})", [cell for place in places for cell in place]))
-        return _select(columns, terms)
+    if places is None or selective or query.assigned or len(places) > MOST_STREAMS:
+        return _select(columns, terms + _among(places))
     once = dict.fromkeys(places)
     streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
     each = "{}" if most is None or len(streams) == 1 else f"({{}} ORDER BY due_order, id LIMIT {most})"
@@ -109,13 +104,24 @@ def _owed(roles: Sequence[str]) -> str:
     return f"({' OR '.join(['instr(awaits, ?) > 0'] * len(roles)) or '1 = 0'})"
 
 
-def _exact_terms(row: Row, query: DossierQuery) -> tuple[Terms, bool] | None:
-    """Return the condition of a whole key, which has a digit: a phone, a payment or a document. None if there is no such."""
+def _among(places: Sequence[tuple[str, str]] | None) -> Terms:
+    if places is None:
+        return []
+    among = ", ".join(["(?, ?)"] * len(places))
+    return [(f"(procedure, state) IN (VALUES {among})", [cell for place in places for cell in place])]
+
+
+def _exact_terms(row: Row, query: DossierQuery, terms: Terms) -> tuple[Terms, bool] | None:
+    """Return the condition of a whole key, which has a digit: a phone, a payment or a document.
+
+    None if the list has no such. What is elsewhere does not count: it would hide what the words find, and so be known.
+    """
     key = query.text.strip()
-    cells = [key, key, query.phone]
-    if not any(sign.isdigit() for sign in key) or not row(f"SELECT EXISTS ({_EXACT})", cells)[0]:
+    if not any(sign.isdigit() for sign in key):
         return None
-    return [(f"id IN ({_EXACT})", cells)], True
+    whole: Terms = [(f"id IN ({_EXACT})", [key, key, query.phone])]
+    sql, cells = _select("1", whole + terms + _among(query.places))
+    return (whole, True) if row(f"SELECT EXISTS ({sql})", cells)[0] else None
 
 
 def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
