@@ -40,7 +40,8 @@ def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> 
         end = max(end, last)
         yield KEEP, end
     for name, terms in procedure.personal_data.sensitive.items():
-        if terms.keep is None or not _holds(dossier.answers, name):
+        given = (dossier.answers, *(one.before for one in dossier.corrected))
+        if terms.keep is None or not any(_holds(answers, name) for answers in given):
             continue
         sooner = max(add_span(dossier.closed_at, terms.keep, calendar), last)
         if end is None or sooner < end:

@@ -26,6 +26,7 @@ from engine.domain.documents.retention import (
     without_answer,
     without_content,
 )
+from engine.domain.fields.raw_answers import OTHER
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.confirmations import still_confirmed
 from engine.domain.workflow.due_dates import timers_of
@@ -110,6 +111,7 @@ def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Do
     corrected = tuple(replace(one, before=without_answer(procedure, one.before, name)) for one in before.corrected)
     after = without_orphans(replace(before, answers=answers, confirmed=confirmed, corrected=corrected))
     changed = {key for key, answer in before.answers.items() if answers.get(key) != answer}
+    changed |= {key for one in before.corrected for key in one.before.keys() & {name, f"{name}_{OTHER}"}}
     left = {one.id for one in after.attachments}
     sealed = {f"answers.{key}" for key in changed}
     sealed |= {f"confirmed.{key}" for key in before.confirmed.keys() | changed if key not in confirmed}

@@ -9,7 +9,7 @@ import pytest
 
 from engine.core.values import new_id
 from engine.journal.chain import erased_at, verify_export
-from engine.records.dossier import Dossier
+from engine.records.dossier import CorrectionRequest, Dossier
 from engine.services.accounts.access_log import note_reading
 from engine.services.applications.document_verification import verify
 from engine.services.applications.drafts import see
@@ -156,6 +156,19 @@ def test_a_sensitive_answer_goes_before_the_dossier(world: World) -> None:
     assert "answers.enseigne" in salted
     assert world.kinds(dossier).count("erased") == 2
     assert after(world, dossier, days=365).erased_at is not None
+
+
+def test_a_former_sensitive_answer_goes_before_the_dossier(world: World) -> None:
+    sent = opened(world, SENSITIVE)
+    former = CorrectionRequest({}, "", world.office.now(), "urbaniste", before={"telephone_voisin": "+22890112244"})
+    left = {name: answer for name, answer in sent.answers.items() if name != "telephone_voisin"}
+    corrected = world.force(sent, answers=left, corrected=(former,))
+    dossier = world.take(corrected, urbaniste(world), "refuser", reason="Afi tient déjà un kiosque")
+    kept = after(world, dossier, days=31)
+    assert kept.erased_at is None
+    assert kept.corrected[0].before == {}
+    salted = {name for names in world.read(lambda unit: unit.salts(dossier.id)).values() for name in names}
+    assert "answers.telephone_voisin" not in salted
 
 
 def test_nothing_that_an_appeal_needs_goes_while_the_applicant_may_still_appeal(world: World) -> None:
