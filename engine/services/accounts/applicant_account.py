@@ -224,7 +224,7 @@ def _keep(ctx: AppContext, unit: Unit, actor: Actor, before: Account, after: Acc
 
 
 def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
-    """Erase an account: profile, identifiers, sessions and drafts.
+    """Erase an account, and those of the children whom no person represents any more: profile, identifiers, sessions, drafts.
 
     Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. The dossiers of a child whom
     no other account represents count as their own. Raises Refused("erase_running", count) while a request runs;
@@ -235,10 +235,8 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         if unit.phone_move(account.id) is not None:  # a thief of the phone would end it without a message
             raise Refused(refusal("move_waits"))
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True)
-        children = (
-            unit.dossiers_of(one, MOST_DOSSIERS, open_first=True) for one in _children_alone(ctx, unit, account)
-        )
-        every = (*lines, *(line for child in children for line in child))
+        children = tuple(_children_alone(ctx, unit, account))
+        every = (*lines, *(line for one in children for line in unit.dossiers_of(one, MOST_DOSSIERS, open_first=True)))
         held = [one for line in every if not line.closed and (one := unit.dossier(line.id)) is not None]
         running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
         if running:
@@ -260,10 +258,16 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         for identifier in unit.identifiers_of(account.id):
             unit.drop_identifier(identifier.kind, identifier.value)
         unit.drop_sessions(account.id)
-        unit.put_account(Account(account.id, "applicant", "", f"erased:{account.id}", disabled=True))
+        for gone in (account.id, *(child for child in children if not _represented(ctx, unit, child))):
+            unit.put_account(Account(gone, "applicant", "", f"erased:{gone}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}
         sent |= {one.id for one in held if not one.is_draft and one.owner == account.id}
     return ErasureResult(len(drafts), len(sent))
+
+
+def _represented(ctx: AppContext, unit: Unit, account_id: str) -> bool:
+    """Return whether another person still acts for this account, if only for one dossier."""
+    return any(is_active(one, ctx.day()) for one in unit.mandates_given(account_id))
 
 
 def _children_alone(ctx: AppContext, unit: Unit, account: Account) -> Iterator[str]:

@@ -307,6 +307,21 @@ class TestOnesData:
             unit.put_dossier(ended, kept.revision)
         assert own_account.erase_own(world.office, afi) == own_account.ErasureResult(1, 0)
         assert world.kept(draft).answers == {}
+        gone = world.read(lambda unit: unit.account(dossier.owner))
+        assert (gone.name, dict(gone.profile), gone.disabled) == ("", {}, True), "no person reaches it any more"
+        assert list(world.office.store.findings()) == []
+
+    def test_a_child_for_whom_another_person_acts_keeps_their_name(self, world: World) -> None:
+        afi = world.applicant()
+        child = {"family_name": "AMEGAN", "given_names": "Edem"}
+        mandate = representation.declare_child(world.office, afi, child, date(2020, 1, 1))
+        acting = representation.acting_for(world.office, afi, mandate.id)
+        assert acting is not None
+        world.people["child"] = acting
+        dossier = world.draft(PASSPORT, acting)
+        representation.give(world.office, acting, mandate.id, "90445566", "reader", dossier_id=dossier.id)
+        own_account.erase_own(world.office, afi)
+        assert world.read(lambda unit: unit.account(mandate.principal)).name == "AMEGAN Edem"
 
     def test_an_erased_account_leaves_nobody(self, world: World) -> None:
         afi = by_phone(world, PHONE)
