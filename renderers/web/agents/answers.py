@@ -229,7 +229,7 @@ def _answer(
     one: AgentCase, view: FieldView, title: str, field: str, ticks: frozenset[str], text: str | None = None
 ) -> AnswerView:
     compared = _compared(one, view, field)
-    kind, note = compared.note if compared else _awaited_note(one.dossier.correction, field)
+    kind, note = compared.note if compared else _awaited_note(one.dossier.correction, field, view.masked)
     if view.is_held and not note:
         kind, note = _held_note(one, view)
     files = (one.dossier.attachment(file.id) for file in view.files)
@@ -317,10 +317,10 @@ class _Compared:
     files: tuple[Paper, ...] = ()
 
 
-def _awaited_note(correction: CorrectionRequest | None, field: str) -> tuple[str, str]:
+def _awaited_note(correction: CorrectionRequest | None, field: str, masked: bool) -> tuple[str, str]:
     if correction is None or field not in correction.fields:
         return "", ""
-    reason = correction.fields[field]
+    reason = "" if masked else correction.fields[field]  # it may quote the answer
     return "act", say("case.awaited", reason=reason) if reason else say("case.awaited_bare")
 
 

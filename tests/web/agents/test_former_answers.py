@@ -24,6 +24,7 @@ form:
   equipe:
     title: Votre équipe
     fields:
+      suivi: {label: Suivi médical, example: Aucun}
       membres:
         label: Membres
         type: rows
@@ -45,7 +46,7 @@ workflow:
     accorde: {label: Accordé, end: granted}
 personal_data:
   purpose: Déclarer
-  sensitive: {sante: {seen_by: [controleur]}}
+  sensitive: {sante: {seen_by: [controleur]}, suivi: {seen_by: [controleur]}}
 """
 
 
@@ -65,3 +66,16 @@ def test_a_former_row_shows_no_column_that_the_agent_may_not_read(tmp_path: Path
         assert "Prénom : Ama" in seen
         assert "Asthme" not in seen
         assert "Drépanocytose" not in seen
+
+
+def test_why_a_masked_answer_must_be_corrected_is_for_those_who_read_it(tmp_path: Path) -> None:
+    site = open_staff_site(tmp_path, catalogue=Catalogue.of([compiled(CREW)], the_shared()))
+    dossier = site.world.sent("equipe", membres=[{"prenom": "Ama", "sante": "Bonne"}])
+    why = {"suivi": "Drépanocytose : depuis quand ?"}
+    site.world.take(dossier, site.actor(GATEKEEPER), "corriger", correction=why, reason="x")
+    address = f"/agent/dossiers/{dossier.number}"
+    assert why["suivi"] in site.agent(GATEKEEPER).see(address)
+    seen = site.agent(DESK).see(address)
+    assert "À corriger : Suivi médical" not in seen
+    assert "Masqué pour votre rôle Correction attendue" in seen
+    assert "Drépanocytose" not in seen
