@@ -22,7 +22,7 @@ from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, COMPANY, WITHOUT_PHONE, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.contact_change import release_contact
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
-from engine.services.accounts.mandates import MandateView, called
+from engine.services.accounts.mandates import MandateView, called, known_within
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
@@ -113,13 +113,14 @@ def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
 def given(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     """Return the mandates given for the person this actor acts for.
 
-    A reader, or a holder for some dossiers, gets none.
+    A reader, or a holder for some dossiers, gets none. A holder for some procedures learns nothing of others.
     """
     if actor.only_reads or actor.dossiers:
         return ()
     with ctx.store.unit() as unit:
-        found = unit.mandates_given(actor.owns)
-        return tuple(_mandate_view(ctx, unit, one) for one in found if one.status not in ("ended", "refused"))
+        found = (one for one in unit.mandates_given(actor.owns) if one.status not in ("ended", "refused"))
+        within = found if not actor.procedures else filter(None, (known_within(unit, actor, one) for one in found))
+        return tuple(_mandate_view(ctx, unit, one) for one in within)
 
 
 def _mandate_view(ctx: AppContext, unit: Unit, mandate: Mandate) -> MandateView:

@@ -15,7 +15,7 @@ from engine.core.values import national
 from engine.domain.common.access import is_active, over_since
 from engine.domain.common.names import readable_name
 from engine.domain.common.working_time import add_span
-from engine.records.dossier import SYSTEM_ACTOR, Account
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor
 from engine.records.people import COMPANY, WITHOUT_PHONE, Mandate
 from engine.services.accounts.contact_change import release_contact
 from engine.services.context.app_context import AppContext
@@ -45,6 +45,14 @@ def called(account: Account) -> str:
 def reached(account: Account) -> str:
     """Return the verified phone number or e-mail address of an account; empty without one."""
     return national(account.login) if account.login.startswith("+") or "@" in account.login else ""
+
+
+def known_within(unit: Unit, actor: Actor, mandate: Mandate) -> Mandate | None:
+    """Return a mandate as far as it is for the procedures of this actor, None if it is for none of them."""
+    both = tuple(one for one in mandate.procedures if one in actor.procedures)
+    theirs = {dossier.procedure for dossier in filter(None, map(unit.dossier, mandate.dossiers))}
+    apart = (mandate.procedures and not both) or (theirs and theirs.isdisjoint(actor.procedures))
+    return None if apart or mandate.status != "active" else replace(mandate, procedures=both)
 
 
 def principal_shown(one: MandateView) -> str:

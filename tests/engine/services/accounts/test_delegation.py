@@ -223,6 +223,24 @@ class TestCompanies:
 
 
 class TestPeople:
+    def test_who_acts_for_some_procedures_learns_of_no_mandate_for_others(self, world: World) -> None:
+        afi, kofi = world.applicant(), world.applicant("+22890445566")
+        held = representation.give(world.office, afi, "", "90445566", "agent", procedures=(PASSPORT,))
+        dossiers = {name: world.draft(name, afi).id for name in (PASSPORT, B3)}
+        for phone, more in {
+            "90000011": {"procedures": (B3,)}, "90000012": {"procedures": (B3, PASSPORT)}, "90000013": {},
+            "90000014": {"dossier_id": dossiers[B3]}, "90000015": {"dossier_id": dossiers[PASSPORT]},
+        }.items():  # fmt: skip
+            world.wait(minutes=20)
+            representation.give(world.office, afi, "", phone, "reader", **more)
+        world.wait(minutes=20)
+        representation.ask_person(world.office, world.applicant("+22890000016"), PHONE, "KOSSI")
+        seen = representation.given(world.office, as_(world, kofi, held))
+        assert {one.mandate.invited[-2:]: one.mandate.procedures for one in seen} == {
+            "66": (PASSPORT,), "12": (PASSPORT,), "13": (), "15": (),
+        }  # fmt: skip
+        assert len(representation.given(world.office, afi)) == 7
+
     def test_a_child_until_the_eve_of_their_majority(self, world: World) -> None:
         afi, child = world.applicant(), {"family_name": "AMEGAN", "given_names": "Kossi"}
         mandate = representation.declare_child(world.office, afi, child, date(2015, 3, 27))
