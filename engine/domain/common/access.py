@@ -110,13 +110,15 @@ def in_mandate(actor: Actor, procedure_id: str) -> bool:
 def _is_open_to(procedure: Procedure, dossier: Dossier, name: str, actor: Actor) -> bool:
     """Return True when the actor may read an opinion: a confidential one is for the roles of the round and its author.
 
-    So is a value that is computed from it.
+    So is a value that is computed from it. An agent reads none about their own request.
     """
     behind = procedure.once(_opinions_behind).get(name)
-    return behind is None or actor.kind == "system" or all(
+    if behind is None or actor.kind == "system":
+        return True
+    return not is_own(dossier, actor) and all(
         holds(actor, (role_key(procedure, role) for role in asked.seen_by)) or _is_author(dossier, one, actor)
         for one, asked in behind.items()
-    )  # fmt: skip
+    )
 
 
 def _is_author(dossier: Dossier, service: str, actor: Actor) -> bool:
@@ -148,8 +150,9 @@ def _confidential(procedure: Procedure) -> Mapping[str, Form]:
 def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment, actor: Actor) -> bool:
     """Return True when the actor may open a file.
 
-    A file of an answer follows the rights of that answer. A file of an act is for agents who see the dossier.
-    A file that no answer or act uses yet is for its author. A file of a correction that is not sent is for its owner.
+    A file of an answer follows the rights of that answer. A file of an act is for agents who see the dossier, unless
+    it is their own. A file that no answer or act uses yet is for its author. A file of a correction that is not sent
+    is for its owner.
     """
     if attachment.id in dossier.files_unsent and not is_owner(dossier, actor):
         return False
@@ -164,7 +167,7 @@ def may_read_file(procedure: Procedure, dossier: Dossier, attachment: Attachment
     if attachment.id not in dossier.files_used:
         return False
     if len(place) == 1:
-        return actor.kind == "agent" and not actor.principal
+        return actor.kind == "agent" and not actor.principal and not is_own(dossier, actor)
     asked = named[1:] if procedure.round_of(place[1]) is not None else named
     return all(may_read(procedure, dossier, name, actor) for name in asked)
 

@@ -79,7 +79,8 @@ class TestAnAct:
         world.take(dossier, mayor, "refuser", reason="Inondable", attachments=(paper,))
         assert read(colleague) == pdf()
         helper = Actor("agent", "zoe", principal=dossier.owner, dossiers=frozenset({dossier.id}))  # at a counter
-        for stranger in (world.owner(dossier), world.auditor(), world.agent("zoe", "sncja/reclamations"), helper):
+        own = replace(colleague, contacts=frozenset({dossier.contact_phone or ""}))  # the applicant is this agent
+        for stranger in (world.owner(dossier), world.auditor(), world.agent("zoe", "sncja/reclamations"), helper, own):
             with pytest.raises(NotFound):
                 read(stranger)
 

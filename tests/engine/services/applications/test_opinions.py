@@ -120,6 +120,10 @@ class TestOpinions:
         allowed = {name for name, actor in readers.items() if may_read(procedure, dossier, "avis_voirie", actor)}
         assert allowed == {"author", "reader"}
         assert not may_read(procedure, dossier, "services", author)
+        for reader in (readers["reader"], author):  # the applicant is this agent
+            own = replace(reader, contacts=frozenset({dossier.contact_phone or ""}))
+            assert not may_read(procedure, dossier, "avis_voirie", own)
+            assert may_read(procedure, dossier, "nom", own)
 
     def test_a_value_computed_from_a_confidential_opinion_is_for_its_readers(self, world: World) -> None:
         later = (
