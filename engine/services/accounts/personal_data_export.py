@@ -78,6 +78,7 @@ def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
         "closed_at": _instant(one.closed_at),
         "answers": _answers(procedure, one, actor),
         **({"unsent": _answers(procedure, one.typed, actor)} if one.typed is not one else {}),
+        "corrected": [{"sent_at": _instant(sent.sent_at), "before": dict(sent.before)} for sent in one.corrected],
         "confirmed": [
             {"answer": name, "value": kept.value, "piece": kept.piece, "differs": kept.differs, "at": instant_text(kept.at)}
             for name, kept in one.confirmed.items() if may_read(procedure, one, name.partition(".")[0], actor)

@@ -141,6 +141,8 @@ def test_a_sent_correction_keeps_the_former_answers_until_an_agent_acts(world: W
     assert kept.before == {name: asked.answers[name] for name in ("enseigne", "plan")}, "the floors are the same"
     assert (kept.fields["enseigne"], kept.sent_at, kept.unsent) == ("Illisible", world.office.now(), None)
     assert correction_to_compare(sent) == kept
+    exported = export_own(world.office, world.owner(sent))
+    assert exported["dossiers"][0]["corrected"][0]["before"]["enseigne"] == "Chez Afi"  # type: ignore[index,call-overload]
     world.wait(hours=1)
     agent = world.agent("u", "mairie/urbaniste")
     again = world.take(sent, agent, "corriger", correction={"enseigne": "Encore"}, reason="Flou")
