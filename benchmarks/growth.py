@@ -7,6 +7,7 @@ asked the same in turns. In SQLite what is measured is processor time, that of S
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,7 @@ PREPARED = ROOT / "var" / "bench"
 TRIES, ROUNDS, SEARCHES = 20, 7, 300
 WORDS = {
     "track": "following a dossier", "mine": "one's own list", "inbox": "the first page of a tray",
-    "counts": "the counts of the trays", "booking": "booking a seat",
+    "sorted": "the first page of a tray by another order", "counts": "the counts of the trays", "booking": "booking a seat",
 }  # fmt: skip
 Clock = Callable[[], float]
 
@@ -163,6 +164,9 @@ def _works(ctx: AppContext, act: str, numbers: Sequence[int]) -> list[Callable[[
         return [_booking(ctx, place) for place in range(4)]
     if act == "inbox":
         return [lambda: _some(list_inbox(ctx, AGENT, "to_take").lines)] * TRIES
+    if act == "sorted":
+        orders = itertools.islice(itertools.cycle(itertools.product(("received", "entered"), (True, False))), TRIES)
+        return [lambda o=o: _some(list_inbox(ctx, AGENT, "to_take", order=o[0], reverse=o[1]).lines) for o in orders]  # type: ignore[misc]
     if act == "counts":
         return [lambda: inbox_counts(ctx, AGENT)] * TRIES
     if act == "mine":

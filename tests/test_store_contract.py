@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ from engine.records.publications import (
     PublishedEdition,
 )
 from engine.records.statistics import CURRENT, ENTRIES, Count, CounterQuery, JournalCursor, SmsCount
-from engine.storage.results import AlreadyExists, Conflict, DossierQuery, Reply
+from engine.storage.results import ORDERS, AlreadyExists, Conflict, DossierQuery, Reply
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store, Unit
 from tests.concurrent_units import Beside
@@ -246,7 +247,8 @@ def test_open_dossiers_of_an_owner_come_before_newer_closed_ones(store: Store) -
 
 def a_full_house(store: Store) -> None:
     def sent(name: str, **more: object) -> object:
-        return a_dossier(name, submitted_at=NOON, **{"state": "review", "office": "lome", **more})
+        times = {"submitted_at": later(hours=-ord(name)), "entered_at": later(hours="dcgaebf".index(name))}
+        return a_dossier(name, **{"state": "review", "office": "lome", **times, **more})
 
     opened(
         store,
@@ -292,6 +294,14 @@ REVIEW, PRINTING, OTHER, END = ("permit", "review"), ("permit", "printing"), ("o
         pytest.param(DossierQuery(text="!?"), "", id="nothing to look for"),
         pytest.param(DossierQuery(text="%' OR 1=1 --"), "", id="no way into the query"),
         pytest.param(DossierQuery(text="  "), "bdeacg", id="blank text asks nothing"),
+        pytest.param(DossierQuery(reverse=True), "gcaedb", id="the last due first"),
+        pytest.param(DossierQuery(order="received"), "gedcba", id="the first sent first"),
+        pytest.param(DossierQuery(order="received", reverse=True, places=(REVIEW, OTHER)), "abceg", id="the last sent"),
+        pytest.param(
+            DossierQuery(order="entered", places=(REVIEW, PRINTING, OTHER)), "dcgaeb", id="the longest in a state"
+        ),
+        pytest.param(DossierQuery(order="entered", reverse=True, assigned="afi"), "bd", id="mine, the last come first"),
+        pytest.param(DossierQuery(order="entered", text="koffi"), "ab", id="a word, the longest in a state"),
     ],
 )
 def test_a_tray_finds_and_counts(store: Store, tray: DossierQuery, expected: str) -> None:
@@ -398,7 +408,14 @@ def test_a_tray_tells_whose_part_is_left(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "tray",
-    [DossierQuery(), DossierQuery(places=(REVIEW, PRINTING, OTHER)), DossierQuery(text="koffi", open_only=False)],
+    [
+        DossierQuery(),
+        DossierQuery(places=(REVIEW, PRINTING, OTHER)),
+        DossierQuery(text="koffi", open_only=False),
+        DossierQuery(reverse=True),
+        DossierQuery(order="received", places=(REVIEW, PRINTING, OTHER)),
+        DossierQuery(order="entered", reverse=True, places=(REVIEW, PRINTING, OTHER)),
+    ],
 )
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_of_a_tray_follow_each_other(store: Store, tray: DossierQuery, limit: int) -> None:
@@ -422,6 +439,15 @@ def test_a_forged_mark_begins_at_the_start(store: Store, after: str) -> None:
     a_full_house(store)
     with store.unit() as unit:
         assert unit.find_dossiers(DossierQuery(), after) == unit.find_dossiers(DossierQuery())
+
+
+def test_a_mark_of_another_order_begins_at_the_start(store: Store) -> None:
+    a_full_house(store)
+    every = [DossierQuery(order=order, reverse=reverse) for order in ORDERS for reverse in (False, True)]
+    with store.unit() as unit:
+        for one, other in itertools.permutations(every, 2):
+            mark = unit.find_dossiers(one, None, 2).after
+            assert unit.find_dossiers(other, mark) == unit.find_dossiers(other)
 
 
 def test_a_changed_label_is_found_by_its_new_words_only(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from engine.core.values import Plain
@@ -82,10 +83,14 @@ class DossierLine:
     channel: str = "web"
 
 
+ORDERS: Final = MappingProxyType({"due": "due_order", "received": "submitted_at", "entered": "entered_at"})
+"""The orders of a list of dossiers, with their columns: by due date, by day of sending, by day of the present state."""
+
+
 @dataclass(frozen=True, slots=True)
 class DossierQuery:
     """Filters of a list of dossiers. `places` are (procedure, state) pairs, None for any. `barred` are (procedure,
-    edition) pairs that are left out: editions in which a person has no part. Sorted by due date, then id.
+    edition) pairs that are left out: editions in which a person has no part. Sorted by `order` (`ORDERS`), then id.
     Where several parts are awaited, `roles` selects those of a person: to do (`unassigned`) or done (`parts_done`)."""
 
     places: tuple[tuple[str, str], ...] | None = None
@@ -99,6 +104,8 @@ class DossierQuery:
     phone: str = ""  # `text` as E.164, where it is one: those of this applicant are found first
     open_only: bool = True
     barred: tuple[tuple[str, int], ...] = ()
+    order: str = "due"  # a key of `ORDERS`
+    reverse: bool = False  # the last of the order first
 
 
 @dataclass(frozen=True, slots=True)

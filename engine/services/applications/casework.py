@@ -261,14 +261,18 @@ def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
 
 def list_inbox(
     ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
-    office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50,
+    office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50, order: str = "due",
+    reverse: bool = False,
 ) -> ResultPage:  # fmt: skip
-    """Return one page of a queue (`QUEUES`), by due date. Filters only narrow what the person may see."""
+    """Return one page of a queue (`QUEUES`), by due date or another of `ORDERS`, `reverse` with the last first.
+
+    Filters only narrow what the person may see.
+    """
     asked = inbox_query(ctx, actor, queue, procedure, state, office_id, text)
     if asked is None:
         return ResultPage(())
     with ctx.store.unit() as unit:
-        return unit.find_dossiers(asked, after, limit)
+        return unit.find_dossiers(replace(asked, order=order, reverse=reverse), after, limit)
 
 
 def inbox_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:

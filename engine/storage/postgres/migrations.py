@@ -32,10 +32,12 @@ from engine.storage.schema.ddl_dossiers import (
     DOSSIERS,
     EDITION_HEADS,
     EDITIONS,
+    ENTERED_ORDER,
     JOURNAL,
     MONEY,
     OUTBOX,
     PAPERS,
+    RECEIVED_ORDER,
     SEATS,
 )
 from engine.storage.schema.ddl_people import (
@@ -311,6 +313,8 @@ _EACH: Final = (
     _papers,
     _compatibility,
     ConcurrentIndex(*COMPANY_NUMBERS),
+    ConcurrentIndex(*RECEIVED_ORDER),
+    ConcurrentIndex(*ENTERED_ORDER),
 )  # fmt: skip
 MIGRATIONS: Final[Mapping[str, Migration]] = dict(zip(NAMES, _EACH, strict=True))
 _FINISHING: Final[Mapping[str, Migration]] = dict(zip(FINISHING, (_immediate_keys,), strict=True))

@@ -214,4 +214,9 @@ CREATE TRIGGER edition_stays BEFORE UPDATE ON edition BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER edition_kept BEFORE DELETE ON edition BEGIN SELECT RAISE(ABORT, 'an edition is for ever'); END;
 """
 
+# Lists by day of sending and by day of the present state, as `dossier_tray` serves those by due date.
+_LISTED: Final = "office, assigned, closed, awaits"
+RECEIVED_ORDER: Final = ("dossier_received", f"dossier (procedure, state, submitted_at, id, {_LISTED})")
+ENTERED_ORDER: Final = ("dossier_entered", f"dossier (procedure, state, entered_at, id, {_LISTED})")
+
 EDITION_HEADS: Final = "CREATE INDEX edition_head ON edition (procedure, edition, published_at, fingerprint)"

@@ -47,6 +47,8 @@ NAMES: Final = (
     "0025 papers",
     "0026 compatibility",
     "0027 company numbers",
+    "0028 received order",
+    "0029 entered order",
 )
 # The migrations that remove or forbid what a former release needs, with the newest migration that a release must know
 # afterwards. `guichet upgrade --finish` applies them, and every new store has them. PostgreSQL only.

@@ -15,7 +15,7 @@ from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
 from engine.storage.results import Conflict, DossierLine, DossierQuery, ResultPage
 from engine.storage.sql.connection import TIMER_CELLS, Queries, TableMapping, TimerCells, read_json
-from engine.storage.sql.search import dossier_query, label_words, next_page, page_start
+from engine.storage.sql.search import dossier_query, label_words, next_page, order_terms, page_start
 
 LINES: Final = TableMapping(DossierLine, "dossier")
 ENTRIES: Final = TableMapping(JournalEntry, "entry", ("dossier", "n"))
@@ -207,11 +207,11 @@ class DossierQueries(Queries):
         return LINES.read_all(self._rows(sql, (owner, *([procedure] if procedure else ()), limit)))
 
     def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
-        """Return one page of a list, by due date, then id. A malformed `after` gives the first page."""
+        """Return one page of a list, in its order. A malformed `after`, or one of another order, gives the first page."""
         most = limit + 1 if self.ends_streams else None
-        sql, cells = dossier_query(self._row, query, f"{LINES.columns}, due_order", page_start(after), most)
-        lines = LINES.read_all(self._rows(f"{sql} ORDER BY due_order, id LIMIT ?", [*cells, limit + 1]))
-        return next_page(lines, limit)
+        sql, cells = dossier_query(self._row, query, f"{LINES.columns}, due_order", page_start(after, query), most)
+        lines = LINES.read_all(self._rows(f"{sql} ORDER BY {order_terms(query)} LIMIT ?", [*cells, limit + 1]))
+        return next_page(lines, limit, query)
 
     def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int:
         """Return how many dossiers match, counting at most `most`."""

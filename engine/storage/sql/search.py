@@ -6,17 +6,20 @@ import base64
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from engine.core.values import canonical_json
+from engine.core.values import Plain, canonical_json
 from engine.records.codec import instant_text
-from engine.storage.results import DossierLine, DossierQuery, ResultPage
+from engine.storage.results import ORDERS, DossierLine, DossierQuery, ResultPage
 
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]
 
 FEW: Final = 500  # a word in at most this many dossiers is searched first; others are checked on each line
-MOST_STREAMS: Final = 64
+# Above it one statement reads the index by due date. The other orders have none over all states, so they keep one
+# subquery a state up to what SQLite accepts (500).
+MOST_STREAMS: Final = MappingProxyType({"due": 64, "received": 480, "entered": 480})
 # One common word is checked on each line of the list: PostgreSQL would read all dossiers with it first. With several
 # words PostgreSQL may do so, because few dossiers may have them all.
 _EACH: Final = "LIMIT 1 OFFSET 0"
@@ -60,13 +63,19 @@ def dossier_query(
     by_word, selective = _exact_terms(row, query, terms) or _word_terms(row, query.text)
     terms += by_word
     if after:
-        terms.append(("(due_order, id) > (?, ?)", list(after)))
-    if places is None or selective or query.assigned or len(places) > MOST_STREAMS:
+        terms.append((f"({ORDERS[query.order]}, id) {'<' if query.reverse else '>'} (?, ?)", list(after)))
+    if places is None or selective or query.assigned or len(places) > MOST_STREAMS[query.order]:
         return _select(columns, terms + _among(places))
     once = dict.fromkeys(places)
     streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
-    each = "{}" if most is None or len(streams) == 1 else f"({{}} ORDER BY due_order, id LIMIT {most})"
+    each = "{}" if most is None or len(streams) == 1 else f"({{}} ORDER BY {order_terms(query)} LIMIT {most})"
     return " UNION ALL ".join(each.format(sql) for sql, _ in streams), [cell for _, cells in streams for cell in cells]
+
+
+def order_terms(query: DossierQuery) -> str:
+    """Return the terms of ORDER BY of a list."""
+    way = " DESC" if query.reverse else ""
+    return f"{ORDERS[query.order]}{way}, id{way}"
 
 
 def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:
@@ -145,27 +154,28 @@ def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
 LAST: Final = "~"  # sorts after every instant, so lines without due date come last
 
 
-def due_order(line: DossierLine) -> str:
-    """Return the sort text of a line: its due date, or `LAST` without one."""
-    return instant_text(line.due_at) if line.due_at else LAST
-
-
-def next_page(lines: tuple[DossierLine, ...], limit: int) -> ResultPage:
+def next_page(lines: tuple[DossierLine, ...], limit: int, query: DossierQuery) -> ResultPage:
     """Return a page of at most `limit` lines. One line more means that a next page exists."""
     if len(lines) <= limit:
         return ResultPage(lines)
     last = lines[limit - 1]
-    mark = base64.urlsafe_b64encode(canonical_json([due_order(last), last.id])).decode().rstrip("=")
-    return ResultPage(lines[:limit], mark)
+    moment = {"due": last.due_at, "received": last.submitted_at, "entered": last.entered_at}[query.order]
+    mark: list[Plain] = [instant_text(moment) if moment else LAST, last.id, *_order_mark(query)]
+    return ResultPage(lines[:limit], base64.urlsafe_b64encode(canonical_json(mark)).decode().rstrip("="))
 
 
-def page_start(after: str | None) -> tuple[str, str] | None:
-    """Return (due order, id) of the last line seen, from a URL. None, the first page, if malformed."""
+def page_start(after: str | None, query: DossierQuery) -> tuple[str, str] | None:
+    """Return (sort text, id) of the last line seen, from a URL. None, the first page, if malformed or of another order."""
     try:
-        order, last = json.loads(base64.urlsafe_b64decode((after or "") + "=" * (-len(after or "") % 4)))
+        text, last, *order = json.loads(base64.urlsafe_b64decode((after or "") + "=" * (-len(after or "") % 4)))
     except (ValueError, TypeError, RecursionError):
         return None
-    return (order, last) if _is_mark(order) and _is_mark(last) else None
+    return (text, last) if _is_mark(text) and _is_mark(last) and order == _order_mark(query) else None
+
+
+def _order_mark(query: DossierQuery) -> list[str]:
+    """Return what a position says of the order of its list. Positions by due date say nothing, as all did before."""
+    return [f"-{query.order}"] if query.reverse else [query.order] if query.order != "due" else []
 
 
 def _is_mark(part: object) -> bool:

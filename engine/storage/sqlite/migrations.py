@@ -29,10 +29,12 @@ from engine.storage.schema.ddl_dossiers import (
     DOSSIERS,
     EDITION_HEADS,
     EDITIONS,
+    ENTERED_ORDER,
     JOURNAL,
     MONEY,
     OUTBOX,
     PAPERS,
+    RECEIVED_ORDER,
     SEATS,
 )
 from engine.storage.schema.ddl_people import (
@@ -290,7 +292,22 @@ def compatibility(db: Database) -> None:
 @MIGRATIONS(name=NAMES[26])
 def company_numbers(db: Database) -> None:
     """Add the index of companies by their number."""
-    name, on = COMPANY_NUMBERS
+    _index(db, *COMPANY_NUMBERS)
+
+
+@MIGRATIONS(name=NAMES[27])
+def received_order(db: Database) -> None:
+    """Add the index of lists by day of sending."""
+    _index(db, *RECEIVED_ORDER)
+
+
+@MIGRATIONS(name=NAMES[28])
+def entered_order(db: Database) -> None:
+    """Add the index of lists by day of the present state."""
+    _index(db, *ENTERED_ORDER)
+
+
+def _index(db: Database, name: str, on: str) -> None:
     db.execute(f"CREATE INDEX {name} ON {on}")
 
 

@@ -45,6 +45,7 @@ blueprint = Blueprint("agent", __name__)
 QUEUES: Final[Mapping[str, str]] = {
     "a-prendre": "to_take", "a-remettre": "ready", "miens": "mine", "attente": "waiting", "retard": "late", "tous": "all", "termines": "done",
 }  # fmt: skip
+SORTS: Final[Mapping[str, str]] = {"rendre": "due", "recu": "received", "etape": "entered"}  # columns with an order
 PAGE: Final = 50
 MOST_COUNTED: Final = 1000
 TRIED: Final = 10  # dossiers that `take_next` tries before it stops
@@ -95,12 +96,29 @@ class Filters:
     office: str
     text: str
     after: str
+    sort: str = ""  # a key of `SORTS`, with a hyphen before it for the last first; "" is by due date
 
     def address(self, **changes: str) -> str:
         """Return the address of the list with other filters, from its first page."""
         values = {"file": self.queue, "demarche": self.procedure, "etape": self.state, "bureau": self.office,
-                  "q": self.text, **changes}  # fmt: skip
+                  "q": self.text, "tri": self.sort, **changes}  # fmt: skip
         return "/agent?" + urlencode({name: value for name, value in values.items() if value})
+
+    @property
+    def order(self) -> str:
+        """The order of the list, a key of `ORDERS`."""
+        return SORTS[self.sort.removeprefix("-") or "rendre"]
+
+    @property
+    def reverse(self) -> bool:
+        """Whether the last of the order comes first."""
+        return self.sort.startswith("-")
+
+    def sorted_by(self, name: str) -> tuple[str, str]:
+        """Return the address of the list sorted by a column, the other way where it is sorted so, and its `aria-sort`."""
+        here = SORTS[name] == self.order
+        other = f"-{name}" if here and not self.reverse else "" if name == "rendre" else name
+        return self.address(tri=other), ("descending" if self.reverse else "ascending") if here else ""
 
     @property
     def narrowed(self) -> bool:
@@ -154,6 +172,7 @@ def inbox() -> Response:
     found = list_inbox(
         app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), after=asked.after or None, limit=PAGE,
+        order=asked.order, reverse=asked.reverse,
     )  # fmt: skip
     counts = inbox_counts(app_ctx(), actor())
     return staff_page(
@@ -208,7 +227,7 @@ def asked_of_form() -> Filters:
 
 
 def _filters(given: Mapping[str, str]) -> Filters:
-    asked = {name: given.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q")}
+    asked = {name: given.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q", "tri")}
     known = {one.id for one in my_procedures()}
     procedure = asked["demarche"] if asked["demarche"] in known else ""
     states = {name for name, _ in _states(procedure)}
@@ -217,6 +236,7 @@ def _filters(given: Mapping[str, str]) -> Filters:
         asked["file"] if asked["file"] in QUEUES else "a-prendre", procedure,
         asked["etape"] if asked["etape"] in states else "", asked["bureau"] if asked["bureau"] in places else "",
         asked["q"], given.get("apres", "")[:200],
+        asked["tri"] if asked["tri"].removeprefix("-") in SORTS and asked["tri"] != "rendre" else "",
     )  # fmt: skip
 
 

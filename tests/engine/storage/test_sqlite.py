@@ -19,7 +19,7 @@ from engine.storage.results import Busy, Damaged, DossierQuery, IntegrityFinding
 from engine.storage.schema import migration_list as sqlite_schema
 from engine.storage.schema.migration_list import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
 from engine.storage.sql.accounts import BY_NUMBER
-from engine.storage.sql.search import dossier_query
+from engine.storage.sql.search import dossier_query, order_terms
 from engine.storage.sqlite import store as sqlite
 from engine.storage.sqlite.migrations import MIGRATIONS
 from engine.storage.sqlite.store import SqliteStore
@@ -325,6 +325,15 @@ def test_a_child_process_begins_with_its_own_connection(store: SqliteStore) -> N
         DossierQuery(places=(("permit", "review"), ("other", "review")), parts_done=True, roles=("hall/roads",)),
         DossierQuery(assigned="afi"),
         DossierQuery(assigned="afi", places=(("permit", "review"), ("other", "review"))),
+        DossierQuery(places=(("permit", "review"), ("other", "review")), reverse=True),
+        *(
+            DossierQuery(
+                places=(("permit", "review"), ("other", "review")), order=order, reverse=reverse, unassigned=True
+            )
+            for order in ("received", "entered")
+            for reverse in (False, True)
+        ),
+        DossierQuery(places=tuple(("permit", f"s{n}") for n in range(480)), order="received"),
     ],
     ids=str,
 )
@@ -334,8 +343,8 @@ def test_no_list_is_sorted_or_walked_whole(
 ) -> None:
     with store.unit() as unit:
         connection: sqlite3.Connection = unit._connection
-        sql, cells = dossier_query(unit._row, tray, "id, due_order", after)
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {sql} ORDER BY due_order, id LIMIT 50", cells).fetchall()
+        sql, cells = dossier_query(unit._row, tray, "id, due_order, submitted_at, entered_at", after)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {sql} ORDER BY {order_terms(tray)} LIMIT 50", cells).fetchall()
     steps = [step[-1] for step in plan]
     assert not [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step or step == "SCAN dossier"], steps
     assert [step for step in steps if "INDEX dossier_" in step]

@@ -262,6 +262,38 @@ def test_filters_narrow_a_queue(staff_site: StaffSite, passport: Dossier, query:
     assert found or "Aucun dossier" in text
 
 
+@pytest.mark.parametrize("column", ["Étape", "Reçu", "À rendre"])
+def test_a_list_is_sorted_by_a_column_both_ways(staff_site: StaffSite, passport: Dossier, column: str) -> None:
+    """The heads of the columns lead there, say the order in use, and a filter keeps it."""
+    world = staff_site.world
+    world.clock.advance(timedelta(days=1))
+    numbers, seat = [passport.number, world.sent(PASSPORT).number], staff_site.agent(GATEKEEPER)
+    listed = f"/agent?file=tous&demarche={PASSPORT}"
+    address, sorts = listed, []
+    for _ in range(3):
+        (address,) = re.findall(rf'<a href="([^"]+)">{column}</a></th>', html_of(seat, address))
+        text = html_of(seat, address)
+        (order,) = re.findall(rf'aria-sort="(\w+)"><a href="[^"]+">{column}</a>', text)
+        assert text.count("aria-sort") == 1
+        found = sorted(numbers, key=lambda number: text.index(f"/agent/dossiers/{number}"))
+        assert found == (numbers if order == "ascending" else numbers[::-1])
+        kept = re.search(r'name="tri" value="([^"]+)"', text)
+        assert address == listed + (f"&tri={kept[1]}" if kept else "")
+        sorts.append(order)
+    first = "descending" if column == "À rendre" else "ascending"
+    assert sorts[0] == sorts[2] == first != sorts[1]
+
+
+def html_of(seat: Seat, address: str) -> str:
+    return html.unescape(seat.get(address).get_data(as_text=True))
+
+
+def test_an_unknown_order_is_left_out(staff_site: StaffSite, passport: Dossier) -> None:
+    text = html_of(staff_site.agent(GATEKEEPER), "/agent?file=tous&tri=number;--")
+    assert passport.label in text
+    assert 'name="tri"' not in text
+
+
 def test_a_number_is_found_with_its_spaces(staff_site: StaffSite, passport: Dossier) -> None:
     number = passport.number
     spaced = f"{number[:2]} {number[2:6]} {number[6:10]} {number[10:]}"
