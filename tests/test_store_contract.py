@@ -450,6 +450,35 @@ def test_a_mark_of_another_order_begins_at_the_start(store: Store) -> None:
             assert unit.find_dossiers(other, mark) == unit.find_dossiers(other)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_neighbours_are_those_of_the_list(store: Store, order: str, reverse: bool) -> None:
+    a_full_house(store)
+    tray = DossierQuery(places=(REVIEW, PRINTING, OTHER), order=order, reverse=reverse)
+    with store.unit() as unit:
+        listed = [line.number for line in unit.find_dossiers(tray).lines]
+        assert len(listed) == 6
+        for place, number in enumerate(listed):
+            found = unit.neighbours(tray, unit.dossier_numbered(number))
+            around = [*listed[max(place - 1, 0) : place], *listed[place + 1 : place + 2]]
+            assert [one for one in (found.before, found.after) if one] == around
+
+
+def test_neighbours_stay_those_of_the_place_that_a_dossier_had(store: Store) -> None:
+    a_full_house(store)
+    tray = DossierQuery(places=(REVIEW,))
+    with store.unit() as unit:
+        dossier = unit.dossier("a")
+        had = unit.neighbours(tray, dossier)
+    with store.unit(write=True) as unit:
+        unit.put_dossier(replace(dossier, state="end", due_at=None, revision=1), 0)
+    with store.unit() as unit:
+        moved = unit.dossier("a")
+        assert unit.neighbours(tray, moved, had.position) == had
+        assert unit.neighbours(tray, moved, "forged").position != had.position
+        assert unit.neighbours(DossierQuery(places=()), moved) == unit.neighbours(DossierQuery(places=(END,)), moved)
+
+
 def test_a_changed_label_is_found_by_its_new_words_only(store: Store) -> None:
     opened(store, a_dossier(label="Akouvi"))
     with store.unit(write=True) as unit:

@@ -118,6 +118,15 @@ class ResultPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The numbers of the dossiers before and after one in a list, None at an end, and its position there."""
+
+    position: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class IntegrityFinding:
     """One inconsistency found by `fsck`."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from engine.core.values import Plain, canonical_json
 from engine.records.codec import instant_text
+from engine.records.dossier import Dossier
 from engine.storage.results import ORDERS, DossierLine, DossierQuery, ResultPage
 
 Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
@@ -158,10 +159,14 @@ def next_page(lines: tuple[DossierLine, ...], limit: int, query: DossierQuery) -
     """Return a page of at most `limit` lines. One line more means that a next page exists."""
     if len(lines) <= limit:
         return ResultPage(lines)
-    last = lines[limit - 1]
-    moment = {"due": last.due_at, "received": last.submitted_at, "entered": last.entered_at}[query.order]
-    mark: list[Plain] = [instant_text(moment) if moment else LAST, last.id, *_order_mark(query)]
-    return ResultPage(lines[:limit], base64.urlsafe_b64encode(canonical_json(mark)).decode().rstrip("="))
+    return ResultPage(lines[:limit], position_of(lines[limit - 1], query))
+
+
+def position_of(line: DossierLine | Dossier, query: DossierQuery) -> str:
+    """Return the position of a dossier in a list, for a URL."""
+    moment = {"due": line.due_at, "received": line.submitted_at, "entered": line.entered_at}[query.order]
+    mark: list[Plain] = [instant_text(moment) if moment else LAST, line.id, *_order_mark(query)]
+    return base64.urlsafe_b64encode(canonical_json(mark)).decode().rstrip("=")
 
 
 def page_start(after: str | None, query: DossierQuery) -> tuple[str, str] | None:

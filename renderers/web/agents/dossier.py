@@ -18,7 +18,7 @@ from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import answer_sections, application, changed_only, later_sections
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.agents.history import events
-from renderers.web.agents.inbox import NO_FILTERS, acts_in, what_waits
+from renderers.web.agents.inbox import NO_FILTERS, acts_in, place_in_list, what_waits
 from renderers.web.agents.ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
 from renderers.web.agents.notes import note_lines
 from renderers.web.agents.refunds import refund_lines
@@ -86,7 +86,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     ]
     return staff_page(
         "agent/dossier.html", 422 if error else 200,
-        dossier=dossier, procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
+        dossier=dossier, place=place_in_list(dossier), procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
         assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
         state_tag=_state_label(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
         wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one, changed), edition=_edition(one), newer=_newer(one),

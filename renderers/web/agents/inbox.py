@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request, session
 
@@ -15,10 +15,10 @@ from engine.domain.common.access import holds
 from engine.model import DRAFT, Form, Procedure
 from engine.model.roles import awaited_roles, role_key
 from engine.model.summary import EditionSummary
-from engine.records.dossier import Actor
+from engine.records.dossier import Actor, Dossier
 from engine.services.accounts.assistance import end_assistance, received_by
 from engine.services.applications.bulk_actions import may_pick
-from engine.services.applications.casework import assign, inbox_counts, list_inbox
+from engine.services.applications.casework import assign, inbox_counts, inbox_query, list_inbox, neighbours
 from engine.services.applications.messages import unread
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
@@ -175,6 +175,8 @@ def inbox() -> Response:
         order=asked.order, reverse=asked.reverse,
     )  # fmt: skip
     counts = inbox_counts(app_ctx(), actor())
+    session["desk_list"] = asked.address(apres=asked.after)
+    session.pop("desk_place", None)
     return staff_page(
         "agent/inbox.html",
         counter=bool(received_by(app_ctx(), actor())),
@@ -218,6 +220,27 @@ def what_waits(asked: Filters, counts: Mapping[str, int]) -> tuple[str, str]:
     here = queues[rest] == asked.queue and not asked.narrowed
     link = NO_FILTERS.address(file=queues[rest])
     return ("", "") if here else (say("tray.rest", queue=say(f"tray.{rest}")), link)
+
+
+def place_in_list(dossier: Dossier) -> tuple[str, str, str]:
+    """Return the address of the list that the agent saw last, and those of the dossiers before and after this one.
+
+    The place is that of the first view, so that an act which moves the dossier leads on from where it was.
+    """
+    address = session.get("desk_list", "")
+    asked = _filters(dict(parse_qsl(address.partition("?")[2])))
+    query = inbox_query(
+        app_ctx(), actor(), QUEUES[asked.queue], asked.procedure or None, asked.state or None, asked.office or None,
+        _searched(asked.text),
+    )  # fmt: skip
+    if not address or query is None:
+        return "/agent", "", ""
+    number, position = session.get("desk_place", ("", ""))
+    query = replace(query, order=asked.order, reverse=asked.reverse)
+    found = neighbours(app_ctx(), actor(), dossier.id, query, position if number == dossier.number else "")
+    session["desk_place"] = (dossier.number, found.position)
+    before, after = (f"/agent/dossiers/{one}" if one else "" for one in (found.before, found.after))
+    return address, before, after
 
 
 def asked_of_form() -> Filters:

@@ -284,6 +284,27 @@ def test_a_list_is_sorted_by_a_column_both_ways(staff_site: StaffSite, passport:
     assert sorts[0] == sorts[2] == first != sorts[1]
 
 
+def test_an_agent_goes_through_a_list_from_one_dossier_to_the_next(staff_site: StaffSite, passport: Dossier) -> None:
+    """Its order and filters hold, also after an act that moves the dossier, and the way back leads to this list."""
+    world = staff_site.world
+    others = []
+    for _ in range(2):
+        world.clock.advance(timedelta(days=1))
+        others.append(world.sent(PASSPORT))
+    seat, (first, second, third) = staff_site.agent(GATEKEEPER), (passport, *others)
+    assert "Dans la liste" not in html_of(seat, at(second))
+    listed = f"/agent?file=a-prendre&demarche={PASSPORT}&tri=-rendre"
+    html_of(seat, listed)
+    before = html_of(seat, at(second))
+    confirm(seat, second, "conforme")
+    for text in (before, html_of(seat, at(second))):
+        assert f'href="{at(third)}" rel="prev"' in text
+        assert f'href="{at(first)}" rel="next"' in text
+        assert f'<a href="{listed}">' in text
+    assert 'rel="prev"' not in html_of(seat, at(third))
+    assert 'rel="next"' not in html_of(seat, at(first))
+
+
 def html_of(seat: Seat, address: str) -> str:
     return html.unescape(seat.get(address).get_data(as_text=True))
 
