@@ -205,7 +205,7 @@ def time_of_answer(
         names = body.get("names")
         if isinstance(names, dict):
             done = {_text(names.get(one, one)) for one in done}
-        done = (done | _names(body.get("done"))) - _names(body.get("reopened"))
+        done = (done - _names(body.get("reopened"))) | _names(body.get("done"))
         procedure = case.definitions.get(entry.edition)
         state = procedure.states.get(_text(body["state"])) if procedure else None
         since = entry.at if since is not None or entry.kind == "submitted" else None

@@ -62,7 +62,7 @@ def fold(entries: Iterable[JournalEntry]) -> Projection:
 def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> Projection:
     before = _renamed(before, body.get("names"))
     revision, closed = body.get("revision"), body.get("closed")
-    done = (before.done | _names(body.get("done"))) - _names(body.get("reopened"))
+    done = (before.done - _names(body.get("reopened"))) | _names(body.get("done"))  # a price of 0 is done at once
     after = replace(
         before,
         done=done,

@@ -172,9 +172,7 @@ def apply_transition(
         act.grounds if act else (),
     )  # fmt: skip
     orders = len(passage.issue)
-    in_part = [
-        name for name in transition.reopens if _was_paid(passage.dossier, name) and name not in passage.noted.done
-    ]
+    asked_again = [name for name in transition.reopens if _was_paid(passage.dossier, name)]
     passage = _give_back_former(passage, transition)
     for task_id in transition.reopens:
         passage = undo(passage, moment, task_id)
@@ -185,13 +183,17 @@ def apply_transition(
     if transition.event is None:
         passage = passage.happened(transition.id)
     passage = _without_rest(enter(_leave(passage, moment, transition, act), moment, transition.target), moment)
-    return _note_transition(passage, transition, role, act, orders, in_part)
+    return _note_transition(passage, transition, role, act, orders, asked_again)
 
 
 def _note_transition(
-    passage: TransitionContext, transition: Transition, role: str, act: Act | None, orders: int, in_part: list[str]
+    passage: TransitionContext, transition: Transition, role: str, act: Act | None, orders: int, asked_again: list[str]
 ) -> TransitionContext:
-    """Return the context with the entry. `in_part` are the fees paid in part that are asked again from the start."""
+    """Return the context with the entry.
+
+    `asked_again` are the fees whose price starts from nothing: paid in part before, or done again at 0 by this act,
+    which the tasks done do not show.
+    """
     body: dict[str, Plain] = {
         "transition": transition.id,
         "source": transition.source,
@@ -202,8 +204,8 @@ def _note_transition(
         body["event"] = transition.event
     if passage.issue[orders:]:
         body["issues"] = [order.output for order in passage.issue[orders:]]
-    if again := [name for name in in_part if name not in passage.dossier.done]:
-        body["reopened"] = codes(again)
+    if asked_again:
+        body["reopened"] = codes(asked_again)
     if act and "correction" in transition.asks:
         body["fields"] = codes(act.correction)
     if act and act.attachments:

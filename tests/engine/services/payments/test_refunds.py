@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.values import new_id
 from engine.domain.common.decision import Act
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.operations.migration import migrate
-from engine.records.dossier import Dossier
+from engine.records.dossier import Actor, Dossier
+from engine.services.applications import corrections
 from engine.services.applications.casework import preview_transition
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext
@@ -411,3 +413,51 @@ def test_a_fee_paid_in_part_and_asked_again_starts_from_nothing(
     found = [(one.refund.payer, one.refund.amount) for one in owed_back(world.office, owner, dossier.id)]
     assert found == [(FATHER, 10_000), (OTHER_WALLET, 20_000)]
     assert fsck(world.office) == ()
+
+
+FREE_ONCE = (
+    HALL.replace(
+        "        degrader:",
+        "        changer: {label: Autre lieu, to: a_payer, reopens: [taxe], returns: taxe}\n"
+        "        corriger: {label: Faire corriger, to: a_corriger, asks: [correction, reason]}\n"
+        "        degrader:",
+    )
+    .replace(
+        "    termine: ",
+        "    a_corriger: {label: À corriger, correct: requested, due: 30 days, then: occupation, late: abandonne, basis: loi}\n"
+        "    termine: ",
+    )
+    .replace("returns: caution}", "returns: [caution, taxe]}")
+)
+
+
+def test_a_fee_that_was_free_when_asked_again_starts_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = hall(tmp_path, monkeypatch, FREE_ONCE)
+    owner, agent = world.owner(dossier), world.agent("i", "obac/instructeur")
+    dossier = world.paid(dossier, FATHER)
+    corrected(world, dossier, agent, "oui")
+    dossier = world.take(world.kept(dossier), agent, "changer")
+    assert (dossier.state, back(world, dossier)["taxe"]) == ("occupation", (0, 10_000))
+    assert fsck(world.office) == ()
+    corrected(world, dossier, agent, "non")
+    dossier = world.paid(dossier, OTHER_WALLET)
+    corrections.send_corrections(world.office, owner, dossier.id, token=new_id())
+    dossier = world.take(world.kept(dossier), agent, "rendre")
+    found = {
+        (one.refund.fee, one.refund.payer, one.refund.amount) for one in owed_back(world.office, owner, dossier.id)
+    }
+    assert found == {
+        ("taxe", FATHER, 10_000), ("caution", FATHER, 20_000), ("taxe", OTHER_WALLET, 10_000)
+    }, "the second tax goes back too"  # fmt: skip
+    assert fsck(world.office) == ()
+
+
+def corrected(world: World, dossier: Dossier, agent: Actor, administration: str) -> None:
+    """Whether an administration asks is corrected, and sent if nothing is to pay."""
+    world.take(dossier, agent, "corriger", correction={"etat": "Vérifiez"}, reason="Vérifiez")
+    owner = world.owner(dossier)
+    saved = corrections.save_corrections(world.office, owner, dossier.id, {"etat": [administration]}, token=new_id())
+    assert not saved.errors
+    corrections.send_corrections(world.office, owner, dossier.id, token=new_id())
