@@ -91,13 +91,13 @@ def receipt_pdf(
     code: str,
     agency_label: str = "",
     specimen: bool = False,
+    lines: tuple[OwedLine, ...] = (),
 ) -> bytes:
-    """Return the receipt of a payment: amount, lines, phone of the payer and reference.
+    """Return the receipt of a payment: amount, `lines` of what it paid, phone of the payer and reference.
 
     `verify_url` is the page where its two numbers are typed. The QR code holds `verify_url/<code>`.
     """
     reference = payment.receipt or payment.reference
-    lines = tuple(line for fee in payment.fees if fee in dossier.owed for line in dossier.owed[fee].lines)
     whole = sum(line.amount for line in lines)
     if lines and whole != payment.amount:  # a part payment or its remainder; without a line the price is asked again
         lines = (*lines, OwedLine("whole", _say(wording, "pdf.whole_price", language), whole))

@@ -1,4 +1,4 @@
-"""Verification of receipts by third parties, by the QR code or by two numbers.
+"""Lines of receipts, and their verification by third parties, by the QR code or by two numbers.
 
 The code is the payment id with a signature over the content of the receipt. Nothing is stored for it,
 and an id without a valid signature is not revealed. Older receipts have no such code: their number is
@@ -10,17 +10,19 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
 from engine.core.clock import local_day
 from engine.core.problems import Refused
-from engine.core.values import Text, digits_only, has_check_digit
-from engine.records.dossier import RECEIVED, Dossier, Payment
+from engine.core.values import Plain, Text, digits_only, has_check_digit
+from engine.journal.chain import JournalEntry
+from engine.journal.present_names import in_present_names
+from engine.records.dossier import RECEIVED, Actor, Dossier, OwedLine, Payment
 from engine.records.refunds import Refund
-from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinned
+from engine.services.context.app_context import NUMBER_DIGITS, AppContext, pinned, seen
 from engine.services.context.rate_limit import too_many
 from engine.services.keys.signing_keys import has_signed
 from engine.services.limits import guesses
@@ -51,6 +53,46 @@ class ReceiptVerdict:
 
 
 UNKNOWN: Final = ReceiptVerdict("unknown")
+
+
+def receipt_lines(ctx: AppContext, actor: Actor, payment: Payment) -> tuple[OwedLine, ...]:
+    """Return the lines of the prices that a payment paid. Raises `NotFound`.
+
+    Only the francs paid are known of a price that changed since: each fee is then one line.
+    """
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, payment.dossier)
+        found = _credited(in_present_names(unit.entries(dossier.id)), payment)
+        procedure = pinned(ctx, unit, dossier)
+    shares, prices = found if found is not None else (dict.fromkeys(payment.fees, 0), None)
+    kept = [owed for fee in shares if (owed := dossier.owed.get(fee)) is not None]
+    ended = payment.ended_at or payment.started_at
+    if prices is None or (
+        len(kept) == len(shares) and all(one.amount == prices.get(one.fee) and one.at <= ended for one in kept)
+    ):
+        return tuple(line for owed in kept for line in owed.lines)
+    labels, left, lines = {fee.id: fee.label for fee in procedure.fees()}, payment.amount, list[OwedLine]()
+    for fee, francs in shares.items():
+        part = min(left, francs)
+        if part > 0 and fee in labels:
+            lines.append(OwedLine(fee, labels[fee].in_(dossier.language), part))
+            left -= part
+    return tuple(lines)
+
+
+def _credited(entries: Iterable[JournalEntry], payment: Payment) -> tuple[dict[str, int], dict[str, Plain]] | None:
+    """Return the francs that a payment paid of each fee and the prices of that moment, None if the journal has no such entry."""
+    prices, shares, then = dict[str, Plain](), dict[str, int](), dict[str, Plain]()
+    for entry in entries:
+        body = entry.body if isinstance(entry.body, Mapping) else {}
+        if entry.kind == "credited" and body.get("payment") == payment.id:
+            return shares, then
+        fees, priced = body.get("fees"), body.get("priced")
+        if entry.kind == "paid" and isinstance(fees, Mapping):
+            shares = {str(fee): francs for fee, francs in fees.items() if isinstance(francs, int)}
+            then = dict(prices)
+        prices.update(priced if isinstance(priced, Mapping) else {})
+    return None
 
 
 def receipt_code(ctx: AppContext, payment: Payment) -> str:

@@ -18,7 +18,7 @@ from engine.records.dossier import Payment
 from engine.services.context.app_context import NotFound
 from engine.services.core.fee_accounts import FeeAccount
 from engine.services.payments.payments import least_owed, owed, returned_payment, see_payment, start_payment, takes_cash
-from engine.services.payments.receipts import receipt_code
+from engine.services.payments.receipts import receipt_code, receipt_lines
 from engine.services.payments.settlement import RECEIVED, SECOND_THOUGHTS, record_callback
 from renderers.html.controls import national
 from renderers.i18n.formats import FIXED_SPACE
@@ -351,7 +351,7 @@ def receipt(one: DossierContext, payment_id: str) -> Response:
     address, spoken = f"{app_ctx().settings.short_url}/v", one.dossier.language
     body = receipt_pdf(
         payment, one.dossier, one.procedure, app_ctx().wording, spoken, address, receipt_code(app_ctx(), payment),
-        agency_of(one, spoken), app_ctx().settings.marks_specimen,
+        agency_of(one, spoken), app_ctx().settings.marks_specimen, receipt_lines(app_ctx(), actor(), payment),
     )  # fmt: skip
     return file_response(body, "application/pdf", f"quittance-{payment.receipt or payment.id}.pdf")
 

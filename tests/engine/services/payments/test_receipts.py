@@ -13,13 +13,20 @@ from engine.records.dossier import Dossier, Payment
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.limits.code_limits import Asker
 from engine.services.payments import receipts
-from engine.services.payments.receipts import UNKNOWN, receipt_code, verify_receipt, verify_receipt_number
+from engine.services.payments.receipts import (
+    UNKNOWN,
+    receipt_code,
+    receipt_lines,
+    verify_receipt,
+    verify_receipt_number,
+)
 from engine.services.payments.refunds import pay_back, refunds_to_pay
 from engine.services.payments.settlement import check_payment
 from engine.services.worker.worker import run_timers
 from tests.engine.services.payments.test_payments import Told, pay
 from tests.engine.services.payments.test_refund_payments import REFERENCE, clerk
-from tests.engine.services.payments.test_refunds import AGAIN, HALL, TWICE_DEBITED
+from tests.engine.services.payments.test_refunds import AGAIN, FREE_ONCE, HALL, TWICE_DEBITED
+from tests.engine.services.payments.test_refunds import corrected as corrected_by
 from tests.engine.services.payments.test_refunds import paid as paid_for
 from tests.engine.services.world import World, a_world
 
@@ -143,3 +150,32 @@ def test_a_price_paid_back_and_asked_again_leaves_the_later_receipt_valid(
         former, present = unit.payments_of(dossier.id)
     found = [verify_receipt(world.office, receipt_code(world.office, one)) for one in (former, present)]
     assert [(one.kind, one.repaid) for one in found] == [("repaid", 30_000), ("received", 0)]
+
+
+def printed(world: World, dossier: Dossier) -> list[list[tuple[str, int]]]:
+    """The lines of each receipt, in the order of the payments."""
+    with world.office.store.unit() as unit:
+        received = sorted(unit.payments_of(dossier.id), key=lambda one: str(one.receipt))
+    found = [receipt_lines(world.office, world.owner(dossier), one) for one in received]
+    return [[(line.label, line.amount) for line in lines] for lines in found]
+
+
+def test_a_receipt_prints_what_was_paid_when_the_price_changes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = paid_for(tmp_path, monkeypatch, FREE_ONCE)
+    first = [("Caution", 20_000), ("Occupation", 10_000)]
+    assert printed(world, dossier) == [first]
+    corrected_by(world, dossier, world.agent("i", "obac/instructeur"), surface="25")
+    world.paid(world.kept(dossier))
+    assert printed(world, dossier) == [first, [("Occupation", 25_000)]], "the second paid the rest of that price"
+
+
+def test_a_receipt_prints_a_fee_that_is_asked_again_as_it_was_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, dossier = paid_for(tmp_path, monkeypatch, FREE_ONCE)
+    agent = world.agent("i", "obac/instructeur")
+    corrected_by(world, dossier, agent, etat="oui")
+    world.take(world.kept(dossier), agent, "changer")
+    assert printed(world, dossier) == [[("Caution", 20_000), ("Occupation", 10_000)]], "it is free by now"

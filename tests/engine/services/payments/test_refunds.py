@@ -437,11 +437,11 @@ def test_a_fee_that_was_free_when_asked_again_starts_from_nothing(
     world, dossier = hall(tmp_path, monkeypatch, FREE_ONCE)
     owner, agent = world.owner(dossier), world.agent("i", "obac/instructeur")
     dossier = world.paid(dossier, FATHER)
-    corrected(world, dossier, agent, "oui")
+    corrected(world, dossier, agent, etat="oui")
     dossier = world.take(world.kept(dossier), agent, "changer")
     assert (dossier.state, back(world, dossier)["taxe"]) == ("occupation", (0, 10_000))
     assert fsck(world.office) == ()
-    corrected(world, dossier, agent, "non")
+    corrected(world, dossier, agent, etat="non")
     dossier = world.paid(dossier, OTHER_WALLET)
     corrections.send_corrections(world.office, owner, dossier.id, token=new_id())
     dossier = world.take(world.kept(dossier), agent, "rendre")
@@ -454,10 +454,10 @@ def test_a_fee_that_was_free_when_asked_again_starts_from_nothing(
     assert fsck(world.office) == ()
 
 
-def corrected(world: World, dossier: Dossier, agent: Actor, administration: str) -> None:
-    """Whether an administration asks is corrected, and sent if nothing is to pay."""
-    world.take(dossier, agent, "corriger", correction={"etat": "Vérifiez"}, reason="Vérifiez")
-    owner = world.owner(dossier)
-    saved = corrections.save_corrections(world.office, owner, dossier.id, {"etat": [administration]}, token=new_id())
+def corrected(world: World, dossier: Dossier, agent: Actor, **raw: str) -> None:
+    """One answer is corrected, and sent if nothing is to pay."""
+    world.take(dossier, agent, "corriger", correction=dict.fromkeys(raw, "Vérifiez"), reason="Vérifiez")
+    owner, posted = world.owner(dossier), {name: [value] for name, value in raw.items()}
+    saved = corrections.save_corrections(world.office, owner, dossier.id, posted, token=new_id())
     assert not saved.errors
     corrections.send_corrections(world.office, owner, dossier.id, token=new_id())
