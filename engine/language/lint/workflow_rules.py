@@ -221,27 +221,27 @@ def granted_once_given_back(procedure: Procedure, directory: Directory) -> Itera
 
 @rule("C595")
 def granted_before_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C595 for each transition that reopens a fee, if a path leads to a grant before a state asks the fee again.
+    """Yield C595 for each transition that reopens a fee or a visit, if a path leads to a grant before a state asks it.
 
     P4 follows no path that comes back to a state, so it does not see this one.
     """
     moves = tuple(edges(procedure))
     granted = [state.id for state in procedure.states.values() if state.is_end and state.outcome == "granted"]
     for move in moves:
-        for fee in (task for one in move.reopens if isinstance(task := procedure.tasks.get(one), Fee)):
-            asking = {state.id for state in procedure.states.values() if fee.id in state.waits}
-            free = [one for one in moves if one.source not in asking and not _spares(one, fee)]
+        for asked in (task for one in move.reopens if isinstance(task := procedure.tasks.get(one), Fee | Appointment)):
+            asking = {state.id for state in procedure.states.values() if asked.id in state.waits}
+            free = [one for one in moves if one.source not in asking and not _spares(one, asked)]
             follows = {one: [way.target for way in free if way.source == one] for one in procedure.states}
             reached = closure([move.target], follows)
             state = next((one for one in granted if one in reached), None)
-            if state is not None and not _spares(move, fee):
-                yield problem("C595", move.where, at=move.id, name=move.id, fee=fee.id, state=state)
+            if state is not None and not _spares(move, asked):
+                yield problem("C595", move.where, at=move.id, name=move.id, task=asked.id, state=state)
 
 
-def _spares(move: Transition, fee: Fee) -> bool:
-    """Return whether a transition declares that it needs no such fee (`without`), or its guard reads `done(fee)`."""
+def _spares(move: Transition, task: Task) -> bool:
+    """Return whether a transition declares that it needs no such task (`without`), or its guard reads `done(task)`."""
     guard = walk(tree(move.when))
-    return fee.id in move.without or any(isinstance(one, Happened) and one.id == fee.id for one in guard)
+    return task.id in move.without or any(isinstance(one, Happened) and one.id == task.id for one in guard)
 
 
 @rule("C531")

@@ -115,3 +115,18 @@ def test_a_fee_may_be_asked_again(before: str, after: str) -> None:
     procedure, _ = build_procedure(read_source(FREE.replace(before, after), "exemple.yaml"), SHARED)
     assert procedure is not None
     assert "C595" not in {one.code for one in lint(procedure, SHARED.directory)}
+
+
+def test_a_visit_that_is_asked_again_is_not_left_by_a_way_that_comes_back() -> None:
+    """P4 follows no path that comes back to a state."""
+    visit = "appointments:\n  frais: {label: Dépôt, by: instructeur, lasts: 20 minutes, basis: loi}"
+    text = (
+        FREE.replace("fees:\n  frais: {label: Frais, amount: 1000, basis: loi}", visit)
+        .replace("pay: frais", "attend: frais")
+        .replace("      returns: frais\n", "")
+        .replace(", returns: [frais]", "")
+    )
+    procedure, _ = build_procedure(read_source(text, "exemple.yaml"), SHARED)
+    assert procedure is not None
+    [found] = [one for one in lint(procedure, SHARED.directory) if one.code == "C595"]
+    assert (found.facts["name"], found.facts["task"], found.facts["state"]) == ("faire_droit", "frais", "accorde")
