@@ -131,14 +131,24 @@ def test_what_waited_is_done_once_the_clock_is_proven(tmp_path: Path, store: Sto
     assert world.kept(draft).closed_at
 
 
-def test_a_month_off_only_delays_what_erases(tmp_path: Path, store: Store) -> None:
+def test_weeks_off_only_delay_what_erases(tmp_path: Path, store: Store) -> None:
     world = a_market(tmp_path, store)
     (waiting,) = sent(world, 1)
     waiting = world.take(waiting, mayor(world), "accorder")
-    guarded_pass(world.office)
-    world.wait(days=30.9)
+    proven(world)
+    world.wait(days=27.9)
     guarded_pass(world.office)
     assert world.kept(waiting).closed_at
+
+
+@pytest.mark.parametrize("days", [28, 30, 31])
+def test_a_month_set_one_too_far_decides_nothing(tmp_path: Path, store: Store, days: int) -> None:
+    world = a_market(tmp_path, store)
+    (waiting,) = sent(world, 1)
+    waiting = world.take(waiting, mayor(world), "accorder")
+    proven(world)
+    leap(world, timedelta(days=days))
+    assert lost(world, waiting) == []
 
 
 def test_the_doctor_tells_a_step(tmp_path: Path, store: Store) -> None:

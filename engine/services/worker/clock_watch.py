@@ -24,7 +24,7 @@ from engine.storage.unit_of_work import Unit
 log = logging.getLogger("guichet.clock")
 
 STEP: Final = timedelta(days=1)  # a gap between two passes after which erasure waits
-LONG_STEP: Final = timedelta(days=31)  # a gap after which no timer fires either
+LONG_STEP: Final = timedelta(days=28)  # a gap after which no timer fires either: a month set one too far, any month
 PROOF: Final = timedelta(days=3)  # longer than a weekend: the alarm is read before data is lost
 NOTED_EVERY: Final = timedelta(minutes=1)
 _KEY: Final = "clock"
