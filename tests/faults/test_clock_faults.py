@@ -151,6 +151,17 @@ def test_a_month_set_one_too_far_decides_nothing(tmp_path: Path, store: Store, d
     assert lost(world, waiting) == []
 
 
+def test_the_log_tells_which_way_the_clock_went(tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    world = a_market(tmp_path, store)
+    for step in (timedelta(), timedelta(hours=-1), timedelta(days=2)):
+        world.clock.advance(step)
+        clock_watch.watch_clock(world.office)
+    told = [one.getMessage() for one in caplog.records if "since the last tour" in one.getMessage()]
+    assert [one.partition(" since")[0] for one in told] == [
+        "the clock went back by 1:00:00", "the clock went forward by 2 days, 0:00:00"
+    ]  # fmt: skip
+
+
 def test_the_doctor_tells_a_step(tmp_path: Path, store: Store) -> None:
     world = a_market(tmp_path, store)
     codes = []

@@ -81,7 +81,8 @@ def watch_clock(ctx: AppContext) -> ClockWatch:
             if corrected:
                 log.error("%d rows were written by a clock that was ahead: corrected", corrected)
         if before is not None and watched.since == now:
-            log.error("the clock went by %s since the last tour: nothing is erased for %s", now - before.seen, PROOF)
+            gap, way = abs(now - before.seen), "back" if now < before.seen else "forward"
+            log.error("the clock went %s by %s since the last tour: nothing is erased for %s", way, gap, PROOF)
         unit.keep_aside(_KEY, _body(watched), now)
     return watched
 
