@@ -189,7 +189,7 @@ def stated_names(procedure: Procedure, output: Output) -> Iterator[StatedName]:
     names += [paper.lines_of] if paper.lines_of is not None else []
     names += sorted(output.valid.names) if output.valid is not None else []
     yield from map(StatedName, names)
-    seen = _seen_by_agents(procedure)
+    seen = _seen_by_agents(procedure, output)
     for clause in paper.clauses():
         said = list(answers_in(clause.text))
         said += table_names(procedure, clause.table.of, clause.table.columns) if clause.table is not None else ()
@@ -197,12 +197,13 @@ def stated_names(procedure: Procedure, output: Output) -> Iterator[StatedName]:
         yield from (StatedName(name, clause.when, chosen=True) for name in sorted(clause.when.names - seen))
 
 
-def _seen_by_agents(procedure: Procedure) -> frozenset[str]:
+def _seen_by_agents(procedure: Procedure, output: Output) -> frozenset[str]:
     """The answers that may choose a text although no person confirms them: what an agent does depends on them.
 
-    They decide which document is requested, what a form of agents asks, or which piece answers are compared with.
+    They decide what a form of agents asks, or which piece answers are compared with. On a document that grants no
+    right, they may also say which document is requested.
     """
-    conditions = [one.when for one in procedure.outputs.values()]
+    conditions = [one.when for one in procedure.outputs.values() if not output.grants]
     compared = {piece for act in procedure.transitions for piece in act.confirms}
     for form in procedure.forms():
         if confirms(filled_by(procedure, form)):

@@ -90,6 +90,17 @@ def test_an_answer_that_agents_see_at_work_may_choose_the_text() -> None:
     assert found("bad/P13_text_chosen_by_what_is_declared.yaml", seen, compared) == []
 
 
+def test_what_decides_on_another_document_states_nothing_on_one_that_grants() -> None:
+    file, other = (
+        "bad/P13_text_chosen_by_what_is_declared.yaml",
+        "  carte: {title: Carte, kind: card, when: marie, signed_by: directeur, operative: Vu.}\n",
+    )
+    requested = ("personal_data:", f"{other}personal_data:"), ("issues: attestation", "issues: [attestation, carte]")
+    assert [one.facts["at"] for one in found(file, *requested)] == ["attestation"]
+    letter = ("    signed_by: directeur\n", "    kind: letter\n    signed_by: directeur\n")
+    assert found(file, *requested, letter) == []
+
+
 def test_whole_rows_are_compared_by_who_may_read_every_column() -> None:
     file = "bad/P13_rows_of_the_applicant.yaml"
     piece = ("workflow:\n", "evidence:\n  acte: {label: Acte}\nworkflow:\n")
