@@ -5,13 +5,13 @@ P4: no path to a document avoids a task that another path waits for. P5: each ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import And, Node, Not, Or, names_of
+from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of, walk
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
 from engine.model.graph import closure, done_after, edges, issued_by
 from engine.model.types import TRUE, YES_NO, Constant
@@ -80,8 +80,9 @@ def _without(
             procedure,
             lambda transition: output.id in issued_by(procedure, transition),
             lambda transition: transition.target in before,
+            _twice(procedure, task),
         ):
-            if not _covered(procedure, path, task.id):
+            if not _covered(procedure, path, task.id) and not _tested_since(path, task.id):
                 avoiding.append(path)
     except TooManyPaths:
         if not avoiding:
@@ -111,6 +112,27 @@ def _covered(procedure: Procedure, path: Path, task: str) -> bool:
         done = task in done_after(procedure, transition, frozenset({task} if covered else ()))
         covered = done or task in transition.without
     return covered
+
+
+def _twice(procedure: Procedure, task: Task) -> Callable[[Path], bool]:
+    """Return what distinguishes two visits of a state: whether the task is done, if a transition asks it again.
+
+    C595 looks at fees.
+    """
+    if isinstance(task, Fee) or not any(_reopens(procedure, one, task.id) for one in edges(procedure)):
+        return lambda path: False
+    return lambda path: _covered(procedure, path, task.id)
+
+
+def _reopens(procedure: Procedure, transition: Transition, task: str) -> bool:
+    return task not in done_after(procedure, transition, frozenset({task}))
+
+
+def _tested_since(path: Path, task: str) -> bool:
+    """Return whether an act after the task was asked again reads `done(task)`: it is not open without the task."""
+    since = next((at for at, one in reversed([*enumerate(path.transitions)]) if task in one.reopens), len(path.states))
+    guards = (tree(one.when) for one in path.transitions[since + 1 :])
+    return any(isinstance(one, Happened) and one.id == task for guard in guards for one in walk(guard))
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:
@@ -196,7 +218,8 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
         for transition in leaving
         if transition.event is None and (APPLICANT in state.by or set(transition.by) - {APPLICANT})
     ]
-    opened = [_at_best(tree(transition.when), _filled_by(places, transition)) for transition in acts]
+    lasting = [transition for transition in acts if transition.within is None] or acts  # P3 reports those that all end
+    opened = [_at_best(tree(transition.when), _filled_by(places, transition)) for transition in lasting]
     if state.mode != "by" or moved or not acts or any(node == _ALWAYS for node in opened):
         return
     query = Query((), tuple(opened), sure=places.sure[state.id])

@@ -58,8 +58,9 @@ def paths(
     procedure: Procedure,
     arrives: Callable[[Transition], bool],
     follows: Callable[[Transition], bool] = lambda transition: True,
+    mark: Callable[[Path], bool] = lambda path: False,
 ) -> Iterator[Path]:
-    """Yield each path from the start that visits no state twice, up to its first transition that `arrives`.
+    """Yield each path from the start that visits no state twice with one `mark`, up to its first that `arrives`.
 
     They come in order of length. Raises `TooManyPaths` above `MOST_PATHS` paths or `_MOST_STEPS` steps.
     """
@@ -67,10 +68,11 @@ def paths(
     for transition in edges(procedure):
         leaving.setdefault(transition.source, []).append(transition)
     first = frozenset({procedure.form.id})
-    left = deque([(procedure.start, Path((), first, first))])
+    start = Path((), first, first)
+    left = deque([(procedure.start, start, frozenset({(procedure.start, mark(start))}))])
     steps = found = 0
     while left:
-        state, path = left.popleft()
+        state, path, visited = left.popleft()
         for transition in leaving.get(state, ()):
             steps += 1
             if steps > _MOST_STEPS or found > MOST_PATHS:
@@ -80,5 +82,5 @@ def paths(
             if arrives(transition):
                 found += 1
                 yield longer
-            elif follows(transition) and transition.target not in path.states and transition.target != state:
-                left.append((transition.target, longer))
+            elif follows(transition) and (place := (transition.target, mark(longer))) not in visited:
+                left.append((transition.target, longer, visited | {place}))

@@ -60,6 +60,7 @@ def found(states: str) -> list[str]:
     (ACT % (", within: 5 days", ", within: 5 days"), ["P3 shut_in_time"]),
     (ACT % (", within: 5 days", ""), []),
     ((ACT % (", within: 5 days", ", within: 5 days")).replace("due: 5 days", "due: 5 days\n      late: non"), []),
+    (ACT % (", within: 5 days", ", when: motif == 'vol'"), ["P5 closed"]),
     (ACT % (", fills: controle, when: conforme", ", fills: controle, when: not conforme"), []),
     (ACT % (", fills: controle, when: conforme and age_declare > 9", ", fills: controle, when: not conforme"), []),
     (ACT % (", fills: controle, when: conforme and age_declare > 9",
@@ -67,6 +68,61 @@ def found(states: str) -> list[str]:
 ])  # fmt: skip
 def test_only_what_never_ends_or_cannot_be_left_is_told(states: str, told: list[str]) -> None:
     assert found(states) == told
+
+
+AGAIN = """
+opinions: {avis: {label: Avis, due: 5 days, of: {feu: {label: Feu, by: urbaniste}}}}
+workflow:
+  start: consultation
+  states:
+    consultation: {label: Consultation, gather: [avis], due: 9 days, then: examen}
+    examen:
+      label: Examen
+      by: maire
+      due: 5 days
+      transitions:
+        delivrer: {label: Délivrer, to: fini, issues: permis%s}
+        consulter: {label: Consulter de nouveau, to: %s, reopens: [avis]}
+    complement: {label: Complément, by: urbaniste, due: 5 days, transitions: {completer: {label: Compléter, to: examen}}}
+    fini: {label: Fini, end: granted}
+outputs:
+  permis: {title: Permis, kind: decision, signed_by: maire, operative: Le permis est accordé.}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+
+
+@pytest.mark.parametrize(("when", "to", "told"), [
+    ("", "consultation", []),
+    ("", "examen", ["examen"]),  # past the state that waits for the round
+    ("", "complement", ["complement", "examen"]),
+    (", when: done(avis)", "examen", []),
+])  # fmt: skip
+def test_a_step_that_is_asked_again_is_awaited_again_before_a_grant(when: str, to: str, told: list[str]) -> None:
+    procedure = a_procedure(AGAIN % (when, to))
+    around = [one for one in prove(procedure, the_directory(), TODAY) if one.code == "P4"]
+    assert [list(one.facts["path"])[2:-1] for one in around] == ([told] if told else [])
+
+
+EYES = """
+workflow:
+  start: a
+  states:
+    a: {label: A, by: inspecteur, due: 5 days, transitions: {lire: {label: Lire, to: b}}}
+    b: {label: B, by: inspecteur, due: 5 days, transitions: {relire: {label: Relire, to: c, not_same_as: %s}}}
+    c: {label: C, by: inspecteur, due: 5 days, transitions: {signer: {label: Signer, to: fini, not_same_as: [lire, relire]}}}
+    fini: {label: Fini, end: granted}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+
+
+@pytest.mark.parametrize(("other", "told"), [("lire", ["c"]), ("signer", [])])
+def test_two_persons_are_too_few_for_three_acts_of_different_hands(other: str, told: list[str]) -> None:
+    """Two inspectors. With `signer` the first two acts may be of one person."""
+    assert the_directory().role("mairie/inspecteur").seats == 2
+    eyes = [one for one in prove(a_procedure(EYES % other), the_directory(), TODAY) if one.code == "P9"]
+    assert [one.facts["state"] for one in eyes] == told
 
 
 def test_more_rows_than_allowed_is_no_crash_where_they_are_counted() -> None:
