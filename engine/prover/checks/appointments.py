@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Final
 
 from engine.core.problems import Problem, problem
@@ -20,6 +21,7 @@ from engine.model.types import Constant
 from engine.prover.checks.established_facts import ProofContext
 
 _MOST_DAYS: Final = 400
+_MOST_HANDS: Final = 4  # holders of a role that earlier acts may all exclude
 _TRIED: Final = 7  # days of start tried: a failure on one day of the week only is no fault
 _AT_ONCE: Final = Span(0, "day")
 _MINUTES: Final = {"minute": 1, "hour": 60}
@@ -51,7 +53,7 @@ def roles_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
-    """Yield P9 for a state where all acts exclude the only holder of their role."""
+    """Yield P9 for a state where all acts exclude every holder of their role."""
     procedure = places.procedure
     for state in procedure.states.values():
         leaving = procedure.leaving.get(state.id, ())
@@ -68,13 +70,20 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def _alone(places: ProofContext, transition: Transition) -> str | None:
-    """The role with one holder that an act needs, when the act excludes that person. None otherwise."""
+    """The role that an act needs, when earlier acts of as many different persons as hold it exclude them all."""
     role = transition.by[0] if len(transition.by) == 1 else None
     held = places.definition.directory.role(role) if role is not None else None
-    if role is None or held is None or held.seats > 1:
+    if role is None or held is None or not 1 <= held.seats <= _MOST_HANDS:
         return None
-    earlier = [_persons(places.procedure, one) for one in transition.other_than]
-    return role if any(persons == {role} for persons in earlier) else None
+    earlier = [one for one in transition.other_than if _persons(places.procedure, one) == {role}]
+    found = combinations(earlier, held.seats)
+    return role if any(_are_different(places.procedure, acts) for acts in found) else None
+
+
+def _are_different(procedure: Procedure, acts: tuple[str, ...]) -> bool:
+    """Return whether each of these acts excludes the persons of the others, so that no person takes two of them."""
+    others = {one.id: one.other_than for one in procedure.transitions}
+    return all(one in others.get(two, ()) or two in others.get(one, ()) for one, two in combinations(acts, 2))
 
 
 def _persons(procedure: Procedure, act_or_task: str) -> frozenset[str]:
