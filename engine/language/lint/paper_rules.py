@@ -13,13 +13,14 @@ from typing import Final, TypeAlias
 from engine.core.problems import Position, Problem, problem
 from engine.core.values import Span, Text
 from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import And, Not
 from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
 from engine.model.directory import Directory
-from engine.model.graph import edges, issued_by
+from engine.model.graph import closure, edges, issued_by
 from engine.model.paper import OutputPaper, PaperText, Placeholder, placeholders_of
 from engine.model.provenance import answers_in, source_of
-from engine.model.types import Constant, Expression, Type
+from engine.model.types import TRUE, Constant, Expression, Type
 
 DECIDING: Final = ("letter", "decision", "permit")  # kinds that notify a decision
 _WITH_LINES: Final = ("quote",)  # kinds whose lines say all
@@ -258,16 +259,33 @@ def issuing(procedure: Procedure, output: Output) -> Iterator[Transition | None]
 
 @rule("C564")
 def refused_without_a_letter(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C564 for each refused end that a path reaches without any letter or decision."""
-    deciding = frozenset(one.id for one in procedure.outputs.values() if one.kind in DECIDING)
-    start = procedure.states.get(procedure.start)
-    if start is not None and deciding & set(start.effects.issues):
-        return
-    silent = [one for one in edges(procedure) if deciding.isdisjoint(issued_by(procedure, one))]
+    """Yield C564 for each refused end that a path reaches without any letter or decision of refusal.
+
+    One counts if it is issued for all answers, and no grant follows it: that of a receipt or an invitation does.
+    """
+    silent = [one for one in edges(procedure) if not _notifies(procedure, one)]
     for state in procedure.states.values():
         path = _path(procedure, silent, [one for one in silent if one.target == state.id])
         if state.outcome == "refused" and path is not None:
             yield problem("C564", state.where, at=state.id, state=state.id, path=_states(path))
+
+
+def _notifies(procedure: Procedure, act: Transition) -> bool:
+    """Return whether a transition issues a letter or decision that may be one of refusal."""
+    outputs = [procedure.outputs[one] for one in issued_by(procedure, act) if one in procedure.outputs]
+    given = [one for one in outputs if one.kind in DECIDING]
+    guard, whens = tree(act.when), [tree(one.when) for one in given if one.per is None]
+    known = (tree(TRUE), guard, *(guard.items if isinstance(guard, And) else ()))
+    always = any(one in known or Not(one) in whens for one in whens) or any(
+        one.per is not None and procedure.fields[one.per].bounds.min_items for one in given
+    )
+    ends = (state for state in procedure.states.values() if state.is_end)
+    revoked = {one for place in (*edges(procedure), *procedure.states.values()) for one in place.effects.revokes}
+    follows = {state.id: [] if state.is_end else [one.target for one in edges(procedure) if one.source == state.id]
+               for state in procedure.states.values()}  # fmt: skip
+    reached = closure([act.target], follows)
+    granted = any(end.outcome == "granted" and end.id in reached for end in ends)
+    return always and (not granted or any(one.id in revoked for one in given))
 
 
 @rule("C565")

@@ -197,6 +197,25 @@ def test_a_sum_over_a_column_of_limited_readers_is_found(sensitive: str, named: 
     assert [one.facts["name"] for one in found if one.code == "V760"] == named
 
 
+@pytest.mark.parametrize(("changes", "told"), [
+    ([], []),
+    ([("kind: letter", "kind: letter\n    when: majeur")], ["C564"]),  # a minor gets none
+    ([("kind: letter", "kind: letter\n    when: majeur"), ("to: signature, ", "to: signature, when: majeur, "),
+      ("label: Signer le refus, ", "label: Signer le refus, when: majeur, ")], []),
+    ([("kind: letter", "kind: letter\n    per: pieces")], ["C564"]),  # over no row there is none
+    ([("kind: letter", "kind: letter\n    per: pieces"), ("minItems: 0", "minItems: 1")], []),
+    ([("issues: refus}", "reopens: []}"), ("    examen:\n", "    examen:\n      issues: refus\n")], ["C564"]),  # a receipt
+    ([("issues: refus}", "reopens: []}"), ("label: Proposer le refus, ", "label: Proposer, issues: refus, ")], []),
+])  # fmt: skip
+def test_a_letter_of_refusal_is_issued_for_all_answers_and_before_no_grant(
+    changes: list[tuple[str, str]], told: list[str]
+) -> None:
+    asked = ("      nom: {", "      majeur: {label: Majeur, type: yes_no, example: true}\n      pieces: {label: Pièces, "
+             "type: rows, minItems: 0, fields: {piece: {label: Pièce, example: A}}}\n      nom: {")  # fmt: skip
+    found = [one for one in faults("good/paper-refusal.yaml", asked, *changes) if one.code == "C564"]
+    assert [one.code for one in found] == told
+
+
 APPEAL = "bad/C571_appeal_that_an_end_does_not_open.yaml"
 SHUT = "    irrecevable: {label: Irrecevable, end: refused}\n"
 OWN = """      transitions:
