@@ -180,7 +180,7 @@ class StatedName:
 
 
 def stated_names(procedure: Procedure, output: Output) -> Iterator[StatedName]:
-    """Yield the names that all zones but `declared` and the mentions rest on. The last day of validity is stated too."""
+    """Yield the names that all zones but `declared` and the mentions rest on, the last day and the register too."""
     paper = output.paper
     if paper is None:
         return
@@ -188,6 +188,7 @@ def stated_names(procedure: Procedure, output: Output) -> Iterator[StatedName]:
     names = [*(one for text in heads for one in answers_in(text)), *paper.particulars]
     names += [paper.lines_of] if paper.lines_of is not None else []
     names += sorted(output.valid.names) if output.valid is not None else []
+    names += output.register  # the page of valid documents
     yield from map(StatedName, names)
     seen = _seen_by_agents(procedure, output)
     for clause in paper.clauses():

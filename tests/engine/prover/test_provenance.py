@@ -101,6 +101,11 @@ def test_what_decides_on_another_document_states_nothing_on_one_that_grants() ->
     assert found(file, *requested, letter) == []
 
 
+def test_the_public_register_states_what_it_lists() -> None:
+    listed = ("    declared:", "    register: [motif]\n    declared:")
+    assert [one.facts["names"] for one in found("good/paper-declared.yaml", listed)] == [("motif",)]
+
+
 def test_whole_rows_are_compared_by_who_may_read_every_column() -> None:
     file = "bad/P13_rows_of_the_applicant.yaml"
     piece = ("workflow:\n", "evidence:\n  acte: {label: Acte}\nworkflow:\n")
