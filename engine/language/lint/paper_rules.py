@@ -314,7 +314,7 @@ def _refuses(procedure: Procedure, act: Transition, output: Output) -> bool:
 
 def _gives_reason(output: Output, act: Transition) -> bool:
     named = output.paper.reason_of if output.paper is not None else ()
-    if named and act.id not in named:
+    if (named and act.id not in named) or APPLICANT in act.by:
         return False
     return bool(act.asks & {"reason", "grounds"}) and "correction" not in act.asks
 

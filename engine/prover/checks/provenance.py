@@ -14,8 +14,8 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Compare, FunctionCall, Name, Node, names_of
-from engine.model import APPLICATION, Form, Output, Transition
-from engine.model.graph import done_after
+from engine.model import APPLICANT, APPLICATION, Form, Output, Transition
+from engine.model.graph import done_after, edges, issued_by
 from engine.model.provenance import ValueSource, confirms, filled_by, sensitive_behind, source_of, stated_names
 from engine.model.roles import role_key
 from engine.model.types import TRUE, YES_NO, Constant
@@ -26,6 +26,7 @@ from engine.prover.solver.solver import Query
 from engine.prover.solver.witness import Witness
 from engine.prover.solver.witness_facts import facts_of
 
+_REASON: Final = "reason"
 _PRICES: Final = ("quote", "receipt")
 
 
@@ -58,6 +59,23 @@ def unchecked_statements(places: ProofContext) -> Iterator[Problem]:
     for output in places.procedure.outputs.values():
         if output.paper is not None and output.kind != "form":
             yield from _of_output(places, output)
+            yield from _of_reason(places, output)
+
+
+def _of_reason(places: ProofContext, output: Output) -> Iterator[Problem]:
+    """Yield P13 where a document that grants a right gives as its reason what the applicant wrote with an act."""
+    paper = output.paper
+    if paper is None or not output.grants:
+        return
+    for act in edges(places.procedure):
+        printing = act.id in paper.reason_of if paper.reason_of else output.id in issued_by(places.procedure, act)
+        said = paper.reason_of or any(_REASON in text.names for text in paper.texts())
+        if printing and said and APPLICANT in act.by and _REASON in act.asks:
+            yield problem(
+                "P13", output.where, at=output.id, name=output.id, names=(_REASON,), fault="printed", answer=_REASON,
+                path=(act.source, act.target),
+            )  # fmt: skip
+            return
 
 
 def _of_output(places: ProofContext, output: Output) -> Iterator[Problem]:

@@ -216,6 +216,12 @@ def test_a_letter_of_refusal_is_issued_for_all_answers_and_before_no_grant(
     assert [one.code for one in found] == told
 
 
+def test_the_applicant_gives_no_reason_of_a_refusal() -> None:
+    proposed = ("label: Proposer le refus, ", "label: Renoncer, by: applicant, ")
+    assert "C565" in [one.code for one in faults("good/paper-refusal.yaml", proposed)]
+    assert "C565" not in [one.code for one in faults("good/paper-refusal.yaml")]
+
+
 APPEAL = "bad/C571_appeal_that_an_end_does_not_open.yaml"
 SHUT = "    irrecevable: {label: Irrecevable, end: refused}\n"
 OWN = """      transitions:

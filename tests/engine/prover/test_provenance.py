@@ -106,6 +106,14 @@ def test_the_public_register_states_what_it_lists() -> None:
     assert [one.facts["names"] for one in found("good/paper-declared.yaml", listed)] == [("motif",)]
 
 
+@pytest.mark.parametrize(("by", "kind", "told"), [
+    ("applicant", "decision", True), ("applicant", "letter", False), ("maire", "decision", False),
+])  # fmt: skip
+def test_the_reason_of_a_decision_is_no_text_of_the_applicant(by: str, kind: str, told: bool) -> None:
+    changes = ("kind: letter", f"kind: {kind}"), ("label: Proposer le refus, ", f"label: Proposer, by: {by}, ")
+    assert ("reason" in [one.facts["answer"] for one in found("good/paper-refusal.yaml", *changes)]) == told
+
+
 def test_whole_rows_are_compared_by_who_may_read_every_column() -> None:
     file = "bad/P13_rows_of_the_applicant.yaml"
     piece = ("workflow:\n", "evidence:\n  acte: {label: Acte}\nworkflow:\n")
