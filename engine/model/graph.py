@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Task, Transition
+from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Task, TimeLimit, Transition
 from engine.model.types import Expression
 
 
@@ -32,6 +32,27 @@ def closure(starts: Iterable[str], next_of: Mapping[str, Iterable[str]]) -> froz
             seen.add(one)
             left.extend(next_of.get(one, ()))
     return frozenset(seen)
+
+
+def is_timed(procedure: Procedure, state_id: str) -> bool:
+    """Return whether a time limit set by law runs at each stay in a state.
+
+    One that is over, or that an earlier state left, does not start again: after an appeal it no longer runs.
+    """
+    return any(
+        state_id in clock.runs_in and state_id not in left_by(procedure, clock) for clock in procedure.clocks.values()
+    )
+
+
+def left_by(procedure: Procedure, clock: TimeLimit) -> frozenset[str]:
+    """Return the states that follow the end of a time limit."""
+    listed = clock.runs_in | clock.paused_in
+    after = [
+        one.target
+        for one in edges(procedure)
+        if one.event == clock.id or (one.source in listed and one.target not in listed)
+    ]
+    return closure(after, successors(procedure))
 
 
 def successors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from engine.model.graph import (
     acts_from,
     automatic_from,
     closure,
+    is_timed,
     predecessors,
     successors,
     waits_for_applicant,
@@ -116,7 +117,7 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
     if state.is_end:
         return
     moves = acts_from(procedure, state.id) or automatic_from(procedure, state.id, "done", "booked")
-    clocks = [clock for clock in procedure.clocks.values() if state.id in clock.runs_in]
+    clocks = is_timed(procedure, state.id)
     timed = state.due is not None and automatic_from(procedure, state.id, "due")
     if not (moves or clocks or timed):
         yield "stuck"

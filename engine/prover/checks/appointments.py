@@ -17,6 +17,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import FunctionCall, If, Name, Node
 from engine.model import APPLICANT, SYSTEM, Appointment, Hours, NamedElement, Procedure, Transition
 from engine.model.directory import Calendar, Office
+from engine.model.graph import is_timed
 from engine.model.types import Constant
 from engine.prover.checks.established_facts import ProofContext
 
@@ -57,13 +58,12 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
     procedure = places.procedure
     for state in procedure.states.values():
         leaving = procedure.leaving.get(state.id, ())
-        timed = any(transition.event is not None for transition in leaving) or any(
-            state.id in clock.runs_in for clock in procedure.clocks.values()
-        )
+        automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
+        timed = automatic or is_timed(procedure, state.id)
         first = next((transition for transition in leaving if transition.event is None), None)
         if first is None or timed or state.is_end:
             continue
-        alone = {_alone(places, transition) for transition in leaving}
+        alone = {_alone(places, transition) for transition in leaving if transition.event is None}
         if None not in alone:
             yield problem("P9", first.where, at=first.id, name=first.id, fault="eyes", state=state.id,
                           role=sorted(filter(None, alone))[0])  # fmt: skip

@@ -13,7 +13,7 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of, walk
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
-from engine.model.graph import closure, done_after, edges, issued_by
+from engine.model.graph import closure, done_after, edges, is_timed, issued_by
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -210,9 +210,8 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     """Answers for which no person may act, in a state that only acts leave."""
     procedure = places.procedure
     leaving = procedure.leaving.get(state.id, ())
-    moved = any(transition.event is not None for transition in leaving) or any(
-        state.id in clock.runs_in for clock in procedure.clocks.values()
-    )
+    automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
+    moved = automatic or is_timed(procedure, state.id)
     acts = [
         transition
         for transition in leaving

@@ -13,7 +13,7 @@ from typing import Final
 from engine.core.problems import Problem, problem
 from engine.core.values import Span
 from engine.model import Appointment, Procedure, State, TimeLimit, Transition
-from engine.model.graph import closure, edges, successors
+from engine.model.graph import closure, edges, left_by, successors
 from engine.model.types import TRUE
 from engine.prover.checks.announced_delay import spans_of
 
@@ -87,15 +87,7 @@ def _closed(transitions: list[Transition]) -> bool:
 
 def _runs_once(procedure: Procedure, clock: TimeLimit) -> bool:
     """Return whether the dossier never returns to where the limit runs, once the limit is over or left."""
-    listed = clock.runs_in | clock.paused_in
-    follows = successors(procedure)
-    after = {
-        transition.target
-        for transition in edges(procedure)
-        if transition.source in listed and transition.target not in listed
-    }
-    after |= {transition.target for transition in edges(procedure) if transition.event == clock.id}
-    return not closure(after, follows) & clock.runs_in
+    return not left_by(procedure, clock) & clock.runs_in
 
 
 # -- time limits -------------------------------------------------------------------------------------------------------

@@ -125,6 +125,37 @@ def test_two_persons_are_too_few_for_three_acts_of_different_hands(other: str, t
     assert [one.facts["state"] for one in eyes] == told
 
 
+SILENCE = """
+workflow:
+  start: a
+  clocks: {silence: {label: Silence, lasts: 20 days, runs_in: [a], then: non}}
+  states:
+    a: {label: A, by: %s, %stransitions: {accorder: {label: Oui, to: fini%s}}}
+    fini: {label: Fini, end: granted}
+    non: {label: Non, end: refused%s}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+APPEAL = ", transitions: {contester: {label: C, by: applicant, within: 2 months, to: a}}"
+GUARD = ", when: motif == 'vol'"
+
+
+@pytest.mark.parametrize(("holes", "told"), [
+    (("maire", "", GUARD, ""), []),
+    (("maire", "", GUARD, APPEAL), ["P5 closed"]),  # the second stay has no limit
+    (("maire", "due: 5 days, late: non, ", GUARD, APPEAL), []),
+    (("applicant", "", "", ""), []),
+    (("applicant", "", "", APPEAL), ["P3 no_due"]),
+])  # fmt: skip
+def test_a_time_limit_that_is_over_ends_no_second_stay(holes: tuple[str, ...], told: list[str]) -> None:
+    asked = (
+        "form:\n  tout:\n    title: T\n    fields:\n      motif: {label: M, type: choice, options: {perte: P, vol: V}}"
+    )
+    procedure = a_procedure(asked + SILENCE % holes)
+    found = [*lint(procedure, the_directory()), *prove(procedure, the_directory(), TODAY)]
+    assert [f"{one.code} {one.facts.get('fault')}" for one in found if one.code in ("P3", "P5", "P9")] == told
+
+
 def test_more_rows_than_allowed_is_no_crash_where_they_are_counted() -> None:
     procedure = a_procedure("""
 form:
