@@ -22,7 +22,7 @@ from engine.model.types import Constant
 from engine.prover.checks.established_facts import ProofContext
 
 _MOST_DAYS: Final = 400
-_MOST_HANDS: Final = 4  # holders of a role that earlier acts may all exclude
+_MOST_HOLDERS: Final = 4  # holders of a role that earlier acts may all exclude
 _TRIED: Final = 7  # days of start tried: a failure on one day of the week only is no fault
 _AT_ONCE: Final = Span(0, "day")
 _MINUTES: Final = {"minute": 1, "hour": 60}
@@ -73,7 +73,7 @@ def _alone(places: ProofContext, transition: Transition) -> str | None:
     """The role that an act needs, when earlier acts of as many different persons as hold it exclude them all."""
     role = transition.by[0] if len(transition.by) == 1 else None
     held = places.definition.directory.role(role) if role is not None else None
-    if role is None or held is None or not 1 <= held.seats <= _MOST_HANDS:
+    if role is None or held is None or not 1 <= held.seats <= _MOST_HOLDERS:
         return None
     earlier = [one for one in transition.other_than if _persons(places.procedure, one) == {role}]
     found = combinations(earlier, held.seats)
