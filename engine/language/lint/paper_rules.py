@@ -280,7 +280,8 @@ def _notifies(procedure: Procedure, act: Transition) -> bool:
         one.per is not None and procedure.fields[one.per].bounds.min_items for one in given
     )
     ends = (state for state in procedure.states.values() if state.is_end)
-    revoked = {one for place in (*edges(procedure), *procedure.states.values()) for one in place.effects.revokes}
+    effects = [one.effects for one in edges(procedure)] + [one.effects for one in procedure.states.values()]
+    revoked = {name for one in effects for name in one.revokes}
     follows = {state.id: [] if state.is_end else [one.target for one in edges(procedure) if one.source == state.id]
                for state in procedure.states.values()}  # fmt: skip
     reached = closure([act.target], follows)
