@@ -29,6 +29,9 @@ from tests.faults.installation import Installation, installed, patient
 from tests.faults.load import Load, under_load, visits
 from tests.faults.outcomes import faults_of
 from tests.faults.people import Acknowledged, Answer, Browser, Journeys, agent, applicant
+from tests.ports import free_port
+from tests.web.platform.test_stopping import heard, running
+from tests.web.platform.test_web_processes import ended_together, get, web_processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -153,6 +156,25 @@ def test_a_full_disk_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
         assert load.statuses[500] > 0
         assert installation.accidents() != []
         assert os.path.exists(installation.log)
+
+
+@pytest.mark.skipif("disk" not in ways(), reason="no disk of our own on this machine")
+def test_pages_of_several_web_processes_are_read_on_a_full_disk(tmp_path: Path) -> None:
+    """Their shared figures are files with holes: on a full disk the system ended each process at its first request."""
+    room, port = tmp_path / "room", free_port()
+    room.mkdir()
+    assert mounts(room)
+    try:
+        command = ("serve", "--processes", "2", "--port", str(port))
+        with running(tmp_path, *command, TMPDIR=str(room)) as process:
+            heard(process, "Guichet :")
+            with ended_together(process):
+                started = web_processes(process)
+                _fill(room / "ballast")
+                assert Counter(get(port, "/connexion") for _ in range(20)) == {200: 20}
+                assert web_processes(process) == started
+    finally:
+        unmounts(room)
 
 
 # -- the reserve -------------------------------------------------------------------------------------------------------

@@ -27,6 +27,16 @@ PAUSE: Final = 1.0  # seconds before the place of a process that ended is filled
 # without the current folder in the path: a file there must not replace a module
 COMMAND: Final = (sys.executable, "-P", "-m", "server", "serve")
 SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
+MEMORY: Final = "/dev/shm"  # where Linux keeps files in memory
+
+
+def _memory() -> str | None:
+    """Return the folder of files in memory, or None where there is none.
+
+    Each process maps its metrics from a file with holes. On a full disk the system ends a process (SIGBUS) that writes
+    in a hole, at its first request.
+    """
+    return MEMORY if os.access(MEMORY, os.W_OK | os.X_OK) else None
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -66,7 +76,7 @@ class WebProcesses:
         listening.listen(WAITING)  # connections wait for the first process, or for one that replaces the last
         self._listening = listening
         self._command = [*COMMAND, "--socket", str(listening.fileno()), *options]
-        self._folder = tempfile.TemporaryDirectory(prefix="guichet-metrics-")
+        self._folder = tempfile.TemporaryDirectory(prefix="guichet-metrics-", dir=_memory())
         self._environment = {SHARED_METRICS: self._folder.name, **os.environ}
         self._places = [self._started() for _ in range(count)]
 
