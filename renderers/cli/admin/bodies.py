@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Final
 
@@ -16,10 +18,13 @@ from waitress.parser import HTTPRequestParser
 from waitress.utilities import BadRequest
 
 SMALL: Final = 64 * 1024  # bytes of a body that is never refused, such as a form without files; chunks of 128 KB count
-MOST: Final = 300_000_000  # bytes of the other bodies together: six of the largest, or hundreds of photos
+MOST: Final = (
+    300_000_000  # bytes of the other bodies together: six of the largest, or hundreds of photos; of one address half
+)
 LEFT: Final = 64 * 1024 * 1024  # bytes that stay free in the folder of temporary files
 STEP: Final = 1_000_000  # bytes reserved at a time while a body arrives
 _COPIES: Final = 2
+_SHARES: Final = 2  # one address has one of so many shares of what the others leave
 # bytes of the line before a chunk, or after the last: waitress searches it again as each part comes
 LONGEST_LINE: Final = 16_384
 
@@ -63,33 +68,41 @@ class Nowhere:
 class Bodies:
     """The bytes of request bodies that this process receives at once, reserved step by step as they arrive.
 
-    The length that a client announces reserves nothing.
+    The length that a client announces reserves nothing. One address has at most half of what the others leave, so a few
+    addresses that send slowly leave space for one more.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self._most, self._taken = most, 0
+        self._of = Counter[str]()  # by address
         self._guard = threading.Lock()
 
-    def take(self, size: int) -> bool:
+    def take(self, size: int, address: str = "") -> bool:
         """Reserve so many bytes and return True, or return False if they do not fit."""
         with self._guard:
-            if not self._has_space(size):
+            if not self._has_space(size, address):
                 return False
             self._taken += size
+            self._of[address] += size
             return True
 
-    def has_space(self, size: int) -> bool:
+    def has_space(self, size: int, address: str = "") -> bool:
         """Return whether a body of this size fits now. A larger announced body is refused before it arrives."""
         with self._guard:
-            return self._has_space(size)
+            return self._has_space(size, address)
 
-    def _has_space(self, size: int) -> bool:
-        return self._taken + size <= self._most and self._fits(self._taken + size)
+    def _has_space(self, size: int, address: str) -> bool:
+        own = self._of[address]
+        left = self._most - (self._taken - own)
+        return (own + size) * _SHARES <= left and self._fits(self._taken + size)
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, size: int, address: str = "") -> None:
         """Release reserved bytes."""
         with self._guard:
             self._taken -= size
+            self._of[address] -= size
+            if not self._of[address]:
+                del self._of[address]
 
     @staticmethod
     def _fits(promised: int) -> bool:
@@ -105,6 +118,11 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     bodies = Bodies()
     _counted = 0
+    _address = ""
+
+    def __init__(self, adj: Any, address_of: Callable[[Request], str] | None = None) -> None:
+        super().__init__(adj)
+        self._address_of = address_of
 
     def received(self, data: bytes) -> int:
         """Parse data and return the number of bytes used. Space is reserved as the body arrives."""
@@ -116,14 +134,16 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             self.error, self.completed = BadRequest("a line of chunks is too long"), True
             return taken
         announced, came = self.content_length, self.body_bytes_received
-        if is_new and announced > SMALL and not self.bodies.has_space(announced):
+        if is_new and self._address_of is not None:
+            self._address = self._address_of(self)
+        if is_new and announced > SMALL and not self.bodies.has_space(announced, self._address):
             self._refuse()
         elif came > max(SMALL, self._counted):
             self._take(max(came, min(self._counted + STEP, announced)))
         return taken
 
     def _take(self, wanted: int) -> None:
-        if self.bodies.take(wanted - self._counted):
+        if self.bodies.take(wanted - self._counted, self._address):
             self._counted = wanted
         else:
             self._refuse()
@@ -138,4 +158,4 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         """Close the request and release the bytes that it reserved."""
         super().close()
         counted, self._counted = self._counted, 0
-        self.bodies.give_back(counted)
+        self.bodies.give_back(counted, self._address)

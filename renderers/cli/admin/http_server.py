@@ -24,7 +24,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
-from engine.services.context.rate_limit import network_of
+from engine.services.context.rate_limit import block_of, network_of
 from renderers.cli.admin.bodies import Request
 
 _TURN: Final = 0.2  # seconds between two checks of the requests under way
@@ -70,7 +70,6 @@ class Channel(HTTPChannel):
 
     _until = 0.0
     _several = False
-    parser_class = Request
     task_class = AnsweredTask
 
     def __init__(self, server: BaseWSGIServer, sock: socket.socket, *more: Any, **others: Any) -> None:
@@ -78,6 +77,10 @@ class Channel(HTTPChannel):
             # a small system buffer, so that a slow reader is seen to read
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         super().__init__(server, sock, *more, **others)
+
+    def parser_class(self, adj: Any) -> Request:
+        """Return the parser of one request, whose body is counted under the block of its address."""
+        return Request(adj, lambda request: block_of(self.server.task_dispatcher.queue.address_of(self, request)))
 
     def received(self, data: bytes) -> bool:
         """Pass data to the parser, extend the time limit by the bytes received, and drop additional requests."""
@@ -130,7 +133,8 @@ class Turns:
 
     def append(self, channel: HTTPChannel) -> None:
         """Add a request behind those of its address."""
-        self._waiting.setdefault(self._address(channel), deque()).append(channel)
+        request = channel.requests[0] if channel.requests else None
+        self._waiting.setdefault(self.address_of(channel, request), deque()).append(channel)
 
     def popleft(self) -> HTTPChannel:
         """Remove and return the first request of the address whose turn it is."""
@@ -144,9 +148,9 @@ class Turns:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def _address(self, channel: HTTPChannel) -> str:
+    def address_of(self, channel: HTTPChannel, request: Request | None) -> str:
         """Return the address that the trusted proxies report. Entries written by the client are ignored."""
-        said = channel.requests[0].headers.get("X_FORWARDED_FOR", "") if self._proxies and channel.requests else ""
+        said = request.headers.get("X_FORWARDED_FOR", "") if self._proxies and request is not None else ""
         address = said.split(",")[-self._proxies :][0].strip().strip('"') if said else str(channel.addr[0])
         bare = address.partition(":")[0] if address.count(":") == 1 else address.lstrip("[").partition("]")[0]
         return network_of(bare.partition("%")[0])  # malformed addresses share one turn

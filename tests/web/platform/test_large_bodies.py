@@ -32,7 +32,7 @@ def counts(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @contextmanager
 def a_door() -> Iterator[tuple[str, int]]:
-    front, stopping = Front(counts, listening_socket("127.0.0.1", 0), 2, LARGEST + 1), threading.Event()
+    front, stopping = Front(counts, listening_socket("127.0.0.1", 0), 2, LARGEST + 1, proxies=1), threading.Event()
     turn = threading.Thread(target=front.run, args=(stopping,))
     turn.start()
     try:
@@ -46,16 +46,17 @@ def a_door() -> Iterator[tuple[str, int]]:
 
 @pytest.fixture
 def bodies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bodies]:
-    one = Bodies(10 * MEGABYTE)
+    one = Bodies(20 * MEGABYTE)  # one address has half
     monkeypatch.setattr(Request, "bodies", one)
     yield one
     time.sleep(patient(1))  # the last requests give their room back to the same
 
 
-def begins(door: tuple[str, int], size: int, chunked: bool = False) -> socket.socket:
+def begins(door: tuple[str, int], size: int, chunked: bool = False, address: str = "203.0.113.7") -> socket.socket:
     line = socket.create_connection(door, patient(5))
+    head = f"POST / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}"
     length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
-    line.sendall(f"POST / HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode())
+    line.sendall(f"{head}\r\n{length}\r\n\r\n".encode())
     return line
 
 
@@ -109,6 +110,21 @@ def test_beyond_the_bound_a_large_body_is_refused_and_small_ones_are_not(bodies:
     while bodies._taken and time.monotonic() < end:  # given back once the answer has left
         time.sleep(0.05)
     assert bodies._taken == 0
+
+
+@pytest.mark.parametrize(
+    "addresses", [["198.51.100.1"], [f"198.51.100.{n}" for n in range(4)], [f"2001:db8:0:{n}::1" for n in range(9)]]
+)
+def test_addresses_that_send_slowly_leave_room_for_one_more(bodies: Bodies, addresses: list[str]) -> None:
+    """Seven bodies of 45 MB, a byte of each at a time, refused the files of all for hours where the proxy buffers none."""
+    with a_door() as door, ExitStack() as kept:
+        for address in addresses * 12:
+            line = kept.enter_context(begins(door, 2 * MEGABYTE, address=address))
+            line.sendall(b"a" * 1_900_000)
+        wait_until(lambda: bodies._taken >= 9 * MEGABYTE)
+        time.sleep(0.5)  # the last ones too
+        other = kept.enter_context(begins(door, 500_000))
+        assert whole(other, 500_000).endswith(b"500000")
 
 
 def test_what_came_early_buys_no_time_without_end(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
