@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ PAUSE: Final = 1.0  # seconds before the place of a process that ended is filled
 COMMAND: Final = (sys.executable, "-P", "-m", "server", "serve")
 SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY: Final = "/dev/shm"  # where Linux keeps files in memory
+_OWN: Final = "guichet-metrics-"  # how the name of our folder there begins
 
 
 def _memory() -> str | None:
@@ -60,10 +62,12 @@ def inherited_socket(number: int) -> socket.socket:
 
 
 def stop_with_parent(stop: Callable[[], object]) -> None:
-    """Call `stop` once the process that started this one is gone."""
+    """Call `stop` once the process that started this one is gone, and remove the metrics that it left in memory."""
 
     def wait() -> None:
         os.read(0, 1)  # not `sys.stdin`: its lock would be held at the end of the process
+        if (folder := os.environ.get(SHARED_METRICS, "")).startswith(f"{MEMORY}/{_OWN}"):
+            shutil.rmtree(folder, ignore_errors=True)
         stop()
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
@@ -76,7 +80,7 @@ class WebProcesses:
         listening.listen(WAITING)  # connections wait for the first process, or for one that replaces the last
         self._listening = listening
         self._command = [*COMMAND, "--socket", str(listening.fileno()), *options]
-        self._folder = tempfile.TemporaryDirectory(prefix="guichet-metrics-", dir=_memory())
+        self._folder = tempfile.TemporaryDirectory(prefix=_OWN, dir=_memory())
         self._environment = {SHARED_METRICS: self._folder.name, **os.environ}
         self._places = [self._started() for _ in range(count)]
 

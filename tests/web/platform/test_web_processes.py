@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from renderers.cli.admin.web_processes import SHARED_METRICS
 from tests.faults.installation import patient
 from tests.ports import free_port
 from tests.web.platform.test_stopping import all_of, half_a_request, heard, running
@@ -117,7 +118,11 @@ def test_a_stop_finishes_the_requests_under_way_of_each_process(site: Site) -> N
 def test_web_processes_end_when_the_process_that_started_them_is_killed(site: Site) -> None:
     process, port = site
     started = web_processes(process)
+    environ = Path(f"/proc/{started[0]}/environ").read_text().split("\0")
+    [figures] = [Path(one.partition("=")[2]) for one in environ if one.startswith(SHARED_METRICS)]
+    assert figures.is_dir()
     process.kill()
     until(lambda: not any(is_running(pid) for pid in started))
+    assert not figures.exists(), "their figures are in memory"
     with pytest.raises(ConnectionRefusedError):
         get(port, "/healthz")
