@@ -70,6 +70,9 @@ def ways() -> tuple[str, ...]:
     return ("size", "disk") if may else ("size",)
 
 
+on_a_disk_of_our_own = pytest.mark.skipif("disk" not in ways(), reason="no disk of our own on this machine")
+
+
 @dataclass
 class Disk:
     """Something that is made full, and has room again."""
@@ -158,7 +161,7 @@ def test_a_full_disk_taken_for_a_fault_of_ours_is_seen(tmp_path: Path) -> None:
         assert os.path.exists(installation.log)
 
 
-@pytest.mark.skipif("disk" not in ways(), reason="no disk of our own on this machine")
+@on_a_disk_of_our_own
 def test_pages_of_several_web_processes_are_read_on_a_full_disk(tmp_path: Path) -> None:
     """Their shared figures are files with holes: on a full disk the system ended each process at its first request."""
     room, port = tmp_path / "room", free_port()
@@ -241,7 +244,7 @@ def piece(person: Browser, here: str, size: int) -> Answer:
     return person.once("POST", address, os.urandom(size), "application/octet-stream", **{"X-CSRFToken": person.csrf()})
 
 
-@pytest.mark.skipif("disk" not in ways(), reason="no disk of our own on this machine")
+@on_a_disk_of_our_own
 def test_uploads_stop_at_the_reserve_and_all_else_goes_on(tmp_path: Path) -> None:
     with bounded(tmp_path, "disk", GUICHET_RESERVE=str(RESERVE), GUICHET_METRICS_FROM="127.0.0.1") as (installation, _):
         owner, mayor = (
