@@ -22,6 +22,7 @@ from engine.core.values import Plain
 from renderers.i18n.translations import load_words
 from renderers.pdf.documents import counter_pdf, document_pdf
 from renderers.pdf.papers import KINDS, paper_pdf
+from renderers.pdf.typst import letter_shapes
 from tests.engine.domain.small_procedure import passport
 from tests.engine.records.makers import NOON, a_document
 from tests.renderers.paper_samples import (
@@ -170,7 +171,7 @@ DRAWN = {
     "contract": "339032c23a51cc87", "letter": "712fb3a09e6e6d8a",
     "card": "ee1866dce24d827b", "residence": "c81e299a60b97f32",
     "receipt": "6a0395a1948f3008", "quote": "42ac1a84599b745e",
-    "form": "73a45267e392336f", "english": "b03a26ca38c55f61",
+    "form": "73a45267e392336f", "english": "ac3a679f524ad6fa",
     "bare": "8730323a74be7a50", "twelve": "281260579e7cc627",
     "twenty": "ba978cfa5c176934", "long_form": "992675cde4944b34",
 }  # fmt: skip
@@ -295,6 +296,15 @@ def test_a_specimen_says_so_across_the_page() -> None:
     assert pages(specimen)[0].startswith("SPÉCIMEN")
     assert "SPÉCIMEN" not in pages(true)[0]
     assert dark(picture(specimen)) > dark(picture(true)) + 3000
+
+
+def test_the_word_specimen_keeps_its_accent() -> None:
+    """The picture was cut at the height of capitals: « SPECIMEN », with a dot above."""
+    plain_e, accented = (
+        float(re.findall(rb'viewBox="0 0 [\d.]+ ([\d.]+)"', one)[0])
+        for one in letter_shapes((("mark", ("E",)), ("mark", ("É",))))
+    )
+    assert accented > 1.15 * plain_e
 
 
 def test_a_stamp_hides_neither_the_word_specimen_nor_the_text() -> None:
