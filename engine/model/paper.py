@@ -98,6 +98,7 @@ class OutputPaper:
     subtitle: PaperText | None = None
     cites: tuple[str, ...] = ()
     issuer: PaperText | None = None
+    addressee: PaperText | None = None  # to whom a letter goes, None for its holder
     preamble: tuple[PaperClause, ...] = ()
     particulars: Mapping[str, Text | None] = field(default_factory=lambda: MappingProxyType({}))  # label, None = usual
     operative: tuple[PaperClause, ...] = ()
@@ -119,7 +120,7 @@ class OutputPaper:
 
     def texts(self) -> Iterator[PaperText]:
         """Yield every text with placeholders, in the order of the zones."""
-        yield from (one for one in (self.subtitle, self.issuer) if one is not None)
+        yield from (one for one in (self.subtitle, self.issuer, self.addressee) if one is not None)
         yield from (clause.text for clause in self.clauses())
         yield from self.mentions.texts()
 

@@ -22,8 +22,9 @@ from engine.model.types import TRUE, Expression
 
 SourceKind: TypeAlias = Literal["register", "form", "computed", "system", "declared"]
 Zone: TypeAlias = Literal[
-    "subtitle", "issuer", "preamble", "particulars", "operative", "table", "articles", "lines", "mentions", "declared"
-]
+    "subtitle", "issuer", "preamble", "particulars", "operative", "table", "articles", "lines", "mentions", "declared",
+    "addressee",
+]  # fmt: skip
 STATED: Final = ("subtitle", "issuer", "preamble", "particulars", "operative", "table", "articles", "lines")
 _PRINTS_ANSWERS: Final = ("value", "words", "agree", "list")
 
@@ -136,6 +137,7 @@ def _printed(procedure: Procedure, paper: OutputPaper) -> Iterator[tuple[Zone, s
         yield "lines", paper.lines_of
     yield from (("declared", name) for name in paper.declared)
     yield from _in_texts("mentions", *paper.mentions.texts())
+    yield from _in_texts("addressee", paper.addressee)
 
 
 def _zones_of_clauses(paper: OutputPaper) -> Iterator[tuple[Zone, tuple[PaperClause, ...]]]:

@@ -44,6 +44,9 @@ class PaperReader(ProcedureReader):
         if paper.issuer is not None:
             yield self.say("paper_issuer", text=self.paper_text(paper.issuer))
 
+        if paper.addressee is not None:
+            yield self.say("paper_addressee", text=self.paper_text(paper.addressee))
+
     def _cited(self, name: str) -> str:
         law = self.definition.laws.get(name)
         return self.t(law.cite or law.title) if law is not None else name

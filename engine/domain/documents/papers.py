@@ -190,14 +190,14 @@ class _Composer:
             "title": self.text(self.output.title),
             "subtitle": self.filled.fill(self.written.subtitle) if self.written.subtitle else "",
             "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
-            "addressee": [literal(self.order.holder)] if kind == "letter" and self.order.holder else [],
+            "addressee": self.addressee() if kind == "letter" else [],
             "object": [self.phrase("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
             "basis": list(self.basis()),
             "considering": list(self.considering()),
             "decides": self.phrase(f"decides.{kind}")
             if kind in ("letter", "decision") and self.written.articles
             else "",
-            "particulars": self.titled(f"particulars.{kind}", self.particulars()),
+            "particulars": self.titled(f"particulars.{kind}", self.labelled(self.written.particulars)),
             "operative": [self.filled.fill(table.text)] if table and not self.is_first_article(kind) else [],
             "table": self.table(table.table) if table and table.table else {},
             "articles": list(self.articles(kind)),
@@ -228,6 +228,11 @@ class _Composer:
         """Return the place and the day of issue."""
         day = self.day(local_day(self.order.now))
         return self.phrase("place_day", town=self.town(), day=day) if self.town() else self.phrase("on_day", day=day)
+
+    def addressee(self) -> list[Plain]:
+        """Return to whom a letter goes: as its text says, else its holder."""
+        written, holder = self.written.addressee, literal(self.order.holder)
+        return [one for one in (self.filled.fill(written) if written else holder,) if one]
 
     def titled(self, key: str, rows: list[Plain]) -> dict[str, Plain]:
         """Return rows under the title of their zone, nothing without rows."""
@@ -274,10 +279,6 @@ class _Composer:
     def operative(self) -> PaperClause | None:
         """Return the variant of the operative text that holds. The proofs guarantee exactly one."""
         return next((one for one in self.written.operative if self.holds(one)), None)
-
-    def particulars(self) -> list[Plain]:
-        """Return the particulars with their labels, without those that have no value."""
-        return self.labelled(self.written.particulars)
 
     def labelled(self, names: Mapping[str, Text | None] | tuple[str, ...]) -> list[Plain]:
         """Return `[label, words]` of each name that has a value."""
@@ -365,10 +366,8 @@ class _Composer:
         if actor.kind == "agent" and not self.written.sealed:
             yield {**made, "quality": self.quality(), "name": actor.name, "text": self.phrase("sign.signed", **facts)}
         else:
-            edition = str(self.procedure.edition)
-            yield {
-                **made, "quality": agency, "name": "", "text": self.phrase("sign.sealed", edition=edition, **facts),
-            }  # fmt: skip
+            sealed = self.phrase("sign.sealed", edition=str(self.procedure.edition), **facts)
+            yield {**made, "quality": agency, "name": "", "text": sealed}
         if self.written.accepted_by is not None:
             yield {"quality": self.phrase("sign.accepted"), "name": self.dossier.label, "text": "", "blank": True}
 
@@ -377,11 +376,8 @@ class _Composer:
         directory = self.evaluated.directory
         signing = role_key(self.procedure, self.output.signed_by) if self.output.signed_by else ""
         mine = sorted(self.order.actor.roles)
-        key = (
-            signing
-            if signing in mine
-            else next((one for one in mine if one.startswith(f"{self.procedure.identity.agency}/")), "")
-        )
+        own = (one for one in mine if one.startswith(f"{self.procedure.identity.agency}/"))
+        key = signing if signing in mine else next(own, "")
         role = directory.role(key or signing)
         return self.text(role.label) if role else ""
 

@@ -16,7 +16,7 @@ from engine.model.paper import Mentions, OutputPaper, PaperClause, PaperTable, P
 from engine.model.types import TRUE, YES_NO
 
 PAPER_KEYS: Final = (
-    "subtitle", "cites", "issuer", "preamble", "particulars", "operative", "articles", "lines_of", "declared",
+    "subtitle", "addressee", "cites", "issuer", "preamble", "particulars", "operative", "articles", "lines_of", "declared",
     "mentions", "reason_of", "remedies", "sealed_by", "accepted_by", "place", "courtesy",
 )  # fmt: skip
 SYSTEM_WORDS: Final = frozenset(
@@ -64,6 +64,7 @@ class _Papers:
         return OutputPaper(
             subtitle=self.text((*path, "subtitle")),
             cites=tuple(self.laws((*path, "cites"))),
+            addressee=self.text((*path, "addressee")),
             issuer=self.text((*path, "issuer")),
             preamble=tuple(self.clauses((*path, "preamble"))),
             particulars=self.particulars((*path, "particulars")),

@@ -54,7 +54,7 @@ def holes_in_papers(places: ProofContext) -> Iterator[Problem]:
 def _printed(procedure: Procedure, output: Output, paper: OutputPaper) -> Iterator[_Printed]:
     """All placeholders of the texts of a document, with the conditions of their texts."""
     granted = conditions_of(output.when)
-    heads = (paper.subtitle, paper.issuer, paper.mentions.receiver)
+    heads = (paper.subtitle, paper.issuer, paper.addressee, paper.mentions.receiver)
     texts: list[tuple[PaperText, tuple[Node, ...]]] = [(one, granted) for one in heads if one is not None]
     clauses = (*paper.clauses(), *paper.mentions.holder, *paper.mentions.copies_to)
     texts += [(one.text, (*granted, *conditions_of(one.when))) for one in clauses]

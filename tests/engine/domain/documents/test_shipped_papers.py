@@ -75,6 +75,24 @@ def test_the_signatory_is_the_person_who_took_the_act_that_issues(procedure: str
         assert any("Signé électroniquement" in words for words in signature)
 
 
+def test_a_refused_record_is_notified_to_who_asked_for_it() -> None:
+    """Not to the dead person of the record."""
+    [one] = [
+        one for one in issued("copie-acte-etat-civil") if one.story == "deces" and one.document.output == "lettre_rejet"
+    ]
+    zones = one.document.paper or {}
+    assert zones["addressee"] == ["LAWSON Têvi"]
+    assert "Akouvi" in texts(zones["declared"])
+
+
+def test_a_letter_without_addressee_of_its_own_goes_to_its_holder() -> None:
+    text = (Path(__file__).resolve().parents[3] / "good" / "letter-to-another.yaml").read_text("utf-8")
+    procedure = check_definition(text.encode(), "letter-to-another.yaml", the_shared()).procedure
+    assert procedure is not None
+    said = {one.story: (one.document.paper or {})["addressee"] for one in papers_of(procedure, shipped(), the_words())}
+    assert said == {"une_autre": ["LAWSON Têvi"], "moi": ["LAWSON Akouvi"]}
+
+
 @pytest.mark.parametrize("procedure", PROCEDURES)
 def test_each_refusal_gives_its_reason_and_the_remedies(procedure: str) -> None:
     for one in issued(procedure):
