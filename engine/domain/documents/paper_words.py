@@ -259,6 +259,13 @@ def as_stated(dossier: Dossier) -> Dossier:
 
 # -- typography --------------------------------------------------------------------------------------------------------
 
+
+def as_one_sentence(lines: list[str], more: str, last: str) -> list[Plain]:
+    """Return lines that end with `more`, the last one with `last`. A sign that its author wrote stays."""
+    signs = [more] * (len(lines) - 1) + [last]
+    return [one if one.endswith((";", ",")) else f"{one}{sign}" for one, sign in zip(lines, signs, strict=False)]
+
+
 _FIXED: Final = "\u00a0"
 _RULES: Final = (
     (re.compile(r"'"), "’"),

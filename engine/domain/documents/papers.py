@@ -17,7 +17,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import ContentLine, answers_of, appeals_of, is_still_open, issuer_of, to_bring
 from engine.domain.documents.paper_tokens import token_address
-from engine.domain.documents.paper_words import NameOf, PaperWords, hour_of, literal, typographic
+from engine.domain.documents.paper_words import NameOf, PaperWords, as_one_sentence, hour_of, literal, typographic
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import APPLICANT, Appeal, Output, Procedure
@@ -192,7 +192,7 @@ class _Composer:
             "issuer": self.filled.fill(self.written.issuer) if self.written.issuer else "",
             "addressee": self.addressee() if kind == "letter" else [],
             "object": [self.phrase("object"), self.text(self.procedure.identity.title)] if kind == "letter" else [],
-            "basis": list(self.basis()),
+            "basis": self.listed() if kind == "decision" else list(self.basis()),
             "considering": list(self.considering()),
             "decides": self.phrase(f"decides.{kind}")
             if kind in ("letter", "decision") and self.written.articles
@@ -248,6 +248,11 @@ class _Composer:
             if cite is not None:
                 yield self.phrase("in_view_of", text=self.text(cite))
         yield from (self.filled.fill(one.text) for one in self.written.preamble if self.holds(one))
+
+    def listed(self) -> list[Plain]:
+        """Return what a decision rests on as one sentence, which a reason or the decision follows."""
+        more, last = (self.phrase(f"preamble_{one}", text="") for one in ("next", "last"))
+        return as_one_sentence(list(self.basis()), more, more if any(self.considering()) else last)
 
     def holds(self, clause: PaperClause) -> bool:
         """Return whether a clause is printed on this document."""

@@ -75,6 +75,17 @@ def test_the_signatory_is_the_person_who_took_the_act_that_issues(procedure: str
         assert any("Signé électroniquement" in words for words in signature)
 
 
+def test_a_decision_rests_on_one_sentence() -> None:
+    """« Vu … ; Vu …, ARRÊTE »: the last line ends with a comma, unless a reason follows it."""
+    decisions = [one for one in issued("permis-de-construire") if (one.document.paper or {})["kind"] == "decision"]
+    assert {one.document.output for one in decisions} == {"arrete", "arrete_refus"}
+    for one in decisions:
+        zones = one.document.paper or {}
+        *before, last = texts(zones["basis"])
+        assert all(words.endswith("\u00a0;") for words in before), one.name
+        assert last.endswith("\u00a0;" if zones.get("considering") else ","), one.name
+
+
 def test_a_refused_record_is_notified_to_who_asked_for_it() -> None:
     """Not to the dead person of the record."""
     [one] = [
