@@ -184,7 +184,7 @@ class _Composer:
             "number": self.order.number,
             "number_label": self.phrase("number"),
             "dossier": [self.phrase("dossier"), group_number(self.dossier.number)],
-            "day": self.place_day(),
+            "day": self.place_day() if kind in ("letter", "form") else "",  # else it stands above who signs
             "holder": self.order.holder,
             "issued": self.order.now.isoformat(timespec="seconds"),
             "title": self.text(self.output.title),
@@ -366,7 +366,7 @@ class _Composer:
             return
         facts = {"day": self.day(local_day(self.order.now)), "hour": hour_of(self.order.now, self.speech)}
         place = self.phrase("made_at", town=self.town(), **facts) if self.town() else self.phrase("made_on", **facts)
-        made: dict[str, Plain] = {"place_day": place}
+        made: dict[str, Plain] = {"place_day": place if kind != "letter" else ""}
         actor, agency = self.order.actor, self._system_words["issuer"]
         if actor.kind == "agent" and not self.written.sealed:
             yield {**made, "quality": self.quality(), "name": actor.name, "text": self.phrase("sign.signed", **facts)}

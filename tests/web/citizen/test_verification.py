@@ -151,8 +151,8 @@ class TestWhatItSays:
         paper = dict(document.paper or {})
         page = plain(site.stranger().get(f"/V/{document.token}").get_data(as_text=True))
         shown = [
-            paper["number"], paper["title"], paper["day"], paper["operative"], paper["validity"],
-            [one["name"] for one in paper["signatures"]],  # type: ignore[union-attr, index, call-overload]
+            paper["number"], paper["title"], paper["operative"], paper["validity"],
+            [[one["place_day"], one["name"]] for one in paper["signatures"]],  # type: ignore[union-attr, index, call-overload]
             paper["verify"]["shows"],  # type: ignore[index, call-overload]
         ]  # fmt: skip
         texts = list(printed(shown))

@@ -75,6 +75,14 @@ def test_the_signatory_is_the_person_who_took_the_act_that_issues(procedure: str
         assert any("Signé électroniquement" in words for words in signature)
 
 
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_the_place_and_the_day_of_issue_stand_once(procedure: str) -> None:
+    for one in issued(procedure):
+        zones = one.document.paper or {}
+        signed = [str(signature.get("place_day", "")) for signature in zones["signatures"]]  # type: ignore[union-attr]
+        assert len([words for words in (str(zones.get("day", "")), *signed) if words]) == 1, one.name
+
+
 def test_a_decision_rests_on_one_sentence() -> None:
     """« Vu … ; Vu …, ARRÊTE »: the last line ends with a comma, unless a reason follows it."""
     decisions = [one for one in issued("permis-de-construire") if (one.document.paper or {})["kind"] == "decision"]
