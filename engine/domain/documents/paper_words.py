@@ -23,6 +23,10 @@ from engine.records.dossier import Dossier, IssuedDocument, OwedLine, TakenTrans
 
 NameOf = Callable[[str], str]
 
+# « de » and « que » lose their e before a vowel, and before the y of Yves, not that of Yao.
+_ELIDED: Final = re.compile(r"\b(d|qu)e (\**)$", re.IGNORECASE)
+_ELIDES: Final = re.compile(r"(?!onz|oui)[aeiouàâäéèêëîïôöùûüœæɛɔ]|y[b-df-hj-np-tv-xz]", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class PaperWords:
@@ -49,12 +53,14 @@ class PaperWords:
         return whole.inside(found) if isinstance(found, Mapping) else whole
 
     def fill(self, written: PaperText) -> str:
-        """Return a text with its placeholders filled in. Those without a value leave no double space."""
+        """Return a text with its placeholders filled in: « au nom d’Afi ». Those without a value leave no double space."""
         language = self.speech.language
         source = written.text.in_(language)
         parts, at = [], 0
         for one in placeholders_of(source):
-            parts += [source[at : one.start], self.words(one).replace("*", "")]
+            words = self.words(one).replace("*", "")
+            elided = language == "fr" and _ELIDES.match(words)
+            parts += [_ELIDED.sub(r"\1’\2", source[at : one.start]) if elided else source[at : one.start], words]
             at = one.end
         return re.sub(r" +([,.])", r"\1", re.sub(r"  +", " ", "".join([*parts, source[at:]]))).strip()
 

@@ -83,6 +83,28 @@ def test_the_place_and_the_day_of_issue_stand_once(procedure: str) -> None:
         assert len([words for words in (str(zones.get("day", "")), *signed) if words]) == 1, one.name
 
 
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_no_paper_writes_de_or_que_before_a_vowel(procedure: str) -> None:
+    """« au nom d’Afi », « certifie qu’AMEGAN Afi »."""
+    for one in issued(procedure):
+        wrong = re.findall(r"\b(?:de|que) \**[AEIOUÉÈ]\w+", " ".join(texts(one.document.paper)))
+        assert not wrong, one.name
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("Écho SARL", "d’**Écho SARL**"), ("ATIVOH Afi", "d’**ATIVOH Afi**"), ("Yves ADJO", "d’**Yves ADJO**"),
+    ("Yao KOFFI", "de **Yao KOFFI**"), ("Onze Plus", "de **Onze Plus**"), ("LAWSON Afi", "de **LAWSON Afi**"),
+])  # fmt: skip
+def test_de_is_elided_as_it_is_spoken(name: str, said: str) -> None:
+    text = (Path(__file__).resolve().parents[3] / "good" / "letter-to-another.yaml").read_text("utf-8")
+    text = text.replace("example: LAWSON Akouvi", f"example: {name}")
+    text = text.replace("La demande n° {dossier} **est", "La demande de **{inscrit}** **est")
+    procedure = check_definition(text.encode(), "letter-to-another.yaml", the_shared()).procedure
+    assert procedure is not None
+    papers = papers_of(procedure, shipped(), the_words())
+    assert {stated(one) for one in papers} == {f"La demande {said} **est refusée**."}
+
+
 def test_a_decision_rests_on_one_sentence() -> None:
     """« Vu … ; Vu …, ARRÊTE »: the last line ends with a comma, unless a reason follows it."""
     decisions = [one for one in issued("permis-de-construire") if (one.document.paper or {})["kind"] == "decision"]
