@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from engine.core.clock import local_day
-from engine.core.values import Plain, canonical_json, group_number
+from engine.core.values import Plain, Text, canonical_json, group_number
 from engine.domain.common.text_provider import Wording
 from engine.domain.documents.documents import status_of
 from engine.domain.documents.paper_words import literal
@@ -174,10 +174,12 @@ def summary_pdf(
     prices). `address` is the page where the request is followed.
     """
     grouped = group_number(dossier.number)
+    fields = procedure.fields.values()
+    nouns = {one.id: one.noun for field in fields for one in (field, *field.rows) if one.noun is not None}
     sections: list[Plain] = [
         section
         for page in view.pages
-        for section in _answered(page.title.in_(language), page.fields, wording, language)
+        for section in _answered(page.title.in_(language), page.fields, nouns, wording, language)
     ]
     sent = dossier.submitted_at
     day = f"{_say(wording, 'counter.sent_on', language)} {wording.moment(sent, language)}" if sent else ""
@@ -200,11 +202,16 @@ def _facts(facts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> list[Plain
     return [{"title": name, "rows": [[label, literal(text)] for label, text in rows]} for name, rows in facts if rows]
 
 
-def _answered(title: str, fields: Sequence[FieldView], wording: Wording, language: str) -> Iterator[dict[str, Plain]]:
-    """Yield a page as a section, then one section for each row and inner row. Papers have their own section."""
+def _answered(
+    title: str, fields: Sequence[FieldView], nouns: Mapping[str, Text], wording: Wording, language: str
+) -> Iterator[dict[str, Plain]]:
+    """Yield a page as a section, then one section for each row and inner row. Papers have their own section.
+
+    `nouns` are printed instead of questions.
+    """
     shown = [field for field in fields if field.shown and field.type not in _ELSEWHERE]
     lines: list[Plain] = [
-        [field.label.in_(language), _answer(field, wording, language)]
+        [nouns.get(field.id, field.label).in_(language), _answer(field, wording, language)]
         for field in shown
         if field.type != "rows" or not field.rows
     ]
@@ -212,8 +219,8 @@ def _answered(title: str, fields: Sequence[FieldView], wording: Wording, languag
         yield {"title": title, "rows": lines}
     for group in (field for field in shown if field.type == "rows"):
         for row in group.rows:
-            name = row.label or str(row.number)
-            yield from _answered(f"{group.label.in_(language)} – {name}", row.fields, wording, language)
+            name = f"{nouns.get(group.id, group.label).in_(language)} – {row.label or row.number}"
+            yield from _answered(name, row.fields, nouns, wording, language)
 
 
 def _answer(field: FieldView, wording: Wording, language: str) -> str:

@@ -11,10 +11,12 @@ import pytest
 from pypdf import PdfReader
 
 from engine.core.values import group_number
+from engine.domain.forms.pages import view_form
 from renderers.i18n.translations import load_words
-from renderers.pdf.documents import document_pdf, receipt_pdf
+from renderers.pdf.documents import document_pdf, receipt_pdf, summary_pdf
+from tests.engine.domain.documents.story_papers import shipped, told
 from tests.engine.domain.small_procedure import draft, passport
-from tests.engine.records.makers import a_document, a_payment
+from tests.engine.records.makers import NOON, a_document, a_payment
 
 NUMBER = "26482911374"
 
@@ -92,3 +94,13 @@ def test_a_syllable_without_end_is_cut_and_the_paper_still_comes(syllables: str)
     document = a_document(output="passeport", content=(("nom", syllables),), code="123456789012", holder=syllables)
     pdf = document_pdf(document, passport(), NUMBER, "La Ville", "https://exemple.tg/v", load_words(), "fr")
     assert group_number(NUMBER) in read(pdf)
+
+
+def test_a_summary_prints_the_noun_of_a_question() -> None:
+    """« De quel acte s'agit-il ? » stood beside « Un acte de décès »."""
+    procedure = shipped().procedures["copie-acte-etat-civil"]
+    dossier = next(one for story, one in told(procedure.id) if story == "deces")
+    view = view_form(procedure, dossier, NOON.date(), shipped().directory, load_words())
+    text = read(summary_pdf(view, dossier, procedure, [], "https://exemple.tg", "La Ville", load_words(), "fr"))
+    assert "?" not in text
+    assert "Lien avec la personne" in text
