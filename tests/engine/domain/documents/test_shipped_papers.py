@@ -105,6 +105,14 @@ def test_de_is_elided_as_it_is_spoken(name: str, said: str) -> None:
     assert {stated(one) for one in papers} == {f"La demande {said} **est refusée**."}
 
 
+def test_a_quote_names_its_client() -> None:
+    quotes = [one for name in PROCEDURES for one in issued(name) if (one.document.paper or {})["kind"] == "quote"]
+    assert len({one.procedure.id for one in quotes}) == 2
+    for one in quotes:
+        rows = texts((one.document.paper or {})["particulars"]["rows"])  # type: ignore[index, call-overload]
+        assert " ".join(rows).count(one.document.holder.split()[0]) == 1, one.name
+
+
 def test_a_decision_rests_on_one_sentence() -> None:
     """« Vu … ; Vu …, ARRÊTE »: the last line ends with a comma, unless a reason follows it."""
     decisions = [one for one in issued("permis-de-construire") if (one.document.paper or {})["kind"] == "decision"]
@@ -132,6 +140,13 @@ def test_a_letter_without_addressee_of_its_own_goes_to_its_holder() -> None:
     assert procedure is not None
     said = {one.story: (one.document.paper or {})["addressee"] for one in papers_of(procedure, shipped(), the_words())}
     assert said == {"une_autre": ["LAWSON Têvi"], "moi": ["LAWSON Akouvi"]}
+
+
+@pytest.mark.parametrize("procedure", ["permis-de-construire", "copie-acte-etat-civil"])
+def test_each_paper_of_a_commune_bears_a_number_of_that_commune(procedure: str) -> None:
+    for one in issued(procedure):
+        assert one.dossier.office is not None
+        assert one.dossier.office.upper().replace("_", "-") in one.document.number, one.name
 
 
 @pytest.mark.parametrize("procedure", PROCEDURES)
