@@ -119,6 +119,16 @@ def test_a_service_starts_what_there_is(path: Path) -> None:
         assert int(read["Service"]["TimeoutStopSec"]) > Settings().stop_within + 5
 
 
+@pytest.mark.parametrize(
+    "path", [one for one in UNITS if one.suffix == ".service"], ids=lambda path: str(path.relative_to(FOLDER))
+)
+def test_a_service_leaves_the_data_folder_to_its_account(path: Path) -> None:
+    """systemd sets the mode at each start of each unit, 0755 where the unit names none."""
+    service = unit(path)["Service"]
+    assert service["StateDirectory"] == "guichet"
+    assert service["StateDirectoryMode"] == "0700"
+
+
 def test_what_asks_about_weaknesses_writes_where_the_doctor_looks() -> None:
     service = unit(BESIDE)["Service"]
     said = shlex.split(service["ExecStart"])
