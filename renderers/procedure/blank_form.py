@@ -33,7 +33,7 @@ from renderers.pdf.qr import qr_svg
 from renderers.pdf.typst import render_pdf
 from renderers.procedure.coded_conditions import coded_condition
 from renderers.procedure.page import SheetLine, SheetWriter
-from renderers.procedure.prices import price_cases
+from renderers.procedure.prices import line_cases, price_cases
 
 SIGNS: Final = 8  # of the fingerprint, in the address of the form
 ALL_SIGNS: Final = 12
@@ -351,11 +351,12 @@ class BlankFormWriter(FormReader, MoneyReader):
                 yield {"label": self.text(key), "amount": self.money(bound), "when": "", "case": False}
 
     def _price_lines(self, fee: Fee, line: FeeLine) -> Iterator[Plain]:
-        """Yield a line, then each of its cases. A line owed where its amount is above zero lists those cases only."""
-        label, cases = self.t(line.label) or self.t(fee.label), price_cases(line.amount, self.definition, self.language)
-        above_zero = bool(cases) and _is_above_zero(tree(line.when), tree(line.amount))
-        when = self._line_conditions(fee, TRUE if above_zero else line.when, line)
-        cases = tuple((case, francs) for case, francs in cases if francs or not above_zero)
+        """Yield a line, then each of its cases."""
+        label, (cases, asked) = (
+            self.t(line.label) or self.t(fee.label),
+            line_cases(line, self.definition, self.language),
+        )
+        when = self._line_conditions(fee, asked, line)
         if len(cases) > 1 and when:
             yield {"label": label, "amount": "", "when": when, "case": False}
             for case, francs in cases:
@@ -430,14 +431,6 @@ def _put_in(node: Node, channel: str) -> Node | bool:
             return kept[0] if len(kept) == 1 else type(node)(kept)
         case _:
             return node
-
-
-def _is_above_zero(when: Node, amount: Node) -> bool:
-    """Return whether a condition says that the amount itself is above zero."""
-    return (
-        isinstance(when, Compare) and when.left == amount and when.sign == ">"
-        and isinstance(when.right, Constant) and when.right.value == 0
-    )  # fmt: skip
 
 
 def _tables_in(node: Node) -> Iterable[str]:

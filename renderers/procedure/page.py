@@ -19,15 +19,19 @@ from engine.model.types import TRUE, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
-from renderers.i18n.language_spans import as_text, joined
+from renderers.i18n.language_spans import LanguageSpan, as_text, joined
 from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, unconfirmed, visit_lines, visits_of, visits_tag
 from renderers.procedure.papers import SheetPaper, Situation, asked_papers, sheet_paper, situations_of
-from renderers.procedure.prices import obtained_elsewhere, price_cases
+from renderers.procedure.prices import line_cases, obtained_elsewhere, price_cases
 from renderers.procedure.steps import SheetStep, StepWriter, constant_span, usual_path
 
 _SECONDS_A_QUESTION: Final = 35
 _MOST_NAMED: Final = 4  # more documents are not named again after the price
+_AUDIENCES: Final = (
+    {"natural_person": ("natural_person",), "legal_person": ("company", "association")},
+    {"national": ("national",), "foreigner": ("foreigner",)},
+)  # what each kind of audience is called, kinds of persons first
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +233,15 @@ class SheetWriter:
 
     def _audience(self) -> str:
         """Return who may apply: kinds of persons, then nationality."""
-        said = {one: self.say(f"sheet.audience_{one}") for one in self.procedure.identity.audience}
-        kinds = listed([said[one] for one in ("natural_person", "legal_person") if one in said], self.language, "or")
-        nations = listed([said[one] for one in ("national", "foreigner") if one in said], self.language, "or")
+        audience = self.procedure.identity.audience
+        kinds, nations = (
+            listed(
+                [self.say(f"sheet.audience_{word}") for one in known if one in audience for word in known[one]],
+                self.language,
+                "or",
+            )
+            for known in _AUDIENCES
+        )
         text = ", ".join(filter(None, (kinds, nations)))
         return f"{text[:1].upper()}{text[1:]}."
 
@@ -341,11 +351,13 @@ class SheetWriter:
         for fee, line in self._lines():
             basis = line.law_of("amount") or fee.law_of("amount")
             law = self.procedure.laws.get(basis or "")
-            said = joined(" ", filter(None, (self._both(fee.when, line.when), self._exempt(fee))))
+            cases, asked = line_cases(line, self.procedure, self.language)
+            mark, owed = self.mark(basis), self._both(fee.when, asked)
             title = in_language(law.title, self.language) if law and law.is_public else ""
-            for case, amount in self._amounts(line):
-                when = joined(", ", filter(None, (case, said)))
-                yield SheetFee(in_language(line.label, self.language), amount, when, title, self.mark(basis))
+            for case, amount in self._amounts(line, cases):
+                beside = joined(", ", filter(None, (case, _lowered(owed) if case else owed)))
+                when = joined(" ", filter(None, (beside, self._exempt(fee, mark))))
+                yield SheetFee(in_language(line.label, self.language), amount, when, title, mark)
 
     def costs(self, owed: bool = True) -> tuple[str, ...]:
         """Return what may be asked of the applicant beyond the price list.
@@ -377,18 +389,18 @@ class SheetWriter:
     def _both(self, *conditions: Expression) -> str:
         """Return conditions that apply together."""
         first, *others = [*dict.fromkeys(filter(None, map(self._condition, conditions))), ""]
-        return ", ".join([first, *(one[:1].lower() + one[1:] for one in others if one)])
+        return joined(", ", [first, *(_lowered(one) for one in others if one)])
 
-    def _exempt(self, fee: Fee) -> str:
+    def _exempt(self, fee: Fee, mark: str) -> str:
+        """Return who does not pay. The mark of the line holds for it too."""
         if not fee.exempt:
             return ""
-        said = self._condition(fee.exempt)
-        said = said[:1].lower() + said[1:]
-        return self.say("sheet.exempt", when=joined(", ", filter(None, (said, self.mark(fee.law_of("exempt_when"))))))
+        own = "" if mark else self.mark(fee.law_of("exempt_when"))
+        said = _lowered(self._condition(fee.exempt))
+        return self.say("sheet.exempt", when=joined(", ", filter(None, (said, own))))
 
-    def _amounts(self, line: FeeLine) -> Iterator[tuple[str, str]]:
+    def _amounts(self, line: FeeLine, cases: tuple[tuple[str, int], ...]) -> Iterator[tuple[str, str]]:
         """Yield the case and the amount of each price of a line. A single amount has no case."""
-        cases = price_cases(line.amount, self.procedure, self.language)
         if not cases:
             yield "", self.say("sheet.amount_formula")
         for case, francs in cases:
@@ -428,3 +440,8 @@ class SheetWriter:
             hours=opening_hours(office, self.words, self.language),
             mark=self.say("sheet.to_confirm") if unconfirmed(office) else "",
         )  # fmt: skip
+
+
+def _lowered(text: str) -> str:
+    """Return the text for the middle of a line. A span keeps its language, and so its capital."""
+    return text if isinstance(text, LanguageSpan) else text[:1].lower() + text[1:]

@@ -12,10 +12,10 @@ from engine.domain.fields.scope import evaluated_before
 from engine.domain.forms.sample_answers import example_answers
 from engine.domain.workflow.fee_quotes import quote
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Lookup, Name
-from engine.model import Fee, Field, Link, Procedure
+from engine.language.expressions.nodes import Compare, Lookup, Name
+from engine.model import Fee, FeeLine, Field, Link, Procedure
 from engine.model.directory import Directory
-from engine.model.types import Constant, Expression
+from engine.model.types import TRUE, Constant, Expression
 from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.papers import asked_papers
 
@@ -44,6 +44,18 @@ def price_cases(amount: Expression, procedure: Procedure, language: str) -> tupl
         for codes, francs in table.rows.items()
         if isinstance(francs, int)
     )
+
+
+def line_cases(line: FeeLine, procedure: Procedure, language: str) -> tuple[tuple[tuple[str, int], ...], Expression]:
+    """Return the cases of a line, and the condition that is left to say beside each.
+
+    A line owed where its amount is above zero lists those cases only, which say its condition.
+    """
+    cases, when = price_cases(line.amount, procedure, language), tree(line.when)
+    asked = when.right if isinstance(when, Compare) and when.sign == ">" and when.left == tree(line.amount) else None
+    if cases and isinstance(asked, Constant) and asked.value == 0:
+        return tuple((case, francs) for case, francs in cases if francs), TRUE
+    return cases, line.when
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,3 +338,49 @@ def test_who_applies_online_only_is_told_the_service_and_no_place() -> None:
 def test_files_and_photos_of_the_form_are_papers_to_prepare() -> None:
     seen = sheet("form: {kiosque: {title: Kiosque, fields: {plan: {label: Plan, type: file}, nom: {label: Nom}}}}")
     assert [(paper.label, paper.how) for paper in seen.evidence] == [("Plan", "photo ou PDF")]
+
+
+@pytest.mark.parametrize(
+    ("audience", "said"),
+    [
+        ("natural_person, national", "Une personne, de nationalité togolaise."),
+        (
+            "natural_person, legal_person, national, foreigner",
+            "Une personne, une entreprise ou une association, de nationalité togolaise ou de nationalité étrangère.",
+        ),
+        ("legal_person", "Une entreprise ou une association."),
+    ],
+)
+def test_who_may_apply_is_one_list(audience: str, said: str) -> None:
+    assert sheet(f"audience: [{audience}]\n" + TWO.replace("LONG", "4 months")).audience == said
+
+
+def test_a_line_of_prices_says_once_that_it_is_to_confirm() -> None:
+    [line] = sheet(LAWS + TWO.replace("LONG", "4 months").replace(
+        "for: Pour l'État}", "for: Pour l'État}, basis: suppose"
+    )).fees  # fmt: skip
+    assert (line.mark, line.when) == ("à confirmer", "(gratuit\u00a0: pour l'État)")
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [("gros(tuyau) > 0", [("20 mm", "50")]), ("urgent", [("15 mm, pose urgente", "0"), ("20 mm, pose urgente", "50")])],
+)
+def test_a_line_owed_above_zero_lists_no_case_at_zero(when: str, said: list[tuple[str, str]]) -> None:
+    """The sheet of water said « 15 mm, Au-dessus de 15 mm : 0 FCFA »."""
+    seen = sheet(f"""
+form:
+  demande:
+    title: Demande
+    fields:
+      tuyau: {{label: Tuyau, type: choice, options: {{dn15: 15 mm, dn20: 20 mm}}}}
+      urgent: {{label: Urgent, type: yes_no}}
+tables:
+  gros: {{by: [tuyau], rows: {{dn15: 0, dn20: 50}}}}
+fees:
+  pose:
+    label: Pose
+    lines:
+      taille: {{label: Supplément, amount: gros(tuyau), when: {{is: {when}, for: Pose urgente}}}}
+""")
+    assert [(one.when.replace("\u00a0", " "), one.amount.split("\u00a0")[0]) for one in seen.fees] == said
