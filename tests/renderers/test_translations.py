@@ -149,7 +149,10 @@ def test_a_fact_is_never_read_as_a_hole(words: Translations) -> None:
         ("integer", "minimum", {"minimum": "1900"}, "« Taille » doit être au moins 1900"),
         ("money", "maximum", {"maximum": "10000"}, "« Taille » doit être au plus 10 000 FCFA"),
         ("date", "minimum", {"minimum": "1900-01-01"}, "« Taille » doit être le 1er janvier 1900 ou plus tard"),
-        ("phone", "phone", {}, "Le numéro « Taille » doit avoir 8 chiffres, par exemple 90 12 34 56"),
+        (
+            "phone", "phone", {},
+            "Le numéro « Taille » a 8 chiffres, par exemple 90 12 34 56. Hors du Togo, il commence par +",
+        ),
         (
             "phone", "phone", {"why": "unassigned"},
             "Ce numéro n’est pas un numéro togolais. Un mobile commence par 70 à 73, 78, 79, 90 à 93 ou 96 à 99",
@@ -173,6 +176,7 @@ def test_a_fault_says_the_limit_as_people_read_it(
         ("60 12 34 56", "unassigned"),
         ("+228 60123456", "unassigned"),
         ("9012", None),
+        ("0612345678", None),
         ("+33 6 12", "abroad"),
         ("00", "abroad"),
         ("+228 60", None),
@@ -182,7 +186,9 @@ def test_a_number_is_refused_for_its_own_reason(typed: str, why: str | None) -> 
     with pytest.raises(Refused) as closed:
         read_phone(typed)
     assert closed.value.reason.facts.get("why") == why
-    assert ("8 chiffres" in load_words().refusal("phone_format", closed.value.reason.facts, "fr")) is (why is None)
+    said = load_words().refusal("phone_format", closed.value.reason.facts, "fr")
+    assert ("8 chiffres" in said) is (why is None)
+    assert ("commencez par +" in said) is (why is None)  # a traveller types the ten digits used at home
 
 
 # -- in every language offered -----------------------------------------------------------------------------------------
