@@ -249,6 +249,11 @@ def _announced(procedure: Procedure, dossier: Dossier, event: str, scope: Scope,
     return next((one.start for one in held_bookings(dossier) if one.appointment == event), None)
 
 
+def has_reminder_ahead(visit: Appointment, booking: Booking, now: datetime, calendar: Calendar) -> bool:
+    """Return True when a reminder of a booked appointment is still to be sent."""
+    return any(before_instant(booking.start, span, calendar) > now for span in visit.reminders)
+
+
 def held_bookings(dossier: Dossier) -> tuple[Booking, ...]:
     """Return the bookings that are not used yet."""
     return tuple(one for one in dossier.bookings.values() if one.status == "booked")

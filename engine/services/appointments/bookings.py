@@ -29,6 +29,8 @@ from engine.domain.common.access import in_their_offices, may_see
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
+from engine.domain.messages.preferences import wishes_of
+from engine.domain.workflow.due_dates import has_reminder_ahead
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
 from engine.records.dossier import Actor, Booking, Dossier
@@ -416,6 +418,14 @@ def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[T
         if field.evidence is not None and set(field.evidence.how) - {"upload"} and evaluated.shows(field)
     )
     return (*(form.title for form in forms_to_bring(procedure, evaluated)), *papers)
+
+
+def is_reminded(ctx: AppContext, dossier: Dossier, visit: Appointment, booking: Booking) -> bool:
+    """Return True when an SMS about a booked appointment is still to come, which its applicant wants."""
+    if not dossier.contact_phone or not has_reminder_ahead(visit, booking, ctx.now(), ctx.directory.calendar):
+        return False
+    with ctx.store.unit() as unit:
+        return wishes_of(unit.account(dossier.owner)).reminders
 
 
 def forms_to_bring(procedure: Procedure, evaluated: EvaluatedAnswers) -> tuple[Output, ...]:

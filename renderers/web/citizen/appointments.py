@@ -15,7 +15,7 @@ from engine.domain.common.working_time import minutes_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Actor, Booking
-from engine.services.appointments.bookings import book_slot, cancel_booking, held_until, hold_slot, slots
+from engine.services.appointments.bookings import book_slot, cancel_booking, held_until, hold_slot, is_reminded, slots
 from engine.services.context.app_context import NotFound
 from engine.services.core.appointment_links import held_visit
 from engine.services.core.waiting_list import stop_waiting, wait_for_seat, waits_at
@@ -225,7 +225,7 @@ class Counter:
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=self._moves_left(booking), moves=self._moves_said(booking), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
-            reminded=bool(self.one.dossier.contact_phone),
+            reminded=is_reminded(app_ctx(), self.one.dossier, self.task, booking),
         )  # fmt: skip
 
     def _moves_left(self, booking: Booking) -> int:

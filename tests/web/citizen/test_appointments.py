@@ -227,6 +227,7 @@ def test_a_visit_is_moved_and_cancelled_from_its_message(known: PortalClient) ->
     mine = ready(known)
     take(known, mine, starts(known, mine)[0])
     link, nobody = link_of(known), another(known)
+    assert "originaux" not in told(known, "90112233")[-1], "none is brought here: the page of the link says what is"
     page = nobody.open(link)
     assert page.status == 200
     assert "Votre rendez-vous" in page.text
@@ -264,6 +265,25 @@ def test_reminders_carry_the_link(known: PortalClient) -> None:
     reminders = [body for body in told(known, "90112233") if "Rappel" in body]
     assert reminders
     assert link_of(known) in reminders[-1]
+
+
+def test_a_reminder_is_promised_where_one_is_still_to_come(known: PortalClient) -> None:
+    """The day before a visit its reminder, sent in the morning, is past: the page promised it all the same."""
+    promise, mine = "Un SMS vous le rappelle avant la date.", ready(known)
+    take(known, mine, starts(known, mine)[-1])
+    assert promise in known.page.text
+    known.send("/compte/messages", reminders="")
+    assert promise not in known.open(mine).text, "reminders are not wanted"
+    known.send("/compte/messages", reminders="1")
+    assert promise in known.open(mine).text
+    with known.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(mine.split("/")[2])
+    assert dossier is not None
+    later(known, seconds=(dossier.bookings["remise"].start - known.clock.now()).total_seconds() - 20 * 3600)
+    run_pass(known.office)
+    page = another(known).open(link_of(known))
+    assert page.status == 200
+    assert promise not in page.text, "it was sent"
 
 
 @pytest.mark.parametrize("token", ["a", "a" * 19, "aaaaaaab" + "c" * 11, "é" * 19, "a" * 60, "26482911374abcdefgh"])

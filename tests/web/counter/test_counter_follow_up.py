@@ -126,7 +126,10 @@ def test_the_price_is_paid_then_the_visit_booked_moved_and_given_back(visitor: P
     book(seat, visit, 0)
     first = kept(visitor, number).bookings["remise"]
     assert "Le rendez-vous est confirmé" in seat.page.text
-    assert "La personne reçoit un SMS avant la date." in seat.page.text
+    assert "La personne reçoit un SMS avant la date." not in seat.page.text, (
+        "it is tomorrow: the reminder was due this morning"
+    )
+    assert "Sans téléphone" not in seat.page.text
     assert ".ics" not in seat.page.html
     assert f'href="{HOME}/{number}">' in seat.page.html
     receipt = seat.open(f"{HOME}/{number}/recepisse").text
