@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, Dossier
 from engine.services.sign_in.demo_accounts import PASSWORD, open_demo
+from engine.services.sign_in.sessions import open_session
 from engine.storage.unit_of_work import Store
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
@@ -94,6 +95,17 @@ class StaffSite:
     def auditor(self) -> Seat:
         seat = self.stranger()
         assert seat.client.post("/audit/connexion", data={"login": "controle", "password": PASSWORD}).status_code == 303
+        return seat
+
+    def owner(self, dossier: Dossier, language: str = "fr") -> Seat:
+        """The person whose request it is, signed in."""
+        seat, office = self.stranger(), self.world.office
+        with office.store.unit(write=True) as unit:
+            account = unit.account(dossier.owner)
+            assert account is not None
+            token = open_session(office, unit, account, office.now()).token
+        seat.client.set_cookie("guichet", token)
+        seat.client.set_cookie("langue", language)
         return seat
 
     def actor(self, login: str) -> Actor:

@@ -51,14 +51,7 @@ class Closing:
         return self.staff_site.kept(self.dossier)
 
     def owner(self, language: str = "fr") -> Seat:
-        seat, office = self.staff_site.stranger(), self.staff_site.world.office
-        with office.store.unit(write=True) as unit:
-            account = unit.account(self.dossier.owner)
-            assert account is not None
-            token = open_session(office, unit, account, office.now()).token
-        seat.client.set_cookie("guichet", token)
-        seat.client.set_cookie("langue", language)
-        return seat
+        return self.staff_site.owner(self.dossier, language)
 
     def close(self, **more: str) -> None:
         seen = self.chief.post(f"{HERE}/fermer", **{**CLOSING, **more})

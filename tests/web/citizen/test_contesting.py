@@ -10,8 +10,10 @@ import pytest
 from pypdf import PdfReader
 
 from engine.services.audit.integrity import fsck
+from tests.engine.services.world import PASSPORT, shipped
 from tests.web.citizen.test_messages import as_an_agent, the_dossier
 from tests.web.client import STALL, PortalClient, a_portal_client, later
+from tests.web.staff_site import open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site for each test
 
@@ -240,3 +242,48 @@ def test_who_signs_reads_first_what_the_document_says(tmp_path: Path) -> None:
     known.decide(number, "refuser", reason="Hors de la ville")
     [issued] = the_dossier(known, number).documents
     assert issued.number.endswith("00001"), "a preview takes no number"
+
+
+GRANTING = {
+    "branchement-eau": "rouvrir", "carte-de-sejour": "rouvrir", "carte-nationale-identite": "valider",
+    "casier-judiciaire-b3": "reprendre", "certificat-nationalite": "signer", "copie-acte-etat-civil": "trouver",
+    "creation-entreprise": "rouvrir", "duplicata-certificat-nationalite": "certificat_retrouve", "e-visa": "reexaminer",
+    "passeport-ordinaire": "conforme", "permis-de-conduire": "conforme", "permis-de-construire": "rouvrir",
+    "regularite-fiscale": "reexaminer",
+}  # fmt: skip
+
+
+def test_the_act_that_grants_an_appeal_ends_the_letter_of_refusal() -> None:
+    """Each shipped procedure that hears appeals: while the fee is paid again, the letter still said valid."""
+    heard = {
+        name: book
+        for name, book in shipped().procedures.items()
+        if {one.act for one in book.identity.appeals.values()} - {None}
+    }
+    assert heard.keys() == GRANTING.keys()
+    for name, book in heard.items():
+        acts = {one.act for one in book.identity.appeals.values()}
+        left = {
+            one.source for one in book.transitions if one.id in acts and book.states[one.source].outcome == "refused"
+        }
+        ways = [one for one in book.transitions if one.target in left]
+        letters = {letter for one in ways for letter in (*one.effects.issues, *book.states[one.target].effects.issues)}
+        for granting in [one for one in book.transitions if one.id == GRANTING[name]]:
+            revoked = {*granting.effects.revokes, *book.states[granting.target].effects.revokes}
+            assert letters <= revoked, f"{name}: {granting.id} leaves {letters - revoked}"
+
+
+def test_the_letter_says_it_has_no_value_while_the_fee_of_the_won_appeal_is_due(tmp_path: Path) -> None:
+    site = open_staff_site(tmp_path)
+    world = site.world
+    dossier = world.take(
+        world.sent(PASSPORT), world.agent("un", "dgdn/controleur"), "refuser", reason="Identité douteuse"
+    )
+    known = site.owner(dossier)
+    address = f"/dossiers/{dossier.number}"
+    assert "Notification de refus N°" in known.see(address)
+    dossier = world.take(dossier, world.owner(dossier), "contester", reason="Acte retrouvé")
+    assert "Notification de refus N°" in known.see(address)
+    dossier = world.take(dossier, world.agent("deux", "dgdn/controleur"), "conforme")
+    assert "À payer" in known.see(address)
+    assert "Notification de refus Retiré, sans valeur N°" in known.see(address)
