@@ -307,14 +307,13 @@ def ends_for_good(procedure: Procedure, transitions: Iterable[Transition]) -> bo
 
 
 def lapses_at(procedure: Procedure, dossier: Dossier) -> datetime | None:
-    """Return when a request ends if the applicant does nothing more. None when it does not end so."""
+    """Return when a request ends if the applicant does nothing more, or does not come. None when it does not end so."""
     state = procedure.state(dossier.state)
-    if not _waits_for_applicant(state) or dossier.due_paused_at is not None:
+    if not (_waits_for_applicant(state) or state.public == "ready") or dossier.due_paused_at is not None:
         return None
-    ends = (transition for transition in procedure.leaving.get(state.id, ()) if transition.event == "due")
-    return (
-        dossier.due_at if any(procedure.state(transition.target).outcome in _GIVEN_UP for transition in ends) else None
-    )
+    late = (transition for transition in procedure.leaving.get(state.id, ()) if transition.event == "due")
+    ends = {procedure.state(transition.target).outcome for transition in late}
+    return None if ends.isdisjoint({*_GIVEN_UP, "expired"}) else dossier.due_at
 
 
 def silence_of(

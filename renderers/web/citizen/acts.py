@@ -59,6 +59,13 @@ def own_acts(one: DossierContext) -> list[ActLine]:
     ]  # fmt: skip
 
 
+def new_request(one: DossierContext) -> list[ActLine]:
+    """Return the link to the page of the procedure, empty for a reader and once no edition takes requests."""
+    if actor().only_reads or app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is None:
+        return []
+    return [ActLine(say("track.do.again"), f"/demarches/{one.procedure.id}", "")]
+
+
 def no_way_out(one: DossierContext, paying: bool) -> tuple[str, bool] | None:
     """Return what to do where no act withdraws the request, and whether only the office can help: it does not lapse.
 
@@ -151,8 +158,7 @@ def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
     """
     if not ends_for_good(one.procedure, offer.transitions):
         return []
-    again = app_ctx().catalogue.current_entry(one.procedure.id, app_ctx().day()) is not None
-    lines = [" ".join([say("withdrawal.stops"), *([say("withdrawal.again")] if again else [])])]
+    lines = [" ".join([say("withdrawal.stops"), *(say("withdrawal.again") for _ in new_request(one))])]
     payment = one.awaited
     owed_still = one.dossier.done  # a later part of a price is still collected
     if payment is not None and not any(fee in owed_still for fee in payment.fees):

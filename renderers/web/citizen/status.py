@@ -10,7 +10,7 @@ from engine.domain.workflow.tasks import holds_slot, open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Payment
 from engine.services.core.waiting_list import waits_at
-from renderers.web.citizen.acts import how_to_contest, open_appeal, own_acts
+from renderers.web.citizen.acts import how_to_contest, new_request, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
 from renderers.web.citizen.linked_dossiers import awaited_ends
 from renderers.web.platform.dossier_context import (
@@ -119,12 +119,9 @@ def _named(**facts: str) -> tuple[tuple[str, str], ...]:
 def _key(one: DossierContext, status: PublicStatus) -> str:
     """Return the public label of the box, `to_do` if the applicant must act outside a correction."""
     state = one.procedure.states.get(one.dossier.state)
-    mine = status.who == "applicant"
-    if mine and (
-        status.public in ("in_review", "sent") or (status.public == "to_correct" and state and state.mode == "gather")
-    ):
-        return "to_do"
-    return status.public
+    gathers = state is not None and state.mode == "gather"
+    acts = status.public in ("in_review", "sent") or (status.public == "to_correct" and gathers)
+    return "to_do" if acts and status.who == "applicant" else status.public
 
 
 def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
@@ -242,10 +239,10 @@ def _asked(one: DossierContext, status: PublicStatus) -> Iterator[tuple[str, str
 def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, str]:
     if key == "refused" and (offer := open_appeal(one)) is not None:
         return one.at(f"/actes/{offer.transition.id}"), label(offer.transition.label)
-    if key == "to_do":
-        acts = [act for act in own_acts(one) if act.href]
-        if ahead:
-            return ahead[0].href, ahead[0].title
+    if key == "to_do" and ahead:
+        return ahead[0].href, ahead[0].title
+    if key in ("to_do", "refused", "closed"):
+        acts = [act for act in own_acts(one) if act.href] if key == "to_do" else new_request(one)
         return (acts[0].href, acts[0].label) if len(acts) == 1 else ("", "")
     addresses = {
         "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",

@@ -23,7 +23,7 @@ from renderers.html.pagination import paged
 from renderers.html.row_pages import find_row
 from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
-from renderers.web.citizen.acts import appeal_lines, no_way_out, own_acts
+from renderers.web.citizen.acts import appeal_lines, new_request, no_way_out, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.citizen.status import next_act, status_box, to_do
 from renderers.web.platform.access import dossier_page, signed_in, unproven_too
@@ -167,7 +167,7 @@ def follow(one: DossierContext) -> Response:
     results, box = row_results(one, form), status_box(one, status, ahead)
     if status.public == "accepted":
         box = replace(box, lines=(*box.lines, *_some_only(results)))
-    checking = say("status.checking")
+    checking, again = say("status.checking"), new_request(one) if status.public in ("refused", "closed") else []
     of_rows = {document.href for result in results for document in result.documents if document.href}
     documents = (document_line(one, document) for document in one.dossier.documents)
     return page(
@@ -175,7 +175,7 @@ def follow(one: DossierContext) -> Response:
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[*(document for document in documents if document.href not in of_rows), *receipt_lines(one)],
         steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one, status), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
-        messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one),
+        messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=[*own_acts(one), *(act for act in again if act.href != box.href)],
         no_way_out=no_way_out(one, box.label == checking),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",

@@ -881,8 +881,11 @@ def test_withdrawing_wants_a_reason(known: PortalClient) -> None:
     number = known.sent()
     address = f"/dossiers/{number}/actes/retirer"
     assert known.send(address).status == 422
+    assert "Faire une nouvelle demande" not in known.open(f"/dossiers/{number}").text
     known.send(address, reason="Je pars")
     assert "Ce dossier est clos" in known.follow().text
+    [sheet] = re.findall('<a class="button" href="(/demarches/[^"]+)">Faire une nouvelle demande<', known.page.html)
+    assert "Commencer ma demande" in known.open(sheet).text
 
 
 def test_withdrawing_says_beforehand_what_it_comes_to(known: PortalClient) -> None:
@@ -940,7 +943,26 @@ def test_what_is_ready_says_to_come(tmp_path: Path) -> None:
     known = a_portal_client(tmp_path, ready).sign_in()
     number = known.sent()
     known.decide(number, "accorder")
-    assert "Qui ? C’est à vous. Venez au bureau." in known.open(f"/dossiers/{number}").text
+    page = known.open(f"/dossiers/{number}").text
+    assert "Qui ? C’est à vous. Venez au bureau." in page
+    assert "votre demande s’arrête" not in page
+
+
+@pytest.mark.parametrize(("outcome", "stops"), [("expired", True), ("granted", False)])
+def test_what_is_ready_says_what_comes_after_its_date(tmp_path: Path, outcome: str, stops: bool) -> None:
+    """As the procedure has it: a document that is not collected closes the request, or the end is a grant."""
+    ready = STALL.replace("to: a_payer}", "to: pret}").replace(
+        "    accorde: {",
+        "    pret: {label: Retrait, by: maire, public: ready, due: 3 months, late: parti, "
+        "transitions: {remettre: {label: Remettre, to: accorde}}}\n"
+        f"    parti: {{label: Fermé, end: {outcome}}}\n    accorde: {{",
+    )
+    known = a_portal_client(tmp_path, ready).sign_in()
+    number = known.sent()
+    known.decide(number, "accorder")
+    page = known.open(f"/dossiers/{number}").text
+    assert "Quand ? Au plus tard le 24 février 2027." in page
+    assert ("Après cette date, votre demande s’arrête." in page) is stops
 
 
 def test_who_may_withdraw_reads_no_such_line(known: PortalClient) -> None:

@@ -51,6 +51,26 @@ def test_the_page_says_until_which_day_and_leads_there(refused: tuple[PortalClie
     assert "« Contester » : c’est enregistré." in known.open(f"/dossiers/{number}").text
 
 
+def test_who_is_refused_may_ask_again(refused: tuple[PortalClient, str]) -> None:
+    """The button of the box stays the appeal while there is time for it."""
+    known, number = refused
+    again = r'<a{} href="/demarches/[a-z-]+">Faire une nouvelle demande</a>'
+    assert re.search("<li>" + again.format(""), known.open(f"/dossiers/{number}").html)
+    later(known, days=63)
+    page = known.sign_in().open(f"/dossiers/{number}").html
+    assert re.search(again.format(' class="button"'), page)
+    assert page.count("Faire une nouvelle demande") == 1
+
+
+def test_a_procedure_that_takes_no_more_requests_offers_none(tmp_path: Path) -> None:
+    known = a_portal_client(tmp_path, CONTESTED + "in_force: {until: 2026-12-31}\n").sign_in()
+    number = known.sent()
+    known.decide(number, "refuser", reason="Hors de la ville")
+    assert "Faire une nouvelle demande" in known.open(f"/dossiers/{number}").text
+    later(known, days=63)
+    assert "Faire une nouvelle demande" not in known.sign_in().open(f"/dossiers/{number}").text
+
+
 def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
     judged = (
         CONTESTED.replace("to: examen, within: 2 months", "to: recours, within: 2 months")

@@ -28,7 +28,7 @@ def at(state: str, **more: object) -> Dossier:
         ("a_payer", True, True),
         ("a_corriger", True, True),
         ("production", True, False),
-        ("pret", False, False),  # granted: nothing to give up
+        ("pret", False, True),  # granted: nothing to give up, and it closes where nobody comes
     ],
 )
 def test_what_is_told_at_each_step(state: str, asks: bool, lapses: bool) -> None:
