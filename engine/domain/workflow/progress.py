@@ -42,7 +42,10 @@ class PublicStatus:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """One step of the timeline: entered `at`, left `until` if past, or due then if present."""
+    """One step of the timeline: entered `at`, left `until` if past, or due then if present.
+
+    `done` means that it was left because what it waited for came: a payment, the corrections, a visit.
+    """
 
     state: str
     label: Text
@@ -50,6 +53,7 @@ class Milestone:
     public: Public
     at: datetime | None = None
     until: datetime | None = None
+    done: bool = False
 
 
 def public_key(procedure: Procedure, dossier: Dossier) -> Public:
@@ -149,7 +153,10 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
     for taken in dossier.taken:
         state = procedure.states.get(taken.source)
         if state is not None and (at != taken.at or taken.by_kind != "system"):
-            yield Milestone(state.id, state.label, "past", state.public, at, taken.at)
+            events = {one.event for one in procedure.leaving.get(state.id, ()) if one.id == taken.transition}
+            yield Milestone(
+                state.id, state.label, "past", state.public, at, taken.at, bool(events & {"done", *state.waits})
+            )
         at = taken.at
 
 

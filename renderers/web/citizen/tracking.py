@@ -54,6 +54,7 @@ blueprint = Blueprint("tracking", __name__)
 
 _ENDS = frozenset({"accepted", "refused", "closed"})
 _ACTS = frozenset({"to_pay", "to_correct", "to_book"})
+_FACTS: Final = {"pay": "payment.paid", "correct": "track.corrected"}  # what a step that came to its end is, by mode
 
 
 # -- the list of dossiers ----------------------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ def _some_only(results: list[RowResult]) -> Iterator[str]:
 def time_steps(one: DossierContext) -> list[TimeStep]:
     """Return the steps of the history: submission, past, present and future."""
     dossier = one.dossier
-    steps = [TimeStep("done", say("track.sent"), moment_of(dossier.submitted_at))] if dossier.submitted_at else []
+    steps = [TimeStep("done", say("track.sent"), day_of(dossier.submitted_at))] if dossier.submitted_at else []
     return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
 
 
@@ -218,7 +219,7 @@ def steps_ahead(one: DossierContext) -> list[TimeStep]:
     sent, kinds = one.dossier.submitted_at, ("next", "now") if one.dossier.closed_at is None else ("done", "done")
     ahead = _writer(one).steps(_path(one))[1:]  # the first is to fill in
     return [
-        *([TimeStep("done", say("track.sent"), moment_of(sent))] if sent else ()),
+        *([TimeStep("done", say("track.sent"), day_of(sent))] if sent else ()),
         *(TimeStep(kinds[step is ahead[0]], f"{step.verb} {step.detail}".strip()) for step in ahead),
     ]
 
@@ -240,20 +241,18 @@ def _path(one: DossierContext) -> tuple[str, ...]:
 
 
 def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
-    title = label(milestone.label)
-    if milestone.public == "to_pay":
-        title = say("track.later_pay")
-    if milestone.when == "past":
-        return TimeStep("done", title, moment_of(milestone.until or milestone.at))
-    if milestone.when == "future":
-        return TimeStep("next", title)
     state = one.procedure.states.get(milestone.state)
-    if state is not None and state.is_end:
-        return TimeStep("done", title, moment_of(milestone.at))
-    text = say("track.step_since", when=moment_of(milestone.at))
-    if one.dossier.due_paused_at is not None:
-        text = f"{text}. {say('track.paused')}"
-    return TimeStep("now", title, text)
+    over = state is not None and state.is_end
+    fact = _FACTS.get(state.mode, "") if state is not None and milestone.done else ""
+    title = say(fact or "track.later_pay") if fact or milestone.public == "to_pay" else label(milestone.label)
+    at = milestone.at if over or milestone.when == "present" else milestone.until
+    when = day_of(at) if at else ""
+    if over or milestone.when != "present":
+        return TimeStep("next" if milestone.when == "future" else "done", title, when)
+    if (visit := public_status(one.procedure, one.dossier, app_ctx().now()).booking) is not None:
+        return TimeStep("now", title, moment_of(visit.start))
+    text = say("track.step_since", when=when)
+    return TimeStep("now", title, f"{text}. {say('track.paused')}" if one.dossier.due_paused_at is not None else text)
 
 
 # -- parts of the page -------------------------------------------------------------------------------------------------

@@ -1201,3 +1201,38 @@ def test_the_page_of_a_request_counts_the_steps_it_leaves_out(visitor: PortalCli
     assert '<b>Accordé</b><span class="soft">Après 1 autre étape</span>' in few
     assert re.findall(named, all_of_them)[3:] == ["Remise de la clé", "Accordé"]
     assert "Après 1" not in all_of_them
+
+
+def _history(known: PortalClient, number: str) -> list[tuple[str, str]]:
+    html = known.open(f"/dossiers/{number}").html.partition("Où en est mon dossier")[2].partition("</ol>")[0]
+    steps = re.findall(r'<li class="(?:done|now|next)"[^>]*><b>([^<]+)</b>(?:<span class="soft">([^<]+)</span>)?', html)
+    return [(name, when.replace("\u00a0", " ")) for name, when in steps]
+
+
+def test_the_history_says_what_came_on_which_day(known: PortalClient) -> None:
+    """Facts where the workflow has them: corrections and money that came, and the hour of the visit."""
+    number = known.sent()
+    known.decide(number, "corriger", reason="Un point", correction={"nom": "Écrire en entier"})
+    later(known, minutes=1)
+    known.send(f"/dossiers/{number}/corrections", nom="Amegan Afi", go="send")
+    known.decide(number, "accorder")
+    later(known, minutes=1)
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
+    later(known, days=1)
+    known.sign_in()
+    html = known.open(f"/dossiers/{number}/rendez-vous").html
+    start = re.findall(r'name="start" value="([^"]+)"', html)[0]
+    known.send(f"/dossiers/{number}/rendez-vous", start=start, go="book")
+    assert _history(known, number) == [
+        ("Demande envoyée", "24 novembre 2026"), ("Examen", "24 novembre 2026"), ("Paiement reçu", "24 novembre 2026"),
+        ("Remise de la clé", "jeudi 26 novembre 2026 à 8 h"), ("Accordé", ""),
+    ]  # fmt: skip
+    assert ">Corrections envoyées</b>" in known.page.html
+
+
+def test_a_step_that_ended_without_its_payment_says_none(known: PortalClient) -> None:
+    number = known.sent()
+    known.decide(number, "accorder")
+    known.send(f"/dossiers/{number}/actes/retirer", reason="Je pars")
+    assert _history(known, number)[-2:] == [("Paiement", "24 novembre 2026"), ("Retiré", "24 novembre 2026")]
+    assert "Paiement reçu" not in known.page.text

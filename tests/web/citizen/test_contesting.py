@@ -302,7 +302,10 @@ def test_the_letter_says_it_has_no_value_while_the_fee_of_the_won_appeal_is_due(
     known = site.owner(dossier)
     address = f"/dossiers/{dossier.number}"
     assert "Notification de refus N°" in known.see(address)
+    world.wait(days=20)
+    known = site.owner(dossier)
     dossier = world.take(dossier, world.owner(dossier), "contester", reason="Acte retrouvé")
+    assert "Refusé 23 novembre 2026" in known.see(address), "the day of the decision, not of the appeal"
     assert "Notification de refus N°" in known.see(address)
     dossier = world.take(dossier, world.agent("deux", "dgdn/controleur"), "conforme")
     assert "À payer" in known.see(address)
