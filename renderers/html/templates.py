@@ -30,6 +30,11 @@ _PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
 _SHORT_LINES: Final = frozenset({"h1", "h2", "h3", "button"})
 _FIXED: Final = {" : ": "\u00a0: ", "« ": "«\u00a0", " »": "\u00a0»"}  # no line starts or ends with a sign alone
 _COMPOUND: Final = re.compile(r"(?<![^\W_])(?=[\w-]{3,14}(?![\w-]))[^\W\d_]+(?:-[^\W\d_]+)+(?![^<>]*>)")
+# In running text: no name, address, file or code, which a reader may copy.
+_IN_TEXT: Final = re.compile(r"(?<![\w./@-])(?=[\w-]{3,16}(?![\w-]))[^\W\d_]+(?:-[a-zà-ÿœ]+)+(?![\w/@-]|\.\w|[^<>]*>)")
+_COPIED: Final = frozenset(
+    {"agent", "auditor", "operator", "preview", "staff"}
+)  # pages whose readers copy text from them
 
 
 class Pages:
@@ -101,10 +106,11 @@ class _AsSpoken(NodeTransformer):
     """Adapts the punctuation of a template's own text to the language.
 
     Language marks are used only where an element is allowed. Attributes, titles and options get plain text.
-    Short compound words do not break in headings and buttons.
+    Short compound words do not break in headings and buttons, nor in the text of pages for the public.
     """
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, name: str) -> None:
+        self._text = "" if name.partition("/")[0] in _COPIED else "whole"
         self._signs = _FIXED if language == REFERENCE else {" : ": ": ", "« ": "“", " »": "”"}
         self._in_tag, self._within, self._short_line = False, "", ""
 
@@ -127,13 +133,15 @@ class _AsSpoken(NodeTransformer):
                     self._short_line = mark[1]
                 elif mark[1] == f"/{self._short_line}":
                     self._short_line = ""
+            self._in_tag |= node.data.endswith('="')  # of a macro that writes attributes only
             data = node.data
             for sign, own in self._signs.items():
                 data = data.replace(sign, own)
             return nodes.TemplateData(data, lineno=node.lineno)
-        shape = "plain" if self._in_tag or self._within else "unbroken" if self._short_line else ""
+        shape = "plain" if self._in_tag or self._within else "unbroken" if self._short_line else self._text
         if isinstance(node, nodes.Const):
-            return nodes.Const(_unbroken(node.value), lineno=node.lineno) if shape == "unbroken" else node
+            made = {"unbroken": _unbroken, "whole": _whole}.get(shape)
+            return nodes.Const(made(node.value), lineno=node.lineno) if made is not None else node
         name = nodes.Name(shape, "load", lineno=node.lineno)
         return nodes.Call(name, [node], [], None, None, lineno=node.lineno) if shape else node
 
@@ -147,13 +155,18 @@ def _plain(value: object) -> object:
     return value
 
 
-def _unbroken(value: object) -> object:
+def _unbroken(value: object, compound: re.Pattern[str] = _COMPOUND) -> object:
     """Return text whose short compound words (« rendez-vous ») stay on one line, any other value unchanged."""
     if not isinstance(value, str) or "-" not in value:
         return value
     if not isinstance(value, (Markup, LanguageSpan)):
-        return _COMPOUND.sub(_with_fixed_hyphens, value)
-    return LanguageSpan.made_of(str(value), _COMPOUND.sub(_with_fixed_hyphens, str(escape(value))))
+        return compound.sub(_with_fixed_hyphens, value)
+    return LanguageSpan.made_of(str(value), compound.sub(_with_fixed_hyphens, str(escape(value))))
+
+
+def _whole(value: object) -> object:
+    """Return running text whose short compound words stay on one line. HTML is unchanged: it may hold what is typed."""
+    return value if isinstance(value, Markup) else _unbroken(value, _IN_TEXT)
 
 
 def _with_fixed_hyphens(word: re.Match[str]) -> str:
@@ -168,7 +181,7 @@ class _Environment(Environment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         tree = _SaidAhead(self.said_ahead).visit(tree)
-        return cast(nodes.Template, _AsSpoken(str(self.globals["lang"])).visit(tree))
+        return cast(nodes.Template, _AsSpoken(str(self.globals["lang"]), name or "").visit(tree))
 
 
 def _environment(words: Translations, language: str, asset: Callable[[str], str]) -> Environment:
@@ -203,6 +216,7 @@ def _environment(words: Translations, language: str, asset: Callable[[str], str]
             "t": text,
             "plain": _plain,
             "unbroken": _unbroken,
+            "whole": _whole,
             "asset": asset,
             "money": lambda amount: words.money(amount, language),
             "day": day,
