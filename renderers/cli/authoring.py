@@ -284,6 +284,7 @@ class _Questions:
         from engine.language.compiler.shared_files import load_shared
 
         self.language = language
+        self.folder = folder
         self.shared: Shared = load_shared(folder)[0]
         self.asks = is_terminal()
         self.begun: Mapping[str, str] = {}
@@ -379,7 +380,8 @@ class _Questions:
         if given is None:
             raise click.UsageError(said("missing", self.language, name=name))
         if given not in known:
-            raise click.UsageError(said("unknown", self.language, name=name, value=given, known=", ".join(known)))
+            facts = {"name": name, "value": given, "known": ", ".join(known), "folder": self.folder}
+            raise click.UsageError(said("unknown", self.language, **facts))
         return given
 
     def _ask(self, name: str, kind: click.ParamType[Any] | None = None, usual: object = None) -> Any:

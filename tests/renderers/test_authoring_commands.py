@@ -148,6 +148,13 @@ def test_new_asks_what_is_not_said(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert "attend: rendez_vous" in text
 
 
+def test_new_says_where_an_agency_is_added_and_which_number_is_wanted(folder: Path) -> None:
+    done = guichet("new", "x", "--title", "X", "--agency", "nulle").output
+    assert "Ajoutez-le d’abord dans procedures/shared/agencies.yaml." in done
+    done = guichet("new", "x", "--title", "X", "--agency", "dgdn", "--fee", "12.5").output
+    assert "12.5 n’est pas un nombre entier." in done.replace("\u00a0", " ")
+
+
 @pytest.mark.parametrize("words", [
     ["new"], ["new", "../x", "--title", "X", "--agency", "dgdn"], ["new", "Majuscule", "--title", "X", "--agency", "dgdn"],
     ["new", "x", "--agency", "dgdn"], ["new", "x", "--title", "X", "--agency", "nulle"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,10 +12,12 @@ from engine.core.values import Plain, Text
 from engine.language.compiler.build_context import frozen, plain
 from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path, Tree
+from engine.language.source.notation import read_date
 from engine.language.source.schema_rules import VERBS
 from engine.model import Scenario, Step
 
 USUAL_DAY: Final = date(2026, 11, 24)
+_DATED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NAMED: Final[Mapping[str, tuple[str, ...]]] = {  # the kinds of names under each verb
     "book": ("appointment",), "opinion": ("service",), "look_up": ("look_up",), "linked": ("link",), "correct": ("question", "detail", "evidence"),
 }  # fmt: skip
@@ -45,6 +48,8 @@ def _scenario(symbols: SymbolContext, name: str, path: Path) -> Scenario:
         if one not in refusable:
             build.unknown("N301", there, one, refusable)
         refuses.append(one)
+    if not refuses:
+        _check_dates(symbols, (*path, "given"))
     stops = build.words((*path, "stops"))
     if stops is not None and stops not in build.entries(("eligibility",)):
         build.unknown("N301", (*path, "stops"), stops, build.entries(("eligibility",)))
@@ -61,6 +66,16 @@ def _scenario(symbols: SymbolContext, name: str, path: Path) -> Scenario:
         refuses=tuple(refuses),
         steps=tuple(_steps(symbols, (*path, "steps"))),
     )
+
+
+def _check_dates(symbols: SymbolContext, path: Path) -> None:
+    """Report S203 for each date below a path that does not exist, such as 2026-02-30."""
+    value = symbols.build.at(path)
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            _check_dates(symbols, (*path, key))
+    elif isinstance(value, str) and _DATED.fullmatch(value) and read_date(value) is None:
+        symbols.build.say("S203", path, expected="date", name=str(path[-1]), value=value)
 
 
 def _checks_inside(symbols: SymbolContext, path: Path) -> Iterator[str]:
@@ -106,6 +121,8 @@ def _step(symbols: SymbolContext, entry: dict[str, Tree], path: Path) -> Step:
         if state is not None and state not in symbols.names.of("state"):
             build.unknown("N307", place, state, symbols.names.of("state"))
     _check_verb(symbols, verb, path)
+    for key in () if entry.get("refused") else ("with", "correct"):
+        _check_dates(symbols, (*path, key))
     expect = build.entries((*path, "expect"))
     return Step(
         verb,

@@ -168,6 +168,9 @@ class _Faults:
         if error.validator == "additionalProperties" and path[-1:] == ("confirm",):  # pieces under the other key
             facts: dict[str, Fact] = {"expected": "text", "found": "map", "name": "confirm", "meant": "confirms"}
             yield problem("S203", self.source.position(path), **facts)
+        elif error.validator == "additionalProperties" and _is_clause(error):
+            facts = {"expected": "list", "found": "map", "name": str(path[-1]), "written": "[{when: …, text: …}]"}
+            yield problem("S203", self.source.position(path), **facts)
         elif error.validator == "additionalProperties":
             yield from self._keys(error, path)
         elif error.validator == "required":
@@ -300,10 +303,12 @@ def _written_as(value: object, schema: Mapping[str, Any], path: Path) -> str:
         return ""
     if isinstance(value, str):
         return f"[{value}]" if re.fullmatch(r"[a-z][a-z0-9_]*", value) else ""
-    if isinstance(value, dict) and schema.get("title") == "Clauses":
-        texts = ", ".join(f"{key}: …" for key in value)
-        return "[{when: …, text: …}]" if "text" in value else f"[{{text: {{{texts}}}}}]"
     return ""
+
+
+def _is_clause(error: ValidationError) -> bool:
+    """Return whether a zone of a document holds one clause with a condition instead of a list of them."""
+    return isinstance(error.schema, dict) and error.schema.get("title") == "Clauses" and "text" in _keys_of(error)
 
 
 _BOUNDS: Final = {

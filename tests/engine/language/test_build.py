@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import random
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -470,6 +471,16 @@ def test_outputs_and_notices() -> None:
     assert value(procedure.definitions["grand"], nom="AMEGAN") is True
 
 
+def test_a_document_states_one_text_in_two_languages_without_a_list() -> None:
+    """Written as any other text. A list of one clause means the same."""
+    outputs = "outputs: {acte: {title: A, kind: letter, operative: %s}}"
+    said = "{fr: 'Accordé à {nom}.', en: 'Granted to {nom}.'}"
+    plain, listed = (compiled(outputs % one).outputs["acte"].paper for one in (said, f"[{{text: {said}}}]"))
+    assert plain is not None
+    assert plain.operative == listed.operative  # type: ignore[union-attr]
+    assert dict(plain.operative[0].text.text.versions) == {"fr": "Accordé à {nom}.", "en": "Granted to {nom}."}
+
+
 def test_a_dossier_is_named_by_its_first_two_texts_unless_the_file_says() -> None:
     form = (
         "form: {d: {title: D, fields: {age: {label: A, type: integer}, nom: {label: N}, x: {label: X}, z: {label: Z}}}}"
@@ -502,6 +513,20 @@ def test_a_story_like_another_gives_what_it_does_not_say() -> None:
 def test_stories_alike_in_a_circle() -> None:
     found = codes("scenarios: {a: {story: A, like: b, steps: []}, b: {story: B, like: a, steps: []}}")
     assert [code for code, _ in found] == ["E420", "E420"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["given: {nom: X, ne: 1990-02-30}", "given: {gens: [{ne: 2026-13-01}]}", "steps: [{correct: {ne: 2026-02-29}}]"],
+)
+def test_a_date_of_a_story_that_does_not_exist(given: str) -> None:
+    """Where it stands, unless the story is about its refusal. Dates are typed in other ways too."""
+    day = re.findall(r"\d{4}-\d\d-\d\d", given)[0]
+    assert codes(f"scenarios: {{a: {{story: A, {given}}}}}") == [("S203", day)]
+    for right in (given.replace(day, "1990-02-28"), given.replace(day, "28/02/1990"), f"refuses: [nom], {given}"):
+        assert "steps" in right or codes(f"scenarios: {{a: {{story: A, {right}}}}}") == []
+    refused = given.replace("}}]", "}, refused: true}]")
+    assert "steps" not in given or codes(f"scenarios: {{a: {{story: A, {refused}}}}}") == []
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def test_each_bad_file_has_its_problem_and_no_other(bad: BadFile) -> None:
         ("due: 5 working days", "due: 5 jours", "S209", "put", "5 days"),
         ("delay: 5 working days", "delay: 5 working days\nlanguages: fr", "S203", "put", "[fr]"),
         ("to: accorde", "to: accorde, confirms: [nom, age]", "S203", "written", "{piece: [nom, age]}"),
-        ("\npersonal_data:", "\noutputs: {a: {title: A, operative: {fr: A, en: B}}}\npersonal_data:", "S203", "written", "[{text: {fr: …, en: …}}]"),
+        ("\npersonal_data:", "\noutputs: {a: {title: A, operative: {fr: A, eng: B}}}\npersonal_data:", "S201", "put", "en"),
         ("\npersonal_data:", "\noutputs: {a: {title: A, operative: {when: x, text: B}}}\npersonal_data:", "S203", "written", "[{when: …, text: …}]"),
         ("{take: accorder, then: accorde}", "{wait: 2 days, with: {nom: A}}", "S205", "type", "wait"),
     ],
@@ -154,6 +154,18 @@ def test_each_bad_file_has_its_problem_and_no_other(bad: BadFile) -> None:
 def test_the_facts_of_a_fault(old: str, new: str, code: str, fact: str, value: object) -> None:
     found = {one.code: one.facts.get(fact) for one in shape_of(minimal_with(old, new))}
     assert found[code] == value
+
+
+@pytest.mark.parametrize("zone", ["operative", "preamble", "articles"])
+def test_a_text_of_a_document_has_its_languages_without_a_list(zone: str) -> None:
+    assert (
+        shape_of(
+            minimal_with(
+                "\npersonal_data:", f"\noutputs: {{a: {{title: A, {zone}: {{fr: A, en: B}}}}}}\npersonal_data:"
+            )
+        )
+        == []
+    )
 
 
 def test_all_faults_are_told_at_once_and_missing_keys_together() -> None:
