@@ -53,7 +53,7 @@ def test_the_tour_names_every_command() -> None:
         (["lnt"], "La commande lnt n’existe pas. Vouliez-vous dire « lint » ?"),
         (["lint", "--nope"], "L’option --nope n’existe pas."),
         (["lint", "--format", "x"], "--format : x n’est pas permis. Permis : text"),
-        (["new", "--fee", "beaucoup"], "--fee : beaucoup n’est pas un nombre."),
+        (["new", "--fee", "beaucoup"], "--fee : beaucoup n’est pas un nombre entier."),
         (["new", "--fee", "-1"], "--fee : -1 ne va pas : il faut au moins 0"),
         (["explain"], "Il manque CODE."),
         (["explain", "X9"], "X9 : code inconnu"),
