@@ -118,7 +118,7 @@ class ResultPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class ListNeighbours:
     """The numbers of the dossiers before and after one in a list, None at an end, and its position there."""
 
     position: str

@@ -31,7 +31,7 @@ from engine.services.core.commit import carry_out, keep, letters_owed, successio
 from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.outbound_messages import letters_of
-from engine.storage.results import DossierQuery, Neighbours, ResultPage
+from engine.storage.results import DossierQuery, ListNeighbours, ResultPage
 from engine.storage.unit_of_work import Unit
 
 _PHONE_DIGITS: Final = 8  # the fewest of a telephone number
@@ -277,7 +277,7 @@ def list_inbox(
 
 def neighbours(
     ctx: AppContext, actor: Actor, dossier_id: str, asked: DossierQuery, position: str = ""
-) -> Neighbours:  # fmt: skip
+) -> ListNeighbours:  # fmt: skip
     """Return what is before and after a dossier in a list (`inbox_query`), from the `position` that it had, if any.
 
     Raises `NotFound`.

@@ -14,7 +14,7 @@ from engine.journal.row_journal import BODY as BODY_NAME
 from engine.journal.row_journal import WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
-from engine.storage.results import Conflict, DossierLine, DossierQuery, Neighbours, ResultPage
+from engine.storage.results import Conflict, DossierLine, DossierQuery, ListNeighbours, ResultPage
 from engine.storage.sql.connection import TIMER_CELLS, Queries, TableMapping, TimerCells, read_json
 from engine.storage.sql.search import dossier_query, label_words, next_page, order_terms, page_start, position_of
 
@@ -214,7 +214,7 @@ class DossierQueries(Queries):
         lines = LINES.read_all(self._rows(f"{sql} ORDER BY {order_terms(query)} LIMIT ?", [*cells, limit + 1]))
         return next_page(lines, limit, query)
 
-    def neighbours(self, query: DossierQuery, dossier: Dossier, position: str = "") -> Neighbours:
+    def neighbours(self, query: DossierQuery, dossier: Dossier, position: str = "") -> ListNeighbours:
         """Return the dossiers of a list before and after this one, or a `position` that it had. It may be in it no more."""
         position = position if page_start(position, query) else position_of(dossier, query)
         start, most, found = page_start(position, query), 1 if self.ends_streams else None, []
@@ -222,7 +222,7 @@ class DossierQueries(Queries):
             sql, cells = dossier_query(self._row, one, "number, due_order, submitted_at, entered_at, id", start, most)
             found.append(self._row(f"{sql} ORDER BY {order_terms(one)} LIMIT 1", cells))
         before, after = (row[0] if row else None for row in found)
-        return Neighbours(position, before, after)
+        return ListNeighbours(position, before, after)
 
     def count_dossiers(self, query: DossierQuery, most: int = 1000) -> int:
         """Return how many dossiers match, counting at most `most`."""
