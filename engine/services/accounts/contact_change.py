@@ -116,7 +116,7 @@ def write_to(
 
     In closed ones, and in those it fills for others, only where its number was the contact.
     """
-    for before in _dossiers(unit, account, others=phone is not None):
+    for before in _dossiers(unit, account, account.login, others=phone is not None):
         theirs = before.owner == account.id and before.closed_at is None
         if theirs or (phone is not None and before.contact_phone == account.login):
             after = replace(
@@ -133,7 +133,7 @@ def drop_address(
     Dossiers that it fills for others are included. `instead` is the address that replaces it.
     """
     unit.drop_identifier("email", email)
-    for before in _dossiers(unit, account, others=True):
+    for before in _dossiers(unit, account, email, others=True):
         if before.contact_email == email:
             _write_there(ctx, unit, before, replace(before, contact_email=instead), actor, instead)
     notify(ctx, unit, account, "email_changed", email, ctx.now())
@@ -142,8 +142,8 @@ def drop_address(
 def forget_contact(ctx: AppContext, unit: Unit, account: Account, actor: Actor) -> None:
     """Remove the contact from the dossiers of an account that is erased: its number may have another holder later."""
     at = _reached(unit, account)
-    for line in unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True):
-        before = unit.dossier(line.id)
+    for dossier_id in unit.dossiers_reaching(account.id, filter(None, at)):
+        before = unit.dossier(dossier_id)
         if before is not None and _writes_to(before, at):
             after = replace(before, contact_phone=None, contact_email=None, former_phones=())
             _write_there(ctx, unit, before, after, actor, None, forgets=True)
@@ -161,8 +161,8 @@ def release_contact(ctx: AppContext, unit: Unit, mandate: Mandate, actor: Actor,
         return
     former = _reached(unit, holder)
     left = [one for one in unit.mandates_given(mandate.principal) if one.id != mandate.id and is_active(one, day)]
-    for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS, open_first=True):
-        before = unit.dossier(line.id)
+    for dossier_id in unit.dossiers_reaching(mandate.principal, filter(None, former)):
+        before = unit.dossier(dossier_id)
         if before is None or not _writes_to(before, former):
             continue
         acting = [one for one in left if one.holder and one.role != "reader" and _covers(one, before)]
@@ -193,17 +193,15 @@ def _covers(mandate: Mandate, dossier: Dossier) -> bool:
     return within and (not mandate.dossiers or dossier.id in mandate.dossiers)
 
 
-def _dossiers(unit: Unit, account: Account, *, others: bool) -> Iterator[Dossier]:
-    """Yield the dossiers and drafts of the account, and with `others` those it may fill for others.
+def _dossiers(unit: Unit, account: Account, contact: str, *, others: bool) -> Iterator[Dossier]:
+    """Yield the dossiers and drafts of the account, and with `others` those with this contact that it may fill for others.
 
     Closed ones are included: a code sent to the contact allows to name the dossier, and numbers get another holder.
     """
     lines = [line.id for line in unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True)]
-    theirs = [
-        line.id
-        for mandate in unit.mandates_held(account.id) if others and mandate.status == "active"
-        for line in unit.dossiers_of(mandate.principal, MOST_DOSSIERS, open_first=True)
-    ]  # fmt: skip
+    held = unit.mandates_held(account.id) if others else ()
+    owners = dict.fromkeys((account.id, *(one.principal for one in held if one.status == "active")))
+    theirs = [one for owner in owners for one in unit.dossiers_reaching(owner, (contact,))]
     yield from filter(None, map(unit.dossier, dict.fromkeys((*lines, *theirs))))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -206,6 +206,14 @@ class DossierQueries(Queries):
         order = "closed, created_at DESC" if open_first else "created_at DESC"
         sql = f"{LINES.select} WHERE owner = ?{only} ORDER BY {order}, id LIMIT ?"
         return LINES.read_all(self._rows(sql, (owner, *([procedure] if procedure else ()), limit)))
+
+    def dossiers_reaching(self, owner: str, contacts: Iterable[str]) -> tuple[str, ...]:
+        """Return the ids of this owner's dossiers that hold one of these numbers or addresses, those not closed first."""
+        held = [canonical_json(one).decode() for one in contacts]
+        among = " OR ".join(["instr(body, ?) > 0"] * len(held)) or "1 = 0"
+        body = "dossier JOIN dossier_body ON dossier_body.dossier = dossier.id"
+        sql = f"SELECT id FROM {body} WHERE owner = ? AND ({among}) ORDER BY closed, id"
+        return tuple(row[0] for row in self._rows(sql, (owner, *held)))
 
     def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
         """Return one page of a list, in its order. A malformed `after`, or one of another order, gives the first page."""

@@ -14,6 +14,7 @@ from engine.core.values import group_number, national
 from engine.records.dossier import SYSTEM_ACTOR, Actor
 from engine.records.people import Mandate
 from engine.services.accounts import agents as people
+from engine.services.accounts import contact_change
 from engine.services.accounts import delegation as representation
 from engine.services.accounts.agents import Person
 from engine.services.accounts.applicant_account import erase_own
@@ -329,6 +330,26 @@ class TestContact:
             keep(world.office, unit, before, closed, [], SYSTEM_ACTOR)
         representation.end(world.office, old, mandate.id)
         assert world.kept(dossier).contact_phone == OTHER
+
+    @pytest.mark.parametrize("how", ["end", "change", "erase"])
+    def test_of_a_company_with_more_dossiers_than_a_page_holds(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        monkeypatch.setattr(contact_change, "MOST_DOSSIERS", 1)
+        afi, old, mandate, dossier = self.agreed(world)
+        second = opened(world, as_(world, afi, mandate), PASSPORT)
+        assert second.contact_phone == PHONE
+        if how == "end":
+            representation.end(world.office, old, mandate.id)
+        elif how == "erase":
+            erase_own(world.office, afi)
+        else:
+            with world.office.store.unit(write=True) as unit:
+                account = unit.account_held(afi.id)
+                assert account is not None
+                contact_change.change_phone(world.office, unit, account, "+22890667788", afi)
+        left = "+22890667788" if how == "change" else OTHER
+        assert [world.kept(one).contact_phone for one in (dossier, second)] == [left, left]
 
     def test_once_its_last_day_is_over(self, world: World) -> None:
         *_, dossier = self.agreed(world, TODAY)
