@@ -13,7 +13,7 @@ from engine.domain.common.access import is_active
 from engine.domain.common.names import person_name
 from engine.domain.messages.preferences import WISHES, NotificationPreferences, wishes_of
 from engine.records.dossier import Account, Actor
-from engine.records.people import Identifier
+from engine.records.people import WITHOUT_PHONE, Identifier
 from engine.services.accounts.contact_change import (
     change_phone,
     drop_address,
@@ -224,10 +224,10 @@ def _keep(ctx: AppContext, unit: Unit, actor: Actor, before: Account, after: Acc
 
 
 def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
-    """Erase an account, and those of the children whom no person represents any more: profile, identifiers, sessions, drafts.
+    """Erase an account, and those of the persons whom no one reaches any more: profile, identifiers, sessions, drafts.
 
     Submitted dossiers stay as long as the law requires, with an owner who cannot sign in. The dossiers of a child whom
-    no other account represents count as their own. Raises Refused("erase_running", count) while a request runs;
+    no other account represents count as their own. A person without a phone who has a receipt keeps their account. Raises Refused("erase_running", count) while a request runs;
     erase_paying while money may still come; move_waits while a change asked for at a counter waits.
     """
     with ctx.store.unit(write=True) as unit:
@@ -235,8 +235,8 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         if unit.phone_move(account.id) is not None:  # a thief of the phone would end it without a message
             raise Refused(refusal("move_waits"))
         lines = unit.dossiers_of(account.id, MOST_DOSSIERS, open_first=True)
-        children = tuple(_children_alone(ctx, unit, account))
-        every = (*lines, *(line for one in children for line in unit.dossiers_of(one, MOST_DOSSIERS, open_first=True)))
+        alone = tuple(dict.fromkeys((*_children_alone(ctx, unit, account), *_named_alone(ctx, unit, account))))
+        every = (*lines, *(line for one in alone for line in unit.dossiers_of(one, MOST_DOSSIERS, open_first=True)))
         held = [one for line in every if not line.closed and (one := unit.dossier(line.id)) is not None]
         running = [one for one in held if not one.is_draft and one.closed_at is None]  # as they are once locked
         if running:
@@ -258,7 +258,7 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
         for identifier in unit.identifiers_of(account.id):
             unit.drop_identifier(identifier.kind, identifier.value)
         unit.drop_sessions(account.id)
-        for gone in (account.id, *(child for child in children if not _represented(ctx, unit, child))):
+        for gone in (account.id, *(one for one in alone if not _represented(ctx, unit, one))):
             unit.put_account(Account(gone, "applicant", "", f"erased:{gone}", disabled=True))
         sent = {line.id for line in lines if line.submitted_at is not None}
         sent |= {one.id for one in held if not one.is_draft and one.owner == account.id}
@@ -268,6 +268,18 @@ def erase_own(ctx: AppContext, actor: Actor) -> ErasureResult:
 def _represented(ctx: AppContext, unit: Unit, account_id: str) -> bool:
     """Return whether another person still acts for this account, if only for one dossier."""
     return any(is_active(one, ctx.day()) for one in unit.mandates_given(account_id))
+
+
+def _named_alone(ctx: AppContext, unit: Unit, account: Account) -> Iterator[str]:
+    """Yield the accounts of persons without a phone that only a proxy of this account made, and that sent no request."""
+    for person in dict.fromkeys(one.principal for one in unit.mandates_held(account.id)):
+        principal = unit.account_held(person)
+        if principal is None or not principal.login.startswith(WITHOUT_PHONE):
+            continue
+        others = (one for one in unit.mandates_given(person) if one.holder != account.id and is_active(one, ctx.day()))
+        sent = any(line.submitted_at is not None for line in unit.dossiers_of(person, MOST_DOSSIERS))
+        if not sent and not any(others):
+            yield person
 
 
 def _children_alone(ctx: AppContext, unit: Unit, account: Account) -> Iterator[str]:

@@ -22,13 +22,14 @@ from engine.services.accounts.access_log import note_visit
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications import draft_answers as answering
 from engine.services.applications import drafts as intake
+from engine.services.applications.attachments import Upload
 from engine.services.applications.messages import write_message
 from engine.services.applications.notes import write_note
 from engine.services.context.app_context import NotFound
 from engine.services.payments.payments import start_payment
 from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import mail_links
-from tests.engine.services.world import B3, PASSPORT, PHONE, World
+from tests.engine.services.world import B3, PASSPORT, PHONE, World, pdf
 
 NEW, EMAIL = "+22891445566", "afi@exemple.tg"
 
@@ -322,6 +323,25 @@ class TestOnesData:
         representation.give(world.office, acting, mandate.id, "90445566", "reader", dossier_id=dossier.id)
         own_account.erase_own(world.office, afi)
         assert world.read(lambda unit: unit.account(mandate.principal)).name == "AMEGAN Edem"
+
+    @pytest.mark.parametrize("sent", [False, True])
+    def test_a_person_without_a_phone_stays_only_with_a_receipt(self, world: World, sent: bool) -> None:
+        afi = world.applicant()
+        person = {"family_name": "AMEGAN", "given_names": "Dédé"}
+        mandate = representation.declare_proxy(world.office, afi, person, Upload("m.pdf", pdf()))
+        with world.office.store.unit(write=True) as unit:
+            unit.put_mandate(replace(mandate, status="active"))
+        acting = representation.acting_for(world.office, afi, mandate.id)
+        assert acting is not None
+        world.people["person"] = acting
+        draft = world.draft(PASSPORT, acting)
+        if sent:
+            world.sent(B3, acting)
+        own_account.erase_own(world.office, afi)
+        kept = world.read(lambda unit: unit.account(mandate.principal))
+        assert (kept.name, kept.disabled) == (("AMEGAN Dédé", False) if sent else ("", True))
+        assert bool(world.kept(draft).answers) == sent
+        assert list(world.office.store.findings()) == []
 
     def test_an_erased_account_leaves_nobody(self, world: World) -> None:
         afi = by_phone(world, PHONE)
