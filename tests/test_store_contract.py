@@ -1488,10 +1488,17 @@ def test_a_file_grows_by_parts_and_is_thrown_away(store: Store) -> None:
             unit.add_order_part(JobChunk("o1", 2, 20, "", "c,d"))
         assert unit.order_parts("o1") == (2, 520, "")
         assert unit.order_part("o1", 1) == JobChunk("o1", 1, 500, "next", "a,b")
-        unit.put_order(an_order(work="tray", ended_at=NOON, until=later(days=7)))
+        asked = {"queue": "all", "text": "AMEGAN"}
+        unit.put_order(an_order(work="tray", ended_at=NOON, until=later(days=7), asked=asked))
         assert unit.throw_files(later(days=6)) == 0
         assert unit.throw_files(later(days=7)) == 1
         assert unit.order_part("o1", 1) is None
+        assert unit.order("o1") == an_order(work="tray", ended_at=NOON, asked={"queue": "all"}), (
+            "what was searched may be a name"
+        )
+        unit.add_order(an_order(2, work="tray", ended_at=NOON, asked=asked))
+        assert unit.throw_files(later(days=7)) == 1, "one that an earlier release threw away"
+        assert unit.order("o2") == an_order(2, work="tray", ended_at=NOON, asked={"queue": "all"})
         assert unit.throw_files(later(days=8)) == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -115,9 +116,13 @@ class JobQueries(Queries):
         return int(last[0]), int(rows), str(last[1])
 
     def throw_files(self, now: datetime) -> int:
-        """Delete the chunks of files that have expired. Returns the number of jobs."""
-        over = [row[0] for row in self._rows("SELECT id FROM work_order WHERE until <= ?", (instant_text(now),))]
-        for order_id in over:
-            self._change("DELETE FROM order_part WHERE work_order = ?", (order_id,))
-            self._change("UPDATE work_order SET until = NULL WHERE id = ?", (order_id,))
+        """Delete the chunks of files that have expired, and the searched text: it may be a name. Returns the number of jobs."""
+        texts = "work = 'tray' AND ended_at IS NOT NULL AND until IS NULL AND instr(asked, '\"text\":') > 0"  # expired before
+        over = ORDERS.read_all(self._rows(f"{ORDERS.select} WHERE until <= ? OR ({texts})", (instant_text(now),)))
+        for order in over:
+            asked = order.asked if isinstance(order.asked, dict) else {}
+            self._change("DELETE FROM order_part WHERE work_order = ?", (order.id,))
+            self.put_order(
+                replace(order, until=None, asked={name: kept for name, kept in asked.items() if name != "text"})
+            )
         return len(over)
