@@ -175,7 +175,7 @@ def inbox() -> Response:
         order=asked.order, reverse=asked.reverse,
     )  # fmt: skip
     counts = inbox_counts(app_ctx(), actor())
-    session["desk_list"] = asked.address(apres=asked.after)
+    session["desk_list"] = (actor().id, asked.address(apres=asked.after))
     session.pop("desk_place", None)
     return staff_page(
         "agent/inbox.html",
@@ -227,13 +227,15 @@ def place_in_list(dossier: Dossier) -> tuple[str, str, str]:
 
     The place is that of the first view, so that an act which moves the dossier leads on from where it was.
     """
-    address = session.get("desk_list", "")
+    agent_id, address = session.get("desk_list", ("", ""))
+    if agent_id != actor().id:  # of a colleague at the same desk: it holds what they looked for
+        return "/agent", "", ""
     asked = _filters(dict(parse_qsl(address.partition("?")[2])))
     query = inbox_query(
         app_ctx(), actor(), QUEUES[asked.queue], asked.procedure or None, asked.state or None, asked.office or None,
         _searched(asked.text),
     )  # fmt: skip
-    if not address or query is None:
+    if query is None:
         return "/agent", "", ""
     number, position = session.get("desk_place", ("", ""))
     query = replace(query, order=asked.order, reverse=asked.reverse)

@@ -18,7 +18,7 @@ from engine.services.applications import casework
 from engine.services.applications import drafts as intake
 from engine.services.applications.attachments import Upload
 from engine.services.payments import settlement
-from engine.services.sign_in.demo_accounts import open_demo
+from engine.services.sign_in.demo_accounts import PASSWORD, open_demo
 from tests import worker
 from tests.engine.services.world import B3, PASSPORT, pdf
 from tests.web.portal import photograph
@@ -303,6 +303,19 @@ def test_an_agent_goes_through_a_list_from_one_dossier_to_the_next(staff_site: S
         assert f'<a href="{listed}">' in text
     assert 'rel="prev"' not in html_of(seat, at(third))
     assert 'rel="next"' not in html_of(seat, at(first))
+
+
+def test_the_list_of_a_colleague_at_the_same_desk_is_not_shown(staff_site: StaffSite, passport: Dossier) -> None:
+    """What they looked for may be a name. The next agent signs in on the address of a dossier."""
+    seat = staff_site.agent(GATEKEEPER)
+    seat.post("/agent/deconnexion", at="/agent?file=tous&q=AGBEKO")
+    answer = seat.client.post(
+        "/agent/connexion", data={"login": f"{GATEKEEPER}.2", "password": PASSWORD, "suite": at(passport)}
+    )
+    assert answer.location == at(passport)
+    page = html_of(seat, at(passport))
+    assert "AGBEKO" not in page
+    assert 'href="/agent"' in page
 
 
 def html_of(seat: Seat, address: str) -> str:
