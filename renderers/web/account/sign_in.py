@@ -21,7 +21,7 @@ from engine.services.sign_in.sessions import SignedIn
 from engine.services.sign_in.unverified_drafts import adopt, claim_other, claimed_phone, forsake
 from renderers.html.controls import national
 from renderers.i18n.translations import SPOKEN
-from renderers.web.citizen.start import begun_by
+from renderers.web.citizen.start import begun_by, start_asked
 from renderers.web.citizen.submit import send_declared
 from renderers.web.platform.access import public
 from renderers.web.platform.errors import WAITS, refused, sentence, until_then
@@ -151,7 +151,7 @@ def _code_page(error: str = "") -> Response:
     unverified = bool(claimant().id)
     return page(
         "citizen/code.html", 429 if error else 200, errors=errors, phone=phone, note=session.pop("note", ""),
-        unverified=unverified, sending=unverified and bool(session.get("sending")), goes_on=bool(session.get("opening")),
+        unverified=unverified, sending=unverified and bool(session.get("sending")), goes_on=start_asked() is not None,
         draft=_draft() if unverified else "",
     )  # fmt: skip
 
@@ -175,7 +175,7 @@ def _draft() -> str:
 
 def _goes_on() -> bool:
     """Return whether the applicant can continue without the code."""
-    return bool(session.get("opening")) or bool(claimant().id)
+    return start_asked() is not None or bool(claimant().id)
 
 
 def _locked(reason: Refusal) -> Response:
@@ -227,13 +227,14 @@ def where_next(who: Actor) -> str:
     """
     session.pop("phone", None)
     session.pop(_MARK, None)
-    opening = session.pop("opening", None)
+    opening = start_asked()
+    session.pop("opening", None)
     followed = session.pop("followed", "")
     following = session.pop("next", "")
     sending = session.pop("sending", None)
     if isinstance(sending, Mapping):
         return send_declared(who, str(sending["number"]), int(sending["revision"]) + 1)
-    if isinstance(opening, Mapping):
+    if opening is not None:
         return begun_by(who, opening)
     if followed:
         try:

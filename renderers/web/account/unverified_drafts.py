@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -22,7 +22,7 @@ from engine.services.sign_in.unverified_drafts import (
 )
 from renderers.html.controls import national
 from renderers.web.account.sign_in import where_next
-from renderers.web.citizen.start import begun_by
+from renderers.web.citizen.start import begun_by, start_asked
 from renderers.web.platform.access import public, signed_in
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused
@@ -55,8 +55,8 @@ _CHOICES: Final[tuple[Choice, ...]] = ("this", "other")
 @public
 def go_on() -> Response:
     """Start the request without a code, for this browser only. The answer is the same for every number."""
-    phone, opening = session.get("phone", ""), session.get("opening")
-    if not phone or not isinstance(opening, Mapping) or actor().id:
+    phone, opening = session.get("phone", ""), start_asked()
+    if not phone or opening is None or actor().id:
         return go("/connexion")
     who, signed = claimant(), None
     try:

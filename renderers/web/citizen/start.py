@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
@@ -33,6 +34,7 @@ from renderers.web.shared.money import francs
 
 blueprint = Blueprint("start", __name__)
 _SAID = "redrafted"
+_STARTS_WITHIN: Final = timedelta(minutes=30)  # as long as an idle session
 
 
 @blueprint.get("/demarches/<slug>/verifier")
@@ -97,8 +99,19 @@ def start(slug: str) -> Response:
         return go(open_draft(actor(), procedure.id, walk.given, form_token(), request.form.get("reuse", "")[:20]))
     session["opening"] = {
         "procedure": procedure.id, "given": dict(walk.given), "token": form_token(), "carried": dict(walk.carried),
+        "until": int((app_ctx().now() + _STARTS_WITHIN).timestamp()),
     }  # fmt: skip
     return go("/connexion")
+
+
+def start_asked() -> Mapping[str, Any] | None:
+    """Return the request that this browser began before the sign-in, None without one or once its time is over.
+
+    The next person at a shared device signs in later: it names the procedure and the answers of the one before.
+    """
+    kept = session.get("opening")
+    current = isinstance(kept, Mapping) and app_ctx().now().timestamp() < kept.get("until", 0)
+    return kept if current else None
 
 
 def begun_by(who: Actor, opening: Mapping[str, Any]) -> str:

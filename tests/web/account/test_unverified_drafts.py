@@ -61,6 +61,16 @@ def test_the_page_of_the_code_offers_to_go_on_without_it(visitor: PortalClient) 
     assert "/connexion/sans-code" in page.html
 
 
+def test_a_start_that_was_left_is_not_the_next_person_s(visitor: PortalClient) -> None:
+    """It names the procedure and answers, on a shared device for 30 days."""
+    asked_for_a_code(visitor)
+    later(visitor, minutes=31)
+    visitor.send("/connexion", phone=OTHER)
+    assert "/connexion/sans-code" not in visitor.follow().html
+    assert type_code(visitor, OTHER).address == "/dossiers"
+    assert visitor.open("/dossiers").html.count("/dossiers/2") == 0
+
+
 def test_who_only_signs_in_is_led_to_a_procedure_first(visitor: PortalClient) -> None:
     visitor.send("/connexion", phone=PHONE)
     page = visitor.follow()
