@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
+from engine.core.clock import local_day
 from engine.core.values import Span
 from engine.domain.common.working_time import add_months, end_of_day
 from engine.model import APPLICANT, SYSTEM, Field, Form, Procedure
@@ -229,12 +230,17 @@ def _limits(procedure: Procedure) -> Mapping[str, tuple[Sensitive, ...]]:
 
 
 ADULT: Final = 18
+INVITED: Final = timedelta(days=90)
 PAPERS_KEPT: Final = Span(12, "month")  # how long the document of a mandate is stored after its end, by default
 
 
 def is_active(mandate: Mandate, day: date) -> bool:
-    """Return True when the mandate is active and its last day, if any, is not past."""
-    return mandate.status == "active" and (mandate.until is None or day <= mandate.until)
+    """Return True when the mandate is active and its last day, if any, is not past.
+
+    One for a number that no person has signed in with ends after `INVITED`: the number may have another holder.
+    """
+    untaken = not mandate.holder and day > local_day(mandate.created_at) + INVITED
+    return mandate.status == "active" and not untaken and (mandate.until is None or day <= mandate.until)
 
 
 def over_since(mandate: Mandate, now: datetime) -> datetime | None:

@@ -43,7 +43,7 @@ def change_phone(ctx: AppContext, unit: Unit, account: Account, phone: str, acto
     before = account.login if account.login.startswith("+") else ""
     for awaiting in unit.mandates_awaiting(before) if before else ():
         mandate = unit.mandate(awaiting.id)
-        if mandate is not None and not mandate.holder and mandate.invited == before:
+        if mandate and not mandate.holder and mandate.invited == before and is_active(mandate, ctx.day()):
             unit.put_mandate(replace(mandate, holder=account.id))
     unit.put_account(replace(account, login=phone))
     unit.drop_phone_move(account.id)

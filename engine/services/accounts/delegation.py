@@ -101,10 +101,11 @@ def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
     with ctx.store.unit() as unit:
         account = unit.account(actor.id)
         awaiting = unit.mandates_awaiting(account.login) if account else ()
+    awaiting = tuple(one for one in awaiting if is_active(one, ctx.day()))
     if account is not None and awaiting:
         with ctx.store.unit(write=True) as unit:
             for mandate in filter(None, (unit.mandate(one.id) for one in awaiting)):
-                if not mandate.holder and mandate.invited == account.login:  # not ended meanwhile
+                if not mandate.holder and mandate.invited == account.login and is_active(mandate, ctx.day()):
                     unit.put_mandate(replace(mandate, holder=actor.id))
     with ctx.store.unit() as unit:
         return tuple(_mandate_view(ctx, unit, one) for one in unit.mandates_held(actor.id) if one.status != "ended")

@@ -392,6 +392,30 @@ class TestContact:
         assert world.kept(dossier).contact_phone == OTHER
 
 
+class TestInvitation:
+    @pytest.mark.parametrize("days", [90, 91])
+    def test_a_number_that_no_one_used_for_90_days_receives_nothing(self, world: World, days: int) -> None:
+        """It may have another holder, who would read and change all that is the person's."""
+        afi = world.applicant()
+        representation.give(world.office, afi, "", OTHER, "agent")
+        world.wait(days=days)
+        with world.office.store.unit(write=True) as unit:
+            holder = applicant_known_by(unit, "phone", OTHER, world.office.now()).actor()
+        held = representation.held(world.office, holder)
+        assert len(held) == (1 if days == 90 else 0)
+        assert [one.active for one in representation.given(world.office, afi)] == [days == 90]
+
+    def test_nor_does_it_once_its_holder_has_another(self, world: World) -> None:
+        afi = world.applicant()
+        representation.give(world.office, afi, "", OTHER, "agent")
+        with world.office.store.unit(write=True) as unit:
+            holder = applicant_known_by(unit, "phone", OTHER, world.office.now())
+        world.wait(days=91)
+        with world.office.store.unit(write=True) as unit:
+            contact_change.change_phone(world.office, unit, holder, "+22890667788", holder.actor())
+        assert representation.held(world.office, holder.actor()) == ()
+
+
 class TestOneDossier:
     def test_a_reader_reads_that_one_and_changes_nothing(self, world: World) -> None:
         afi, koffi = world.applicant(), world.applicant(OTHER)
