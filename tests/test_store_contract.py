@@ -242,6 +242,20 @@ def test_open_dossiers_of_an_owner_come_before_newer_closed_ones(store: Store) -
         assert [line.id for line in unit.dossiers_of("ama", limit=1, open_first=True)] == ["d1"]
 
 
+def test_dossiers_of_an_owner_that_reach_a_number_or_an_address(store: Store) -> None:
+    number, email = "+22890112233", 'a"b@exemple.tg'
+    contacts: list[dict[str, Any]] = [
+        {"contact_phone": number, "closed_at": later(days=9)}, {"former_phones": (number,)}, {"contact_email": email},
+        {"contact_phone": "+2289011223"},
+    ]  # fmt: skip
+    own = [a_dossier(f"d{n}", owner="ama", procedure=f"p{n}", **one) for n, one in enumerate(contacts, 1)]
+    opened(store, *own, a_dossier("d5", owner="kofi", contact_phone=number))
+    with store.unit() as unit:
+        assert unit.dossiers_reaching("ama", [number, email]) == ("d2", "d3", "d1")
+        assert unit.dossiers_reaching("ama", ["+2289011223"]) == ("d4",)
+        assert unit.dossiers_reaching("ama", []) == ()
+
+
 # -- lists -------------------------------------------------------------------------------------------------------------
 
 
@@ -376,7 +390,7 @@ def test_what_is_asked_is_a_value_and_never_a_command(store: Store, hostile: str
             assert unit.find_dossiers(tray).lines == (), tray
         assert unit.dossier(hostile) is None
         assert unit.dossier_numbered(hostile) is None
-        assert unit.dossiers_of(hostile, 10) == ()
+        assert unit.dossiers_of(hostile, 10) == unit.dossiers_reaching(hostile, [hostile]) == ()
         assert unit.session(hostile) is None
         assert unit.account_of("agent", "afi' --") is None
         assert [one.login for one in unit.accounts("agent")] == [hostile]
