@@ -11,7 +11,7 @@ from engine.core.problems import Refused
 from engine.domain.workflow.fee_quotes import Quote, fee_names
 from engine.model import APPLICATION, Fee
 from engine.records.dossier import Actor
-from engine.services.applications.drafts import CheckSheet, check, submit
+from engine.services.applications.drafts import CheckSheet, check, see, submit
 from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.storage.results import Conflict
 from renderers.html.controls import control_id, national, problem_sentence
@@ -129,14 +129,21 @@ def checked_sections(one: DossierContext, sheet: CheckSheet) -> list[AnswerSecti
     return [*_links(one, sheet), *answer_sections(one, sheet.form, RETURN)]
 
 
-def _reused(one: DossierContext) -> Mapping[str, str] | None:
-    """Return the earlier request whose answers the draft still holds, None without one."""
+def _reused(one: DossierContext) -> str:
+    """Return from which earlier request the draft still holds answers, empty without one.
+
+    Who may not see that request, such as a representative for this one, reads its day only.
+    """
     reused = one.dossier.reused
     if reused is None or not reused.fields:
-        return None
-    summary = app_ctx().catalogue.summary(reused.procedure)
-    title = label(summary.title) if summary else reused.procedure
-    return {"number": reused.number, "day": day_of(reused.sent_at), "title": title}
+        return ""
+    try:
+        earlier = see(app_ctx(), actor(), reused.number)
+    except NotFound:
+        return say("reuse.on_page", day=day_of(reused.sent_at))
+    summary = app_ctx().catalogue.summary(earlier.procedure)
+    title = label(summary.title) if summary else earlier.procedure
+    return say("reuse.taken", day=day_of(reused.sent_at), title=title, number=whole_number(reused.number))
 
 
 def _at_once(one: DossierContext, sheet: CheckSheet) -> list[Quote]:

@@ -12,12 +12,13 @@ import pytest
 
 from engine.core.values import group_number
 from engine.records.dossier import Dossier
+from engine.services.accounts import delegation as representation
 from engine.services.applications import drafts as intake
 from engine.services.applications.prefill import take_over
 from renderers.i18n.translations import load_words
 from server import Settings, create_app
 from tests.engine.services.world import B3, PASSPORT, World, a_world, pdf
-from tests.web.client import PortalClient, Seen
+from tests.web.client import PortalClient, Seen, another
 from tests.web.staff_site import GATEKEEPER, open_staff_site
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -267,6 +268,22 @@ def test_another_procedure_is_offered_what_it_shares(known: Known) -> None:
     assert known.here.endswith("/demande/personne")
     known.post(known.here, qualite="physique", go="next")
     assert known.here.endswith("/demande/usage_bulletin"), "identity, parents and phone are there"
+
+
+def test_who_acts_on_this_request_alone_reads_nothing_of_the_earlier_one(known: Known) -> None:
+    """What else somebody asked for, such as a criminal record, is theirs to say."""
+    page = known.to_the_start(B3, etranger="false")
+    known.post(f"/demarches/{B3}/commencer", reuse=re.findall(r'name="reuse" value="(\d+)"', page.html)[0])
+    draft, office = known.draft(), known.world.office
+    mandate = representation.give(office, known.world.applicant(), "", "90445566", "agent", dossier_id=draft.id)
+    helper = another(known.visitor).sign_in("90445566")
+    representation.held(office, known.world.read(lambda unit: unit.account_of("applicant", "+22890445566")).actor())
+    helper.open("/compte/entreprises")
+    helper.post("/compte/agir", csrf_token=helper.page.value("csrf_token"), mandate=mandate.id)
+    assert "(Passeport ordinaire, n°" in known.open(f"/dossiers/{draft.number}/verification").text
+    page = helper.open(f"/dossiers/{draft.number}/verification")
+    assert "Certaines réponses viennent de votre demande du 23 novembre 2026." in page.text
+    assert "Passeport ordinaire" not in page.text
 
 
 def test_it_is_said_in_english(known: Known) -> None:
