@@ -10,7 +10,7 @@ from typing import Final
 
 from engine.core.gsm7 import to_gsm
 from engine.core.values import group_number, new_id
-from engine.domain.common.access import stands_for_owner
+from engine.domain.common.access import is_own, stands_for_owner
 from engine.domain.common.sms_policy import DAY
 from engine.domain.messages.notifications import ROLE_ADDRESS
 from engine.records.dossier import RECEIVED, Actor, Dossier, OutboundMessage, Payment
@@ -101,12 +101,12 @@ def letters_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Outbound
 def readable(dossier: Dossier, letters: Iterable[OutboundMessage], actor: Actor) -> tuple[OutboundMessage, ...]:
     """Return the messages of a dossier that a person may read.
 
-    Its owner reads those to them, not those to services. All others read them without the link to an appointment,
+    Its owner reads those to them, not those to services, also where the owner is an agent. All others read them without the link to an appointment,
     which would let its holder act: an agent, a reader, and a person whose mandate may end. An auditor reads none.
     """
     if actor.kind == "auditor":
         return ()
-    if stands_for_owner(dossier, actor):
+    if stands_for_owner(dossier, actor) or is_own(dossier, actor):
         letters = (one for one in letters if not one.to.startswith(ROLE_ADDRESS))
     if actor.kind == "applicant" and actor.id == dossier.owner:
         return tuple(letters)

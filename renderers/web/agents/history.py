@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.values import Plain
+from engine.domain.common.access import is_own
 from engine.journal.chain import JournalEntry
 from engine.model import Appointment, Link
 from engine.records.dossier import OutboundMessage, TakenTransition
@@ -105,7 +106,8 @@ def _taken(one: AgentCase, taken: TakenTransition, names: Mapping[str, str]) -> 
         "case.to_state", label=act_label(one.procedure, taken.transition, taken.source),
         state=label(target.label) if target else taken.target,
     )  # fmt: skip
-    reason = say("case.reason", reason=taken.reason) if taken.reason else ""
+    own = taken.by_kind == "agent" and is_own(one.dossier, actor())  # what colleagues wrote to each other of them
+    reason = say("case.reason", reason=taken.reason) if taken.reason and not own else ""
     laws = ", ".join(label(one.procedure.laws[law].title) for law in taken.grounds if law in one.procedure.laws)
     reason = " ".join(filter(None, (reason, say("compare.based_on", laws=laws) if laws else "")))
     by = who_did(taken.by, taken.by_kind, names)

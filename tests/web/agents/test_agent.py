@@ -20,7 +20,7 @@ from engine.services.applications.attachments import Upload
 from engine.services.payments import settlement
 from engine.services.sign_in.demo_accounts import PASSWORD, open_demo
 from tests import worker
-from tests.engine.services.world import B3, PASSPORT, pdf
+from tests.engine.services.world import B3, PASSPORT, PHONE, pdf
 from tests.web.portal import photograph
 from tests.web.staff_site import (
     CLERK,
@@ -237,6 +237,18 @@ def test_an_appeal_is_not_offered_to_who_refused(staff_site: StaffSite, passport
     assert "M’attribuer ce dossier" in other.see(at(passport))
     other.post("/agent/prendre", at="/agent", number=passport.number)
     assert staff_site.kept(passport).assigned == staff_site.actor(f"{GATEKEEPER}.2").id
+
+
+def test_what_colleagues_wrote_of_their_own_request_is_not_read(staff_site: StaffSite, passport: Dossier) -> None:
+    world = staff_site.world
+    world.take(staff_site.kept(passport), staff_site.actor(GATEKEEPER), "refuser", reason="Soupçon")
+    other = staff_site.agent(f"{GATEKEEPER}.2")
+    assert "Motif : « Soupçon »" in other.see(at(passport))
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account_of("agent", f"{GATEKEEPER}.2")
+        assert account is not None
+        unit.put_account(replace(account, profile={**account.profile, "phone": PHONE}))
+    assert "Motif : « Soupçon »" not in other.see(at(passport))
 
 
 def test_a_double_touch_takes_one_dossier(staff_site: StaffSite, passport: Dossier) -> None:

@@ -10,7 +10,7 @@ from engine.records.dossier import Dossier, OutboundMessage
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.core.appointment_links import held_visit, visit_token
 from engine.services.core.outbound_messages import letters_of
-from tests.engine.services.world import B3, PASSPORT, World
+from tests.engine.services.world import B3, PASSPORT, PHONE, World
 
 CLERK = "sncja/greffier_en_chef"
 TOLD = "À revoir : le casier ne concorde pas"
@@ -36,6 +36,8 @@ def test_what_services_are_told_is_theirs(world: World) -> None:
     taken_away = json.dumps(export_own(world.office, afi), ensure_ascii=False)
     assert TOLD not in taken_away
     assert letters_of(world.office, world.auditor(), dossier.id) == ()
+    own = replace(clerk, contacts=frozenset({PHONE}))
+    assert [one.body for one in letters_of(world.office, own, dossier.id)] == [one.body for one in mine], "their own"
 
 
 def test_all_but_the_owner_read_a_letter_about_a_visit_without_the_link_that_moves_it(world: World) -> None:
