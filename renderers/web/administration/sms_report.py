@@ -57,7 +57,7 @@ def home(kind: Kind = "html") -> Response:
         return csv_response(csv_rows(shown), f"sms-{month or 'aucun'}.csv")
     return staff_page(
         "agent/sms_report.html", month=_month(month) if month else "", lines=_by_procedure(shown),
-        whole=_line("", total(shown)), months=_by_month(counts), unpriced=site().words.amount(total(shown).unpriced, language())
+        sum=_line("", total(shown)), months=_by_month(counts), unpriced=site().words.amount(total(shown).unpriced, language())
         if total(shown).unpriced else "", csv=f"{_HOME}.csv?{urlencode({'mois': month})}",
     )  # fmt: skip
 

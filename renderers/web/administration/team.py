@@ -219,7 +219,7 @@ def _form_page(account: Account, back: str, error: str = "") -> Response:
         procedures=[(one, _procedure(one), one in account.procedures) for one in _offered(account)],
         managed=_managed(account) if _everywhere() else [], everywhere=_everywhere(), member=member, own=own,
         phone=request.form.get("phone", national(own_number(account)) if own_number(account) else "")[:40], until=account.until.isoformat() if account.until else "", rights=tuple(_rights(account)),
-        seen=people.rights_seen(member) if member else "", whole=closed is None, closed=member is not None and not member.is_open(app_ctx().day()),
+        seen=people.rights_seen(member) if member else "", manages=closed is None, closed=member is not None and not member.is_open(app_ctx().day()),
         factor=member is not None and staff.factor_of(app_ctx(), member.actor()) is not None,
     )  # fmt: skip
 
