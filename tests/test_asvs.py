@@ -243,7 +243,8 @@ def said() -> Iterator[str]:
     yield f"{file_counts.BYTES_PER_BROWSER:,} a browser, {file_counts.BYTES_PER_ADDRESS:,} an address and day"
     yield f"{file_counts.PIXELS:,} a draft's account and a browser in a quarter of an hour, {file_counts.PIXELS_PER_ADDRESS:,} an address and hour"
     yield f"larger of {reserve.LEAST >> 20} MB and {reserve.SHARE:.0%}".replace("%", " %")
-    yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, counted as they come in steps of {console_bodies.STEP:,}, and {console_bodies.LEFT >> 20} MiB"
+    yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, counted as they come in steps of {console_bodies.STEP:,}; one IPv4"
+    yield f"half of what the others leave, and {console_bodies.LEFT >> 20} MiB"
     yield f"waits {GLANCE} s for a store"
     yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{cashier.TRIES_PER_DOSSIER} a dossier, {cashier.TRIES_PER_ACCOUNT} an account, {cashier.TRIES_AT_COUNTER} an agent at a counter"
