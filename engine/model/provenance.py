@@ -162,11 +162,19 @@ def answers_in(text: PaperText) -> tuple[str, ...]:
 def table_names(procedure: Procedure, rows: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names that a printed table shows: its rows, and the columns of forms filled once per row.
 
-    Columns of the rows themselves have the source of the rows. `columns` are those printed, empty for all.
+    Columns of the rows themselves have the source of the rows, and those computed their own too. `columns` are those printed, empty for all.
     """
     added = {field.id for form in procedure.forms() if form.each == rows for field in form.fields}
-    own = (rows,) if not columns or set(columns) - added else ()
+    asked = procedure.fields.get(rows)
+    mine = tuple(one for one in columns or [one.id for one in (asked.rows if asked else ())] if one not in added)
+    own = (rows, *_computed(procedure, mine)) if mine or not columns else ()
     return (*own, *(one for one in (columns or sorted(added)) if one in added))
+
+
+def _computed(procedure: Procedure, columns: Iterable[str]) -> Iterator[str]:
+    """The columns that are computed: what they read stands perhaps outside the rows."""
+    owners = procedure.once(_owners)
+    yield from (one for one in columns if one in owners and owners[one].field.value is not None)
 
 
 # -- what a document states as a fact ----------------------------------------------------------------------------------
@@ -233,7 +241,10 @@ def _source(
     owned = procedure.once(_owners).get(name) or procedure.once(_owners).get(name.removesuffix("_other"))
     read = _expressions_of(procedure, name, owned.field if owned else None)
     if read is not None:
-        names = dict.fromkeys(one for expression in read for one in sorted(expression.names))
+        names = dict.fromkeys(
+            one for expression in read
+            for one in (*sorted(expression.names), *_computed(procedure, sorted(expression.columns)))
+        )  # fmt: skip
         parts = tuple(_source(procedure, one, every, met | {name}) for one in names if one not in met | {name})
         return ValueSource(name, "computed" if parts else "system", computed_from=parts)
     if owned is None or isinstance(owned.form, Link):

@@ -230,7 +230,11 @@ class _Search(IssueSearch):
         again = set(transition.reopens)
         if answer.at in again or self.statement.fee in again or again & {one.at for one in answer.confirmed}:
             return True
-        if answer.at != APPLICATION or target is None or target.correct is None:
+        if answer.at != APPLICATION:  # the applicant fills this form, perhaps once more
+            done = done_after(self.procedure, transition)
+            checking = done & {one.at for one in answer.confirmed}
+            return answer.at in done and not any(answer.at in self.procedure.tasks[one].after for one in checking)
+        if target is None or target.correct is None:
             return False
         asked = set(transition.correctable) if "correction" in transition.asks else set()
         return target.correct == "everything" or not asked or bool(asked & self.undone_by)

@@ -14,7 +14,7 @@ from engine.language.compiler.compile import build_procedure
 from engine.language.source.loader import read_source
 from engine.prover.checks.runner import prove
 from renderers.i18n.problem_messages import advice, message
-from tests.makers import TODAY, the_directory, the_shared
+from tests.makers import TODAY, a_procedure, the_directory, the_shared
 
 TESTS = Path(__file__).resolve().parents[2]
 OTHER = ("    fields:\n", "    fields:\n      autre: {label: Autre, example: A}\n")
@@ -88,6 +88,88 @@ def test_an_answer_that_agents_see_at_work_may_choose_the_text() -> None:
                 "confirms: {livret: [marie]}}")  # fmt: skip
     assert len(found("bad/P13_text_chosen_by_what_is_declared.yaml")) == 1
     assert found("bad/P13_text_chosen_by_what_is_declared.yaml", seen, compared) == []
+
+
+FILLED = """
+form: {tout: {title: Tout, fields: {nom: {label: Nom, example: A}}}}
+evidence: {acte: {label: Acte}}
+later_forms:
+  complement: {title: C, fields: {metier: {label: Métier, example: A}}}
+workflow:
+  start: %s
+  states:
+    complet: {label: C, by: applicant, due: 5 days, late: clos, transitions: {completer: {label: C, to: %s, fills: complement}}}
+    examen: {label: E, by: urbaniste, due: 5 days, transitions: {verifier: {label: V, to: %s, confirms: {acte: [nom, metier]}}}}
+    signature:
+      label: S
+      by: maire
+      due: 5 days
+      transitions:
+        signer: {label: S, to: fini, issues: attestation}
+        modifier: {label: M, by: applicant, to: %s, fills: complement}
+    fini: {label: Fini, end: granted}
+    clos: {label: Clos, end: abandoned}
+outputs: {attestation: {title: Attestation, signed_by: maire, operative: '{nom} est {metier}.'}}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+
+
+@pytest.mark.parametrize(("holes", "told"), [
+    (("complet", "examen", "signature", "examen"), []),
+    (("complet", "examen", "signature", "signature"), ["metier"]),  # filled once more after the check
+    (("examen", "signature", "complet", "examen"), ["metier"]),  # checked before it is filled
+])  # fmt: skip
+def test_what_the_applicant_fills_later_is_checked_after_that(holes: tuple[str, ...], told: list[str]) -> None:
+    every = prove(a_procedure(FILLED % holes), the_directory(), TODAY)
+    assert [name for one in every if one.code == "P13" for name in one.facts["names"]] == told
+
+
+GATHERED = """
+form: {tout: {title: Tout, fields: {nom: {label: Nom, example: A}}}}
+evidence: {acte: {label: Acte}}
+later_forms:
+  complement: {title: C, by: applicant, fields: {metier: {label: Métier, example: A}}}
+  controle: {title: D, by: urbaniste, %sconfirms: {acte: [nom, metier]}, fields: {vu: {label: Vu, type: yes_no}}}
+workflow:
+  start: a
+  states:
+    a: {label: A, gather: [complement, controle], due: 5 days, late: clos, then: signature}
+    signature: {label: S, by: maire, due: 5 days, transitions: {signer: {label: S, to: fini, issues: attestation}}}
+    fini: {label: Fini, end: granted}
+    clos: {label: Clos, end: abandoned}
+outputs: {attestation: {title: Attestation, signed_by: maire, operative: '{nom} est {metier}.'}}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+
+
+@pytest.mark.parametrize(("after", "told"), [("", ["metier"]), ("after: complement, ", [])])
+def test_a_check_beside_a_form_of_the_applicant_comes_after_it(after: str, told: list[str]) -> None:
+    every = prove(a_procedure(GATHERED % after), the_directory(), TODAY)
+    assert [name for one in every if one.code == "P13" for name in one.facts["names"]] == told
+
+
+def test_a_column_that_is_computed_states_what_it_reads_outside_its_rows() -> None:
+    """The whole rows are compared with the piece; the income is not."""
+    file, asked = (
+        "bad/P13_rows_of_the_applicant.yaml",
+        ("      enfants:", "      revenu: {label: Revenu, type: integer, example: 3}\n      enfants:"),
+    )
+    piece = ("workflow:\n", "evidence:\n  acte: {label: Acte}\ndefinitions: {total: 'sum(enfants, aide)'}\nworkflow:\n")
+    act = (
+        "preparer: {label: Préparer, to: signature}",
+        "preparer: {label: Préparer, to: signature, confirms: {acte: [enfants]}}",
+    )
+    column = (
+        "prenom: {label: Prénom, example: Afi}",
+        "prenom: {label: Prénom, example: Afi}, aide: {label: Aide, value: revenu * 2}",
+    )
+    shown = ("table: {of: enfants,", "table: {of: enfants, columns: [prenom],")
+    added = ("signed_by: directeur", "signed_by: directeur\n    particulars: [total]")
+    assert found(file, piece, act, asked, column, shown) == []
+    assert [one.facts["names"] for one in found(file, piece, act, asked, column)] == [("aide",)]
+    assert [one.facts["names"] for one in found(file, piece, act, asked, column, shown, added)] == [("total",)]
 
 
 def test_what_decides_on_another_document_states_nothing_on_one_that_grants() -> None:
