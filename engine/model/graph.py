@@ -74,11 +74,15 @@ def predecessors(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
 
 
 def acts_from(procedure: Procedure, state_id: str) -> tuple[Transition, ...]:
-    """Return the transitions that a person takes from a state."""
+    """Return the transitions that a state waits for a person to take.
+
+    One of the applicant alone, such as a withdrawal, counts only where the state waits for the applicant.
+    """
+    visited = APPLICANT in procedure.states[state_id].by
     return tuple(
         transition
         for transition in procedure.leaving.get(state_id, ())
-        if transition.event is None and not never(transition.when)
+        if transition.event is None and not never(transition.when) and (visited or transition.by != (APPLICANT,))
     )
 
 

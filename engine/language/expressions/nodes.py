@@ -202,6 +202,19 @@ def walk(node: Node) -> Iterator[Node]:
         left.extend(reversed(children(one)))
 
 
+def needs_done(node: Node, task: str, holds: bool = True) -> bool:
+    """Return whether a condition holds (or fails) only once a task is done: every case of it asks `done(task)`."""
+    match node:
+        case Happened(function="done"):
+            return holds and node.id == task
+        case Not():
+            return needs_done(node.item, task, not holds)
+        case And() | Or():
+            cases = all if holds == isinstance(node, Or) else any
+            return cases(needs_done(one, task, holds) for one in node.items)
+    return False
+
+
 def measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
     """Return the number of nodes and the depth. Shared branches (definitions) are measured once."""
     found = known.get(id(node))

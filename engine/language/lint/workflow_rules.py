@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Happened, walk
+from engine.language.expressions.nodes import needs_done
 from engine.language.expressions.typing import leaves
 from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Task, Transition
@@ -239,9 +239,8 @@ def granted_before_asked_again(procedure: Procedure, directory: Directory) -> It
 
 
 def _spares(move: Transition, task: Task) -> bool:
-    """Return whether a transition declares that it needs no such task (`without`), or its guard reads `done(task)`."""
-    guard = walk(tree(move.when))
-    return task.id in move.without or any(isinstance(one, Happened) and one.id == task.id for one in guard)
+    """Return whether a transition declares that it needs no such task (`without`), or its guard needs `done(task)`."""
+    return task.id in move.without or needs_done(tree(move.when), task.id)
 
 
 @rule("C531")

@@ -17,7 +17,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import FunctionCall, If, Name, Node
 from engine.model import APPLICANT, SYSTEM, Appointment, Hours, NamedElement, Procedure, Transition
 from engine.model.directory import Calendar, Office
-from engine.model.graph import is_timed
+from engine.model.graph import acts_from, is_timed
 from engine.model.types import Constant
 from engine.prover.checks.established_facts import ProofContext
 
@@ -60,12 +60,12 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
         leaving = procedure.leaving.get(state.id, ())
         automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
         timed = automatic or is_timed(procedure, state.id)
-        first = next((transition for transition in leaving if transition.event is None), None)
-        if first is None or timed or state.is_end:
+        acts = acts_from(procedure, state.id)
+        if not acts or timed or state.is_end:
             continue
-        alone = {_alone(places, transition) for transition in leaving if transition.event is None}
+        alone = {_alone(places, transition) for transition in acts}
         if None not in alone:
-            yield problem("P9", first.where, at=first.id, name=first.id, fault="eyes", state=state.id,
+            yield problem("P9", acts[0].where, at=acts[0].id, name=acts[0].id, fault="eyes", state=state.id,
                           role=sorted(filter(None, alone))[0])  # fmt: skip
 
 

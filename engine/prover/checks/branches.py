@@ -11,9 +11,9 @@ from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of, walk
-from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
-from engine.model.graph import closure, done_after, edges, is_timed, issued_by
+from engine.language.expressions.nodes import And, Node, Not, Or, names_of, needs_done
+from engine.model import APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
+from engine.model.graph import acts_from, closure, done_after, edges, is_timed, issued_by
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -129,10 +129,9 @@ def _reopens(procedure: Procedure, transition: Transition, task: str) -> bool:
 
 
 def _tested_since(path: Path, task: str) -> bool:
-    """Return whether an act after the task was asked again reads `done(task)`: it is not open without the task."""
+    """Return whether an act after the task was asked again needs `done(task)`: it is not open without the task."""
     since = next((at for at, one in reversed([*enumerate(path.transitions)]) if task in one.reopens), len(path.states))
-    guards = (tree(one.when) for one in path.transitions[since + 1 :])
-    return any(isinstance(one, Happened) and one.id == task for guard in guards for one in walk(guard))
+    return any(needs_done(tree(one.when), task) for one in path.transitions[since + 1 :])
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:
@@ -212,11 +211,7 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     leaving = procedure.leaving.get(state.id, ())
     automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
     moved = automatic or is_timed(procedure, state.id)
-    acts = [
-        transition
-        for transition in leaving
-        if transition.event is None and (APPLICANT in state.by or set(transition.by) - {APPLICANT})
-    ]
+    acts = acts_from(procedure, state.id)
     lasting = [transition for transition in acts if transition.within is None] or acts  # P3 reports those that all end
     opened = [_at_best(tree(transition.when), _filled_by(places, transition)) for transition in lasting]
     if state.mode != "by" or moved or not acts or any(node == _ALWAYS for node in opened):

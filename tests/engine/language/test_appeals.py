@@ -117,6 +117,15 @@ def test_a_fee_may_be_asked_again(before: str, after: str) -> None:
     assert "C595" not in {one.code for one in lint(procedure, SHARED.directory)}
 
 
+def test_a_guard_that_is_open_without_the_fee_does_not_ask_it() -> None:
+    guard = "to: [{when: not done(frais) and nom == 'A', to: a_payer}, {to: accorde}]}\n        refuser"
+    procedure, _ = build_procedure(
+        read_source(FREE.replace("to: accorde}\n        refuser", guard), "exemple.yaml"), SHARED
+    )
+    assert procedure is not None
+    assert "C595" in {one.code for one in lint(procedure, SHARED.directory)}
+
+
 def test_a_visit_that_is_asked_again_is_not_left_by_a_way_that_comes_back() -> None:
     """P4 follows no path that comes back to a state."""
     visit = "appointments:\n  frais: {label: Dépôt, by: instructeur, lasts: 20 minutes, basis: loi}"

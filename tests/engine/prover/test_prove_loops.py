@@ -59,6 +59,8 @@ def found(states: str) -> list[str]:
     ("    a: {label: A, wait: 1 day, then: [{when: done(taxe), to: fini}, {when: motif == 'vol', to: non}, {to: a}]}\n", []),
     (ACT % (", within: 5 days", ", within: 5 days"), ["P3 shut_in_time"]),
     (ACT % (", within: 5 days", ""), []),
+    (ACT % (", within: 5 days", ", within: 5 days") + "        retirer: {label: Retirer, by: applicant, to: non}\n",
+     ["P3 shut_in_time"]),  # a withdrawal is no way out
     ((ACT % (", within: 5 days", ", within: 5 days")).replace("due: 5 days", "due: 5 days\n      late: non"), []),
     (ACT % (", within: 5 days", ", when: motif == 'vol'"), ["P5 closed"]),
     (ACT % (", fills: controle, when: conforme", ", fills: controle, when: not conforme"), []),
@@ -71,6 +73,7 @@ def test_only_what_never_ends_or_cannot_be_left_is_told(states: str, told: list[
 
 
 AGAIN = """
+form: {tout: {title: Tout, fields: {age_declare: {label: Âge, type: integer, maximum: 120, example: 30}}}}
 opinions: {avis: {label: Avis, due: 5 days, of: {feu: {label: Feu, by: urbaniste}}}}
 workflow:
   start: consultation
@@ -97,6 +100,9 @@ scenarios:
     ("", "examen", ["examen"]),  # past the state that waits for the round
     ("", "complement", ["complement", "examen"]),
     (", when: done(avis)", "examen", []),
+    (", when: not (age_declare > 9 or not done(avis))", "examen", []),
+    (", when: not done(avis)", "examen", ["examen"]),
+    (", when: done(avis) or age_declare > 9", "examen", ["examen"]),  # open to some without the step
 ])  # fmt: skip
 def test_a_step_that_is_asked_again_is_awaited_again_before_a_grant(when: str, to: str, told: list[str]) -> None:
     procedure = a_procedure(AGAIN % (when, to))
@@ -117,11 +123,13 @@ scenarios:
 """
 
 
+@pytest.mark.parametrize("also", ["", ", retirer: {label: Retirer, by: applicant, to: fini}"])
 @pytest.mark.parametrize(("other", "told"), [("lire", ["c"]), ("signer", [])])
-def test_two_persons_are_too_few_for_three_acts_of_different_hands(other: str, told: list[str]) -> None:
-    """Two inspectors. With `signer` the first two acts may be of one person."""
+def test_two_persons_are_too_few_for_three_acts_of_different_hands(other: str, told: list[str], also: str) -> None:
+    """Two inspectors. With `signer` the first two acts may be of one person. A withdrawal is no way out."""
     assert the_directory().role("mairie/inspecteur").seats == 2
-    eyes = [one for one in prove(a_procedure(EYES % other), the_directory(), TODAY) if one.code == "P9"]
+    procedure = a_procedure((EYES % other).replace("[lire, relire]}", f"[lire, relire]}}{also}"))
+    eyes = [one for one in prove(procedure, the_directory(), TODAY) if one.code == "P9"]
     assert [one.facts["state"] for one in eyes] == told
 
 
