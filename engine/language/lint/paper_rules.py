@@ -262,11 +262,15 @@ def refused_without_a_letter(procedure: Procedure, directory: Directory) -> Iter
     """Yield C564 for each refused end that a path reaches without any letter or decision of refusal.
 
     One counts if it is issued for all answers, and no grant follows it: that of a receipt or an invitation does.
+    An act that decides an appeal needs its own.
     """
     silent = [one for one in edges(procedure) if not _notifies(procedure, one)]
-    for state in procedure.states.values():
-        path = _path(procedure, silent, [one for one in silent if one.target == state.id])
-        if state.outcome == "refused" and path is not None:
+    contested = [one.source for one in edges(procedure) if procedure.states[one.source].is_end]
+    for state in (one for one in procedure.states.values() if one.outcome == "refused"):
+        last = [one for one in silent if one.target == state.id]
+        acts = [one for one in last if one.event is None and APPLICANT not in one.by]  # silence keeps the first refusal
+        paths = (_path(procedure, silent, last), *(_path(procedure, silent, acts, one) for one in contested))
+        if (path := next(filter(None, paths), None)) is not None:
             yield problem("C564", state.where, at=state.id, state=state.id, path=_states(path))
 
 
@@ -277,7 +281,7 @@ def _notifies(procedure: Procedure, act: Transition) -> bool:
     guard, whens = tree(act.when), [tree(one.when) for one in given if one.per is None]
     known = (tree(TRUE), guard, *(guard.items if isinstance(guard, And) else ()))
     always = any(one in known or Not(one) in whens for one in whens) or any(
-        one.per is not None and procedure.fields[one.per].bounds.min_items for one in given
+        one.per is not None and _of_each_request(procedure, one, one.per) for one in given
     )
     ends = (state for state in procedure.states.values() if state.is_end)
     effects = [one.effects for one in edges(procedure)] + [one.effects for one in procedure.states.values()]
@@ -287,6 +291,15 @@ def _notifies(procedure: Procedure, act: Transition) -> bool:
     reached = closure([act.target], follows)
     granted = any(end.outcome == "granted" and end.id in reached for end in ends)
     return always and (not granted or any(one.id in revoked for one in given))
+
+
+def _of_each_request(procedure: Procedure, output: Output, rows: str) -> bool:
+    """Return whether every request has a row with this document, or one that agents exclude row by row."""
+    decided = {field.id for form in procedure.forms() if form.each == rows for field in form.fields}
+    field = procedure.fields[rows]
+    hidden = [page for page in procedure.form.pages if page.when != TRUE and any(one.id == rows for one in page.fields)]
+    asked = bool(field.bounds.min_items) and field.when == TRUE and not hidden
+    return asked and (output.when == TRUE or output.when.names <= decided)
 
 
 @rule("C565")
@@ -353,11 +366,13 @@ def appeal_that_the_end_does_not_open(procedure: Procedure, directory: Directory
                 )  # fmt: skip
 
 
-def _path(procedure: Procedure, among: Iterable[Transition], last: Iterable[Transition]) -> _Way | None:
-    """The shortest path of these transitions from the start that ends with one of `last`, None without one."""
+def _path(
+    procedure: Procedure, among: Iterable[Transition], last: Iterable[Transition], start: str = ""
+) -> _Way | None:
+    """The shortest path of these transitions, from the start or a state, that ends with one of `last`."""
     among, ends = tuple(among), frozenset((one.id, one.source, one.target, one.rank) for one in last)
-    left: deque[tuple[str, _Way]] = deque([(procedure.start, ())])
-    seen = {procedure.start}
+    left: deque[tuple[str, _Way]] = deque([(start or procedure.start, ())])
+    seen = {start or procedure.start}
     while left:
         state, way = left.popleft()
         for one in (transition for transition in among if transition.source == state):
@@ -400,15 +415,8 @@ def valid_longer_than_its_state(procedure: Procedure, directory: Directory) -> I
             if length is None or lapse is None or not _is_issued_in(procedure, output, state.id):
                 continue
             if _lapses(procedure, output, state.id) and _longer(length, lapse):
-                yield problem(
-                    "C566",
-                    output.where,
-                    at=output.id,
-                    name=output.id,
-                    span=str(length),
-                    state=state.id,
-                    lasts=str(lapse),
-                )
+                yield problem("C566", output.where, at=output.id, name=output.id, span=str(length), state=state.id,
+                              lasts=str(lapse))  # fmt: skip
 
 
 def _is_issued_in(procedure: Procedure, output: Output, state: str) -> bool:

@@ -204,6 +204,8 @@ def test_a_sum_over_a_column_of_limited_readers_is_found(sensitive: str, named: 
       ("label: Signer le refus, ", "label: Signer le refus, when: majeur, ")], []),
     ([("kind: letter", "kind: letter\n    per: pieces")], ["C564"]),  # over no row there is none
     ([("kind: letter", "kind: letter\n    per: pieces"), ("minItems: 0", "minItems: 1")], []),
+    ([("kind: letter", "kind: letter\n    per: pieces"), ("minItems: 0", "minItems: 1, when: majeur")], ["C564"]),
+    ([("kind: letter", "kind: letter\n    per: pieces\n    when: piece == 'A'"), ("minItems: 0", "minItems: 1")], ["C564"]),
     ([("issues: refus}", "reopens: []}"), ("    examen:\n", "    examen:\n      issues: refus\n")], ["C564"]),  # a receipt
     ([("issues: refus}", "reopens: []}"), ("label: Proposer le refus, ", "label: Proposer, issues: refus, ")], []),
 ])  # fmt: skip
@@ -214,6 +216,27 @@ def test_a_letter_of_refusal_is_issued_for_all_answers_and_before_no_grant(
              "type: rows, minItems: 0, fields: {piece: {label: Pièce, example: A}}}\n      nom: {")  # fmt: skip
     found = [one for one in faults("good/paper-refusal.yaml", asked, *changes) if one.code == "C564"]
     assert [one.code for one in found] == told
+
+
+@pytest.mark.parametrize(("act", "told"), [("rejeter: {label: Rejeter, to: rejete", True),
+                                           ("rejeter: {label: Rejeter, to: rejete, issues: refus", False)])  # fmt: skip
+def test_the_letter_of_a_refusal_does_not_decide_the_appeal_against_it(act: str, told: bool) -> None:
+    contested = ("    refuse: {label: Refusé, end: refused}\n", f"""    refuse:
+      label: Refusé
+      end: refused
+      transitions: {{contester: {{label: Contester, by: applicant, to: recours, within: 2 months, basis: loi}}}}
+    recours:
+      label: Recours
+      by: maire
+      due: 5 working days
+      basis: loi
+      late: rejete_par_silence
+      transitions: {{{act}}}}}
+    rejete: {{label: Rejeté, end: refused}}
+    rejete_par_silence: {{label: Rejeté, end: refused}}
+""")  # fmt: skip
+    found = [one.facts["state"] for one in faults("good/paper-refusal.yaml", contested) if one.code == "C564"]
+    assert found == (["rejete"] if told else [])
 
 
 def test_the_applicant_gives_no_reason_of_a_refusal() -> None:
