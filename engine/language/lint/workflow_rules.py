@@ -14,6 +14,7 @@ from engine.model.directory import Directory
 from engine.model.graph import (
     awaited,
     closure,
+    done_after,
     edges,
     filled,
     issued,
@@ -229,8 +230,7 @@ def granted_before_asked_again(procedure: Procedure, directory: Directory) -> It
     granted = [state.id for state in procedure.states.values() if state.is_end and state.outcome == "granted"]
     for move in moves:
         for asked in (task for one in move.reopens if isinstance(task := procedure.tasks.get(one), Fee | Appointment)):
-            asking = {state.id for state in procedure.states.values() if asked.id in state.waits}
-            free = [one for one in moves if one.source not in asking and not _spares(one, asked)]
+            free = [one for one in moves if asked.id not in done_after(procedure, one) and not _spares(one, asked)]
             follows = {one: [way.target for way in free if way.source == one] for one in procedure.states}
             reached = closure([move.target], follows)
             state = next((one for one in granted if one in reached), None)

@@ -126,6 +126,16 @@ def test_a_guard_that_is_open_without_the_fee_does_not_ask_it() -> None:
     assert "C595" in {one.code for one in lint(procedure, SHARED.directory)}
 
 
+def test_a_fee_that_is_asked_and_not_paid_in_time_is_not_paid() -> None:
+    late = FREE.replace("to: examen, reopens", "to: encore, reopens").replace(
+        "    accorde:",
+        "    encore: {label: E, pay: frais, due: 5 days, basis: loi, then: examen, late: examen}\n    accorde:",
+    )
+    procedure, _ = build_procedure(read_source(late, "exemple.yaml"), SHARED)
+    assert procedure is not None
+    assert "C595" in {one.code for one in lint(procedure, SHARED.directory)}
+
+
 def test_a_visit_that_is_asked_again_is_not_left_by_a_way_that_comes_back() -> None:
     """P4 follows no path that comes back to a state."""
     visit = "appointments:\n  frais: {label: Dépôt, by: instructeur, lasts: 20 minutes, basis: loi}"
