@@ -124,7 +124,7 @@ def _time_in(procedure: Procedure, state: State) -> Fraction:
         return Fraction(0)
     if state.mode == "by":
         return Fraction(0) if state.by == (APPLICANT,) else _longest(state.due)
-    return max((_time_of_task(procedure, task) for task in state.waits), default=Fraction(0)) or _own_time(
+    return max((_time_of_task(procedure, task, state) for task in state.waits), default=Fraction(0)) or _own_time(
         procedure, state
     )
 
@@ -135,11 +135,15 @@ def _own_time(procedure: Procedure, state: State) -> Fraction:
     return Fraction(0) if any(waits_for_applicant(task) for task in tasks) else _longest(state.due)
 
 
-def _time_of_task(procedure: Procedure, task_id: str) -> Fraction:
+def _time_of_task(procedure: Procedure, task_id: str, state: State) -> Fraction:
+    """The time of a task, from the end of those that it comes `after` in the same state."""
     task = procedure.tasks.get(task_id)
-    if not isinstance(task, Form) or waits_for_applicant(task) or task.due is None:
-        return Fraction(0)
-    return working_days(task.due)
+    before = (one for one in (task.after if task is not None else ()) if one in state.waits)
+    begins = max((_time_of_task(procedure, one, state) for one in before), default=Fraction(0))
+    if not isinstance(task, Form) or waits_for_applicant(task):
+        return begins
+    dues = [one.due or task.due for one in task.services] or [task.due]  # a service may have longer than its round
+    return begins + max(working_days(due) if due is not None else Fraction(0) for due in dues)
 
 
 def _longest(expression: Expression | None) -> Fraction:

@@ -110,6 +110,30 @@ def test_a_step_that_is_asked_again_is_awaited_again_before_a_grant(when: str, t
     assert [list(one.facts["path"])[2:-1] for one in around] == ([told] if told else [])
 
 
+CHAIN = """
+delay: 22 working days
+opinions: {avis: {label: Avis, due: 20 working days, of: {feu: {label: Feu, by: urbaniste%s}}}}
+later_forms: {visite: {title: V, by: urbaniste, due: 20 working days, %sfields: {vu: {label: Vu, type: yes_no}}}}
+workflow:
+  start: a
+  states:
+    a: {label: A, gather: [avis, visite], then: b}
+    b: {label: B, by: maire, due: 1 working day, transitions: {oui: {label: Oui, to: fini, issues: permis}}}
+    fini: {label: Fini, end: granted}
+outputs: {permis: {title: Permis, kind: decision, signed_by: maire, operative: Accordé.}}
+scenarios:
+  rien: {story: Rien, steps: [{wait: 1 day}]}
+"""
+
+
+@pytest.mark.parametrize(("own", "after", "days"), [
+    ("", "", []), ("", "after: avis, ", [41]), (", due: 30 working days", "", [31]), (", due: 5 working days", "", []),
+])  # fmt: skip
+def test_a_task_takes_its_time_after_another_and_a_service_its_own(own: str, after: str, days: list[int]) -> None:
+    every = prove(a_procedure(CHAIN % (own, after)), the_directory(), TODAY)
+    assert [one.facts["days"] for one in every if one.code == "P10"] == days
+
+
 EYES = """
 workflow:
   start: a
