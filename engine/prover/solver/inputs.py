@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from engine.core.countries import COUNTRIES
@@ -157,8 +157,11 @@ class ProverInput:
         """Return the day of the proof, then the days around the dates that the file compares with the present."""
         written = sorted({found for expression in self.expressions() for found in _dates_beside_today(expression)})
         written += sorted({found for fee in self.procedure.fees() for found in _dates_of(fee)})
-        around = (one + timedelta(days=shift) for one in written for shift in (-1, 0, 1))
-        return tuple(dict.fromkeys((day, *around)))[: 1 + 3 * _MOST_DAYS]
+        around = (
+            one.toordinal() + shift for one in written for shift in (-1, 0, 1)
+        )  # date(9999, 12, 31) has no day after
+        known = (date.fromordinal(one) for one in around if 1 <= one <= date.max.toordinal())
+        return tuple(dict.fromkeys((day, *known)))[: 1 + 3 * _MOST_DAYS]
 
     def expressions(self) -> Iterator[Expression]:
         """Yield the expressions that may compare the present with a date."""

@@ -134,6 +134,13 @@ def test_a_task_takes_its_time_after_another_and_a_service_its_own(own: str, aft
     assert [one.facts["days"] for one in every if one.code == "P10"] == days
 
 
+@pytest.mark.parametrize("when", ["today < date(9999, 12, 31)", "today > date(1, 1, 1)"])
+def test_the_first_and_last_day_of_the_calendar_are_days_like_others(when: str) -> None:
+    """Such a day is written for « never »."""
+    text = AGAIN % (f', when: "{when}"', "consultation")
+    assert not [one for one in prove(a_procedure(text), the_directory(), TODAY) if one.code == "P4"]
+
+
 EYES = """
 workflow:
   start: a
