@@ -202,10 +202,17 @@ def stated_names(procedure: Procedure, output: Output) -> Iterator[StatedName]:
     yield from map(StatedName, names)
     seen = _seen_by_agents(procedure, output)
     for clause in paper.clauses():
-        said = list(answers_in(clause.text))
+        said = [*answers_in(clause.text), *_in_lists(procedure, clause.text)]
         said += table_names(procedure, clause.table.of, clause.table.columns) if clause.table is not None else ()
         yield from (StatedName(name, clause.when) for name in said)
         yield from (StatedName(name, clause.when, chosen=True) for name in sorted(clause.when.names - seen))
+
+
+def _in_lists(procedure: Procedure, text: PaperText) -> Iterator[str]:
+    """The computed columns of the rows that a text prints as a list, which shows every column."""
+    found = (one for _, words in text.text.versions for one in placeholders_of(words) if one.kind == "list")
+    rows = (procedure.fields[one.name] for one in found if one.name in procedure.fields)
+    yield from dict.fromkeys(name for field in rows for name in _computed(procedure, [one.id for one in field.rows]))
 
 
 def _seen_by_agents(procedure: Procedure, output: Output) -> frozenset[str]:

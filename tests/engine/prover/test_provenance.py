@@ -170,6 +170,8 @@ def test_a_column_that_is_computed_states_what_it_reads_outside_its_rows() -> No
     assert found(file, piece, act, asked, column, shown) == []
     assert [one.facts["names"] for one in found(file, piece, act, asked, column)] == [("aide",)]
     assert [one.facts["names"] for one in found(file, piece, act, asked, column, shown, added)] == [("total",)]
+    listed = ("signed_by: directeur", "signed_by: directeur\n    preamble: ['Vu les enfants {list: enfants}']")
+    assert [one.facts["names"] for one in found(file, piece, act, asked, column, shown, listed)] == [("aide",)]
 
 
 def test_what_decides_on_another_document_states_nothing_on_one_that_grants() -> None:
