@@ -70,14 +70,25 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def _alone(places: ProofContext, transition: Transition) -> str | None:
-    """The role that an act needs, when earlier acts of as many different persons as hold it exclude them all."""
+    """The role that an act needs, when earlier acts of as many different persons as hold it exclude them all.
+
+    With `same_as` it is one person, whom one earlier act may exclude.
+    """
     role = transition.by[0] if len(transition.by) == 1 else None
     held = places.definition.directory.role(role) if role is not None else None
     if role is None or held is None or not 1 <= held.seats <= _MOST_HOLDERS:
         return None
+    if transition.same_as is not None and _may_be_one(places.procedure, transition.same_as, transition.other_than):
+        return role
     earlier = [one for one in transition.other_than if _persons(places.procedure, one) == {role}]
     found = combinations(earlier, held.seats)
     return role if any(_are_different(places.procedure, acts) for acts in found) else None
+
+
+def _may_be_one(procedure: Procedure, first: str, excluded: tuple[str, ...]) -> bool:
+    """Return whether the only person who may take an act may have taken one that excludes them."""
+    takers = _persons(procedure, first)
+    return any(takers & _persons(procedure, one) and not _are_different(procedure, (first, one)) for one in excluded)
 
 
 def _are_different(procedure: Procedure, acts: tuple[str, ...]) -> bool:

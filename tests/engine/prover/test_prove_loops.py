@@ -164,6 +164,15 @@ def test_two_persons_are_too_few_for_three_acts_of_different_hands(other: str, t
     assert [one.facts["state"] for one in eyes] == told
 
 
+@pytest.mark.parametrize(("also", "told"), [("", ["c"]), (", not_same_as: lire", [])])
+def test_the_one_person_who_may_sign_took_no_act_that_excludes_them(also: str, told: list[str]) -> None:
+    """Who read signs, but not who read again: without four eyes before, that may be one person."""
+    once = (EYES % "lire").replace(", not_same_as: lire}", f"{also}}}")
+    text = once.replace("not_same_as: [lire, relire]", "same_as: lire, not_same_as: relire")
+    eyes = [one for one in prove(a_procedure(text), the_directory(), TODAY) if one.code == "P9"]
+    assert [one.facts["state"] for one in eyes] == told
+
+
 SILENCE = """
 workflow:
   start: a
