@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 from engine.core.clock import local_day
@@ -260,7 +261,7 @@ def pay(
     passage = TransitionContext.of(dossier).with_(owed=owed)
     enough = [name for name in known if opens_transition(_fee(procedure, name), owed[name], scope)]
     settled = [name for name in enough if name not in dossier.done]
-    passage = _more_time(passage, moment, [name for name in known if name not in enough])
+    passage = _more_time(passage, moment, {name: credited[name] for name in known if name not in enough})
     passage = mark_done(passage, moment, *settled).note("paid", {"fees": dict(credited), "amount": amount})
     for name in settled:
         passage = goes_on(passage, moment, name) if name == settled[-1] else passage.happened(name)
@@ -292,14 +293,24 @@ def _fee(procedure: Procedure, fee_id: str) -> Fee:
     return fee
 
 
-def _more_time(passage: TransitionContext, moment: Moment, fees: list[str]) -> TransitionContext:
-    """Extend the state's time after a part paid in time, until the next part is due."""
-    dossier, procedure = passage.dossier, moment.procedure
-    plans = [_fee(procedure, name).instalments for name in fees if name in procedure.state(dossier.state).waits]
-    ends = [add_span(moment.now, plan.every, moment.directory.calendar) for plan in plans if plan is not None]
-    if dossier.due_at is None or not ends:
+def _more_time(passage: TransitionContext, moment: Moment, credited: Mapping[str, int]) -> TransitionContext:
+    """Move the state's time to the next unpaid part: one span from its present end for each part that was paid.
+
+    A part paid early takes no day from those after it, whose days the payer read before.
+    """
+    dossier, procedure, calendar = passage.dossier, moment.procedure, moment.directory.calendar
+    if dossier.due_at is None:
         return passage
-    return passage.with_(due_at=max(dossier.due_at, *ends))
+    ends = [dossier.due_at]
+    for name, francs in credited.items():
+        plan, owed = _fee(procedure, name).instalments, dossier.owed[name]
+        if plan is None or name not in procedure.state(dossier.state).waits:
+            continue
+        share, end = max(1, ceil(owed.amount / plan.most)), dossier.due_at
+        for _ in range(owed.kept // share - (owed.kept - francs) // share):
+            end = add_span(end, plan.every, calendar)
+        ends += [end, add_span(moment.now, plan.every, calendar)]
+    return passage.with_(due_at=max(ends))
 
 
 def answer_look_up(

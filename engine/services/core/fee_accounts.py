@@ -165,7 +165,7 @@ def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) ->
     """Yield the instalments; the last is smaller when the price does not divide.
 
     The first unpaid one is due on the day of the state while the state waits for it. Each further one
-    follows after a span.
+    follows after a span. No day moves forward when a part is paid.
     """
     plan, owed = fee.instalments, dossier.owed[fee.id]
     scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
@@ -189,6 +189,11 @@ def _due(
     calendar = ctx.directory.calendar
     if opened is not None:  # paid enough to leave the state: the rest counts from that day
         return add_span(opened, replace(plan.every, count=plan.every.count * number), calendar) if number else opened
-    if dossier.due_at is None or not ahead:
-        return dossier.due_at
-    return add_span(dossier.due_at, replace(plan.every, count=plan.every.count * ahead), calendar)
+    due = dossier.due_at
+    if due is None or not ahead:
+        return due
+    if plan.opens == "first":  # as if the first part was paid now: a later one moves no other part forward
+        return add_span(min(due, ctx.now()), replace(plan.every, count=plan.every.count * number), calendar)
+    for _ in range(ahead):  # one span after another, as the state's time moves with each part (`actions.pay`)
+        due = add_span(due, plan.every, calendar)
+    return due

@@ -14,6 +14,7 @@ from engine.model import Procedure
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
 from engine.services.audit.integrity import fsck
+from engine.services.core.fee_accounts import fee_accounts
 from engine.services.payments.payments import owed, start_payment
 from engine.services.payments.refunds import owed_back
 from engine.services.payments.settlement import reconcile
@@ -177,3 +178,45 @@ def test_parts_of_works_that_never_begin_are_given_back(book: Procedure) -> None
             end = book.states[move.target]
             if end.is_end and end.outcome != "granted":
                 assert fee.id in {*move.effects.returns, *end.effects.returns}, f"{move.id} keeps {fee.id}"
+
+
+IN_THREE = BOOK.replace(", opens: first", "")
+
+
+def days(world: World, dossier: Dossier) -> list[str]:
+    """The day of each part that is not paid yet, as it is shown."""
+    [account] = fee_accounts(world.office, world.owner(dossier), dossier.id)
+    return [f"{part.due:%d.%m}" for part in account.parts if part.due is not None]
+
+
+def test_a_part_paid_early_takes_no_day_from_the_next(tmp_path: Path) -> None:
+    """The third part was announced for February; both others paid at once made it due in a month, or the request ended."""
+    world, dossier = a_place(tmp_path, IN_THREE)
+    assert days(world, dossier) == ["08.12", "08.01", "08.02"]
+    pays(world, dossier, part=True)
+    assert days(world, dossier) == ["08.01", "08.02"]
+    pays(world, dossier, part=True)
+    assert days(world, dossier) == ["08.02"]
+    world.wait(days=25)
+    run_pass(world.office)
+    world.wait(days=25)
+    run_pass(world.office)
+    assert world.kept(dossier).state == "a_payer"
+    pays(world, dossier, part=True)
+    assert world.kept(dossier).state == "examen"
+
+
+def test_a_part_due_at_the_end_of_a_month_is_due_on_the_day_that_was_shown(tmp_path: Path) -> None:
+    world, dossier = a_place(tmp_path, IN_THREE.replace("due: 15 days", "due: 69 days"))
+    assert days(world, dossier) == ["31.01", "28.02", "28.03"]
+    for rest in (["28.02", "28.03"], ["28.03"]):
+        pays(world, dossier, part=True)
+        assert days(world, dossier) == rest
+
+
+def test_the_rest_is_due_no_earlier_than_was_shown_before_the_first_part(tmp_path: Path) -> None:
+    world, dossier = a_place(tmp_path)
+    shown = days(world, dossier)
+    assert shown == ["08.12", "23.12", "23.01"]
+    pays(world, dossier, part=True)
+    assert days(world, dossier) == shown[1:]
