@@ -38,15 +38,15 @@ SHORTEST: Final = 4
 class OwedBack:
     """One refund of a dossier and the day it is due.
 
-    `closed`: why this person may not record it as paid. `card`: the payment by card that it goes back
-    to, which has no phone number.
+    `closed`: why this person may not record it as paid. `payment`: the payment by card or in cash that it
+    goes back to, if no phone number is known.
     """
 
     refund: Refund
     number: str
     due: datetime
     closed: Refusal | None = None
-    card: Payment | None = None
+    payment: Payment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def _line(
 ) -> OwedBack:
     closed = _refusal(unit, procedure, dossier, refund, actor)
     payment = unit.payment(refund.payment) if refund.payment and not refund.payer else None
-    card = payment if payment is not None and payment.method == "card" else None
-    return OwedBack(refund, dossier.number, due_of(ctx, refund), closed, card)
+    named = payment if payment is not None and payment.method in ("card", "cash") else None
+    return OwedBack(refund, dossier.number, due_of(ctx, refund), closed, named)
 
 
 def due_of(ctx: AppContext, refund: Refund) -> datetime:

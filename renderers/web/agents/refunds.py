@@ -96,8 +96,10 @@ def _place(base: str, line: OwedBack) -> str:
 def _payer(line: OwedBack) -> str:
     if line.refund.payer:
         return national(line.refund.payer).replace(" ", FIXED_SPACE)
-    if line.card is not None:
-        return f"{provider_label(line.card.provider)}, {line.card.provider_ref or line.card.reference}"
+    if (paid := line.payment) is not None and paid.method == "cash":
+        return say("refund.payer_cash", receipt=paid.receipt or "")
+    if paid is not None:
+        return f"{provider_label(paid.provider)}, {paid.provider_ref or paid.reference}"
     return say("refund.payer_forgotten" if line.refund.paid_at else "refund.payer_none")
 
 

@@ -262,6 +262,24 @@ def test_the_price_is_paid_into_the_agents_hand(tmp_path: Path) -> None:
     assert [(one.actor_kind, one.actor) for one in started] == [("agent", "ama")], "whose hand took it"
 
 
+def test_cash_of_a_person_without_telephone_is_paid_back_by_its_receipt(tmp_path: Path) -> None:
+    """The list said « Numéro inconnu » to those who had to pay it back."""
+    book = STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}").replace(
+        "        accorder:",
+        "        rendre: {label: Rendre, to: examen, returns: place, reopens: [place]}\n        accorder:",
+    )
+    visitor = a_portal_client(tmp_path, book=book.replace("then: cle, late: classe}", "then: examen, late: classe}", 2))
+    seat = an_agent(visitor)
+    seat.send(HOME, how="paper", family_name="AMEGAN", given_names="Afi", signed="1")
+    number = sent(seat)
+    visitor.decide(number, "accorder")
+    seat.post(f"{HOME}/{number}/especes", **seat.open(f"{HOME}/{number}/recepisse").form("amount"))
+    visitor.decide(number, "rendre")
+    seat.post(f"{HOME}/terminer", csrf_token=seat.page.value("csrf_token") if "csrf_token" in seat.page.html else "")
+    listed = an_agent(visitor, "edem").open("/agent/remboursements").text
+    assert re.search(r"Espèces au guichet, quittance Q-2026-\d{6}", listed), listed
+
+
 def test_no_cash_while_a_payment_by_telephone_may_still_come(tmp_path: Path) -> None:
     visitor = a_portal_client(
         tmp_path, book=STALL.replace("amount: 5000}", "amount: 5000, methods: [mobile_money, cash]}")
