@@ -220,3 +220,20 @@ def test_the_rest_is_due_no_earlier_than_was_shown_before_the_first_part(tmp_pat
     assert shown == ["08.12", "23.12", "23.01"]
     pays(world, dossier, part=True)
     assert days(world, dossier) == shown[1:]
+
+
+def test_a_part_paid_early_is_not_reminded(tmp_path: Path) -> None:
+    world, dossier = a_place(tmp_path)
+    pays(world, dossier, part=True)
+    pays(world, dossier, part=True)
+    begun = len(world.letters())
+    world.wait(days=25)
+    run_pass(world.office)
+    world.wait(days=10)
+    run_pass(world.office)
+    assert "instalment" not in " ".join(world.letters()[begun:]), "the second part is paid"
+    world.wait(days=25)
+    run_pass(world.office)
+    world.wait(days=5)
+    run_pass(world.office)
+    assert "instalment" in " ".join(world.letters()[begun:]), "the third part is not"
