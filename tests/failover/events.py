@@ -23,6 +23,7 @@ from tests.faults.people import Answered, Browser
 
 ROLLING: Final = "rolling restart"
 FROZEN: Final = 30.0  # seconds
+SETTLED: Final = 30.0  # seconds from the return of a quorum to a planned switchover
 AGAIN: Final = 12  # acts acknowledged after an event
 PAGES: Final = (  # that need no store
     "/", "/demarches", f"/demarches/{PROCEDURE}", f"/demarches/{VISIT}", "/aide", "/connexion"
@@ -121,6 +122,7 @@ class Events:
     installation: Installation
     load: Load
     watch: Watch
+    quorum_back: float = -inf  # when two etcd last came back
 
     def server_killed(self, leader: int) -> None:
         """The server process of the primary; its Patroni lives."""
@@ -136,7 +138,11 @@ class Events:
             self.topology.start_node(leader)
 
     def switchover(self, leader: int) -> None:
-        """The administrator moves the primary."""
+        """The administrator moves the primary, half a minute after a lost quorum came back, as the manual says.
+
+        Until then standbys may still see the former leader, and none takes over for 17 s.
+        """
+        time.sleep(max(0.0, self.quorum_back + SETTLED - time.monotonic()))
         self.topology.switch_over(leader)
         self._go_on()
 
@@ -156,6 +162,7 @@ class Events:
         time.sleep(FROZEN)
         for place in (0, 1):
             signal_all(self.topology.etcd(place), signal.SIGCONT)
+        self.quorum_back = time.monotonic()
         self._go_on()
 
     def rolling_restart(self, _: int) -> None:
