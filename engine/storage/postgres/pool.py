@@ -29,6 +29,7 @@ TRIED_FOR: Final = 1.0  # seconds of the pool's own retries; the next request tr
 SLICE: Final = 0.5  # seconds of one wait; after each the server is tried again
 GLANCE: Final = 0.1  # seconds to wait for a server that was silent for long
 _ANSWERS: Final = 3.0  # seconds in which a connection must answer
+_ANSWERS_A_GLANCE: Final = 0.3  # the same for a request that waits for the store no longer than this
 
 OPTIONS: Final = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 _SHORT: Final = """SELECT set_config(wanted.name, wanted.value, false)
@@ -73,6 +74,7 @@ class StoreConnections:
         self._out = 0  # connections in use
         self._served_at = 0.0  # when a connection was last obtained, or returned in working order
         self._silent_since: float | None = None
+        self._waits = threading.local()  # `limit`: how long the request of this thread waits
         self._away: bool | None = None  # last logged state; None until a connection was obtained
 
     @contextmanager
@@ -96,7 +98,7 @@ class StoreConnections:
 
     def _waited_for(self, pool: Pool, wait_limit: float) -> psycopg.Connection[Any]:
         """Return a connection. The time limit counts from when the server fell silent, if that is earlier."""
-        began = monotonic()
+        began, self._waits.limit = monotonic(), wait_limit
         while True:
             end = min(began, self._silent_since or began) + min(wait_limit, self._wait_limit)
             try:
@@ -171,8 +173,9 @@ class StoreConnections:
             self._served_at, self._silent_since = monotonic(), None
 
     def _check(self, connection: psycopg.Connection[Any]) -> None:
-        """Check a connection before use. After a long silence each check is short."""
-        _asked(connection, _ANSWERS if self._silent_since is None else GLANCE)
+        """Check a connection before use. After a long silence each check is short, and for a request that waits briefly."""
+        limit = getattr(self._waits, "limit", _ANSWERS)
+        _asked(connection, min(_ANSWERS, max(_ANSWERS_A_GLANCE, limit)) if self._silent_since is None else GLANCE)
 
 
 def _asked(connection: psycopg.Connection[Any], within: float) -> None:

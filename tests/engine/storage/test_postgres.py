@@ -343,6 +343,18 @@ def test_a_line_that_is_cut_is_busy_then_not(store: PostgresStore) -> None:
         assert unit.dossier("d1") is not None
 
 
+def test_a_request_that_waits_briefly_asks_its_connection_briefly(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request after a server froze notices it: a public page read it for 3 s, an act may."""
+    limits: list[float] = []
+    monkeypatch.setattr(postgres_lines, "_asked", lambda _, within: limits.append(within))
+    for limit in (10.0, 0.1, 1.0):
+        with store.unit(wait_limit=limit):
+            pass
+    assert limits == [3.0, 0.3, 1.0]
+
+
 def test_no_server_is_busy() -> None:
     with pytest.raises(Busy):
         PostgresStore("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1", wait_limit=1.0)
