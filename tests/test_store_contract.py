@@ -349,7 +349,7 @@ def test_a_tray_finds_and_counts(store: Store, tray: DossierQuery, expected: str
         "part of a key",
         "document",
         "neither phone nor key",
-        "words, whoever has the phone elsewhere",
+        "words, whatever person has the phone elsewhere",
         "words, whatever has the document elsewhere",
     ],
 )

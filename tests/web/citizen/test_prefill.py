@@ -271,7 +271,7 @@ def test_another_procedure_is_offered_what_it_shares(known: Known) -> None:
 
 
 def test_who_acts_on_this_request_alone_reads_nothing_of_the_earlier_one(known: Known) -> None:
-    """What else somebody asked for, such as a criminal record, is theirs to say."""
+    """What else another person asked for, such as a criminal record, is theirs to say."""
     page = known.to_the_start(B3, etranger="false")
     known.post(f"/demarches/{B3}/commencer", reuse=re.findall(r'name="reuse" value="(\d+)"', page.html)[0])
     draft, office = known.draft(), known.world.office

@@ -28,7 +28,7 @@ def at(state: str, **more: object) -> Dossier:
         ("a_payer", True, True),
         ("a_corriger", True, True),
         ("production", True, False),
-        ("pret", False, True),  # granted: nothing to give up, and it closes where nobody comes
+        ("pret", False, True),  # granted: nothing to give up, and it closes where no person comes
     ],
 )
 def test_what_is_told_at_each_step(state: str, asks: bool, lapses: bool) -> None:
