@@ -349,8 +349,8 @@ def test_a_tray_finds_and_counts(store: Store, tray: DossierQuery, expected: str
         "part of a key",
         "document",
         "neither phone nor key",
-        "words, whatever person has the phone elsewhere",
-        "words, whatever has the document elsewhere",
+        "words, a phone of another service",
+        "words, a document of another service",
     ],
 )
 def test_a_tray_finds_whole_keys(store: Store, asked: DossierQuery, expected: str) -> None:
