@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from math import ceil
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -126,6 +127,10 @@ class Instalments:
     every: Span
     when: Expression = TRUE
     opens: Literal["first", "last"] = "last"
+
+    def share(self, amount: int) -> int:
+        """Return the francs of one part of a price, the last part less; at least 1."""
+        return max(1, ceil(amount / self.most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

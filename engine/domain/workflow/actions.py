@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from math import ceil
 from typing import Final
 
 from engine.core.clock import local_day
@@ -306,7 +305,7 @@ def _more_time(passage: TransitionContext, moment: Moment, credited: Mapping[str
         plan, owed = _fee(procedure, name).instalments, dossier.owed[name]
         if plan is None or name not in procedure.state(dossier.state).waits:
             continue
-        share, end = max(1, ceil(owed.amount / plan.most)), dossier.due_at
+        share, end = plan.share(owed.amount), dossier.due_at
         for _ in range(owed.kept // share - (owed.kept - francs) // share):
             end = add_span(end, plan.every, calendar)
         ends += [end, add_span(moment.now, plan.every, calendar)]

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from math import ceil
 from typing import Final
 
 from engine.core.clock import local_day
@@ -159,7 +158,7 @@ def _instalments(
         owed, done, plan = dossier.owed.get(fee.id), dossier.done.get(fee.id), fee.instalments
         if owed is None or done is None or plan is None or not owed.left:
             continue
-        paid = owed.kept // max(1, ceil(owed.amount / plan.most))  # parts, of which no reminder speaks any more
+        paid = owed.kept // plan.share(owed.amount)  # parts, of which no reminder speaks any more
         for number in range(max(1, paid), plan.most):
             at = add_span(done.at, replace(plan.every, count=plan.every.count * number), calendar)
             yield from _if_ahead(f"instalment:{fee.id}:{number}", at, now)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from math import ceil, floor
+from math import floor
 
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.field_type import Speech
@@ -59,7 +59,7 @@ def part_of(fee: Fee, owed: Owed, scope: Scope) -> int:
     plan = fee.instalments
     if plan is None or plan.most < 2 or not plan.when.holds(scope):
         return owed.left
-    return min(owed.left, ceil(owed.amount / plan.most))
+    return min(owed.left, plan.share(owed.amount))
 
 
 def opens_transition(fee: Fee, owed: Owed, scope: Scope) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import ceil
 from typing import Literal, TypeAlias
 
 from engine.domain.common.decision import Decision
@@ -171,7 +170,7 @@ def _parts(ctx: AppContext, procedure: Procedure, dossier: Dossier, fee: Fee) ->
     scope = scope_of(procedure, dossier, ctx.day(), ctx.directory)
     if plan is None or plan.most < 2 or not owed.amount or not plan.when.holds(scope):
         return
-    share, done, left = ceil(owed.amount / plan.most), dossier.done.get(fee.id), owed.amount
+    share, done, left = plan.share(owed.amount), dossier.done.get(fee.id), owed.amount
     number = ahead = 0
     while left > 0:
         amount = min(share, left)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from math import inf
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -110,7 +111,7 @@ def start_asked() -> Mapping[str, Any] | None:
     The next person at a shared device signs in later: it names the procedure and the answers of the one before.
     """
     kept = session.get("opening")
-    current = isinstance(kept, Mapping) and app_ctx().now().timestamp() < kept.get("until", 0)
+    current = isinstance(kept, Mapping) and app_ctx().now().timestamp() < kept.get("until", inf)
     return kept if current else None
 
 

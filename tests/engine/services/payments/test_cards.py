@@ -207,7 +207,7 @@ def test_what_is_given_back_of_two_cards_goes_back_to_each(tmp_path: Path, monke
     world.take(world.kept(dossier), world.agent("i", "obac/instructeur"), "rendre")
     owed = owed_back(world.office, world.owner(dossier), dossier.id)
     assert [line.payment and line.payment.id for line in owed] == [line.refund.payment for line in owed], (
-        "which card is told"
+        "each names its payment"
     )
     lines = [line.refund for line in owed]
     assert sorted((str(one.payment), one.amount, one.payer) for one in lines) == sorted(
