@@ -10,11 +10,13 @@ import os
 import re
 import time
 from contextlib import closing
+from select import POLLIN, POLLOUT, poll
 from typing import Any, Final
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import ConnStatus, PGconn, PollingStatus
 
 from engine.storage.results import Unreachable
 
@@ -72,6 +74,43 @@ def has_several(address: str) -> bool:
     """Return whether an address names several servers."""
     said = conninfo_to_dict(address)
     return "," in str(said.get("host") or said.get("hostaddr") or os.environ.get("PGHOST", ""))
+
+
+def without_server(address: str, host: str, port: int) -> str:
+    """Return the address without one of its servers. The whole address if it names no other."""
+    said = conninfo_to_dict(address)
+    columns = {name: str(said[name]).split(",") for name in ("host", "hostaddr", "port") if said.get(name)}
+    count = max(map(len, columns.values()), default=0)
+    servers = [{name: values[at % len(values)] for name, values in columns.items()} for at in range(count)]
+    kept = [
+        one for one in servers
+        if host not in (one.get("host"), one.get("hostaddr")) or one.get("port", str(port)) != str(port)
+    ]  # fmt: skip
+    return (
+        make_conninfo(address, **{name: ",".join(one[name] for one in kept) for name in columns}) if kept else address
+    )
+
+
+def answers(address: str, host: str, port: int, within: float) -> bool:
+    """Return whether a server answers an attempt to connect, or refuses it, within some seconds.
+
+    libpq waits at least two seconds for a server that accepts a connection and answers nothing.
+    """
+    end = time.monotonic() + within
+    line = PGconn.connect_start(make_conninfo(address, host=host, port=port, target_session_attrs="any").encode())
+    try:
+        waits_for = POLLOUT
+        while line.status != ConnStatus.BAD:
+            comes = poll()
+            comes.register(line.socket, waits_for)
+            if not comes.poll(max(0.0, end - time.monotonic()) * 1000):
+                return False
+            if waits_for == POLLIN:
+                return True
+            waits_for = POLLIN if line.connect_poll() == PollingStatus.READING else POLLOUT
+        return True
+    finally:
+        line.finish()
 
 
 def line_settings(address: str) -> dict[str, Any]:

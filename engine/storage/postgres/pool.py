@@ -20,7 +20,7 @@ from weakref import WeakSet
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from engine.storage.postgres.connection_errors import is_standby, line_settings
+from engine.storage.postgres.connection_errors import answers, has_several, is_standby, line_settings, without_server
 from engine.storage.results import Away, Busy
 
 WAIT_LIMIT: Final = 10.0  # seconds to wait for a connection or a row
@@ -74,6 +74,7 @@ class StoreConnections:
         self._out = 0  # connections in use
         self._served_at = 0.0  # when a connection was last obtained, or returned in working order
         self._silent_since: float | None = None
+        self._frozen: tuple[str, int] | None = None  # host and port whose connection stopped answering
         self._waits = threading.local()  # `limit`: how long the request of this thread waits
         self._away: bool | None = None  # last logged state; None until a connection was obtained
 
@@ -154,10 +155,22 @@ class StoreConnections:
 
     def _pool(self) -> Pool:
         return ConnectionPool(
-            self._address, min_size=1, max_size=self._most, open=True, max_idle=60.0, reconnect_timeout=TRIED_FOR,
+            self._servers, min_size=1, max_size=self._most, open=True, max_idle=60.0, reconnect_timeout=TRIED_FOR,
             check=self._check, configure=self._configured,
             kwargs={"autocommit": True, "options": OPTIONS, **line_settings(self._address)},
         )  # fmt: skip
+
+    def _servers(self) -> str:
+        """Return the address for the next attempt, without the server that stopped answering and still does not.
+
+        An attempt would wait two seconds for it before it tries the server that replaces it.
+        """
+        if (frozen := self._frozen) is None or not has_several(self._address):
+            return self._address
+        if answers(self._address, *frozen, within=_ANSWERS_A_GLANCE):
+            self._frozen = None
+            return self._address
+        return without_server(self._address, *frozen)
 
     def _configured(self, connection: psycopg.Connection[Any]) -> None:
         """Turn off parallel workers and JIT: for short queries they cost more than the query.
@@ -173,20 +186,35 @@ class StoreConnections:
             self._served_at, self._silent_since = monotonic(), None
 
     def _check(self, connection: psycopg.Connection[Any]) -> None:
-        """Check a connection before use. After a long silence each check is short, and for a request that waits briefly."""
-        limit = getattr(self._waits, "limit", _ANSWERS)
-        _asked(connection, min(_ANSWERS, max(_ANSWERS_A_GLANCE, limit)) if self._silent_since is None else GLANCE)
+        """Check a connection before use. The check is short after a long silence, for a server that stopped answering,
+        and for a request that waits briefly."""
+        silent = self._silent_since is not None or (self._frozen is not None and self._frozen == _server_of(connection))
+        limit = min(_ANSWERS, max(_ANSWERS_A_GLANCE, getattr(self._waits, "limit", _ANSWERS)))
+        try:
+            _asked(connection, GLANCE if silent else limit)
+        except _NoAnswer:
+            self._frozen = _server_of(connection)
+            raise
+
+
+def _server_of(connection: psycopg.Connection[Any]) -> tuple[str, int]:
+    """Return the host and port of a connection that is open."""
+    return connection.info.host, connection.info.port
+
+
+class _NoAnswer(psycopg.OperationalError):
+    """A connection is open, and its server answers nothing."""
 
 
 def _asked(connection: psycopg.Connection[Any], within: float) -> None:
-    """Check that the server answers: a frozen server accepts data and answers nothing. Raises `OperationalError`."""
+    """Check that the server answers. Raises `OperationalError`, `_NoAnswer` for a frozen server that accepts data."""
     line, end = connection.pgconn, monotonic() + within
     line.send_query(b"")
     comes = poll()
     comes.register(line.socket, POLLIN)
     while line.is_busy():
         if not comes.poll(max(0.0, end - monotonic()) * 1000):
-            raise psycopg.OperationalError("nothing comes back")
+            raise _NoAnswer("nothing comes back")
         line.consume_input()
     while line.get_result() is not None:
         pass

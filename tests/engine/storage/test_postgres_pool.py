@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from engine.storage.gate import Crowded
-from engine.storage.postgres.connection_errors import line_settings
+from engine.storage.postgres.connection_errors import line_settings, without_server
 from engine.storage.postgres.pool import _ANSWERS as ANSWERS
 from engine.storage.postgres.pool import GLANCE, TRIED_FOR
 from engine.storage.postgres.store import PostgresStore
@@ -184,6 +184,42 @@ def test_a_server_that_is_frozen_is_given_up(cluster: Cluster) -> None:
     store.close()
 
 
+def test_another_server_is_tried_without_the_one_that_is_frozen(cluster: Cluster) -> None:
+    """libpq waits two seconds for a frozen server before it tries the next, at each attempt."""
+    frozen = Far(cluster.port, 0.0)
+    address = f"postgresql://postgres@127.0.0.1:{frozen.port},127.0.0.1:{cluster.port}/postgres"
+    store = PostgresStore(address, wait_limit=TIME_BUDGET)
+    with store._lines.line() as line:
+        assert line.info.port == frozen.port
+    frozen.freeze()
+    with pytest.raises(Busy), store._lines.line(wait_limit=GLANCE):
+        pass
+    with store._lines.line(wait_limit=1.0) as line:
+        assert line.info.port == cluster.port
+    frozen.thaw()
+    store._lines._of_this_process().drain()
+    with store._lines.line() as line:
+        assert line.info.port == frozen.port
+    store.close()
+    frozen.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "without"),
+    [
+        ("host=a,b,c port=5432 user=u", "host=b,c port=5432,5432"),
+        ("host=b,a,c port=1,5432,3", "host=b,c port=1,3"),
+        ("host=a,a port=5432,5433", "host=a port=5433"),
+        ("host=a,b hostaddr=10.0.0.1,10.0.0.2", "host=b hostaddr=10.0.0.2"),
+        ("host=a", "host=a"),
+        ("host=b,c", "host=b,c"),
+        ("service=x", "service=x"),
+    ],
+)
+def test_an_address_without_one_of_its_servers(address: str, without: str) -> None:
+    assert without_server(address, "a", 5432).replace("user=u ", "") == without
+
+
 @pytest.mark.parametrize(("threads", "writers"), [(1, 1), (4, 2), (8, 5), (16, 11)])
 def test_some_threads_write_one_more_reads_and_the_rest_is_told_at_once(
     cluster: Cluster, threads: int, writers: int
@@ -219,6 +255,8 @@ class Far:
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = self._door.getsockname()[1]
         self._lines: list[socket.socket] = []
+        self._carries_on = threading.Event()
+        self._carries_on.set()
         threading.Thread(target=self._lets_in, daemon=True).start()
 
     def _lets_in(self) -> None:
@@ -240,8 +278,16 @@ class Far:
         with suppress(OSError):
             while said := one.recv(65536):
                 time.sleep(self._seconds)
+                self._carries_on.wait()
                 other.sendall(said)
         self._ends(one, other)
+
+    def freeze(self) -> None:
+        """Accept every connection and carry nothing more."""
+        self._carries_on.clear()
+
+    def thaw(self) -> None:
+        self._carries_on.set()
 
     def cut(self) -> None:
         self._ends(*self._lines)
