@@ -1516,6 +1516,18 @@ def test_a_file_grows_by_parts_and_is_thrown_away(store: Store) -> None:
         assert unit.throw_files(later(days=8)) == 0
 
 
+def test_the_reason_of_an_act_on_many_is_kept_for_a_week(store: Store) -> None:
+    asked = {"procedure": "b3", "act": "refuser", "reason": "AMEGAN Afi est inconnue"}
+    with store.unit(write=True) as unit:
+        unit.add_order(an_order(work="act", asked=asked))
+        unit.add_order(an_order(2, work="act", ended_at=NOON, asked=asked))
+        assert unit.throw_files(later(days=6)) == 0
+        assert unit.throw_files(later(days=7)) == 1
+        assert unit.order("o1") == an_order(work="act", asked=asked), "it still waits for a worker"
+        assert unit.order("o2") == an_order(2, work="act", ended_at=NOON, asked={"procedure": "b3", "act": "refuser"})
+        assert unit.throw_files(later(days=8)) == 0
+
+
 # -- the journals together ---------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ Timers:
 
 - `keep`: the dossier
 - `keep:<answer>`: a sensitive answer that is erased earlier
-- `keep_document:<id>`: the content of an expired document of an erased dossier
+- `keep_document:<id>`: the content of a document of an erased dossier that may be shown no more
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> 
     if dossier.closed_at is None or dossier.is_draft:
         return
     if dossier.erased_at is not None:
-        yield from _document_moments(dossier)
+        yield from _document_moments(procedure, dossier, dossier.erased_at)
         return
     end, last = kept_until(procedure, dossier, calendar), _last_act(procedure, dossier, calendar)
     if end is not None:
@@ -61,17 +61,32 @@ def kept_until(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> da
     return add_span(dossier.closed_at, span, calendar) if span is not None and dossier.closed_at is not None else None
 
 
-def _document_moments(dossier: Dossier) -> Iterator[tuple[str, datetime]]:
+def _document_moments(procedure: Procedure, dossier: Dossier, erased: datetime) -> Iterator[tuple[str, datetime]]:
     for one in dossier.documents:
-        if not is_erased(one) and one.valid_until is not None:
+        ended = one.changed_at if one.status in ("revoked", "replaced") else None
+        if is_erased(one):
+            continue
+        if ended is not None or not _grants(procedure, one):
+            yield f"{KEEP_DOCUMENT}:{one.id}", max(ended or erased, erased)
+        elif one.valid_until is not None:
             yield f"{KEEP_DOCUMENT}:{one.id}", end_of_day(one.valid_until)
+
+
+def _grants(procedure: Procedure, document: IssuedDocument) -> bool:
+    """Return whether its holder may still show a document: a letter, form, receipt or quote is erased with its dossier.
+
+    One of an output that its edition no longer has is kept.
+    """
+    output = procedure.outputs.get(document.output)
+    return output is None or output.grants
 
 
 # -- what remains ------------------------------------------------------------------------------------------------------
 
 
 def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) -> Dossier:
-    """Return a dossier without any personal data: no name, address, file, reason, confirmed answer or expired document.
+    """Return a dossier without any personal data: no name, address, file, reason or confirmed answer, and no document
+    but those that grant something and are in force.
 
     `anonymise` leaves the answers that are codes of short lists, for counting. `delete` leaves none.
     """
@@ -92,7 +107,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         links={},
         reused=None,
         taken=tuple(replace(one, reason=None) for one in dossier.taken),
-        documents=tuple(_kept_if_worth(one, day) for one in dossier.documents),
+        documents=tuple(_kept_if_worth(procedure, one, day) for one in dossier.documents),
     )
 
 
@@ -107,8 +122,8 @@ def anonymous_answers(procedure: Procedure, answers: Mapping[str, Plain]) -> dic
     }
 
 
-def _kept_if_worth(document: IssuedDocument, day: date) -> IssuedDocument:
-    worth = status_of(document, day) in ("valid", "suspended")
+def _kept_if_worth(procedure: Procedure, document: IssuedDocument, day: date) -> IssuedDocument:
+    worth = status_of(document, day) in ("valid", "suspended") and _grants(procedure, document)
     return document if worth else without_content(document)
 
 

@@ -64,22 +64,26 @@ def forget(ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, 
     return _forget_all(ctx, unit, procedure, dossier)
 
 
-def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> bool:
-    """Return whether a dossier should have been erased already: its timer was never set or was lost."""
-    if dossier.closed_at is None or dossier.is_draft or dossier.erased_at is not None:
-        return False
-    moments = dict(keep_moments(pinned(ctx, unit, dossier), dossier, ctx.directory.calendar))
-    over = KEEP in moments and moments[KEEP] <= ctx.now()
-    return over and not may_still_come(unit, dossier.id, ctx.now())
+def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> str | None:
+    """Return the name of the timer that should have erased a dossier, an answer or a document of it already.
+
+    It was never set or was lost. None if there is none.
+    """
+    if dossier.closed_at is None or dossier.is_draft:
+        return None
+    moments = keep_moments(pinned(ctx, unit, dossier), dossier, ctx.directory.calendar)
+    late = next((name for name, at in moments if at <= ctx.now()), None)
+    return late if late != KEEP or not may_still_come(unit, dossier.id, ctx.now()) else None
 
 
 def forget_overdue(ctx: AppContext, dossier_id: str) -> bool:
-    """Erase one overdue dossier. Return whether it was erased."""
+    """Erase what is overdue of one dossier. Return whether anything was erased."""
     with ctx.store.unit(write=True) as unit:
         dossier = unit.dossier(dossier_id)
-        if dossier is None or not overdue(ctx, unit, dossier):
+        late = overdue(ctx, unit, dossier) if dossier is not None else None
+        if dossier is None or late is None:
             return False
-        return forget(ctx, unit, pinned(ctx, unit, dossier), dossier, KEEP) is not None
+        return forget(ctx, unit, pinned(ctx, unit, dossier), dossier, late) is not None
 
 
 def _forget_all(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier) -> Dossier:

@@ -376,7 +376,7 @@ def _sweep_files(ctx: AppContext) -> int:
 
 
 def _forget_overdue(ctx: AppContext) -> int:
-    """Erase closed dossiers past their retention whose timer was never set, at most `AT_ONCE` a day."""
+    """Erase what is past its retention and whose timer was never set, of at most `AT_ONCE` dossiers a day."""
     late: list[str] = []
     for dossier_id in ctx.store.all_dossiers():
         if len(late) == AT_ONCE:
@@ -384,7 +384,7 @@ def _forget_overdue(ctx: AppContext) -> int:
         try:
             with ctx.store.unit() as unit:
                 dossier = unit.dossier(dossier_id)
-                if dossier is not None and overdue(ctx, unit, dossier):
+                if dossier is not None and overdue(ctx, unit, dossier) is not None:
                     late.append(dossier_id)
         except Busy:
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.records.codec import instant_text
@@ -14,6 +14,9 @@ from engine.storage.sql.connection import Queries, TableMapping
 ORDERS: Final = TableMapping(Job, "work_order")
 LINES: Final = TableMapping(JobItem, "order_line", ("work_order", "rank"))
 PARTS: Final = TableMapping(JobChunk, "order_part", ("work_order", "n"))
+
+TYPED: Final = frozenset({"text", "reason"})  # what people typed of a job
+REASON_KEPT: Final = timedelta(days=7)  # as long as a file
 
 _SERVED: Final = (  # when the person of a job had a turn last, with any of their jobs
     "(SELECT max(coalesce(claimed_until, ended_at, '')) FROM work_order o WHERE o.account = work_order.account)"
@@ -116,13 +119,16 @@ class JobQueries(Queries):
         return int(last[0]), int(rows), str(last[1])
 
     def throw_files(self, now: datetime) -> int:
-        """Delete the chunks of files that have expired, and the searched text: it may be a name. Returns the number of jobs."""
+        """Delete the chunks of files that have expired, and what people typed: the searched text may be a name, and the
+        reason of an act is erased with its dossiers. Returns the number of jobs."""
         texts = "work = 'tray' AND ended_at IS NOT NULL AND until IS NULL AND instr(asked, '\"text\":') > 0"  # expired before
-        over = ORDERS.read_all(self._rows(f"{ORDERS.select} WHERE until <= ? OR ({texts})", (instant_text(now),)))
+        reasons = "work = 'act' AND ended_at <= ? AND instr(asked, '\"reason\":') > 0"
+        sql = f"{ORDERS.select} WHERE until <= ? OR ({texts}) OR ({reasons})"
+        over = ORDERS.read_all(self._rows(sql, (instant_text(now), instant_text(now - REASON_KEPT))))
         for order in over:
             asked = order.asked if isinstance(order.asked, dict) else {}
             self._change("DELETE FROM order_part WHERE work_order = ?", (order.id,))
             self.put_order(
-                replace(order, until=None, asked={name: kept for name, kept in asked.items() if name != "text"})
+                replace(order, until=None, asked={name: kept for name, kept in asked.items() if name not in TYPED})
             )
         return len(over)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import pytest
 
 from engine.core.values import new_id
 from engine.journal.chain import erased_at, verify_export
-from engine.records.dossier import CorrectionRequest, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, CorrectionRequest, Dossier
 from engine.services.accounts.access_log import note_reading
 from engine.services.applications.document_verification import verify
 from engine.services.applications.drafts import see
 from engine.services.applications.opinions import fill_row, give_opinion
 from engine.services.audit.integrity import checked_journal, export, fsck
 from engine.services.context.app_context import NotFound
+from engine.services.core.commit import keep
 from engine.services.worker import retention
 from engine.services.worker.worker import run_pass, run_timers, sweep
 from tests.engine.services.editions import edition, publish
@@ -142,6 +144,33 @@ def test_a_permit_outlives_its_dossier(world: World) -> None:
     assert verify(world.office, kept.documents[0].token).kind == "expired"
     assert "Afi" not in everything_kept(world, dossier)
     assert world.kinds(dossier).count("erased") == 2
+
+
+def test_a_letter_of_refusal_is_erased_with_its_dossier(world: World) -> None:
+    """It grants nothing that its holder may show, and has no last day."""
+    clerk = world.agent("clerk", "sncja/agent_traitement")
+    dossier = world.take(world.paid(world.sent()), clerk, "rejeter_piece", reason="Afi est une autre")
+    assert dossier.documents[0].holder == "AMEGAN Afi"
+    kept = after(world, dossier, days=2 * 366 + 90)
+    assert kept.erased_at is not None
+    assert (kept.documents[0].holder, kept.documents[0].paper) == ("", None)
+    assert "AMEGAN" not in everything_kept(world, dossier)
+
+
+def test_what_an_earlier_release_left_of_an_erased_dossier_is_erased(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dossier = granted(world)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("engine.domain.documents.retention._grants", lambda *_: True)
+        kept = after(world, dossier, days=2 * 366)
+    assert kept.documents[0].content != ()
+    with world.office.store.unit(write=True) as unit:
+        revoked = replace(kept.documents[0], status="revoked", changed_at=world.office.now())
+        unit.put_document(revoked)
+        keep(world.office, unit, kept, replace(kept, documents=(revoked,)), [], SYSTEM_ACTOR)
+    assert world.kept(kept).documents[0].content != ()
+    assert after(world, kept, days=1).documents[0].content == ()
 
 
 def test_a_sensitive_answer_goes_before_the_dossier(world: World) -> None:
