@@ -31,7 +31,7 @@ from engine.storage.files.encryption import FileKeys, NoFileKey
 from engine.storage.results import LATEST, Busy, Damaged
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.table_copy import NotEmpty, check_empty, contents, copy_tables
-from engine.storage.unit_of_work import Store
+from engine.storage.unit_of_work import Store, Unit
 
 STORE: Final = "guichet.db"
 FILES: Final = "files"
@@ -159,21 +159,48 @@ def bring_back(
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     try:
         check_empty(target)
-        with _store_of(folder / STORE, earlier) as copy, _files_back(backup, places(copy, progress), kept, attachments):
-            copy_tables(copy, target, progress=progress)
-        with target.unit(write=True) as unit:
-            unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
-            forget_orders(unit)
-            for series in unit.serials():
-                unit.next_serial(series, passing=PASSED - 1)
+        with (
+            _keys_back(folder / KEYS, keys),
+            _store_of(folder / STORE, earlier) as copy,
+            _files_back(backup, places(copy, progress), kept, attachments),
+        ):
+            copy_tables(copy, target, progress=progress, then=_as_restored)
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:
         raise Refused(refusal("backup_not_empty", what=str(full))) from None
-    keys.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder / KEYS, keys)
-    os.chmod(keys, 0o600)
     return backup
+
+
+def _as_restored(unit: Unit) -> None:
+    """Change the copied rows for use: nothing that may have happened since the backup happens again.
+
+    It is one transaction with the copy, so that a restore that is killed leaves no rows without it.
+    """
+    unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
+    unit.drop_all_sessions()  # one may have been ended since
+    forget_orders(unit)
+    for series in unit.serials():
+        unit.next_serial(series, passing=PASSED - 1)
+
+
+@contextmanager
+def _keys_back(source: Path, keys: Path) -> Iterator[None]:
+    """Restore the keys before any row, so that a restore that is killed is repeated. Remove them if no row follows."""
+    new = not keys.exists()
+    if new:
+        keys.parent.mkdir(parents=True, exist_ok=True)
+        beside = keys.with_name(f".{keys.name}.new")
+        beside.unlink(missing_ok=True)
+        beside.touch(mode=0o600)
+        shutil.copyfile(source, beside)
+        beside.replace(keys)
+    try:
+        yield
+    except BaseException:
+        if new:
+            keys.unlink(missing_ok=True)
+        raise
 
 
 def _checked(file: Path, backup: Backup) -> bool:

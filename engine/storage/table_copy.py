@@ -54,6 +54,9 @@ class TableRows(Protocol):
     def write(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert rows with these columns."""
 
+    def change(self, work: Callable[[Any], None]) -> None:
+        """Do work in a writing unit of the same transaction."""
+
 
 Use: TypeAlias = Literal["read", "hold", "fill"]  # a snapshot; the same without writers; exclusive, to fill it
 
@@ -76,11 +79,12 @@ class CopiedTable:
 
 def copy_tables(
     source: Movable, target: Movable, reported: Callable[[CopiedTable], None] = lambda moved: None, *,
-    held: bool = True, progress: ProgressReporter = unwatched,
+    held: bool = True, progress: ProgressReporter = unwatched, then: Callable[[Any], None] = lambda unit: None,
 ) -> tuple[CopiedTable, ...]:  # fmt: skip
     """Copy all rows of `source` to `target`, in one transaction of each. Raises `NotEmpty`, `NotWhole`.
 
-    Both have the same migrations. Those of an earlier release lack tables.
+    Both have the same migrations. Those of an earlier release lack tables. `then` changes the copied rows in a unit of
+    the same transaction.
     """
     done = []
     with source.tables("hold" if held else "read") as here, target.tables("fill") as there:
@@ -104,6 +108,7 @@ def copy_tables(
                 raise NotWhole(f"{table}: {mine.rows}, {mine.digest} here, {theirs.rows}, {theirs.digest} there")
             done.append(mine)
             reported(mine)
+        there.change(then)
     return tuple(done)
 
 

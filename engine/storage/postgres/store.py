@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache
@@ -92,6 +92,12 @@ class PostgresRows:
             for row in rows:
                 copy.write_row(row)
 
+    def change(self, work: Callable[[Unit], None]) -> None:
+        """Do work in a writing unit of the same transaction."""
+        unit = PostgresUnit(self._connection, writes=True, begun=True)
+        work(unit)
+        unit.send()
+
 
 def _named(columns: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
@@ -138,14 +144,14 @@ class PostgresQueries(Queries):
 
     ends_streams = True
 
-    def __init__(self, connection: psycopg.Connection[Any], writes: bool) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], writes: bool, begun: bool = False) -> None:
         self._postgres = connection
         self._writes = writes
         self._heads, self._timers, self._seen = {}, {}, {}
         self._uncommitted = {}
         self._held: set[str] = set()
-        self._unsent: list[tuple[str, Sequence[Any]]] = [(_WRITE if writes else _READ, ())]
-        self._begun = False
+        self._unsent: list[tuple[str, Sequence[Any]]] = [] if begun else [(_WRITE if writes else _READ, ())]
+        self._begun = begun
         if writes:
             self.lock, self.claim, self.steady = " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR SHARE"
 

@@ -119,6 +119,10 @@ class SecurityLogQueries(RowQueries):
         """Insert or update a session."""
         self._change(SESSIONS.upsert, SESSIONS.cells(session))
 
+    def drop_all_sessions(self) -> None:
+        """Delete the sessions of all accounts."""
+        self._change("DELETE FROM session")
+
     def drop_sessions(self, account_id: str, token_sha256: str | None = None) -> None:
         """Delete one session of the account, or all without `token_sha256`."""
         if token_sha256 is None:

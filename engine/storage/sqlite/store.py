@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -60,6 +60,10 @@ class SqliteRows:
         sql = f"INSERT INTO {table} ({_named(columns)}) VALUES ({', '.join('?' * len(columns))})"
         for batch in in_batches(rows):
             self._connection.executemany(sql, batch)
+
+    def change(self, work: Callable[[Unit], None]) -> None:
+        """Do work in a writing unit of the same transaction."""
+        work(Unit(self._connection, writes=True))
 
 
 def _named(columns: Sequence[str]) -> str:

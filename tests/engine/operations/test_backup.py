@@ -22,6 +22,7 @@ from engine.operations.backup import CONTENTS, FILES, PASSED, STORE, back_up, br
 from engine.operations.store_factory import open_blob_store, open_store
 from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
+from engine.services.sign_in.sessions import actor_of, open_session
 from engine.storage.files.attachments import AttachmentStore
 from engine.storage.files.encryption import FileKeys
 from engine.storage.files.s3 import S3BlobStore
@@ -81,6 +82,39 @@ def test_it_comes_back_whole(world: World, tmp_path: Path, empty: Store) -> None
         assert any(name.startswith("receipt/") for name in series)
         assert after.serials() == {name: last + PASSED for name, last in series.items()}, "no number is given twice"
     assert (there / "keys.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_restore_that_is_interrupted_leaves_no_rows_to_go_on_with(
+    world: World, tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the rows, it left series that gave their numbers again and orders that were sent again."""
+    backed_up(world, tmp_path / "backup")
+    keys = tmp_path / "there" / "keys.json"
+
+    def killed(unit: Any) -> None:
+        assert keys.exists(), "repeated with the same keys"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as moment:
+        moment.setattr("engine.operations.backup.forget_orders", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bring_back(tmp_path / "backup", empty, tmp_path / "there" / "files", keys)
+    assert list(empty.all_dossiers()) == []
+    assert not keys.exists()
+    assert bring_back(tmp_path / "backup", empty, tmp_path / "there" / "files", keys).dossiers == 2
+
+
+def test_a_session_of_the_backup_opens_nothing(world: World, tmp_path: Path, empty: Store) -> None:
+    """It may have been ended since: by its owner, or with the rights of an agent."""
+    owner = world.applicant()
+    with world.office.store.unit(write=True) as unit:
+        account = unit.account(owner.id)
+        assert account is not None
+        token = open_session(world.office, unit, account, world.office.now()).token
+    backed_up(world, tmp_path / "backup")
+    bring_back(tmp_path / "backup", empty, tmp_path / "there" / "files", tmp_path / "there" / "keys.json")
+    assert actor_of(world.office, token) is not None
+    assert actor_of(replace(world.office, store=empty), token) is None
 
 
 def test_people_work_meanwhile(world: World, tmp_path: Path) -> None:
