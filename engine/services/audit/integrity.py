@@ -25,8 +25,8 @@ from engine.records.refunds import Refund
 from engine.services.accounts.agents import broken_rights
 from engine.services.applications.document_verification import is_intact
 from engine.services.appointments.opening_changes import broken_openings
-from engine.services.audit.integrity_answers import is_sealed, of_written, seals_of
-from engine.services.audit.integrity_rows import Beside, given_numbers, of_rows, of_salts, what_is_read
+from engine.services.audit.integrity_answers import of_written
+from engine.services.audit.integrity_rows import Beside, Commitments, given_numbers, of_rows, of_salts, what_is_read
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.checkpoints import broken_checkpoints, receipt_of
@@ -296,10 +296,14 @@ def _of_refunds(
         yield IntegrityFinding(
             "refund_unjournaled", dossier.id, {"entries": [*sorted(one.entry for one in refunds if one.paid_at)]}
         )
-    seals = seals_of(entries, salts) if dossier.erased_at is None else {}
-    for one in refunds if seals else ():
-        if one.reference is not None and not is_sealed(seals, f"refunds.{one.entry}", one.reference):
+    known = Commitments.of(entries, salts)
+    for one in refunds:
+        name = f"refunds.{one.entry}"
+        may_be_unknown = known.erased is not None and name not in known.last  # erased by an earlier release
+        if one.reference is not None and not may_be_unknown and not known.opens(name, one.reference):
             yield IntegrityFinding("refund_reference", dossier.id, {"entry": one.entry})
+        elif one.reference is None and name in known.last and not known.opens(name, one.payer):
+            yield IntegrityFinding("refund_differs", dossier.id, {"entry": one.entry})
 
 
 def _owed_entry(entry: JournalEntry) -> Iterator[int]:
@@ -308,16 +312,20 @@ def _owed_entry(entry: JournalEntry) -> Iterator[int]:
 
 
 def _is_owed(dossier: Dossier, debt: Debt, line: Refund, payers: Mapping[str, str]) -> bool:
-    """Return whether a row states the refund of the journal.
-
-    The paying number must match where it is still stored.
-    """
-    payer = payers.get(line.payment or "", "")
+    """Return whether a row states the refund of the journal, to the number that paid."""
     return (
         (line.amount, line.fee, line.owed_at, line.procedure) == (debt.amount, debt.fee, debt.at, dossier.procedure)
         and debt.payment in (None, line.payment)
-        and (not payer or not line.payer or line.payer == payer)
+        and (not line.payer or line.payer in _payers(dossier, line, payers))
     )
+
+
+def _payers(dossier: Dossier, line: Refund, payers: Mapping[str, str]) -> tuple[str | None, ...]:
+    """Return the numbers that a refund may go to: none for a card. Any number once those of the dossier were erased."""
+    numbers = (dossier.contact_phone, *dossier.former_phones)
+    if line.payment is not None and line.payment in payers:
+        numbers = (payers[line.payment],)
+    return numbers if dossier.erased_at is None and any(one is not None for one in numbers) else (line.payer,)
 
 
 def _bodies(entries: tuple[JournalEntry, ...], kind: str) -> list[dict[str, Plain]]:

@@ -191,6 +191,8 @@ def pay_back(
             raise Refused(refusal("refund_paid"))
         body: dict[str, Plain] = {"owed": entry, "amount": refund.amount}
         body |= {"fee": refund.fee} if refund.fee is not None else {"payment": refund.payment}
+        if dossier.erased_at is not None:
+            unit.erase_salts(dossier.id, [f"refunds.{entry}"])  # of the payer's number
         repaid_letter(ctx, unit, dossier, paid, now)
         journalise(unit, dossier, [EntryDraft("refunded", body, {f"refunds.{entry}": said})], actor, now)
         return kept

@@ -10,6 +10,7 @@ them as the phone of invented people.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -101,8 +102,10 @@ def _forget_all(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossi
     for payment in filter(None, (unit.payment(one.id) for one in unit.payments_of(before.id))):  # locked, then written
         unit.put_payment(replace(payment, payer=""))
     unit.forget_payers(before.id)
+    unit.commit_again(before.id)
+    refunds = {f"refunds.{one.entry}": one.reference or one.payer for one in unit.refunds_of(before.id)}
     _set_timers(ctx, unit, procedure, after)
-    return _written(ctx, unit, before, after, body)
+    return _written(ctx, unit, before, after, body, refunds)
 
 
 def _forget_answer(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier, name: str) -> Dossier:
@@ -138,9 +141,9 @@ def _forget_document(ctx: AppContext, unit: Unit, before: Dossier, document_id: 
 
 def _written(
     ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, body: dict[str, Plain],
-    commits: dict[str, Plain] | None = None,
+    commits: Mapping[str, Plain] | None = None,
 ) -> Dossier:  # fmt: skip
-    dossier = keep(ctx, unit, before, after, [EntryDraft("erased", body, commits or {})], SYSTEM_ACTOR)
+    dossier = keep(ctx, unit, before, after, [EntryDraft("erased", body, dict(commits or {}))], SYSTEM_ACTOR)
     kept = {one.id: one for one in before.documents}
     for document in dossier.documents:
         if kept.get(document.id) != document:

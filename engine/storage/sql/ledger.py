@@ -215,6 +215,15 @@ class LedgerQueries(Queries):
         rows = self._rows(f"SELECT {BOOKINGS.columns}, resource FROM booking WHERE dossier = ?", (dossier_id,))
         return tuple((row[-1], BOOKINGS.read(row)) for row in rows)
 
+    def commit_again(self, dossier_id: str) -> None:
+        """Let the next entry commit to the answers of operators and the bookings, whose former salts were erased."""
+        for payment in self.payments_of(dossier_id):
+            for event in self.events_of(payment.id):
+                if event.verified and event.kind in RECEIVED:
+                    self._commit_to(dossier_id, *event_row(payment.id, event))
+        for resource, booking in self.bookings_of(dossier_id):
+            self._commit_to(dossier_id, *booking_row(resource, booking))
+
     def seats_ahead(self, owner: str, resource: str, now: datetime, but: str, by: str = "") -> tuple[int, int]:
         """Return how many seats the dossiers of an owner have from now on, booked or held, and those of the family.
 
