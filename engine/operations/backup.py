@@ -17,10 +17,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from engine.core.clock import SystemClock, local_day
 from engine.core.problems import Refused, refusal
 from engine.core.progress import ProgressReporter, unwatched
 from engine.services.core.stored_files import is_named, places
@@ -141,9 +143,10 @@ def copy_files(
 
 
 def bring_back(
-    folder: Path, target: Store, files: BlobStore | Path, keys: Path, progress: ProgressReporter = unwatched
+    folder: Path, target: Store, files: BlobStore | Path, keys: Path, progress: ProgressReporter = unwatched, *,
+    now: datetime | None = None,
 ) -> Backup:  # fmt: skip
-    """Restore a backup of this or an earlier release into an empty installation.
+    """Restore a backup of this or an earlier release into an empty installation. `now` is the time of this machine.
 
     On failure nothing of it stays. Raises Refused: `backup_nowhere`, `backup_missing`, `backup_form`,
     `backup_unread`, `backup_differs` (what), `backup_damaged`, `backup_newer`, `backup_not_empty` (table). Raises
@@ -156,6 +159,8 @@ def bring_back(
         raise Refused(refusal("backup_not_empty", what=KEYS))
     earlier = _checked(folder / STORE, backup)
     ring = FileKeys.open(folder / KEYS)  # the keys of the installation from now on
+    then, today = local_day(datetime.fromisoformat(backup.at)), local_day(now or SystemClock().now())
+    years = range(then.year, max(then, today).year + 1)
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     try:
         check_empty(target)
@@ -164,7 +169,7 @@ def bring_back(
             _store_of(folder / STORE, earlier) as copy,
             _files_back(backup, places(copy, progress), kept, attachments),
         ):
-            copy_tables(copy, target, progress=progress, then=_as_restored)
+            copy_tables(copy, target, progress=progress, then=partial(_as_restored, years=years))
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:
@@ -172,16 +177,26 @@ def bring_back(
     return backup
 
 
-def _as_restored(unit: Unit) -> None:
+def _as_restored(unit: Unit, years: range) -> None:
     """Change the copied rows for use: nothing that may have happened since the backup happens again.
 
-    It is one transaction with the copy, so that a restore that is killed leaves no rows without it.
+    It is one transaction with the copy, so that a restore that is killed leaves no rows without it. A series of the
+    year of the backup is taken for begun in each of `years`.
     """
     unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
     unit.drop_all_sessions()  # one may have been ended since
     forget_orders(unit)
-    for series in unit.serials():
+    for series in _of_years(unit.serials(), years):
         unit.next_serial(series, passing=PASSED - 1)
+
+
+def _of_years(serials: Iterable[str], years: range) -> frozenset[str]:
+    """Return the series, and those of the first of these years in each of the others."""
+    return frozenset(
+        "/".join(str(year) if part == str(years[0]) else part for part in series.split("/"))
+        for series in serials
+        for year in years
+    )
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_it_comes_back_whole(world: World, tmp_path: Path, empty: Store) -> None
     assert backup.dossiers == 2
     assert backup.files
     there = tmp_path / "there"
-    back = bring_back(tmp_path / "backup", empty, there / "files", there / "keys.json")
+    back = bring_back(tmp_path / "backup", empty, there / "files", there / "keys.json", now=MONDAY)
     assert back == backup
     office = replace(
         world.office, store=empty, attachments=AttachmentStore(there / "files", FileKeys.open(there / "keys.json")), keys=SigningKeys.open(there / "keys.json")
@@ -102,6 +102,17 @@ def test_a_restore_that_is_interrupted_leaves_no_rows_to_go_on_with(
     assert list(empty.all_dossiers()) == []
     assert not keys.exists()
     assert bring_back(tmp_path / "backup", empty, tmp_path / "there" / "files", keys).dossiers == 2
+
+
+def test_a_backup_of_december_gives_no_number_of_january_again(world: World, tmp_path: Path, empty: Store) -> None:
+    """The series of the new year had begun when the machine was lost."""
+    backed_up(world, tmp_path / "backup")
+    there = tmp_path / "there"
+    bring_back(tmp_path / "backup", empty, there / "files", there / "keys.json", now=MONDAY.replace(year=2027, month=1))
+    with empty.unit() as unit:
+        serials = unit.serials()
+    assert serials["receipt/2027"] == PASSED
+    assert serials["receipt/2026"] == 1 + PASSED
 
 
 def test_a_session_of_the_backup_opens_nothing(world: World, tmp_path: Path, empty: Store) -> None:
