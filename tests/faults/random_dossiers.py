@@ -338,7 +338,9 @@ def wrong_in(lives: Lives) -> Iterator[str]:
                 "answers": _telling(lives.definitions[now.fingerprint], now),
                 "files": now.attachments,
                 "label": now.label,
-                "salts": [name for names in salts.values() for name in names if not name.startswith("rows.")],
+                "salts": [
+                    name for names in salts.values() for name in names if not name.startswith(("rows.", "refunds."))
+                ],
                 "letters": letters,
             }
             yield from (f"{dossier_id} is erased but for its {name}" for name, value in left.items() if value)
