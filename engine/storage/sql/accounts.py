@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.core.values import Plain, canonical_json
 from engine.records.codec import instant_text, read_instant
-from engine.records.dossier import Account
+from engine.records.dossier import CLAIMED, Account
 from engine.records.people import COMPANY, Session, SignInCode
 from engine.storage.results import Reply
 from engine.storage.schema.ddl_people import BARE_NUMBER, COMPANIES
@@ -120,8 +120,9 @@ class SecurityLogQueries(RowQueries):
         self._change(SESSIONS.upsert, SESSIONS.cells(session))
 
     def drop_all_sessions(self) -> None:
-        """Delete the sessions of all accounts."""
-        self._change("DELETE FROM session")
+        """Delete the sessions of all accounts, but of visitors without a verified number: they are the way to a draft."""
+        visitors = "SELECT id FROM account WHERE login LIKE ?"
+        self._change(f"DELETE FROM session WHERE account NOT IN ({visitors})", (f"{CLAIMED}%",))
 
     def drop_sessions(self, account_id: str, token_sha256: str | None = None) -> None:
         """Delete one session of the account, or all without `token_sha256`."""

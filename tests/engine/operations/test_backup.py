@@ -20,6 +20,7 @@ from engine.core.clock import SystemClock
 from engine.core.problems import Refused
 from engine.operations.backup import CONTENTS, FILES, PASSED, STORE, back_up, bring_back
 from engine.operations.store_factory import open_blob_store, open_store
+from engine.records.dossier import CLAIMED, Account
 from engine.services.audit.integrity import fsck
 from engine.services.keys.signing_keys import SigningKeys, announce_key, announced_at
 from engine.services.sign_in.sessions import actor_of, open_session
@@ -122,10 +123,16 @@ def test_a_session_of_the_backup_opens_nothing(world: World, tmp_path: Path, emp
         account = unit.account(owner.id)
         assert account is not None
         token = open_session(world.office, unit, account, world.office.now()).token
+        visitor = Account("visitor", "applicant", "", f"{CLAIMED}visitor")
+        unit.put_account(visitor)
+        draft = open_session(world.office, unit, visitor, world.office.now()).token
     backed_up(world, tmp_path / "backup")
     bring_back(tmp_path / "backup", empty, tmp_path / "there" / "files", tmp_path / "there" / "keys.json")
     assert actor_of(world.office, token) is not None
     assert actor_of(replace(world.office, store=empty), token) is None
+    assert actor_of(replace(world.office, store=empty), draft) is not None, (
+        "nothing else leads to the draft of a visitor"
+    )
 
 
 def test_people_work_meanwhile(world: World, tmp_path: Path) -> None:
