@@ -321,11 +321,13 @@ def _is_owed(dossier: Dossier, debt: Debt, line: Refund, payers: Mapping[str, st
 
 
 def _payers(dossier: Dossier, line: Refund, payers: Mapping[str, str]) -> tuple[str | None, ...]:
-    """Return the numbers that a refund may go to: none for a card. Any number once those of the dossier were erased."""
+    """Return the numbers that a refund may go to: none for a card, and none once it is paid and erased."""
+    if dossier.erased_at is not None:
+        return () if line.paid_at is not None else (line.payer,)
     numbers = (dossier.contact_phone, *dossier.former_phones)
     if line.payment is not None and line.payment in payers:
         numbers = (payers[line.payment],)
-    return numbers if dossier.erased_at is None and any(one is not None for one in numbers) else (line.payer,)
+    return numbers if any(one is not None for one in numbers) else (line.payer,)
 
 
 def _bodies(entries: tuple[JournalEntry, ...], kind: str) -> list[dict[str, Plain]]:

@@ -56,6 +56,7 @@ def test_money_and_visits_of_an_erased_dossier_are_compared(world: World) -> Non
     assert f"refunds.{line.entry}" in left_salts(world, passport)
     pay_back(world.office, checker, passport.id, line.entry, "OM-2030-1")
     assert fsck(world.office) == ()
+    assert "refund_differs" in changed(world, f"UPDATE refund SET payer = '{STRANGER}'")
     assert "refund_reference" in changed(world, "UPDATE refund SET reference = 'OM-2030-2'")
 
 
