@@ -19,7 +19,7 @@ from engine.core.clock import ZONE, FixedClock, MovedClock
 from engine.core.values import Plain, new_id
 from engine.domain.common.decision import PieceComparison
 from engine.domain.common.text_provider import Wording
-from engine.domain.fields.files import files_of
+from engine.domain.fields.files import FILE_TYPES, files_of
 from engine.domain.fields.scope import evaluate_answers
 from engine.domain.forms.comparisons import adopt_comparison
 from engine.domain.workflow.confirmations import Confirms, to_compare
@@ -38,7 +38,6 @@ from engine.storage.files.attachments import AttachmentStore, StoredFile
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 
-FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 OPENING: Final = 9  # the hour at which a scenario begins
 PAYERS: Final = {"paid": "+22890000001", "failed": "+22890000002", "expired": "+22890000004", "unknown": "+22890000005"}
 CARD_CHOICES: Final = {"paid": "paid", "failed": "declined", "expired": "expired", "unknown": "silent"}

@@ -16,10 +16,10 @@ from engine.core.values import Plain
 from engine.domain.common.decision import Decision
 from engine.domain.common.task_parts import sealed_anew
 from engine.domain.editions.migration import Crossing, cross
-from engine.domain.editions.prefill import PAPERS, is_fit
+from engine.domain.editions.prefill import is_fit
 from engine.domain.editions.renaming import Translation
 from engine.domain.fields.field_types import is_asked
-from engine.domain.fields.files import files_of
+from engine.domain.fields.files import FILE_TYPES, files_of
 from engine.domain.fields.raw_answers import is_blank
 from engine.domain.fields.scope import evaluate_answers
 from engine.domain.fields.views import AnswerProblem
@@ -184,7 +184,7 @@ def _kind(field: Field) -> tuple[object, ...]:
 
 def _takes(field: Field, value: Plain, files: Mapping[str, Attachment]) -> bool:
     """Return True when the question accepts the files of the answer."""
-    return field.type not in PAPERS or all(is_fit(field, files[one]) for one in files_of(value) if one in files)
+    return field.type not in FILE_TYPES or all(is_fit(field, files[one]) for one in files_of(value) if one in files)
 
 
 def _rows(

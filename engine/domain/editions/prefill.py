@@ -16,7 +16,7 @@ from typing import Final
 from engine.core.values import Plain
 from engine.domain.editions.renaming import Translation
 from engine.domain.fields.field_types import is_asked
-from engine.domain.fields.files import files_of, without_held
+from engine.domain.fields.files import FILE_TYPES, files_of, without_held
 from engine.domain.fields.raw_answers import is_blank, is_wrong
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.forms.posted_values import keys_of
@@ -25,7 +25,6 @@ from engine.model import Field, Page, Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import Attachment, Dossier
 
-PAPERS: Final = frozenset({"file", "photo", "evidence"})
 _STILL_TRUE: Final = frozenset({"account.phone", "account.email"})  # how to contact the person today
 _LACKING: Final = frozenset({"empty", "file", "issue_date", "rows_few"})  # of a row: there is no answer to remove
 
@@ -72,7 +71,7 @@ def reusable(
     answers = _right(procedure, draft, found, day, directory)
     named = {text: path for name, plain in answers.items() for text, path in _texts(plain, name)}
     used = tuple(replace(one, field=named[one.id]) for one in files.values() if one.id in named)
-    asked = (field for field in procedure.form.fields if field.type not in PAPERS)
+    asked = (field for field in procedure.form.fields if field.type not in FILE_TYPES)
     return Reusable(answers, used, sum(not is_blank(answers.get(field.id)) for field in asked))
 
 
@@ -141,7 +140,7 @@ def _clean(field: Field, plain: Plain, files: Mapping[str, Attachment]) -> Plain
     if field.type == "rows":
         rows = plain if isinstance(plain, list) else []
         return [_clean_row(field.rows, row, files) for row in rows if isinstance(row, dict)]
-    if field.type not in PAPERS:
+    if field.type not in FILE_TYPES:
         return plain
     fit: list[Plain] = [one for one in files_of(plain) if one in files and is_fit(field, files[one])]
     if field.type != "evidence":

@@ -19,6 +19,7 @@ from engine.domain.fields.views import AnswerProblem
 from engine.model import EvidenceTerms, Field, Option
 from engine.model.types import Value
 
+FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 _ISSUED: Final = "issued"
 _HELD_AS: Final = "held_as"
 _DATE: Final = DateKind()

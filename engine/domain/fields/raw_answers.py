@@ -32,6 +32,7 @@ CODES: Final = (
     "choice", "shut", "other_detail", "declaration", "identifier", "checksum",
     "file", "files_many", "issue_date", "issue_future", "too_old",
     "rows_few", "rows_many", "row_issued", "unique", "total", "check", "unconfirmed", "unconfirmed_ticked", "same_and_typed",
+    "unchanged", "files_kept",
 )  # fmt: skip
 """Every code an `AnswerProblem` may carry, each with the facts its sentence may use (beside `type` and `id` of the question, always there):
 
@@ -43,7 +44,8 @@ the list) · shut (an option that is closed; the message says why) · other_deta
 issue_future (maximum) · too_old (span) · rows_few (minimum) · rows_many (maximum) · row_issued (an issued
 document names a row that was changed, moved or removed) · unique (label, row) · total (wanted, found,
 label) · check (id; the message says it) · unconfirmed, unconfirmed_ticked (an answer that an agent did not compare
-with its piece) · same_and_typed (ticked as equal, and another value typed).
+with its piece) · same_and_typed (ticked as equal, and another value typed) · unchanged, files_kept (a requested
+correction leaves the answer, or the files, as they were sent).
 """
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Final
 
 from engine.core.values import Plain, Text
 from engine.domain.common.access import guarded_names, may_read_seen, may_see
@@ -14,7 +13,7 @@ from engine.domain.common.text_provider import Wording
 from engine.domain.fields.choices import ChoiceKind, is_open
 from engine.domain.fields.field_type import FieldContext, FieldKind, Speech
 from engine.domain.fields.field_types import is_asked, kind_of, text
-from engine.domain.fields.files import files_of
+from engine.domain.fields.files import FILE_TYPES, files_of
 from engine.domain.fields.raw_answers import OTHER, fill_template, is_wrong, typed_text
 from engine.domain.fields.scope import EvaluatedAnswers, Values
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, RowView
@@ -70,9 +69,6 @@ def _joined(word: str, parts: list[Plain]) -> Plain:
     if any(part is None for part in left):
         return None
     return not decides if not left else left[0] if len(left) == 1 else {word: left}
-
-
-_WITH_FILES: Final = frozenset({"file", "photo", "evidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +185,7 @@ def _view(
         return view.with_answer(text=written)
     view = view.with_answer(
         text=written, example=_example(one, asking), options=tuple(_options(showing, one, asking, plain)),
-        files=_files(showing.dossier, plain) if one.type in _WITH_FILES else (),
+        files=_files(showing.dossier, plain) if one.type in FILE_TYPES else (),
     )  # fmt: skip
     if not is_rows:
         return view
@@ -236,7 +232,7 @@ def _said(one: Field) -> _Said:
 
 def _is_settled(one: Field) -> bool:
     """Return True when the definition alone decides the view of a question, without any answer, day or list."""
-    if one.type in _WITH_FILES or one.type == "rows" or one.scheme or not _is_written(one.example):
+    if one.type in FILE_TYPES or one.type == "rows" or one.scheme or not _is_written(one.example):
         return False
     if not isinstance(kind_of(one), ChoiceKind):
         return True

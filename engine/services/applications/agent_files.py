@@ -13,6 +13,7 @@ from engine.core.problems import Fact, Refused
 from engine.core.values import Plain, Text, new_id
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
+from engine.domain.fields.files import FILE_TYPES
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.agent_files import pending_files
 from engine.domain.forms.part_forms import part_page
@@ -20,7 +21,7 @@ from engine.domain.workflow.available_actions import offers_of
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Bounds, Field, Form, Transition
 from engine.records.dossier import Actor, Attachment, Dossier
-from engine.services.applications.attachments import FILE_TYPES, Upload
+from engine.services.applications.attachments import Upload
 from engine.services.applications.casework import people_of
 from engine.services.applications.draft_answers import count_change
 from engine.services.applications.opinions import part_closed

@@ -13,10 +13,11 @@ from typing import Final
 from engine.core.problems import Fact, Refused, refusal
 from engine.core.values import Plain, new_id
 from engine.domain.common.access import may_read_file
-from engine.domain.fields.files import files_of, with_file, without_file
+from engine.domain.fields.files import FILE_TYPES, files_of, with_file, without_file
 from engine.domain.fields.raw_answers import Raw
 from engine.domain.fields.scope import Values, evaluate_answers
 from engine.domain.fields.views import AnswerProblem
+from engine.domain.forms.corrections import is_corrected
 from engine.domain.forms.pages import open_fields, read_corrections, read_page
 from engine.model import Field, Procedure
 from engine.records.dossier import Actor, Attachment, Dossier
@@ -44,7 +45,6 @@ from engine.storage.unit_of_work import Unit
 
 NO_SPACE: Final = "file_no_room"  # uploads stop: the disk is down to its reserve
 NO_SPACE_UNVERIFIED: Final = "file_no_room_unproven"  # uploads stop earlier for an unverified phone number
-FILE_TYPES: Final = frozenset({"file", "photo", "evidence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ def attach(
         after, full = handed_in(ctx, after, spot, kept)
         if full is not None:
             return Attached(before, full)
+        after = _marked(after, spot, is_corrected(spot.root, before.answers, after.answers))
         check_still_kept(unit, before.id, kept.sha256)
         if actor.unproven:
             pieces_came(unit, before.id, file.pieces)
@@ -144,7 +145,7 @@ def detach(ctx: AppContext, actor: Actor, dossier_id: str, attachment_id: str, *
         typed = before.typed
         spot = spot_of(ctx, pinned(ctx, unit, before), typed, attachment.field)
         answers = _changed(typed.answers, spot, lambda plain: without_file(spot.field, plain, attachment_id))
-        after = replace(_marked(typed, spot, made=False), answers=answers)
+        after = _marked(replace(typed, answers=answers), spot, made=False)
         after = _orderly(ctx, unit, before, after, actor, gone)
         return keep_answers(ctx, unit, before, after, "detached", actor)
 
@@ -274,10 +275,9 @@ def handed_in(
     if len(files_of(_at(answers, spot.parts))) > spot.field.bounds.max_items:
         most: dict[str, Fact] = {"type": spot.field.type, "maximum": spot.field.bounds.max_items}
         return dossier, AnswerProblem(spot.path, "files_many", most, label=spot.field.label)
-    corrected = _marked(dossier, spot, made=True)
     removed = tuple(one for one in dossier.removed_files if one != spot.path)
     attachments = (*dossier.attachments, attachment)
-    return replace(corrected, answers=answers, attachments=attachments, removed_files=removed), None
+    return replace(dossier, answers=answers, attachments=attachments, removed_files=removed), None
 
 
 def _marked(dossier: Dossier, spot: UploadField, made: bool) -> Dossier:

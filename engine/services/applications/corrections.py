@@ -17,9 +17,10 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.documents.documents import with_issued_rows
 from engine.domain.documents.held_documents import held_in
 from engine.domain.fields.files import without_held
-from engine.domain.fields.raw_answers import OTHER, fault
+from engine.domain.fields.raw_answers import fault
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, FormView
+from engine.domain.forms.corrections import CONFIRMED, made_corrections, questions_of, with_unchanged
 from engine.domain.forms.pages import check_answers, live_answers, open_fields, read_corrections
 from engine.domain.workflow.actions import task_done
 from engine.domain.workflow.linked_dossiers import missing_links
@@ -27,7 +28,7 @@ from engine.domain.workflow.tasks import awaits_difference, with_corrected_price
 from engine.domain.workflow.transition_context import Moment, changes, codes
 from engine.model import APPLICATION, Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, CorrectionRequest, Dossier
-from engine.services.applications.attachments import FILE_TYPES, Upload, UploadField, handed_in, keep_file, spot_of
+from engine.services.applications.attachments import Upload, UploadField, handed_in, keep_file, spot_of
 from engine.services.applications.draft_answers import (
     Saved,
     SavedAnswers,
@@ -49,12 +50,16 @@ MOST_ROUNDS: Final = 20  # corrections of which the former answers are kept
 
 
 def see_corrections(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
-    """Return the questions that are open again, each with its reason. Raises `NotFound`."""
+    """Return the questions that are open again, each with its reason, and a problem of each left as it was sent.
+
+    Raises `NotFound`.
+    """
     with ctx.store.unit() as unit:
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
         typed = dossier.typed
-    return shown_form(ctx, procedure, _asked_anew(typed), actor, only=open_fields(procedure, typed))
+    form = shown_form(ctx, procedure, _asked_anew(typed), actor, only=open_fields(procedure, typed))
+    return with_unchanged(form, dossier)
 
 
 def _asked_anew(dossier: Dossier) -> Dossier:
@@ -71,8 +76,8 @@ def save_corrections(
 ) -> Saved:  # fmt: skip
     """Save new answers and files. `client` and `browser` identify the sender of the files.
 
-    Faulty ones are reported, the rest is saved. A question counts as corrected once it is answered
-    without error; a file, once a new one is uploaded. Raises `NotFound`, `Conflict`, Refused.
+    Faulty ones are reported, the rest is saved. A question counts as corrected once its answer differs without error,
+    or is confirmed by `raw[CONFIRMED]`. Raises `NotFound`, `Conflict`, Refused.
     """
     with ctx.store.unit() as unit:
         dossier = _correcting(unit, ctx, actor, dossier_id)
@@ -113,44 +118,14 @@ def _save(
     only = open_fields(procedure, before)
     found = check_answers(procedure, after, ctx.day(), ctx.directory)
     reported = {one.at for one in wrong}
-    problems = (*wrong, *(one for one in found if _questions(one.at) & only and one.at not in reported))
-    after = _marked(procedure, before, after, raw, problems)
+    problems = (*wrong, *(one for one in found if questions_of(one.at) & only and one.at not in reported))
+    if stored.correction is not None and after.correction is not None:
+        wrong_ones = {name for one in problems if not one.warns for name in questions_of(one.at)}
+        marked = made_corrections(procedure, stored, read, after, raw.get(CONFIRMED, ()), wrong_ones)
+        after = replace(after, correction=replace(after.correction, made=marked))
     made = codes(after.correction.made) if after.correction else []
     dossier = keep_answers(ctx, unit, stored, after, "corrected", actor, made=made)
     return SavedAnswers(procedure, dossier.typed, None, problems)
-
-
-def _marked(
-    procedure: Procedure, before: Dossier, after: Dossier, raw: Mapping[str, Sequence[str]],
-    problems: Sequence[AnswerProblem],
-) -> Dossier:  # fmt: skip
-    """Return the dossier with the corrections made so far."""
-    correction = before.correction
-    if correction is None:
-        return after
-    faulty = {name for one in problems if not one.warns for name in _questions(one.at)}
-    types = {field.id: field.type for field in procedure.form.fields}
-    posted = {name.split(".")[0] for name in raw}
-    made = set(correction.made)
-    for name in correction.fields:
-        changed = before.answers.get(name) != after.answers.get(name)
-        touched = changed or (types.get(name) not in FILE_TYPES and _is_posted(name, posted))
-        if name in faulty:
-            made.discard(name)
-        elif touched:
-            made.add(name)
-    return replace(after, correction=replace(correction, made=frozenset(made)))
-
-
-def _questions(at: str) -> frozenset[str]:
-    """Return the names that a problem may be of: `casier_issued` and `motif_other` are controls of a question."""
-    name = at.partition(".")[0]
-    return frozenset({name, name.removesuffix("_issued"), name.removesuffix(f"_{OTHER}")})
-
-
-def _is_posted(name: str, posted: set[str]) -> bool:
-    """Return whether a control of the question was posted (a date has three, `nom_day`…)."""
-    return name in posted or bool(posted & {f"{name}_day", f"{name}_month", f"{name}_year"})
 
 
 def send_corrections(

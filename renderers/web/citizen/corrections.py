@@ -6,7 +6,8 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
 from engine.domain.fields.views import PageView
-from engine.services.applications.drafts import save_corrections, see_corrections, send_corrections
+from engine.domain.forms.corrections import CONFIRMED, UNCHANGED
+from engine.services.applications.drafts import detach, save_corrections, see_corrections, send_corrections
 from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
@@ -46,7 +47,7 @@ def show(one: DossierContext) -> Response:
 def save(one: DossierContext) -> Response:
     """Save the corrections. With « Renvoyer » and none left, send the dossier back and redirect to it.
 
-    Shows the page again with the errors. Shows both versions if another tab saved meanwhile.
+    Shows the page again with the errors and unchanged answers. Shows both versions if another tab saved meanwhile.
     """
     if not awaits_corrections(one):
         return go(one.at())
@@ -60,10 +61,14 @@ def save(one: DossierContext) -> Response:
             raise
         one = case(one.dossier.number)
         return versions_page(one, _asked_now(one), one.at("/corrections"))
+    if taken := request.form.get("detach"):
+        detach(app_ctx(), actor(), one.id, taken, token=form_token())
+        return go_noting(one.at("/corrections"), say("piece.removed"))
     one = case(one.dossier.number)
-    errors = [problem for problem in saved.problems if not problem.warns]
-    if errors:
-        stored = {(found.at, found.code) for found in _asked_now(one).errors}
+    present = _asked_now(one).errors
+    unchanged = [found for found in present if found.code in UNCHANGED] if request.form.get("go") else []
+    if errors := [*(problem for problem in saved.problems if not problem.warns), *unchanged]:
+        stored = {(found.at, found.code) for found in present}
         unsaved = [found for found in errors if (found.at, found.code) not in stored]
         return ask_again(lambda: show(one), as_faults(errors, unsaved), typed={})
     left = one.dossier.correction.left if one.dossier.correction else ()
@@ -97,6 +102,6 @@ def _page(one: DossierContext, view: PageView) -> Response:
     return page(
         "citizen/corrections.html", dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
         asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
-        reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
-        revision=one.dossier.revision, back=one.at(), note=session.pop("note", ""),
+        unchanged=[problem for problem in view.problems if problem.code in UNCHANGED], reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
+        revision=one.dossier.revision, back=one.at(), note=session.pop("note", ""), confirmed=CONFIRMED,
     )  # fmt: skip

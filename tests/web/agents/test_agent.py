@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from engine.core.values import new_id
+from engine.domain.forms.corrections import CONFIRMED
 from engine.records.dossier import Account, Dossier
 from engine.services.applications import casework
 from engine.services.applications import drafts as intake
@@ -487,9 +488,8 @@ def test_a_corrected_answer_is_read_beside_the_former_one_until_an_agent_acts(
     }  # fmt: skip
     assert confirm(seat, passport, "faire_corriger", **typed)[0] == 303
     owner, office = staff_site.world.applicant(), staff_site.world.office
-    intake.save_corrections(
-        office, owner, passport.id, {"nom": ["LAWSON"], "prenoms": [str(passport.answers["prenoms"])]}
-    )
+    same = {"prenoms": [str(passport.answers["prenoms"])], CONFIRMED: ["prenoms"]}
+    intake.save_corrections(office, owner, passport.id, {"nom": ["LAWSON"], **same})
     intake.attach(office, owner, passport.id, "acte_naissance", Upload("acte2.pdf", pdf()))
     intake.send_corrections(office, owner, passport.id)
     text = seat.see(at(passport))

@@ -12,6 +12,7 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import new_number
+from engine.domain.forms.corrections import CONFIRMED
 from engine.model import Sensitive
 from engine.records.dossier import CorrectionRequest, Dossier
 from engine.records.people import Reading
@@ -391,14 +392,27 @@ class TestCorrections:
         assert (sent.state, sent.correction) == ("conformite", None)
         assert len([one for one in sent.attachments if one.field == "acte_naissance"]) == 2
 
-    def test_an_answer_posted_unchanged_is_corrected(self, world: World, dossier: Dossier) -> None:
-        same = dossier.answers["lieu_naissance"]
-        saved = intake.save_corrections(world.office, world.applicant(), dossier.id, {"lieu_naissance": [str(same)]})
+    def test_an_answer_posted_unchanged_is_corrected_once_it_is_confirmed(self, world: World, dossier: Dossier) -> None:
+        """The agent read « Inchangé » and did not know whether the applicant had read the request."""
+        same = {"lieu_naissance": [str(dossier.answers["lieu_naissance"])]}
+        intake.save_corrections(world.office, world.applicant(), dossier.id, {"lieu_naissance": ["Tsévié"]})
+        saved = intake.save_corrections(world.office, world.applicant(), dossier.id, same)
         assert saved.dossier.correction is not None
-        assert saved.dossier.correction.made == {"lieu_naissance"}
+        assert saved.dossier.correction.made == frozenset(), "changed back to what was sent"
+        intake.attach(world.office, world.applicant(), dossier.id, "acte_naissance", Upload("b.pdf", pdf()))
+        with pytest.raises(Refused, match="correction_incomplete"):
+            intake.send_corrections(world.office, world.applicant(), dossier.id)
+        form = intake.see_corrections(world.office, world.applicant(), dossier.id)
+        assert [(one.at, one.code) for page in form.pages for one in page.errors] == [("lieu_naissance", "unchanged")]
+        confirmed = {**same, CONFIRMED: ["lieu_naissance", "nom"]}
+        saved = intake.save_corrections(world.office, world.applicant(), dossier.id, confirmed)
+        assert saved.dossier.correction is not None
+        assert saved.dossier.correction.made == {"acte_naissance", "lieu_naissance"}
+        form = intake.see_corrections(world.office, world.applicant(), dossier.id)
+        assert not [one for page in form.pages for one in page.errors]
         other = intake.save_corrections(world.office, world.applicant(), dossier.id, {"nom": ["AMEGAN"]})
         assert other.dossier.correction is not None
-        assert other.dossier.correction.left == ("acte_naissance",)
+        assert other.dossier.correction.left == ()
 
     def test_a_file_by_its_own_post_counts_as_well(self, world: World, dossier: Dossier) -> None:
         attached = intake.attach(

@@ -13,6 +13,7 @@ from engine.core.problems import Refused
 from engine.core.values import Text, new_id
 from engine.domain.common.access import may_read
 from engine.domain.common.decision import Act
+from engine.domain.forms.corrections import CONFIRMED
 from engine.language.catalogue.catalogue import Catalogue, check_definition
 from engine.model import Procedure
 from engine.model.directory import Directory
@@ -395,7 +396,9 @@ class TestLinks:
         )
         owner = world.owner(asked)
         for said, refusals in (("true", ["link_needed"]), ("false", [])):
-            corrections.save_corrections(world.office, owner, asked.id, {"avec_travaux": [said]}, token=new_id())
+            corrections.save_corrections(
+                world.office, owner, asked.id, {"avec_travaux": [said], CONFIRMED: ["avec_travaux"]}, token=new_id()
+            )
             try:
                 corrections.send_corrections(world.office, owner, asked.id, token=new_id())
                 found = []

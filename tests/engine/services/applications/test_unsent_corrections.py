@@ -14,6 +14,7 @@ from engine.domain.common.decision import Act
 from engine.domain.documents.retention import forgotten
 from engine.domain.editions.migration import Crossing, Stays, cross
 from engine.domain.editions.renaming import Translation
+from engine.domain.forms.corrections import CONFIRMED
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.domain.workflow.progress import correction_to_compare
 from engine.domain.workflow.transition_context import Moment
@@ -85,7 +86,7 @@ def asked(world: World) -> Dossier:
 
 
 def saved(world: World, dossier: Dossier, **raw: str) -> Dossier:
-    posted = {name: [value] for name, value in raw.items()}
+    posted = {name: [value] for name, value in raw.items()} | {CONFIRMED: [*raw]}
     intake.save_corrections(world.office, world.owner(dossier), dossier.id, posted, token=new_id())
     return world.kept(dossier)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.core.values import Plain, new_id
+from engine.domain.forms.corrections import CONFIRMED
 from engine.domain.reporting.journal_state import differences, fold, projection_of
 from engine.records.dossier import Dossier
 from engine.services.applications import drafts as intake
@@ -40,7 +41,7 @@ def visa(world: World) -> Dossier:
 def corrected(world: World, dossier: Dossier, **raw: Any) -> Dossier:
     """The dossier after these answers and the files that they ask for."""
     owner = world.owner(dossier)
-    posted = {name: [str(value)] for name, value in raw.items()}
+    posted = {name: [str(value)] for name, value in raw.items()} | {CONFIRMED: [*dossier.answers]}
     saved = intake.save_corrections(world.office, owner, dossier.id, posted, token=new_id())
     for problem in saved.errors:
         intake.attach(world.office, owner, dossier.id, problem.at, Upload("piece.pdf", pdf()))

@@ -9,6 +9,7 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.core.values import new_id
+from engine.domain.forms.corrections import CONFIRMED
 from engine.language.catalogue.catalogue import Catalogue
 from engine.model import Procedure
 from engine.records.dossier import Dossier
@@ -79,7 +80,7 @@ def back(world: World, dossier: Dossier) -> list[tuple[str | None, int]]:
 
 
 def corrected(world: World, dossier: Dossier, surface: int) -> Dossier:
-    owner, answers = world.owner(dossier), {"surface": [str(surface)]}
+    owner, answers = world.owner(dossier), {"surface": [str(surface)], CONFIRMED: ["surface"]}
     intake.save_corrections(world.office, owner, dossier.id, answers, token=new_id())
     return intake.send_corrections(world.office, owner, dossier.id, token=new_id())
 
