@@ -44,7 +44,8 @@ class PublicStatus:
 class Milestone:
     """One step of the timeline: entered `at`, left `until` if past, or due then if present.
 
-    `done` means that it was left because what it waited for came: a payment, the corrections, a visit.
+    `done` means that it was left because what it waited for came: a payment, the corrections, a visit. `grants` means
+    that a document which grants the request is issued on entering it.
     """
 
     state: str
@@ -54,6 +55,7 @@ class Milestone:
     at: datetime | None = None
     until: datetime | None = None
     done: bool = False
+    grants: bool = False
 
 
 def public_key(procedure: Procedure, dossier: Dossier) -> Public:
@@ -143,7 +145,9 @@ def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Mile
         present.id, present.label, "present", public_key(procedure, dossier), dossier.entered_at, dossier.due_at
     )
     ahead = (procedure.state(one) for one in likely_path(procedure, dossier.state, scope))
-    future = (Milestone(state.id, state.label, "future", state.public) for state in ahead)
+    future = (
+        Milestone(state.id, state.label, "future", state.public, grants=_grants(procedure, state)) for state in ahead
+    )
     return (*_past(procedure, dossier), here, *future)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from flask import Blueprint, Response, request, session
@@ -138,11 +139,12 @@ def short(number: str) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class TimeStep:
-    """One step of the history. `kind` is done, now or next."""
+    """One step of the history. `kind` is done, now or next; `grants` a next one that grants the request."""
 
     kind: str
     title: str
     text: str = ""
+    grants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +202,18 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
 
 
 def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
-    """Return the first step, the last two before the present one, that one, the next and the last.
+    """Return the first step, the last ones before the present one, that one, the next, the decision and the last.
 
-    The last says how many steps are left out before it.
+    The decision and the last say how many steps are left out before them.
     """
     now, last = next((n for n, step in enumerate(steps) if step.kind != "done"), len(steps)), len(steps) - 1
-    shown = {0, *range(now - 2, now + 2), last}
-    hidden = last - now - 2
+    decision = next((n for n, step in enumerate(steps) if step.grants), last)
+    first = now - 2 if decision in (now + 1, last) else now - 1
+    shown = sorted({0, *range(max(first, 0), min(now + 2, last + 1)), decision, last})
+    hidden = {n: n - before - 1 for before, n in pairwise(shown) if n > now}
     return [
-        replace(step, text=say("track.steps_between", count=hidden)) if n == last and hidden > 0 else step
-        for n, step in enumerate(steps)
-        if n in shown
+        replace(steps[n], text=say("track.steps_between", count=hidden[n])) if hidden.get(n) else steps[n]
+        for n in shown
     ]
 
 
@@ -248,7 +251,7 @@ def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
     at = milestone.at if over or milestone.when == "present" else milestone.until
     when = day_of(at) if at else ""
     if over or milestone.when != "present":
-        return TimeStep("next" if milestone.when == "future" else "done", title, when)
+        return TimeStep("next" if milestone.when == "future" else "done", title, when, milestone.grants)
     if (visit := public_status(one.procedure, one.dossier, app_ctx().now()).booking) is not None:
         return TimeStep("now", title, moment_of(visit.start))
     text = say("track.step_since", when=when)

@@ -28,6 +28,7 @@ from renderers.web.citizen import payments, tracking
 from renderers.web.platform.access import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
+from tests.web.citizen.test_later_forms import serving
 from tests.web.client import ANSWERS, MAYOR, PHONE, STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.worker import start_payment, work_off
 
@@ -1201,6 +1202,48 @@ def test_the_page_of_a_request_counts_the_steps_it_leaves_out(visitor: PortalCli
     assert '<b>Accordé</b><span class="soft">Après 1 autre étape</span>' in few
     assert re.findall(named, all_of_them)[3:] == ["Remise de la clé", "Accordé"]
     assert "Après 1" not in all_of_them
+
+
+PERMIT = """
+title: Permis
+summary: Construire.
+form:
+  vous:
+    title: Vous
+    fields:
+      nom: {label: Nom, example: Chez Afi}
+workflow:
+  start: examen
+  states:
+    examen: {label: Examen, by: maire, due: 5 working days, transitions: {proposer: {label: Proposer, to: commission}}}
+    commission: {label: Commission, by: maire, due: 5 working days, transitions: {suivre: {label: Suivre, to: signature}}}
+    signature: {label: Signature, by: maire, due: 5 working days, transitions: {signer: {label: Signer, to: permis}}}
+    permis: {label: Permis délivré, by: applicant, issues: arrete, due: 2 years, late: classe, transitions: {ouvrir: {label: Ouvrir, to: chantier}}}
+    chantier: {label: Chantier ouvert, by: maire, due: 2 years, transitions: {accorder: {label: Finir, to: accorde}}}
+    accorde: {label: Travaux conformes, end: granted}
+    classe: {label: Classé, end: expired, revokes: arrete}
+outputs:
+  arrete: {title: Permis, signed_by: maire, shows: [nom], operative: "Le permis est accordé."}
+"""
+
+
+def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path) -> None:
+    """The building permit showed « Travaux conformes », years later, and hid « Permis délivré »."""
+    me = serving(tmp_path, a_procedure(PERMIT)).sign_in()
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    lines = [
+        ("Demande envoyée", "24 novembre 2026"),
+        ("Examen", "En cours depuis le 24 novembre 2026"),
+        ("Commission", ""),
+    ]
+    ends = [("Permis délivré", "Après 1 autre étape"), ("Travaux conformes", "Après 1 autre étape")]
+    assert _history(me, number) == [*lines, *ends]
+    me.decide(number, "proposer")
+    past = [("Demande envoyée", "24 novembre 2026"), ("Examen", "24 novembre 2026")]
+    now = [("Commission", "En cours depuis le 24 novembre 2026"), ("Signature", "")]
+    assert _history(me, number) == [*past, *now, ("Permis délivré", ""), ("Travaux conformes", "Après 1 autre étape")]
 
 
 def _history(known: PortalClient, number: str) -> list[tuple[str, str]]:
