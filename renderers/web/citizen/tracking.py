@@ -178,7 +178,7 @@ def follow(one: DossierContext) -> Response:
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[*(document for document in documents if document.href not in of_rows), *receipt_lines(one)],
         steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one, status), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
-        messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=[*own_acts(one), *(act for act in again if act.href != box.href)],
+        messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one), again=[act for act in again if act.href != box.href],
         no_way_out=no_way_out(one, box.label == checking),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",

@@ -52,10 +52,14 @@ def test_the_page_says_until_which_day_and_leads_there(refused: tuple[PortalClie
 
 
 def test_who_is_refused_may_ask_again(refused: tuple[PortalClient, str]) -> None:
-    """The button of the box stays the appeal while there is time for it."""
+    """The button of the box stays the appeal while there is time for it. The new request stood in the fold."""
     known, number = refused
     again = r'<a{} href="/demarches/[a-z-]+">Faire une nouvelle demande</a>'
-    assert re.search("<li>" + again.format(""), known.open(f"/dossiers/{number}").html)
+    page = known.open(f"/dossiers/{number}").html
+    box = page.partition('<div class="box')[2].partition("<h2>Où en est")[0]
+    assert "Vous pouvez contester cette décision jusqu’au" in box
+    assert re.search(again.format("") + ".*La date pour contester ne change pas", box), "before any fold"
+    assert page.count("Faire une nouvelle demande") == 1
     later(known, days=63)
     page = known.sign_in().open(f"/dossiers/{number}").html
     assert re.search(again.format(' class="button"'), page)
