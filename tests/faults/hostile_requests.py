@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from renderers.web.platform.security import FILE_POLICY, POLICY
+from renderers.web.platform.security import ASSET_POLICY, FILE_POLICY, POLICY
 from tests.faults.hostile_answers import VALUES, Controls
 from tests.web.access import POSTED, Row, filled, rules, table, values_of
 from tests.web.access_world import AccessWorld
@@ -175,7 +175,7 @@ def _faults_of_one(site: AccessWorld, one: Asked) -> Iterator[str]:
 
 
 def _of_the_shields(answer: TestResponse) -> Iterator[str]:
-    if answer.headers.getlist("Content-Security-Policy") not in ([POLICY], [FILE_POLICY]):
+    if answer.headers.getlist("Content-Security-Policy") not in ([POLICY], [FILE_POLICY], [ASSET_POLICY]):
         yield f"has the policy {answer.headers.getlist('Content-Security-Policy')}"
     for name, value in (
         ("X-Content-Type-Options", "nosniff"),

@@ -56,6 +56,8 @@ def _asset(name: str, kind: str, body: bytes, portal: Portal) -> Asset:
     stem, _, ending = name.rpartition(".")
     if ending == "css":
         body = re.sub(rb"\n\s*", b"\n", re.sub(rb"/\*.*?\*/", b"", body, flags=re.S)).strip()
+    if ending == "js":
+        body = re.sub(rb"\n\s*", b"\n", re.sub(rb"(^|\s)// .*", b"", body, flags=re.M)).strip()
     if name == SHEET:
         body += portal.band().encode()
     digest = hashlib.sha256(body).hexdigest()[:12]

@@ -46,6 +46,7 @@ POLICY: Final = (
 )
 SHARED: Final = "public, max-age=60"  # for pages equal for all visitors
 FILE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+ASSET_POLICY: Final = "default-src 'none';frame-ancestors 'none'"  # style sheets, scripts and pictures load nothing
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",

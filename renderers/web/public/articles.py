@@ -17,6 +17,7 @@ from renderers.procedure.appointments import holidays_soon, opening_hours, uncon
 from renderers.web.platform.access import public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import app_ctx, language, page, phone_hours, say, site
+from renderers.web.platform.security import ASSET_POLICY
 from renderers.web.public.catalogue import in_order
 
 blueprint = Blueprint("articles", __name__)
@@ -177,5 +178,6 @@ def static(name: str) -> Response:
         answer.headers["Content-Encoding"] = "gzip"
     answer.headers["Content-Type"] = asset.type
     answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    answer.headers["Content-Security-Policy"] = ASSET_POLICY
     answer.vary.add("Accept-Encoding")
     return answer

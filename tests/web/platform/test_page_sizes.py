@@ -3,7 +3,9 @@ and controllers read of it. Printed with `-s`, the heaviest of each kind."""
 
 from __future__ import annotations
 
+import gzip
 import re
+import socket
 from typing import Final
 
 import pytest
@@ -14,6 +16,7 @@ from engine.records.dossier import Account, Actor
 from engine.services.sign_in.sessions import open_session
 from tests.web.form_filler import MOST_AFTER
 from tests.web.portal import ROOT
+from tests.web.socket_server import fronting
 from tests.web.staff_site import StaffSite, open_staff_site
 
 pytestmark = pytest.mark.slow
@@ -100,6 +103,40 @@ def test_a_first_view_is_light(staff_site: StaffSite) -> None:
         print(f"{path:36} {weight:>6} octets in {1 + len(parts)} answers")
         assert len(parts) <= 3, parts
         assert weight <= MOST_AT_FIRST
+
+
+def test_a_first_visit_to_a_sheet_is_light(staff_site: StaffSite) -> None:
+    """As a phone reads it over the line, answers with their headers: the page, also by `?lang=en`, then what it needs."""
+    heavy = {}
+    with fronting(staff_site.app) as port:
+        for slug in SLUGS:
+            weights = [_visited(port, f"/demarches/{slug}{query}") for query in ("", "?lang=en")]
+            print(f"{slug:36} {weights[0]:>6} octets, in English {weights[1]:>6}")
+            heavy |= {slug: weights} if max(weights) > MOST_AT_FIRST else {}
+    assert not heavy, heavy
+
+
+def _visited(port: int, path: str) -> int:
+    """Octets of all answers of a first visit."""
+    head, body, weight = _answer(port, path, "")
+    if found := re.search(r"(?m)^Location: (\S+)", head):
+        cookie = re.search(r"(?m)^Set-Cookie: ([^;]+)", head)
+        head, body, more = _answer(port, found[1], cookie[1] if cookie else "")
+        weight += more
+    html = gzip.decompress(body).decode()
+    parts = sorted(set(re.findall(r'(?:href|src)="(/static/[^"]+)"', html)))
+    return weight + sum(_answer(port, one, "")[2] for one in parts)
+
+
+def _answer(port: int, path: str, cookie: str) -> tuple[str, bytes, int]:
+    """Head, body and size of one answer."""
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Accept: text/html", "Accept-Encoding: gzip, deflate, br"]
+    lines += [f"Cookie: {cookie}"] if cookie else []
+    with socket.create_connection(("127.0.0.1", port), 20) as line:
+        line.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+        whole = b"".join(iter(lambda: line.recv(65536), b""))
+    head, _, body = whole.partition(b"\r\n\r\n")
+    return head.decode().replace("\r\n", "\n"), body, len(whole)
 
 
 def _browser(staff_site: StaffSite, owner: Actor) -> FlaskClient:
