@@ -32,6 +32,9 @@ _FIXED: Final = {" : ": "\u00a0: ", "« ": "«\u00a0", " »": "\u00a0»"}  # no 
 _COMPOUND: Final = re.compile(r"(?<![^\W_])(?=[\w-]{3,14}(?![\w-]))[^\W\d_]+(?:-[^\W\d_]+)+(?![^<>]*>)")
 # In running text: no name, address, file or code, which a reader may copy.
 _IN_TEXT: Final = re.compile(r"(?<![\w./@-])(?=[\w-]{3,16}(?![\w-]))[^\W\d_]+(?:-[a-zà-ÿœ]+)+(?![\w/@-]|\.\w|[^<>]*>)")
+_NAME: Final = re.compile(
+    r"(?<![\w./@-])(?=[\w-]{3,14}(?![\w-]))[A-ZÀ-Þ][^\W\d_]*(?:-[A-ZÀ-Þ][a-zà-ÿœ]+)+(?![\w/@-]|\.\w|[^<>]*>)"
+)
 _COPIED: Final = frozenset(
     {"agent", "auditor", "operator", "preview", "staff"}
 )  # pages whose readers copy text from them
@@ -165,8 +168,16 @@ def _unbroken(value: object, compound: re.Pattern[str] = _COMPOUND) -> object:
 
 
 def _whole(value: object) -> object:
-    """Return running text whose short compound words stay on one line. HTML is unchanged: it may hold what is typed."""
-    return value if isinstance(value, Markup) else _unbroken(value, _IN_TEXT)
+    """Return running text whose short compound words stay on one line. HTML is unchanged: it may hold what is typed.
+
+    So do short names (« Agoè-Nyivé »), which keep their hyphens.
+    """
+    if isinstance(value, Markup):
+        return value
+    said = _unbroken(value, _IN_TEXT)
+    if not isinstance(said, str) or "-" not in said or not _NAME.search(said):
+        return said
+    return LanguageSpan.made_of(str(value), _NAME.sub(r'<span class="num">\g<0></span>', str(escape(said))))
 
 
 def _with_fixed_hyphens(word: re.Match[str]) -> str:

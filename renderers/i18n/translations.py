@@ -44,6 +44,7 @@ _KEPT_YEAR: Final = re.compile(rf" (?:{_AFTER_MONTH})(?=\d{{4}}\b)")
 _KEPT_DAY: Final = re.compile(  # in English the name of a month alone may be another word
     r" (?<=\d )(January|February|March|April|May|June|July|August|September|October|November|December) (?=\d{4}\b)"
 )
+_APOSTROPHE: Final = re.compile(r"(?<=\w)'(?=[\w«])")
 _SPAN: Final = re.compile(r"(\d+) (working )?(minute|hour|day|week|month|year)s?")
 _ONE: Final = re.compile(r"\b1\b")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -265,12 +266,14 @@ def _flat(tree: object, prefix: str = "") -> dict[str, str]:
 def typographic(text: str, language: str) -> str:
     """Put fixed spaces where a line must not break.
 
-    In French: before `:` `?` and `»`, after `N°`, and between a number and what it counts. In English: inside a date.
+    In French: before `:` `?` and `»`, after `N°`, and between a number and what it counts. A typed apostrophe becomes
+    `’`. In English: inside a date.
     """
     if language == "en":
         return _KEPT_DAY.sub(rf"{FIXED_SPACE}\1{FIXED_SPACE}", text)
     if language != REFERENCE:
         return text
+    text = _APOSTROPHE.sub("’", text) if "'" in text else text
     return _KEPT_YEAR.sub(FIXED_SPACE, _KEPT.sub(FIXED_SPACE, _GROUPED.sub(NARROW_SPACE, text)))
 
 

@@ -108,14 +108,15 @@ def test_a_new_step_says_who_how_long_what_it_may_do_and_who_newly_reads() -> No
     maire, etat_civil = (the_directory().role(f"mairie/{one}") for one in ("maire", "etat_civil"))
     assert maire is not None
     assert etat_civil is not None
+    civil = str(etat_civil.label).replace("'", "’")
     assert tuple(map(spaced, step.notes)) == (
-        f"par : {etat_civil.label}, {maire.label}", "délai : 2 jours ; passé ce délai : « Accordé »",
+        f"par : {civil}, {maire.label}", "délai : 2 jours ; passé ce délai : « Accordé »",
         "actes possibles : « Viser », « Rendre »", f"lisent désormais les dossiers : {maire.label}",
     )  # fmt: skip
     assert tuple(map(spaced, sign.notes)) == (f"par : {maire.label}", "de « Contre-visa » vers « Accordé »")
     assert (back.impact, tuple(map(spaced, back.notes))) == (
         "safe",
-        (f"par : {etat_civil.label}", "de « Contre-visa » vers « Examen »"),
+        (f"par : {civil}", "de « Contre-visa » vers « Examen »"),
     )
     sheet_of = render_changes(writer.compared, the_words(), form="text", language="fr", sides=SIDES)
     assert "sûr : pour tous · à revoir : pour les demandes à venir · rupture : pour les dossiers en cours" in spaced(

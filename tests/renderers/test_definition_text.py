@@ -326,7 +326,7 @@ def test_the_entries_of_a_list_read_in_their_order() -> None:
     leads = [re.sub(r"\s", " ", lead) for lead in search.exits]
     assert ["(si" in leads[0], "(sinon, si" in leads[1], "(sinon, si" in leads[2], "(sinon" in leads[3]] == [True] * 4
     assert "n’est pas" not in leads[3]
-    assert "« Impôts à payer d'abord » (sinon, si « Situation fiscale » est « trouvé » et « Reste à payer »" in leads[2]
+    assert "« Impôts à payer d’abord » (sinon, si « Situation fiscale » est « trouvé » et « Reste à payer »" in leads[2]
 
 
 def test_a_document_says_what_it_states_and_where_each_value_comes_from() -> None:

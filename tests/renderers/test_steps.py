@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.model import Procedure, Scenario
+from renderers.i18n.translations import in_language
 from renderers.procedure.steps import StepWriter, usual_path
 from tests.makers import PROCEDURES, TODAY, a_procedure, compiled, the_directory, the_procedure, the_words
 
@@ -69,7 +70,7 @@ def unannounced(procedure: Procedure, scenario: Scenario) -> Iterator[str]:
             state.outcome == "refused" and "Si votre demande est refusée" in said,
             state.outcome in ENDED and any(word in said for word in ("fermé", "retirer", "s’arrête")),
             ended and "Vous pouvez contester" in said,
-            state.label.in_("fr") in said,
+            in_language(state.label, "fr") in said,
         ]
         if not any(known):
             yield state.id
@@ -86,7 +87,7 @@ def test_what_a_scenario_does_was_announced_or_listed_as_an_exception(file: Path
 def test_the_sheet_announces_the_first_granted_scenario_and_lists_the_rest() -> None:
     path, steps, exceptions = sheet(a_procedure(TWO_WAYS))
     assert path == ("examen", "accorde")
-    assert steps == ["Vous remplissez la demande", "Nous vérifions", "Vous recevez : Attestation d'essai"]
+    assert steps == ["Vous remplissez la demande", "Nous vérifions", "Vous recevez : Attestation d’essai"]
     assert exceptions == [
         "Selon le dossier, une étape s’ajoute : Enquête sur place.",
         "Sans réponse de notre part dans un délai de 5 jours ouvrés, votre demande est acceptée.",
@@ -178,7 +179,7 @@ def test_the_last_step_says_for_whom_each_document_is() -> None:
     [*others, last] = writer.steps(path)
     assert not [one for one in others if one.lines]
     assert [plain(one) for one in last.lines] == [
-        "Pour une copie intégrale : Copie intégrale d'acte d'état civil",
-        "Pour un extrait avec filiation : Extrait d'acte d'état civil avec filiation",
-        "Pour un extrait sans filiation : Extrait d'acte d'état civil",
+        "Pour une copie intégrale : Copie intégrale d’acte d’état civil",
+        "Pour un extrait avec filiation : Extrait d’acte d’état civil avec filiation",
+        "Pour un extrait sans filiation : Extrait d’acte d’état civil",
     ]

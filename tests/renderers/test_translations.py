@@ -279,15 +279,20 @@ def test_a_short_compound_word_does_not_break_in_a_heading_or_a_button(words: Tr
 
 
 def test_a_compound_word_of_the_text_of_a_page_stays_on_its_line(words: Translations) -> None:
-    """What a reader may copy keeps its hyphens: names, addresses, files. A longer word may break."""
+    """What a reader may copy keeps its hyphens: names, addresses, files. A longer word may break.
+
+    A short name of a place was broken at the end of a line: an element holds it together.
+    """
     for said in ("Annuler le rendez-vous ?", "Y a-t-il un rez-de-chaussée ?", "L'avez-vous, peut-être ?"):
         fixed = escape(said).replace("-", "\u2011")
         assert f"<p>{fixed}</p>" in a_page(words, "fr", said)
     for said in (
-        "Marie-Madeleine AKPO-MENSAH", "Agoè-Nyivé", "e-services.gouv.tg", "afi-mensah@exemple.tg", "/aide/rendez-vous",
+        "Marie-Madeleine AKPO-MENSAH", "e-services.gouv.tg", "afi-mensah@exemple.tg", "/aide/rendez-vous",
         "acte-naissance.pdf", "DGDN-2026-00001", "procès-verbal-de-constatation",
     ):  # fmt: skip
         assert f"<p>{said}</p>" in a_page(words, "fr", said)
+    for name in ("Agoè-Nyivé", "Bè-Klikamé"):
+        assert f'<p>À <span class="num">{name}</span>, Lomé</p>' in a_page(words, "fr", f"À {name}, Lomé")
     typed = Markup('<textarea name="f-a">rendez-vous</textarea>')
     assert str(typed) in a_page(words, "fr", typed)
 

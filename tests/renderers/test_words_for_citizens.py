@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from engine.model import APPLICANT, Field, Procedure
+from renderers.i18n.translations import in_language, load_words
 from tests.makers import PROCEDURES, the_procedure
 
 # Words for one gender alone, where a text means a person of either.
@@ -53,6 +54,16 @@ def test_no_step_bears_a_word_of_lawyers(name: str) -> None:
     acts = [one for one in leaving if one.event is None and APPLICANT in one.by]
     read = [one.label.in_("fr") for one in (*procedure.states.values(), *acts)]
     assert [label for label in read if re.search(LAWYERS, label, re.IGNORECASE)] == []
+
+
+def test_what_is_shown_in_french_has_one_apostrophe() -> None:
+    """Labels of shipped files have `'`, sentences of the portal `’`: a page mixed both. SMS keep the plain one."""
+    shown = [said for key, said in load_words().texts("fr").items() if not key.endswith(".sms")]
+    for path in PROCEDURES.glob("*.yaml"):
+        procedure = the_procedure(path.stem)
+        texts = [one.label for one in fields_of(procedure)] + [one.label for one in procedure.states.values()]
+        shown += [in_language(text, "fr") for text in (procedure.identity.title, procedure.identity.summary, *texts)]
+    assert [one for one in shown if re.search(r"\w'\w", one)] == []
 
 
 def test_the_loss_of_papers_is_a_situation_of_what_replaces_them() -> None:

@@ -162,7 +162,7 @@ def test_a_permit_refused_then_signed(enter: Enter, portal: Portal, appealed: bo
     planner = case.at(PLANNER)
     assert planner.sees("Défavorable")
     assert planner.sees("Services techniques, avant le")
-    assert planner.sees("le dossier passe de lui-même à « Avis obligatoires avant l'accord »"), "the public will enter"
+    assert planner.sees("le dossier passe de lui-même à « Avis obligatoires avant l’accord »"), "the public will enter"
 
     # the visit, its report, then time says what the roads did not
     case.visited()

@@ -78,7 +78,7 @@ def test_an_answer_that_no_longer_fits_is_named(known: PortalClient) -> None:
 def test_a_piece_that_is_not_taken_any_more_is_asked_for_again(known: PortalClient) -> None:
     number = known.fill()
     change(known, STALL.replace("accept: [jpg, png]", "accept: [pdf]"))
-    assert "À revoir : « Photo de l'étal »." in known.open(f"/dossiers/{number}/demande").text
+    assert "À revoir : « Photo de l’étal »." in known.open(f"/dossiers/{number}/demande").text
     assert 'name="declared"' not in known.open(f"/dossiers/{number}/verification").html, "not sent without it"
     assert [one.field for one in kept(known, number).attachments] == ["carte"]
     assert fsck(known.office) == ()

@@ -139,7 +139,7 @@ def test_the_page_of_a_dossier_is_short_and_says_first_what_to_do(browser: Brows
     assert button["y"] + button["height"] <= 600
     assert whole["height"] <= 2600
     assert "Venez mercredi" in said
-    assert "Apportez\u00a0: 2 originaux · 1 copie légalisée · 2 × Photos d'identité" in said
+    assert "Apportez\u00a0: 2 originaux · 1 copie légalisée · 2 × Photos d’identité" in said
     assert re.search(r"Formulaire du rendez.vous.+Quittance de 30.000.FCFA\s+Payé", papers, re.DOTALL)
 
 

@@ -379,7 +379,7 @@ def test_corrections_reach_rows_and_their_papers(visitor: PortalClient) -> None:
     assert visitor.open(f"/dossiers/{number}/demande/stands/stands.0").status == 303, "rows have no screen any more"
     page = visitor.send(address, **{"stands.0.feu": "true"}, go="save")
     assert page.status == 422
-    assert "Ajoutez « Photo de l'extincteur »" in page.text
+    assert "Ajoutez « Photo de l’extincteur »" in page.text
     visitor.post(address, **{**page.form("token"), "file:stands.0.extincteur": picture(), "go": "save"})
     visitor.follow()
     assert "Tout est enregistré" in visitor.page.text

@@ -66,7 +66,7 @@ REFUSED: list[tuple[str, Way, dict[str, Any], str, str]] = [
     ("person", at(f"{MINE}/personnes/nouvelle", signed_in=True), {"phone": "12", "name": "AMEGAN"}, "numéro", "AMEGAN"),
     ("reader", of_dossier("/personnes"), {"phone": "12", "until": "2027-01-02"}, "numéro", 'value="2027-01-02"'),
     ("page", of_draft("/demande/vous"), {**ANSWERS, "naissance_month": "13"}, "date", 'value="13"'),
-    ("piece", of_draft("/demande/pieces"), {"file:carte": "bad", "send": "carte"}, "Carte d'identité", ""),
+    ("piece", of_draft("/demande/pieces"), {"file:carte": "bad", "send": "carte"}, "Carte d’identité", ""),
     ("declaration", lambda person: f"/dossiers/{person.sign_in().fill()}/verification", {}, "Cochez la case", ""),
     ("message", of_dossier("/messages"), {"body": "Voici", "file": "bad"}, "PDF", "Voici</textarea>"),
     ("long message", of_dossier("/messages"), {"body": LONG}, "de trop", f"{LONG}</textarea>"),
