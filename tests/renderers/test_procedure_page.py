@@ -75,7 +75,7 @@ def test_who_does_not_pay_by_a_supposed_law_is_said_so() -> None:
     [line] = sheet(LAWS + TWO.replace("LONG", "4 months").replace(
         "for: Pour l'État}", "for: Pour l'État}, basis: {amount: sur, exempt_when: suppose}"
     )).fees  # fmt: skip
-    assert (line.mark, line.when.endswith("l'État, à confirmer)")) == ("", True)
+    assert (line.mark, line.when.endswith("l’État, à confirmer)")) == ("", True)
 
 
 FEES = """
@@ -155,7 +155,7 @@ def test_a_visit_awaited_with_other_things_is_a_step_too() -> None:
 
 def test_who_does_not_pay_is_said_beside_the_price() -> None:
     [line] = sheet(TWO.replace("LONG", "5 years")).fees
-    assert plain(line.when) == "(gratuit : pour l'État)"
+    assert plain(line.when) == "(gratuit : pour l’État)"
 
 
 COPIES = """
@@ -287,7 +287,9 @@ def test_an_office_that_was_not_checked_is_to_be_confirmed() -> None:
 def test_the_sheet_promises_no_way_to_apply_that_is_not_served(channels: str) -> None:
     """A kept edition may name a channel that is not served yet: its page names the others."""
     counter, paper = "Au guichet d’un bureau", "Sur un formulaire papier signé"
-    expected = {"channels: [web]": ("En ligne, sur cette page",), "": (counter,)}.get(channels, (paper, counter))
+    expected = {"channels: [web]": ("Non\u00a0: seulement en ligne, sur cette page",), "": (counter,)}.get(
+        channels, (paper, counter)
+    )
     assert sheet(channels).channels == expected
 
 
@@ -314,9 +316,9 @@ def test_what_each_row_of_a_list_gives_is_told_before_one_starts() -> None:
     assert [one.label for one in seen.evidence] == ["Billet"]
     told = [(one.title, [paper.label for paper in one.evidence], one.heading) for one in seen.situations]
     each = "Voyageurs"
-    assert told == [(each, ["Page d'identité"], each), (f"{each}, pour un enfant", ["Accord des parents"], "")]
+    assert told == [(each, ["Page d’identité"], each), (f"{each}, pour un enfant", ["Accord des parents"], "")]
     assert {paper.how for one in seen.situations for paper in one.evidence} == {"photo ou PDF"}
-    assert "Page d'identité" in " ".join(seen.costs)
+    assert "Page d’identité" in " ".join(seen.costs)
 
 
 def test_travellers_learn_every_paper_from_the_page_of_the_visa() -> None:
@@ -359,7 +361,7 @@ def test_a_line_of_prices_says_once_that_it_is_to_confirm() -> None:
     [line] = sheet(LAWS + TWO.replace("LONG", "4 months").replace(
         "for: Pour l'État}", "for: Pour l'État}, basis: suppose"
     )).fees  # fmt: skip
-    assert (line.mark, line.when) == ("à confirmer", "(gratuit\u00a0: pour l'État)")
+    assert (line.mark, line.when) == ("à confirmer", "(gratuit\u00a0: pour l’État)")
 
 
 @pytest.mark.parametrize(

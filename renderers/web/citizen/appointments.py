@@ -139,6 +139,7 @@ class Counter:
             back=self.back, may_wait=bool(self.one.dossier.contact_phone or self.one.dossier.contact_email) and (sheet.because is None or sheet.because.code == "no_slot"), token=new_token(),
             waits_at=place_label(waits) if waits else "", waits_here=waits == sheet.office_id and bool(waits), lost=lost_box(self.one, self.task, self.here),
             missed=list(missed_lines(self.one, self.task)), revision=self.one.dossier.revision, bring=to_bring(self.one),
+            moves=self.task if self.task.moves and self.task.id not in self.one.dossier.bookings else None,
         )  # fmt: skip
 
     def hold(self) -> Response:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from flask import Blueprint, Response, request, session
 
-from engine.domain.fields.views import FieldView, FileView, FormView, PageView
 from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, public_status, timeline
+from engine.model import APPLICANT
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
 from engine.services.applications.casework import letters_of
@@ -19,9 +18,7 @@ from engine.services.applications.drafts import mine
 from engine.services.applications.messages import unread
 from engine.services.sign_in.unverified_drafts import waiting as waiting_here
 from engine.storage.results import DossierLine
-from renderers.html.controls import every_field
 from renderers.html.pagination import paged
-from renderers.html.row_pages import find_row
 from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
 from renderers.web.citizen.acts import appeal_lines, new_request, no_way_out, own_acts
@@ -55,6 +52,9 @@ blueprint = Blueprint("tracking", __name__)
 
 _ENDS = frozenset({"accepted", "refused", "closed"})
 _ACTS = frozenset({"to_pay", "to_correct", "to_book"})
+_OURS: Final = frozenset(
+    {"by", "gather", "look_up", "await"}
+)  # modes of steps that others end, unless by the applicant
 _FACTS: Final = {"pay": "payment.paid", "correct": "track.corrected"}  # what a step that came to its end is, by mode
 
 
@@ -147,16 +147,6 @@ class TimeStep:
     grants: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedFile:
-    """An answer to a question for a paper: its file, or the document that the administration holds."""
-
-    label: str
-    text: str
-    href: str = ""
-    name: str = ""
-
-
 @dossier_page(blueprint, "")
 def follow(one: DossierContext) -> Response:
     """Show one dossier: status, documents, history, payments, messages, answers and acts.
@@ -178,7 +168,7 @@ def follow(one: DossierContext) -> Response:
         ahead=ahead if len(ahead) > 1 or (ahead and ahead[0].href.partition("?")[0] != box.href) else [], results=results,
         documents=[*(document for document in documents if document.href not in of_rows), *receipt_lines(one)],
         steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one, status), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
-        messages=_letters(one), files=received_files(one, form), sections=answer_sections(one, form), acts=own_acts(one), again=[act for act in again if act.href != box.href],
+        messages=_letters(one), sections=answer_sections(one, form), acts=own_acts(one), again=[act for act in again if act.href != box.href],
         no_way_out=no_way_out(one, box.label == checking),
         appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
@@ -198,7 +188,8 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     """Return the steps of the history: submission, past, present and future."""
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), day_of(dossier.submitted_at))] if dossier.submitted_at else []
-    return [*steps, *(_step(one, milestone) for milestone in timeline(one.procedure, dossier, one.evaluated().scope))]
+    found = timeline(one.procedure, dossier, one.evaluated().scope)
+    return [*steps, *(_step(one, milestone, after) for milestone, after in zip_longest(found, found[1:]))]
 
 
 def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
@@ -243,11 +234,19 @@ def _path(one: DossierContext) -> tuple[str, ...]:
     return (one.dossier.state, *likely_path(one.procedure, one.dossier.state, one.evaluated().scope))
 
 
-def _step(one: DossierContext, milestone: Milestone) -> TimeStep:
-    state = one.procedure.states.get(milestone.state)
+def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) -> TimeStep:
+    state, following = (one.procedure.states.get(step.state) if step else None for step in (milestone, after))
     over = state is not None and state.is_end
     fact = _FACTS.get(state.mode, "") if state is not None and milestone.done else ""
     title = say(fact or "track.later_pay") if fact or milestone.public == "to_pay" else label(milestone.label)
+    if (
+        milestone.when == "past"
+        and state is not None
+        and not fact
+        and state.mode in _OURS
+        and APPLICANT not in state.by
+    ):
+        title = say("track.sent_back" if following and following.mode == "correct" else "track.step_done", step=title)
     at = milestone.at if over or milestone.when == "present" else milestone.until
     when = day_of(at) if at else ""
     if over or milestone.when != "present":
@@ -287,32 +286,3 @@ def _message(same: list[OutboundMessage]) -> tuple[str, str]:
     at, key = moment_of(same[0].created_at), "_".join(sorted(channels, reverse=True))
     fullest = max(same, key=lambda letter: len(letter.body))
     return (say(f"track.told_{key}", moment=at) if key else at), fullest.body
-
-
-def received_files(one: DossierContext, form: FormView) -> list[ReceivedFile]:
-    """Return the files that answer a question, each with the time of receipt, and the documents already held."""
-    asked = [(part, view) for part in form.pages for view in every_field(part)]
-    held = [ReceivedFile(_asked_in(part, view), view.text) for part, view in asked if view.is_held]
-    return held + [
-        ReceivedFile(_kind_in(part, view), _received(file), one.at(f"/pieces/{file.id}"), file.name)
-        for part, view in asked for file in view.files
-    ]  # fmt: skip
-
-
-def _kind_in(part: PageView, view: FieldView) -> str:
-    """Return the label of the question, with the kind of paper that was chosen."""
-    asked = _asked_in(part, view)
-    return say("text.with_kind", label=asked, kind=view.text) if view.type == "evidence" and view.text else asked
-
-
-def _asked_in(part: PageView, view: FieldView) -> str:
-    """Return the label of the question, with its row."""
-    found = find_row(part, view.path.rpartition(".")[0])
-    if found is None:
-        return label(view.label)
-    return say("row.of", group=found.row.label or say("rows.number", number=found.row.number), label=label(view.label))
-
-
-def _received(file: FileView) -> str:
-    at = datetime.fromisoformat(file.received)
-    return say("track.file_received", day=day_of(at), at=site().words.clock(at, language()))

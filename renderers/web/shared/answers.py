@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from engine.domain.fields.views import FieldView, FormView, PageView
+from engine.domain.fields.views import FieldView, FileView, FormView, PageView
 from renderers.html.row_pages import is_long
 from renderers.web.platform.dossier_context import DossierContext, label
-from renderers.web.platform.request_context import day_of, say
+from renderers.web.platform.request_context import day_of, language, say, site
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerFile:
-    """A file of an answer: address, name, and size in bytes."""
+    """A file of an answer: address, name, size in bytes, and when a sent one was received."""
 
     href: str
     name: str
     size: int
+    received: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ _TOGETHER: Final = {
 
 
 def answer_sections(one: DossierContext, form: FormView, change: str = "") -> list[AnswerSection]:
-    """Return the answers by page. A row with its own page is a section.
+    """Return the answers by page. A row is a section, with a link to change it if it has its own page.
 
     `change` follows the address of the page in the link to change its answers. If empty there are no links.
     """
@@ -82,15 +83,15 @@ class _Place:
 def _sections(one: DossierContext, page: PageView, change: str) -> Iterator[AnswerSection]:
     wrong = frozenset(problem.at for problem in page.errors)
     place = _Place(one, one.at(f"/demande/{page.id}") if change else "", change, wrong, page.known)
-    long = [view for view in page.fields if _is_list(view)]
-    lines = _together(place, [view for view in page.fields if view not in long])
-    yield AnswerSection(label(page.title), (*lines, *(_summary(place, view) for view in long)), place.at())
-    for view in long:
+    lists = [view for view in page.fields if _is_list(view)]
+    lines = _together(place, [view for view in page.fields if view not in lists])
+    yield AnswerSection(label(page.title), (*lines, *(_summary(place, view) for view in lists)), place.at())
+    for view in lists:
         yield from _row_sections(place, view, label(view.label))
 
 
 def _is_list(view: FieldView) -> bool:
-    return view.type == "rows" and view.shown and not view.masked and is_long(view)
+    return view.type == "rows" and view.shown and not view.masked
 
 
 def _summary(place: _Place, view: FieldView) -> AnswerLine:
@@ -121,38 +122,33 @@ def _together(place: _Place, views: list[FieldView]) -> list[AnswerLine]:
 def _row_sections(place: _Place, view: FieldView, title: str) -> Iterator[AnswerSection]:
     for at, row in enumerate(view.rows[: place.one.rows_kept(view.path)]):
         name = say("row.of", group=title, label=row.label or say("rows.number", number=row.number))
-        long = [inner for inner in row.fields if _is_list(inner)]
-        lines = [line for inner in row.fields if inner not in long for line in _lines(place, inner)]
-        yield AnswerSection(name, tuple(lines), place.at(f"/{view.path}.{at}"))
-        for inner in long:
+        lists = [inner for inner in row.fields if _is_list(inner)]
+        lines = [line for inner in row.fields if inner not in lists for line in _lines(place, inner)]
+        yield AnswerSection(name, tuple(lines), place.at(f"/{view.path}.{at}") if is_long(view) else "")
+        for inner in lists:
             yield from _row_sections(place, inner, f"{name}, {label(inner.label)}")
 
 
-def _lines(place: _Place, view: FieldView, before: str = "") -> Iterator[AnswerLine]:
-    """Yield a question, or the rows of a group in its list. `before` names the row around it."""
+def _lines(place: _Place, view: FieldView) -> Iterator[AnswerLine]:
+    """Yield the line of a question that is shown."""
     if not view.shown or view.type == "note":
         return
-    name = f"{before} – {label(view.label)}" if before else label(view.label)
-    if view.type != "rows":
-        yield _line(place, view, name)
-        return
-    rows = view.rows[: place.one.rows_kept(view.path)]
-    if not rows:
-        yield AnswerLine(name, "", (), view.path in place.wrong)
-    for row in rows:
-        title = row.label or say("rows.number", number=row.number)
-        for inner in row.fields:
-            yield from _lines(place, inner, f"{before}, {title}" if before else title)
-
-
-def _line(place: _Place, view: FieldView, name: str) -> AnswerLine:
     field = place.one.procedure.fields.get(view.path)
-    name = label(field.printed_label) if field else name
+    name = label(field.printed_label if field else view.label)
     faulty = any(at == view.path or at in (f"{view.path}_other", f"{view.path}_issued") for at in place.wrong)
-    files = tuple(AnswerFile(place.one.at(f"/pieces/{file.id}"), file.name, file.size) for file in view.files)
+    files = tuple(
+        AnswerFile(place.one.at(f"/pieces/{file.id}"), file.name, file.size, "" if place.address else received(file))
+        for file in view.files
+    )
     said, is_paper = _said(view), view.type in ("file", "photo", "evidence")
     since = _since(place, view) if place.address and (files or (said and not is_paper)) else ""
-    return AnswerLine(name, said, files, faulty, since)
+    yield AnswerLine(name, said, files, faulty, since)
+
+
+def received(file: FileView) -> str:
+    """Return the day and the hour at which a file was received."""
+    at = datetime.fromisoformat(file.received)
+    return say("track.file_received", day=day_of(at), at=site().words.clock(at, language()))
 
 
 def _since(place: _Place, view: FieldView) -> str:

@@ -66,6 +66,16 @@ def told(visitor: PortalClient, phone: str) -> list[str]:
         return [one.body for one in sorted(unit.letters_to(f"+228{phone}", 200), key=lambda one: one.created_at)]
 
 
+def test_the_slots_say_that_the_visit_can_be_moved_where_it_can(known: PortalClient) -> None:
+    address = ready(known)
+    moves = "Vous pourrez changer de rendez-vous"
+    assert f"{moves} 2 fois, au plus tard 1 jour avant." in known.open(address).text.replace("\u2011", "-")
+    take(known, address, starts(known, address)[0])
+    assert moves not in known.open(f"{address}?changer=1").text.replace("\u2011", "-"), (
+        "the page of the visit says how often"
+    )
+
+
 # -- a seat held -------------------------------------------------------------------------------------------------------
 
 

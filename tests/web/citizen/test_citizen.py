@@ -67,7 +67,7 @@ def test_a_search_is_shown_as_text(visitor: PortalClient) -> None:
 
 def test_the_sheet_says_price_papers_steps_and_edition(visitor: PortalClient) -> None:
     text = visitor.open("/demarches/essai").text
-    for said in ("5 000 FCFA", "5 jours ouvrés", "Carte d'identité", "Remise de la clé", "Version 1", "1 an"):
+    for said in ("5 000 FCFA", "5 jours ouvrés", "Carte d’identité", "Remise de la clé", "Version 1", "1 an"):
         assert said in text, said
 
 
@@ -426,6 +426,19 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     assert not any(said in again for said in consequences)
 
 
+def test_what_was_sent_is_listed_once(known: PortalClient) -> None:
+    """Papers stood twice, and the label of a row on each of its lines."""
+    number = known.begin()
+    page = f"/dossiers/{number}/demande/aides"
+    known.send(page, add_row="personnes")
+    known.send(page, **{"personnes.0.prenom": "Koffi", "go": "next"})
+    assert "Personnes qui vous aident : Koffi" in known.open(f"/dossiers/{number}/verification").text
+    number = known.sent()
+    sent = known.open(f"/dossiers/{number}").text.partition("Ce que vous avez envoyé")[2].partition("Messages")[0]
+    assert sent.count("Carte d’identité") == 1
+    assert re.search(r"Carte d’identité carte\.jpg \(.+?, reçu le .+? à 12.h\)", sent)
+
+
 def test_paying_has_several_ends(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "accorder")
@@ -680,7 +693,7 @@ def test_the_summary_holds_what_was_sent_received_and_paid(known: PortalClient) 
     text = " ".join(drawn.replace("\u00a0", " ").split())
     for told in (group_number(number), "Envoyée le", "AMEGAN", "reçu le", "en cours de vérification", f"/d/{number}"):
         assert told.lower() in text.lower(), told
-    assert text.count("Photo de l'étal") == 1, "each paper is told once, with when it came"
+    assert text.count("Photo de l’étal") == 1, "each paper is told once, with when it came"
     assert another(known).open(address).status == 303, "to the door"
     assert another(known).sign_in("91223355").open(address).status == 404
 
@@ -1166,9 +1179,9 @@ def test_personal_pages_are_not_stored_and_static_files_for_ever(known: PortalCl
 
 def test_pages_are_light(known: PortalClient) -> None:
     """The whole of a first view, compressed: page, sheet, script and mark."""
-    html = known.client.get("/demarches/essai", headers={"Accept-Encoding": "gzip"})
+    html = known.client.get("/demarches/essai/verifier", headers={"Accept-Encoding": "gzip"})
     assert html.headers["Content-Encoding"] == "gzip"
-    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', known.open("/demarches/essai").html)
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', known.open("/demarches/essai/verifier").html)
     weights = {one: len(known.client.get(one, headers={"Accept-Encoding": "gzip"}).data) for one in files}
     assert len(files) == 3
     assert len(html.data) <= 14_000
@@ -1241,7 +1254,7 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
     ends = [("Permis délivré", "Après 1 autre étape"), ("Travaux conformes", "Après 1 autre étape")]
     assert _history(me, number) == [*lines, *ends]
     me.decide(number, "proposer")
-    past = [("Demande envoyée", "24 novembre 2026"), ("Examen", "24 novembre 2026")]
+    past = [("Demande envoyée", "24 novembre 2026"), ("Examen : c’est fait", "24 novembre 2026")]
     now = [("Commission", "En cours depuis le 24 novembre 2026"), ("Signature", "")]
     assert _history(me, number) == [*past, *now, ("Permis délivré", ""), ("Travaux conformes", "Après 1 autre étape")]
 
@@ -1249,7 +1262,7 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
 def _history(known: PortalClient, number: str) -> list[tuple[str, str]]:
     html = known.open(f"/dossiers/{number}").html.partition("Où en est mon dossier")[2].partition("</ol>")[0]
     steps = re.findall(r'<li class="(?:done|now|next)"[^>]*><b>([^<]+)</b>(?:<span class="soft">([^<]+)</span>)?', html)
-    return [(name, when.replace("\u00a0", " ")) for name, when in steps]
+    return [(name.replace("\u00a0", " "), when.replace("\u00a0", " ")) for name, when in steps]
 
 
 def test_the_history_says_what_came_on_which_day(known: PortalClient) -> None:
@@ -1267,10 +1280,11 @@ def test_the_history_says_what_came_on_which_day(known: PortalClient) -> None:
     start = re.findall(r'name="start" value="([^"]+)"', html)[0]
     known.send(f"/dossiers/{number}/rendez-vous", start=start, go="book")
     assert _history(known, number) == [
-        ("Demande envoyée", "24 novembre 2026"), ("Examen", "24 novembre 2026"), ("Paiement reçu", "24 novembre 2026"),
+        ("Demande envoyée", "24 novembre 2026"), ("Examen : c’est fait", "24 novembre 2026"), ("Paiement reçu", "24 novembre 2026"),
         ("Remise de la clé", "jeudi 26 novembre 2026 à 8 h"), ("Accordé", ""),
     ]  # fmt: skip
     assert ">Corrections envoyées</b>" in known.page.html
+    assert ">Examen\u00a0: corrections demandées</b>" in known.page.html
 
 
 def test_a_step_that_ended_without_its_payment_says_none(known: PortalClient) -> None:
