@@ -11,7 +11,6 @@ from flask import Blueprint, Response, jsonify, request
 from engine.core.clock import local_day
 from engine.core.values import digits_only
 from engine.domain.documents.documents import status_of
-from engine.domain.fields.views import FieldView, FormView, PageView
 from engine.services.applications.document_verification import Verdict, is_code, jwks, read_document
 from engine.services.applications.document_verification import verify as verdict_on
 from engine.services.applications.drafts import see_form
@@ -19,13 +18,11 @@ from engine.services.audit.integrity import proof_of_sending
 from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from engine.services.payments.receipts import NUMBER as RECEIPT_NUMBER
 from engine.services.payments.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
-from renderers.html.controls import every_field
-from renderers.html.row_pages import find_row
 from renderers.i18n.translations import in_language
 from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.platform.access import dossier_page, draws, public
-from renderers.web.platform.dossier_context import DossierContext, agency_of, label
+from renderers.web.platform.dossier_context import DossierContext, agency_of
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -40,7 +37,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.platform.security import unlisted
-from renderers.web.shared.answers import on_paper, received
+from renderers.web.shared.answers import papers_of
 from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view
 from renderers.web.shared.money import francs, money_lines
 
@@ -73,7 +70,7 @@ def summary(one: DossierContext) -> Response:
     prices = [(price.title, " ".join(price.lines)) for price in money_lines(one)]
     details = [
         (say("link.section"), [(link.title, link.named) for link in linked_lines(one)]),
-        (say("track.files"), _papers(one, view)),
+        (say("track.files"), papers_of(view)),
         (say("money.title"), prices or [(say("check.to_pay"), say("counter.nothing_due"))]),
     ]
     address = f"{app_ctx().settings.short_url}/d/{one.dossier.number}"
@@ -82,32 +79,6 @@ def summary(one: DossierContext) -> Response:
         app_ctx().settings.marks_specimen,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")
-
-
-def _papers(one: DossierContext, form: FormView) -> list[tuple[str, str]]:
-    """Return the papers that answer a question: documents already held, files with the time of receipt, what is brought."""
-    asked = [(part, view) for part in form.pages for view in every_field(part)]
-    held = [(_asked_in(part, view), view.text) for part, view in asked if view.is_held]
-    files = [(_kind_in(part, view), f"{file.name}, {received(file)}") for part, view in asked for file in view.files]
-    return [
-        *held,
-        *files,
-        *((label(view.label), on_paper(view)) for part in form.pages for view in part.fields if on_paper(view)),
-    ]
-
-
-def _kind_in(part: PageView, view: FieldView) -> str:
-    """Return the label of the question, with the kind of paper that was chosen."""
-    asked = _asked_in(part, view)
-    return say("text.with_kind", label=asked, kind=view.text) if view.type == "evidence" and view.text else asked
-
-
-def _asked_in(part: PageView, view: FieldView) -> str:
-    """Return the label of the question, with its row."""
-    found = find_row(part, view.path.rpartition(".")[0])
-    if found is None:
-        return label(view.label)
-    return say("row.of", group=found.row.label or say("rows.number", number=found.row.number), label=label(view.label))
 
 
 @dossier_page(blueprint, "/preuve.json")

@@ -52,9 +52,7 @@ blueprint = Blueprint("tracking", __name__)
 
 _ENDS = frozenset({"accepted", "refused", "closed"})
 _ACTS = frozenset({"to_pay", "to_correct", "to_book"})
-_OURS: Final = frozenset(
-    {"by", "gather", "look_up", "await"}
-)  # modes of steps that others end, unless by the applicant
+_OTHERS: Final = frozenset({"by", "gather", "look_up", "await"})  # modes of steps that others end
 _FACTS: Final = {"pay": "payment.paid", "correct": "track.corrected"}  # what a step that came to its end is, by mode
 
 
@@ -239,13 +237,7 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
     over = state is not None and state.is_end
     fact = _FACTS.get(state.mode, "") if state is not None and milestone.done else ""
     title = say(fact or "track.later_pay") if fact or milestone.public == "to_pay" else label(milestone.label)
-    if (
-        milestone.when == "past"
-        and state is not None
-        and not fact
-        and state.mode in _OURS
-        and APPLICANT not in state.by
-    ):
+    if milestone.when == "past" and not fact and state and state.mode in _OTHERS and APPLICANT not in state.by:
         title = say("track.sent_back" if following and following.mode == "correct" else "track.step_done", step=title)
     at = milestone.at if over or milestone.when == "present" else milestone.until
     when = day_of(at) if at else ""

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from engine.domain.fields.views import FieldView, FileView, FormView, PageView
-from renderers.html.row_pages import is_long
+from renderers.html.controls import every_field
+from renderers.html.row_pages import find_row, is_long
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import day_of, language, say, site
 
@@ -175,3 +176,26 @@ def on_paper(view: FieldView) -> str:
     if not view.shown or view.type != "evidence" or "upload" in view.how or view.is_held:
         return ""
     return " ".join(say(f"piece.how.{how}") for how in view.how)
+
+
+def papers_of(form: FormView) -> list[tuple[str, str]]:
+    """Return the papers that answer a question: documents already held, files with the time of receipt, what is brought."""
+    asked = [(part, view) for part in form.pages for view in every_field(part)]
+    held = [(_asked_in(part, view), view.text) for part, view in asked if view.is_held]
+    files = [(_kind_in(part, view), f"{file.name}, {received(file)}") for part, view in asked for file in view.files]
+    brought = [(label(view.label), on_paper(view)) for part in form.pages for view in part.fields if on_paper(view)]
+    return held + files + brought
+
+
+def _kind_in(part: PageView, view: FieldView) -> str:
+    """Return the label of the question, with the kind of paper that was chosen."""
+    asked = _asked_in(part, view)
+    return say("text.with_kind", label=asked, kind=view.text) if view.type == "evidence" and view.text else asked
+
+
+def _asked_in(part: PageView, view: FieldView) -> str:
+    """Return the label of the question, with its row."""
+    found = find_row(part, view.path.rpartition(".")[0])
+    if found is None:
+        return label(view.label)
+    return say("row.of", group=found.row.label or say("rows.number", number=found.row.number), label=label(view.label))
