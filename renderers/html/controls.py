@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.core.values import national as national
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
@@ -354,7 +355,9 @@ def _width(view: FieldView) -> str:
 
 
 def _file(view: FileView, drawing: DrawingContext) -> FileControl:
-    at = drawing.words.clock(datetime.fromisoformat(view.received), drawing.language)
+    received = datetime.fromisoformat(view.received)
+    day = drawing.words.plain_day(local_day(received), drawing.language)
+    at = drawing.say("track.file_received", day=day, at=drawing.words.clock(received, drawing.language))
     size = drawing.words.size(view.size, drawing.language)
     return FileControl(view.id, view.name, drawing.file_href(view.id), view.kind.upper(), at, size)
 

@@ -277,7 +277,7 @@ def test_each_file_stands_alone(known: PortalClient) -> None:
     bad = (io.BytesIO(b"#!/bin/sh"), "photo.jpg")
     page = known.send(address, **{"file:carte": picture(), "file:photo": bad, "go": "next"})
     assert page.status == 422
-    assert "Document reçu à 12 h" in page.text
+    assert "Document reçu le 24 novembre 2026 à 12 h" in page.text
     assert "Ce format de fichier n’est pas accepté" in page.text
     again = known.open(address)
     attachment = re.search(r'name="detach" value="([^"]+)"', again.html)

@@ -43,10 +43,10 @@ def test_a_file_in_pieces_is_the_file(known: PortalClient) -> None:
     assert said == {"received": min(len(data), 900)}
     post(known, papers, f"{where}?at=900", data[900:])
     known.send(papers, **{"arrived:carte": f"{key}/carte.jpg", "send": "carte"})
-    assert "Document reçu à" in known.follow().text
-    once = known.page.text.count("Document reçu à")
+    assert "Document reçu le" in known.follow().text
+    once = known.page.text.count("Document reçu le")
     known.send(papers, **{"arrived:carte": f"{key}/carte.jpg", "send": "carte"})
-    assert known.follow().text.count("Document reçu à") == once
+    assert known.follow().text.count("Document reçu le") == once
 
 
 def test_a_file_that_many_questions_name_is_read_once(known: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
