@@ -33,7 +33,7 @@ _COMPOUND: Final = re.compile(r"(?<![^\W_])(?=[\w-]{3,14}(?![\w-]))[^\W\d_]+(?:-
 # In running text: no name, address, file or code, which a reader may copy.
 _IN_TEXT: Final = re.compile(r"(?<![\w./@-])(?=[\w-]{3,16}(?![\w-]))[^\W\d_]+(?:-[a-zà-ÿœ]+)+(?![\w/@-]|\.\w|[^<>]*>)")
 _NAME: Final = re.compile(
-    r"(?<![\w./@-])(?=[\w-]{3,14}(?![\w-]))[A-ZÀ-Þ][^\W\d_]*(?:-[A-ZÀ-Þ][a-zà-ÿœ]+)+(?![\w/@-]|\.\w|[^<>]*>)"
+    r"(?<![\w./@-])(?=[\w-]{3,14}(?![\w-]))[A-ZÀ-Þ][^\W_]*(?:-[A-ZÀ-Þ][^\W_]*)+(?![\w/@-]|\.\w|[^<>]*>)"
 )
 _COPIED: Final = frozenset(
     {"agent", "auditor", "operator", "preview", "staff"}
