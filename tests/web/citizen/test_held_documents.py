@@ -80,7 +80,7 @@ def test_the_form_says_what_is_already_held(site: StaffSite) -> None:
     me.send(at(site, address, "verification"), declared="1")
     assert draft_of(site.world, address).submitted_at is not None, me.page.text
     told = TOLD.format(number=document.number)
-    assert f"Preuve : {told}" in me.open(at(site, address, "")[:-1]).text.partition("Pièces")[2]
+    assert f"Preuve {told}" in me.open(at(site, address, "")[:-1]).text.partition("Ce que vous avez envoyé")[2]
     printed = me.open(at(site, address, "recapitulatif.pdf")).response.data
     words = " ".join(PdfReader(io.BytesIO(printed)).pages[0].extract_text().split())
     assert document.number in words
