@@ -170,7 +170,7 @@ def test_every_price_and_each_of_its_cases_is_printed(path: Path) -> None:
 
 def test_a_condition_without_short_words_is_written_in_full_with_the_number_of_its_question() -> None:
     found = asked(content_of(the_procedure("copie-acte-etat-civil")))
-    said = "Si « 5.1 Qui êtes-vous pour cette personne\u00a0? » n’est pas « C'est moi »"
+    said = "Si « 5.1 Qui êtes-vous pour cette personne\u00a0? » n’est pas « C’est moi »"
     assert [found[code]["condition"].replace("\u00a0", " ") for code in ("5.2", "5.3")] == [
         said.replace("\u00a0", " ")
     ] * 2

@@ -26,6 +26,7 @@ from engine.model import types as expressions
 from engine.model.types import TRUE, Expression, Type
 from renderers.definition.document import DefinitionText, definition_text
 from renderers.definition.reader import ProcedureReader
+from renderers.i18n.translations import in_language
 from tests.effort import tries
 from tests.makers import PROCEDURES, the_procedure, the_shared, the_words
 
@@ -453,7 +454,7 @@ def test_what_takes_a_name_over_is_read_by_its_label_and_what_is_left_is_named()
     option = field.options[0]
     names = {"motif.vieux": f"{field.id}.{option.code}", "motif.perdu_en_mer": None}
     said = " ".join(text_of(replace(book, migrate={1: names})).editions).replace("\u00a0", " ")
-    assert f": {option.label.in_('fr')} » reprend un élément de l’édition 1" in said
+    assert f": {in_language(option.label, 'fr')} » reprend un élément de l’édition 1" in said
     assert f"{field.id}.{option.code}" not in said
     assert "1 élément n’est pas repris : « perdu en mer »" in said
 

@@ -132,7 +132,10 @@ def test_a_hidden_question_waits_for_the_browser() -> None:
 
 def test_files_say_when_they_came_and_what_can_still_be_done() -> None:
     control = field_control(a_field("evidence", how=("upload", "show_original"), files=(FILE,)), DRAW)
-    assert (control.files[0].at, control.files[0].size) == ("10\u00a0h\u00a044", "430\u202fko")
+    assert (control.files[0].at, control.files[0].size) == (
+        "reçu le 24\u00a0novembre\u00a02026 à 10\u00a0h\u00a044",
+        "430\u202fko",
+    )
     assert control.upload_mode == "replace"
     assert "original" in control.bring
     assert field_control(a_field("file", max_items=3, files=(FILE,)), DRAW).upload_mode == "add"

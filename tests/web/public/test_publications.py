@@ -245,7 +245,7 @@ def test_a_commit_is_checked_before_it_is_merged(here: Agency) -> None:
     assert code == 0
     assert "Comparé à « origin/main »" in said
     assert "1 000 → 1 500 FCFA" in said
-    assert "Autorisation d'essai, édition 2, sera en ligne dès la publication." in said
+    assert "Autorisation d’essai, édition 2, sera en ligne dès la publication." in said
     assert "guichet publish --rollback essai 1" in said
 
 
@@ -315,7 +315,7 @@ def test_a_reference_that_is_none(here: Agency, reference: str) -> None:
 
 
 def test_publishing_and_going_back_by_hand(here: Agency) -> None:
-    assert run() == (0, "Autorisation d'essai, édition 1, est publiée : en vigueur.\n")
+    assert run() == (0, "Autorisation d’essai, édition 1, est publiée : en vigueur.\n")
     here.publish(SECOND)
     assert run()[0] == 0
     assert "déjà publié" in run()[1]
