@@ -24,6 +24,7 @@ CODE: Final = [
 SCRIPTS: Final = sorted((ROOT / "renderers" / "static").glob("*.js"))
 
 COMMANDS: Final = {
+    "engine/core/child_process.py",
     "engine/language/catalogue/parallel.py",
     "engine/publication/git.py",
     "renderers/cli/admin/web_processes.py",

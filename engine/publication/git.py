@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-import resource
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
+from engine.core.child_process import run_child
 from engine.core.clock import SystemClock
 from engine.core.problems import Refusal, Refused, refusal
 from engine.records.publications import Origin
@@ -333,19 +332,7 @@ def run_git(
     command: Sequence[str] = ("git", *_ALONE, *options, *arguments)
     surroundings = {**_surroundings(), **(more or {})}
     try:
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings,
-            start_new_session=True,
-        ) as running:  # fmt: skip
-            try:
-                if most_bytes and hasattr(resource, "prlimit"):
-                    resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-                out, reported = running.communicate(given or b"", timeout=seconds)
-            except BaseException:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(running.pid, signal.SIGKILL)  # with its child processes, such as ssh and index-pack
-                raise
-        return subprocess.CompletedProcess(command, running.returncode, out, reported)
+        return run_child(command, given=given or b"", seconds=seconds, env=surroundings, most_bytes=most_bytes)
     except FileNotFoundError as error:
         raise Refused(refusal("git_missing")) from error
     except (
