@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "engine/core/child_process.py",
     "engine/language/catalogue/parallel.py",
     "engine/publication/git.py",
+    "engine/storage/files/page_pictures.py",
     "renderers/cli/admin/web_processes.py",
 }  # git, by a list of words
 CHANCE: Final = {  # what may be guessed: which path is tried first, how long a second try waits, which invented people come
