@@ -34,7 +34,7 @@ from engine.services.sign_in import mail_links, second_factor
 from engine.services.sign_in import passwords as chosen
 from engine.services.worker import job_runner as carried
 from engine.storage import gate
-from engine.storage.files import attachments, reserve
+from engine.storage.files import attachments, page_child, page_pictures, reserve
 from engine.storage.files import images as picture_content
 from engine.storage.files import pdfs as pdf_content
 from engine.storage.files import resumable_uploads as arrivals
@@ -230,6 +230,9 @@ def said() -> Iterator[str]:
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
     yield f"{access.DRAWN_AT_ONCE} at once; {access.DRAWING_WAITS} more wait, agents {gate.WAIT_LIMIT:.0f} s and the others {gate.UNKNOWN_WAIT_LIMIT:.0f} s"
+    yield f"{access.PAGES_AT_ONCE} at once; {access.PAGES_WAIT} more waits, {gate.WAIT_LIMIT:.0f} s at most; they count among the papers"
+    yield f"{page_child.MEMORY >> 20} MB of addresses, {page_child.PROCESSOR} processor seconds, {page_pictures.SECONDS:.0f} s in all, {page_pictures.LARGEST:,} bytes"
+    yield f"{page_child.MOST_PIXELS:,} pixels, {page_child.MOST_SIDE:,} a side"
     yield f"{file_counts.BYTES_A_DAY:,} a person and day"
     yield f"{file_counts.PAPERS_A_DAY} a person and day; of accounts without a telephone {file_counts.PAPERS_PER_ADDRESS} an address and day"
     yield f"each booking and each cancellation sends an SMS | {bookings.BOOKED_A_DAY} a dossier and day"

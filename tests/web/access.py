@@ -63,6 +63,7 @@ MEANT: Final[Mapping[str, Mapping[str, str]]] = {
     "mail_signin.follow": {"token": "{mail_token}"},
     "documents.verify": {"token": "{document_id}"},
     "agent_act.ask": {"transition": "refuser"},
+    "agent_attachments.page_picture": {"page": "1"},
     "agent_act.post": {"transition": "refuser"},
 }
 ASKED: Final[Mapping[str, Mapping[str, str]]] = {
@@ -75,6 +76,7 @@ ASKED: Final[Mapping[str, Mapping[str, str]]] = {
     "resumable_uploads.receive": {"at": "0"},
     "counter_form.receive": {"at": "0"},
     "agent.inbox": {"q": "{number}"},
+    "agent_attachments.page_picture": {"w": "900", "tour": "0"},
     "auditor.home": {"numero": "{number}"},
 }
 CONFIRM: Final = {"go": "confirm"}

@@ -172,7 +172,7 @@ def said(answer: TestResponse) -> str:
     headers = "\n".join(f"{name}: {value}" for name, value in answer.headers)
     if answer.mimetype == "application/pdf" and answer.data:
         return headers + "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.data)).pages)
-    return headers + answer.get_data(as_text=True)
+    return headers + answer.data.decode("latin-1" if answer.mimetype.startswith("image/") else "utf-8")
 
 
 def marks_in(text: str) -> set[str]:

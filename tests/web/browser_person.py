@@ -15,7 +15,7 @@ from tests.web.page_checks import axe_faults, pieces_of
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 MOST_BYTES, MOST_REQUESTS = 30_000, 4
 SAME: Final = "act-same"  # the boxes of the answers that an agent compares with their piece
-_A_PIECE: Final = re.compile(r"/agent/dossiers/\d+/pieces/[^/]+/fichier$")
+_A_PIECE: Final = re.compile(r"/agent/dossiers/\d+/pieces/[^/]+/(?:fichier$|page-)")
 _LOOKED_AT: Final = set[tuple[str, str, frozenset[tuple[str, str]]]]()
 
 

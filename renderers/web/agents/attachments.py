@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
+from typing import Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
@@ -19,21 +22,119 @@ from engine.services.applications.casework import offers
 from engine.services.applications.document_verification import read_document
 from engine.services.applications.drafts import read_attachment
 from engine.services.context.app_context import NotFound
-from renderers.web.platform.access import agent, draws
+from engine.storage.files.page_pictures import TURNS, WIDTHS, PageNotDrawn, draw_page
+from engine.storage.gate import Crowded
+from renderers.web.platform.access import agent, drawing_page, draws
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, say
-from renderers.web.platform.uploads import TYPES, uploaded_file
+from renderers.web.platform.uploads import TYPES, under_file_policy, uploaded_file
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
 from renderers.web.shared.issued_documents import drawn_document
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_attachments", __name__)
 
+_WIDTH: Final = 900  # pixels of a page, at first
+
+
+# -- one file ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """A page of a file as `agent/document_page.html` shows it on any page, in plain values.
+
+    `previous` to `turned` are queries that show the file otherwise, empty where there is nothing more. The label of a
+    file that is not in use begins with its mark.
+    """
+
+    label: str
+    page: int
+    pages: int
+    picture: str  # address
+    fits: bool  # the picture is no wider than its place
+    previous: str
+    next: str
+    smaller: str
+    larger: str
+    turned: str
+    file: str  # address
+
+
+def document_page(one: AgentCase, attachment: Attachment, title: str, query: Mapping[str, str]) -> DocumentPage:
+    """Return the page of a file that a query asks for: `page`, `zoom`, `tour`. Other values show the first page."""
+    page = _asked(query, "page", range(1, attachment.pages + 1)) or 1
+    width, turn = _asked(query, "zoom", WIDTHS) or _WIDTH, _asked(query, "tour", TURNS) or 0
+
+    def shown(page: int = page, width: int = width, turn: int = turn) -> str:
+        zoom = {"zoom": width} if width != _WIDTH else {}
+        return urlencode({"page": page, **zoom, **({"tour": turn} if turn else {})})
+
+    at, zoom, mark = one.at(f"/pieces/{attachment.id}"), WIDTHS.index(width), _former_mark(one, attachment)
+    return DocumentPage(
+        f"{mark} – {title}" if mark else title, page, attachment.pages,
+        f"{at}/page-{page}.webp?w={width}&tour={turn}", width <= _WIDTH,
+        shown(page=page - 1) if page > 1 else "", shown(page=page + 1) if page < attachment.pages else "",
+        shown(width=WIDTHS[zoom - 1]) if zoom else "", shown(width=WIDTHS[zoom + 1]) if width < WIDTHS[-1] else "",
+        shown(turn=(turn + 90) % 360), f"{at}/fichier",
+    )  # fmt: skip
+
+
+def _asked(query: Mapping[str, str], name: str, values: Iterable[int]) -> int | None:
+    """Return the number in a query if it is one of these values."""
+    return next((value for value in values if query.get(name) == str(value)), None)
+
+
+def _former_mark(one: AgentCase, attachment: Attachment) -> str:
+    """Return the mark of a file that is not in use, empty for one that is, or that this agent is about to use."""
+    in_use = attachment.id in one.dossier.files_used or attachment in pending_files(
+        one.dossier, actor().id, attachment.field
+    )
+    return "" if in_use else say("viewer.former")
+
+
+@blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/page-<int:page>.webp")
+@agent()
+def page_picture(number: str, attachment_id: str, page: int) -> Response:
+    """Serve a page of a file as a picture, to the agents who may read the file. A former file bears its mark.
+
+    A page that cannot be drawn is a picture that says so: 422, or 503 while too many others are drawn.
+    """
+    one = agent_case(number)
+    attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
+    width, turn = _asked(request.args, "w", WIDTHS), _asked(request.args, "tour", TURNS)
+    if not 1 <= page <= attachment.pages or width is None or turn is None:
+        raise NotFound
+    knows_webp = any(kind == "image/webp" for kind, _ in request.accept_mimetypes)
+    form, kind = ("webp", "image/webp") if knows_webp else ("jpg", "image/jpeg")
+    try:
+        with drawing_page():
+            drawn = draw_page(
+                body, attachment.kind, page, width, turn, form=form, mark=_former_mark(one, attachment)
+            )  # fmt: skip
+    except PageNotDrawn:
+        return _sentence_picture("viewer.failed", 422)
+    except Crowded:
+        answer = _sentence_picture("viewer.busy", 503)
+        answer.headers["Retry-After"] = "1"
+        return answer
+    return under_file_policy(file_response(drawn, kind, f"page-{page}.{form}", inline=True))
+
+
+def _sentence_picture(key: str, status: int) -> Response:
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="64"><rect width="320" height="64" fill="#fff"/>'
+        f'<text x="160" y="38" font-family="sans-serif" font-size="16" text-anchor="middle">{escape(say(key))}</text></svg>'
+    )
+    answer = under_file_policy(file_response(drawing.encode(), "image/svg+xml; charset=utf-8", "page.svg", inline=True))
+    answer.status_code = status
+    return answer
+
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
 @agent()
 def attachment(number: str, attachment_id: str) -> Response:
-    """Show one file: an image in the page, a PDF behind a link, and links to the next and previous file in use.
+    """Show one file page by page, and links to the next and previous file in use.
 
     A file that another one replaced says so, and leads to that one.
     """
@@ -54,13 +155,13 @@ def attachment(number: str, attachment_id: str) -> Response:
         correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
     asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
     name = attachment.name if attachment.by is None else act_label(one.procedure, field)
+    title = label(asked.label) if asked else name
     return staff_page(
-        "agent/attachment.html", dossier=one.dossier, base=one.at(), attachment=attachment,
-        label=label(asked.label) if asked else name, place=place + 1, count=len(order),
+        "agent/attachment.html", dossier=one.dossier, base=one.at(), attachment=attachment, label=title, place=place + 1, count=len(order),
         correct=correct if place >= 0 else "", replaced=_replaced(attachment, same) if place < 0 else "",
         instead=_links(one, [kept for kept in same if kept in order] if place < 0 else ()),
         former=_links(one, [kept for kept in same if kept not in order] if place >= 0 else ()),
-        file=one.at(f"/pieces/{attachment.id}/fichier"), picture=attachment.kind in ("jpg", "png"),
+        shown=document_page(one, attachment, title, request.args), shown_at=one.at(f"/pieces/{attachment.id}?"),
         before=one.at(f"/pieces/{order[place - 1].id}") if place > 0 else "",
         after=one.at(f"/pieces/{order[place + 1].id}") if 0 <= place < len(order) - 1 else "",
     )  # fmt: skip
@@ -79,12 +180,13 @@ def _links(one: AgentCase, files: Iterable[Attachment]) -> list[tuple[str, str, 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/fichier")
 @agent()
 def file(number: str, attachment_id: str) -> Response:
-    """Serve the file. Only images, which were encoded again on receipt, open in place. Nothing in it can run."""
+    """Serve the file. Only images in use, which were encoded again on receipt, open in place. Nothing in it can run."""
     one = agent_case(number)
     attachment, body = read_attachment(app_ctx(), actor(), one.id, attachment_id)
     if attachment.kind not in TYPES:
         raise NotFound
-    return uploaded_file(body, attachment.kind, attachment.name, attachment.kind in ("jpg", "png"))
+    inline = attachment.kind in ("jpg", "png") and not _former_mark(one, attachment)  # never shown without its mark
+    return uploaded_file(body, attachment.kind, attachment.name, inline)
 
 
 @blueprint.get("/agent/dossiers/<number>/documents/<document_id>.pdf")

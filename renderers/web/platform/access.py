@@ -6,7 +6,8 @@ number is anonymous to all views except those with `unproven_too`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode
@@ -48,6 +49,9 @@ DRAWN_AT_ONCE: Final = 2  # papers drawn at once: the largest takes both process
 DRAWING_WAITS: Final = 4  # more wait: two of eight threads stay free for other pages
 DRAWN_FOR_STAFF: Final = 1  # of both, reserved for agents
 _drawing: Final = AdmissionGate(DRAWN_AT_ONCE, DRAWING_WAITS, kept=DRAWN_FOR_STAFF)
+PAGES_AT_ONCE: Final = 2  # pages of files drawn at once, each by a child process; they count as papers too
+PAGES_WAIT: Final = 1  # more wait: of four threads one stays free
+_paging: Final = AdmissionGate(PAGES_AT_ONCE, PAGES_WAIT)
 _SIGN_IN: Final = {APPLICANT_AREA: "/connexion", AGENT_AREA: "/agent/connexion", AUDITOR_AREA: "/audit/connexion"}
 
 
@@ -149,6 +153,13 @@ def draws(view: View) -> View:
             return view(*args, **kwargs)
 
     return cast(View, in_turn)
+
+
+@contextmanager
+def drawing_page() -> Iterator[None]:
+    """Draw a page of a file as one of few threads. Raises `Crowded`."""
+    with _paging.turn(), _drawing.turn():
+        yield
 
 
 def agent(*roles: str) -> Callable[[View], View]:

@@ -31,7 +31,11 @@ NO_SPACE_STATUS: Final = 507  # the script accepts it as an answer, whereas it r
 
 def uploaded_file(body: bytes, kind: str, name: str, inline: bool = False) -> Response:
     """Return an uploaded file as a download, or shown in the browser, under a policy that lets nothing in it run."""
-    answer = file_response(body, TYPES.get(kind, "application/octet-stream"), name, inline)
+    return under_file_policy(file_response(body, TYPES.get(kind, "application/octet-stream"), name, inline))
+
+
+def under_file_policy(answer: Response) -> Response:
+    """Return the answer, in which nothing runs in the browser."""
     answer.headers["Content-Security-Policy"] = FILE_POLICY
     return answer
 

@@ -222,7 +222,7 @@ OF_A_DOSSIER: Final = [
         "payments.state", "payments.receipt", "links.choose_row", "links.save_row",
         "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
         "counter_links.choose_row", "counter_links.save_row",
-        "agent_attachments.attachment", "agent_attachments.file", "agent_attachments.document", "messages.staff_document",
+        "agent_attachments.attachment", "agent_attachments.file", "agent_attachments.page_picture", "agent_attachments.document", "messages.staff_document",
     }
 ]  # fmt: skip
 

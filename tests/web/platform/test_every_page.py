@@ -33,6 +33,7 @@ FILES: Final = [
     "agent.enrolment_code",
     "agent_attachments.document",
     "agent_attachments.file",
+    "agent_attachments.page_picture",
     "appointments.diary",
     "articles.static",
     "auditor.enrolment_code",
