@@ -21,6 +21,7 @@ from engine.records.dossier import Actor
 from engine.records.jobs import Job, JobItem, Outcome, Work
 from engine.records.people import CHAIN
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned
+from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.idempotency import Memory
 from engine.storage.results import Busy, Conflict, IntegrityFinding
 from engine.storage.unit_of_work import Unit
@@ -30,6 +31,8 @@ log = logging.getLogger("guichet.orders")
 MOST_LINES: Final = 500
 FILES: Final[frozenset[Work]] = frozenset({"tray", "events"})
 FILES_AHEAD: Final = 5  # files of one person that are not ready yet
+FILES_A_DAY: Final = 40  # of one person: each is stored for a week, up to 40 MB
+JOBS_A_DAY: Final = 200  # other jobs of one person
 _MOST_NUMBERED: Final = 10**9  # no store counts further
 LEASE: Final = timedelta(minutes=1)
 _SERIES: Final = "orders"
@@ -73,10 +76,13 @@ def give(
 ) -> Job:  # fmt: skip
     """Save a job with its dossiers as (id, number, revision seen), and record it in the journal of rights.
 
-    Raises Refused("files_ahead") while `FILES_AHEAD` files of this person are not ready.
+    Raises Refused: files_ahead while `FILES_AHEAD` files of this person are not ready; too_many_tries.
     """
     if work in FILES and unit.count_orders_left(actor.id, FILES) >= FILES_AHEAD:
         raise Refused(refusal("files_ahead", most=FILES_AHEAD))
+    key, most = ("lists", FILES_A_DAY) if work in FILES else ("jobs", JOBS_A_DAY)
+    if closed := too_many(unit, ctx.now(), Limit(f"{key}:{actor.id}", most, timedelta(days=1))):
+        raise Refused(closed)
     now, n = ctx.now(), unit.next_serial(_SERIES)
     order = Job(new_id(), n, work, actor.id, now, dict(asked), total)
     kept = [JobItem(order.id, rank, *line) for rank, line in enumerate(lines)]

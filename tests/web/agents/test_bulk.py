@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from engine.records.dossier import Dossier
 from engine.services.applications import bulk_actions as bulk
 from engine.services.audit.exports import FILE_KEPT
+from engine.services.core.jobs import FILES_A_DAY
 from engine.services.worker.job_runner import carry_orders
 from tests.engine.services.bulk_runner import to_sign
 from tests.engine.services.world import B3
 from tests.web.client import PortalClient
+from tests.web.socket_server import fronting
 from tests.web.staff_site import CLERK, GATEKEEPER, OTHER_CLERK, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
@@ -161,6 +165,22 @@ def test_a_list_is_prepared_and_taken_by_its_giver_alone(staff_site: StaffSite) 
     staff_site.world.clock.advance(FILE_KEPT)
     assert staff_site.agent(CLERK).get(f"{where}/liste.csv").status_code == 409
     assert "effacé" in staff_site.agent(CLERK).see(where)
+
+
+def test_one_agent_has_so_many_lists_a_day_over_a_socket(staff_site: StaffSite) -> None:
+    agent = staff_site.agent(CLERK)
+    cookie = agent.client.get_cookie("guichet-agent")
+    assert cookie is not None
+    headers = {"Cookie": f"guichet-agent={cookie.value}", "Content-Type": "application/x-www-form-urlencoded"}
+    answers = []
+    with fronting(staff_site.app) as port:
+        line = HTTPConnection("127.0.0.1", port, timeout=60)
+        for n in range(FILES_A_DAY + 2):
+            line.request("POST", "/agent/export", urlencode({"file": "tous", "token": str(n)}), headers)
+            answers.append(line.getresponse())
+            answers[-1].read()
+    assert [one.status for one in answers] == [*[303] * FILES_A_DAY, 429, 429]
+    assert int(answers[-1].headers["Retry-After"]) > 3600
 
 
 def test_a_long_list_is_the_workers(staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch) -> None:

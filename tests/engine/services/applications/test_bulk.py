@@ -274,6 +274,29 @@ def test_one_person_has_a_few_lists_in_preparation(world: World) -> None:
     assert exports.order_export(world.office, many, exports.InboxExport("mine"), token="one more").n
 
 
+def test_one_person_orders_so_much_a_day(world: World) -> None:
+    """Each list is stored for a week: without a limit, one agent fills the disk of the store."""
+    many, other = world.agent("many", CLERK), world.agent("other", CLERK)
+
+    def ordered_list(who: Actor, n: int) -> None:
+        carry_at_once(world.office, exports.order_export(world.office, who, exports.InboxExport("mine"), token=f"{n}"))
+
+    for n in range(orders.FILES_A_DAY):
+        ordered_list(many, n)
+    with pytest.raises(Refused) as refused:
+        ordered_list(many, orders.FILES_A_DAY)
+    assert refused.value.reason.code == "too_many_tries"
+    ordered_list(many, 0)  # the same form again is the same list
+    ordered_list(other, 0)
+    some = to_sign(world, 1)
+    for n in range(orders.JOBS_A_DAY):
+        ordered(world, many, some, token=f"job {n}")
+    with pytest.raises(Refused):
+        ordered(world, many, some, token="one more")
+    world.clock.advance(timedelta(days=2))
+    ordered_list(many, orders.FILES_A_DAY)
+
+
 @pytest.mark.parametrize("on", ["sqlite", "postgres"])
 def test_each_person_has_a_turn(tmp_path: Path, on: str) -> None:
     """Who asked for five lists first lets the one list of another person pass before the second."""
