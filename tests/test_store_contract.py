@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine.journal.chain import seal, verify
-from engine.journal.search import EventsAsked, mark_of
+from engine.journal.search import EventsAsked, mark_of, read_mark
 from engine.records.administration import Hold, OpeningChange, Snippet
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
 from engine.records.exchanges import Message, Note, SeatHold, Share, WaitingListEntry
@@ -448,7 +448,9 @@ def test_pages_of_a_tray_follow_each_other(store: Store, tray: DossierQuery, lim
     assert seen == whole
 
 
-@pytest.mark.parametrize("after", ["", "!", "é", "W10", "WzEsMl0", "bnVsbA", "[" * 5000, "A" * 9])
+@pytest.mark.parametrize(
+    "after", ["", "!", "é", "W10", "WzEsMl0", "bnVsbA", "[" * 5000, "A" * 9, "WyJcdTAwMDAiLCAieCJd"]
+)
 def test_a_forged_mark_begins_at_the_start(store: Store, after: str) -> None:
     a_full_house(store)
     with store.unit() as unit:
@@ -1567,6 +1569,7 @@ def test_the_journals_are_read_together_by_time(store: Store) -> None:
     with store.unit() as unit:
         first = unit.find_events(everything, limit=2)
         rest = unit.find_events(everything, mark_of(first[-1]), 9)
+        assert read_mark("WyJcdTAwMDAiLCJkMSIsMV0") is None, "a NUL, which PostgreSQL does not take"
         assert [(one.dossier, one.n) for one in (*first, *rest)] == whole
         facets = unit.count_events(everything)
         assert facets.kinds == {"submitted": 2, "transition": 3, "assigned": 1}

@@ -164,8 +164,8 @@ class OpenIdProvider:
 
     def _identity(self, claims: Mapping[str, Any]) -> VerifiedIdentity:
         subject = claims.get("sub")
-        if not isinstance(subject, str) or not 0 < len(subject) <= 255:
-            raise NotProven("sub")
+        if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
+            raise NotProven("sub")  # PostgreSQL stores no NUL
         named = {**CLAIMS, **self._client.claims}
         profile = {name: said for name, claim in named.items() if (said := _said(name, claims.get(claim)))}
         return VerifiedIdentity(
@@ -175,10 +175,10 @@ class OpenIdProvider:
 
 
 def _said(name: str, value: object) -> str:
-    """Return one claim in the form stored in profiles, empty for an unusable value."""
+    """Return one claim in the form stored in profiles, without signs that no page shows. Empty for an unusable value."""
     if isinstance(value, Mapping):
         value = value.get("formatted")
-    text = " ".join(value.split())[:120] if isinstance(value, str) else ""
+    text = "".join(filter(str.isprintable, " ".join(value.split())))[:120] if isinstance(value, str) else ""
     return _SEXES.get(text.lower(), "") if name == "sex" else text
 
 

@@ -156,5 +156,5 @@ def read_mark(text: str) -> tuple[str, str, int] | None:
         at, dossier, n = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError, RecursionError):
         return None
-    plain = all(isinstance(one, str) and one.isascii() for one in (at, dossier))
+    plain = all(isinstance(one, str) and one.isascii() and one.isprintable() for one in (at, dossier))
     return (at, dossier, n) if plain and type(n) is int and 0 < n < 2**31 else None

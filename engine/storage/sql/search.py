@@ -184,5 +184,5 @@ def _order_mark(query: DossierQuery) -> list[str]:
 
 
 def _is_mark(part: object) -> bool:
-    """Return whether a part of a position is ASCII, as instants and ids are."""
-    return isinstance(part, str) and part.isascii()
+    """Return whether a part of a position is printable ASCII, as instants and ids are. PostgreSQL takes no NUL."""
+    return isinstance(part, str) and part.isascii() and part.isprintable()

@@ -197,7 +197,7 @@ def child() -> Response:
     given = _given("child")
     try:
         born = date(*(int(given[part]) for part in ("year", "month", "day")))
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of twenty digits overflows
         return _again("child", "day", "acting.wrong_day")
     try:
         representation.declare_child(app_ctx(), myself(), given, born)

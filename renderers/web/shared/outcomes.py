@@ -53,7 +53,7 @@ def _said(view: FieldView) -> str:
     day, month, year = (request.form.get(f"{view.path}_{box}", "").strip() for box in ("day", "month", "year"))
     try:
         return day_of(date(int(year), int(month), int(day)))
-    except ValueError:  # fewer than three boxes, or not a date
+    except (ValueError, OverflowError):  # fewer than three boxes, or not a date
         boxes = " ".join(filter(None, (day, month, year)))
     return boxes or ", ".join(_choice_label(view, one) for one in request.form.getlist(view.path) if one)
 

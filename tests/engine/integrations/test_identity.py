@@ -61,6 +61,12 @@ def test_who_comes_back_is_known_by_the_issuer_and_its_name(there: LocalIdentity
     )
 
 
+def test_signs_that_no_page_shows_are_left_out_of_a_name(there: LocalIdentity) -> None:
+    there.person |= {"family_name": "AME\0GAN\u202e", "given_name": "Afi\u200b Esther"}
+    profile = back(there, known_as(there)).profile
+    assert (profile["family_name"], profile["given_names"]) == ("AMEGAN", "Afi Esther")
+
+
 def test_each_visit_asks_with_a_state_a_nonce_and_a_challenge_of_its_own(there: LocalIdentity) -> None:
     provider = known_as(there)
     one, other = provider.begin(BACK), provider.begin(BACK)
@@ -86,6 +92,7 @@ def test_each_visit_asks_with_a_state_a_nonce_and_a_challenge_of_its_own(there: 
         {"iat": int(NOW.timestamp()) + 3600},
         {"sub": ""},
         {"sub": 12},
+        {"sub": "p\0"},
     ],
 )
 def test_what_does_not_hold_is_refused(there: LocalIdentity, twist: dict[str, object]) -> None:

@@ -123,6 +123,7 @@ def test_a_child_of_ones_own(visitor: PortalClient) -> None:
     born = visitor.office.day() - timedelta(days=3000)
     fields = {"family_name": "AMEGAN", "given_names": "Kossi", "day": str(born.day), "month": str(born.month)}
     assert visitor.send("/compte/enfants/nouveau", **fields, year="abc").status == 422
+    assert visitor.send("/compte/enfants/nouveau", **fields, year="9" * 30).status == 422
     assert visitor.send("/compte/enfants/nouveau", **fields, year="1990").status == 422
     visitor.send("/compte/enfants/nouveau", **fields, year=str(born.year))
     assert "AMEGAN Kossi" in visitor.follow().text

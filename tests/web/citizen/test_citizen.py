@@ -383,6 +383,8 @@ def test_two_tabs_see_both_versions_and_choose(known: PortalClient) -> None:
     address = f"/dossiers/{number}/demande/vous"
     old = known.open(address).form()
     known.send(address, **{**ANSWERS, "nom": "Lawson"}, go="next")
+    unreal = {**ANSWERS, "naissance_year": "9" * 30}
+    assert known.post(address, **{**old, **unreal, "go": "next"}).status == 409
     page = known.post(address, **{**old, **ANSWERS, "nom": "Amegan", "go": "next"})
     assert page.status == 409
     assert "LAWSON" in page.text
