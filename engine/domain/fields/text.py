@@ -135,16 +135,18 @@ class EmailKind(FieldKind):
 def email_address(typed: str) -> str | None:
     """Return the address in normal form.
 
-    None when it is invalid, or when a mail header would decode it as an encoded word.
+    None when it is invalid, or when a mail header would decode it as an encoded word. One that begins with `+` is
+    refused too: a login or a receiver that begins so is a telephone number.
     """
     if "=?" in typed:
         return None
     from email_validator import EmailNotValidError, validate_email  # its expressions take 20 ms to compile
 
     try:
-        return validate_email(typed, check_deliverability=False).normalized
+        found = validate_email(typed, check_deliverability=False).normalized
     except (EmailNotValidError, UnicodeError):
         return None
+    return None if found.startswith("+") else found
 
 
 @field_kind("phone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -12,6 +13,7 @@ from engine.core.values import phone_fault
 from engine.domain.common.sms_policy import HOME as COUNTRY
 from engine.domain.fields.text import email_address
 
+_E164: Final = re.compile(r"\+[0-9]{1,15}")
 COUNTRIES: Final = frozenset(phonenumbers.SUPPORTED_REGIONS)  # ISO codes
 # kinds of numbers that belong to a line. The others are services: premium rate, shared cost, personal, pager, voicemail
 _LINES: Final = frozenset(
@@ -43,7 +45,9 @@ def read_phone(raw: str) -> str:
 
 
 def sms_country(number: str) -> str:
-    """Return the ISO country code of a number (E.164); empty for one of no country, such as a satellite."""
+    """Return the ISO country code of a number (E.164); empty for one of no country, such as a satellite, or for no number."""
+    if not _E164.fullmatch(number):
+        return ""
     region = phonenumbers.region_code_for_number(phonenumbers.parse(number))
     return region if region is not None and region.isalpha() else ""
 

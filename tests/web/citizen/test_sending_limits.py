@@ -84,6 +84,14 @@ def test_accounts_without_a_telephone_share_a_limit_at_one_address(site: Site) -
     assert site.sends(site.account("phone", PHONE), HERE) == 303
 
 
+@pytest.mark.parametrize("email", ["+22890112233@exemple.tg", "+22890112233/1@exemple.tg", "+afi@exemple.tg"])
+def test_an_address_that_begins_as_a_telephone_number_opens_no_account(site: Site, email: str) -> None:
+    """Such a login counted as a proven telephone: none of the limits of free accounts, and SMS that were never asked."""
+    browser = Browser(site.port, HERE)
+    assert browser.send("/connexion/courriel", email=email).status == 422
+    assert not site.world.read(lambda unit: unit.letters_to(email))
+
+
 def test_who_acts_for_an_accepted_company_sends_as_many_as_it_has(site: Site) -> None:
     afi, office = site.account("phone", PHONE), site.world.office
     asked = company(site.world, afi.actor())

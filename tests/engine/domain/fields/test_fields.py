@@ -156,6 +156,7 @@ def test_what_is_clear_is_understood(type_: str, keys: dict[str, Any], typed_in:
 NOT_UNDERSTOOD = [
     ("text", {}, "a\x07b", "control"),
     ("email", {}, "afi@", "email"),
+    ("email", {}, "+22890112233@exemple.tg", "email"),
     ("phone", {}, "12 34", "phone"),
     ("phone", {}, "1-800-FLOWERS", "phone"),
     ("identifier", {"scheme": "niu"}, "12345", "identifier"),

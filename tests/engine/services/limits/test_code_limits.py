@@ -39,10 +39,13 @@ def outcome(world: World, to: str) -> tuple[bool, str | None]:
 
 
 def test_no_letter_leaves_to_where_no_sms_goes(world: World) -> None:
-    for number, to in enumerate((PHONE, PARIS, PREMIUM)):
+    receivers = ("+x@exemple.tg", "+22890112233/1@exemple.tg", PHONE, PARIS, PREMIUM)
+    for number, to in enumerate(receivers):
         written(world, to, number)
-    assert deliver_letters(world.office) == 1
-    assert [outcome(world, to) for to in (PHONE, PARIS, PREMIUM)] == [
+    assert deliver_letters(world.office) == 1, "one that is no number holds back no other"
+    assert [outcome(world, to) for to in receivers] == [
+        (False, "sms_kind"),
+        (False, "sms_kind"),
         (True, None),
         (False, "sms_country"),
         (False, "sms_kind"),

@@ -61,7 +61,9 @@ def test_looking_at_a_link_uses_nothing_up(world: World) -> None:
     assert mail_links.follow_link(world.office, link_in(world), sent.mark)
 
 
-@pytest.mark.parametrize("raw", ["", "afi", "afi@", "a" * 300 + "@exemple.tg", "=?utf-8?q?a=0D=0AX-Y=3Az?=@x.tg"])
+@pytest.mark.parametrize(
+    "raw", ["", "afi", "afi@", "a" * 300 + "@exemple.tg", "=?utf-8?q?a=0D=0AX-Y=3Az?=@x.tg", " +a@x.tg"]
+)
 def test_what_is_no_address(world: World, raw: str) -> None:
     with pytest.raises(Refused) as closed:
         mail_links.send_link(world.office, raw)
