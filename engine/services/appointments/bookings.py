@@ -259,7 +259,7 @@ def _check_day(
     They cost nothing, and have any number of addresses. Raises Refused("seats_shared").
     """
     account = unit.account(dossier.owner)
-    if moment.actor.kind != "applicant" or account is None or has_telephone(account) or dossier.contact_phone:
+    if moment.actor.kind != "applicant" or account is None or has_telephone(account) or _is_declared(unit, account.id):
         return
     if is_accepted_company(account) or account.login.startswith(WITHOUT_PHONE):
         return
@@ -269,6 +269,12 @@ def _check_day(
     resource = resource_key(moment.procedure, appointment.id)
     if unit.seats_without_telephone(resource, office_id, *span, moment.now, dossier.id) >= share:
         raise Refused(refusal("seats_shared", maximum=share))
+
+
+def _is_declared(unit: Unit, account_id: str) -> bool:
+    """Return whether a person with a telephone declared this one, as a child is. A mandate that was given proves nothing."""
+    holders = (unit.account(one.holder) for one in unit.mandates_given(account_id) if one.made_by == one.holder)
+    return any(one is not None and has_telephone(one) for one in holders)
 
 
 def _limits(unit: Unit, dossier: Dossier, appointment: str, client: str) -> tuple[Limit, ...]:

@@ -114,20 +114,23 @@ def test_a_stranger_is_not_written_to_at_an_address_that_others_typed(site: Site
 CARD, ENROLMENT = "carte-nationale-identite", "enrolement_sur_place"
 
 
-def waits_for_visit(site: Site, account: Account) -> tuple[Dossier, list[Slot]]:
+def waits_for_visit(site: Site, account: Account, acting: Actor | None = None) -> tuple[Dossier, list[Slot]]:
     """A request whose first state waits for the visit, and the free hours of the first day."""
-    office, owner = site.world.office, account.actor()
+    office, owner = site.world.office, acting or account.actor()
+    site.world.people[owner.owns] = owner
     dossier = site.world.filled(CARD, owner)
     dossier = intake.submit(office, owner, dossier.id, declared=True, token=new_id())
     [day, *_] = bookings.slots(office, owner, dossier.id, ENROLMENT, limit=100).days
     return dossier, list(day.slots)
 
 
-def books(site: Site, account: Account, dossier: Dossier, slot: Slot, address: str) -> int:
+def books(site: Site, account: Account, dossier: Dossier, slot: Slot, address: str, mandate: str = "") -> int:
     office = site.world.office
     with office.store.unit(write=True) as unit:
         token = open_session(office, unit, account, office.now()).token
     browser = Browser(site.port, address, {"guichet": token})
+    if mandate:
+        browser.send("/compte/agir", at="/compte/entreprises", mandate=mandate)
     page = f"/dossiers/{dossier.number}/rendez-vous"
     return browser.send(page, at="/deconnexion", bureau=slot.office, start=slot.start.isoformat()).status
 
@@ -151,6 +154,26 @@ def test_accounts_without_a_telephone_leave_most_of_a_day_to_others(site: Site) 
     dossier, slots = waits_for_visit(site, afi)
     assert books(site, afi, dossier, slots[0], HERE) == 303, "who has a telephone"
     assert booked_on(site, day) == 9
+
+
+def test_nor_does_a_telephone_book_for_those_who_gave_it_a_mandate(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One number took fifty seats for the five e-mail accounts of a day. For a child that it declared, it still does."""
+    monkeypatch.setattr(draft_answers, "SENT_A_DAY", 40)
+    afi, office, heard = site.account("phone", PHONE), site.world.office, []
+    for number in range(5):
+        free = site.account("email", f"w{number}@exemple.tg")
+        given = representation.give(office, free.actor(), "", PHONE, "manager")
+        acting = representation.acting_for(office, afi.actor(), given.id)
+        for turn in range(2):
+            dossier, slots = waits_for_visit(site, free, acting)
+            assert site.world.kept(dossier).contact_phone == PHONE
+            heard.append(books(site, afi, dossier, slots[0], f"127.0.{turn + 1}.{number + 1}", given.id))
+    assert heard == [303] * 8 + [409] * 2
+    names = {"family_name": "AMEGAN", "given_names": "Kossi"}
+    child = representation.declare_child(office, afi.actor(), names, office.day() - timedelta(days=3000))
+    acting = representation.acting_for(office, afi.actor(), child.id)
+    dossier, slots = waits_for_visit(site, afi, acting)
+    assert books(site, afi, dossier, slots[0], HERE, child.id) == 303
 
 
 def test_nor_do_they_move_to_that_day_or_hold_its_seats(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
