@@ -94,6 +94,7 @@ class Field(NamedElement):
     help: Text | None = None
     short_label: Text | None = None
     noun: Text | None = None  # printed on documents where the label is a question
+    for_agents: Text | None = None
     unit: str | None = None
     when: Expression = TRUE
     required: Expression = TRUE
@@ -121,8 +122,13 @@ class Field(NamedElement):
 
     @property
     def printed_label(self) -> Text:
-        """The label for documents, summaries and agents: the noun, else the label."""
+        """The label for documents and summaries: the noun, else the label."""
         return self.noun or self.label
+
+    @property
+    def agents_label(self) -> Text:
+        """The label that agents read: `for_agents`, else the noun, else the applicant's label."""
+        return self.for_agents or self.printed_label
 
     def option(self, code: str) -> Option | None:
         """Return the option of a code, None when it does not exist."""
@@ -140,10 +146,16 @@ class Page(NamedElement):
 
     title: Text
     help: Text | None = None
+    for_agents: Text | None = None
     when: Expression = TRUE
     reuse: bool = True
     fields: tuple[Field, ...] = ()
     checks: tuple[FormCheck, ...] = ()
+
+    @property
+    def agents_title(self) -> Text:
+        """The title that agents read: `for_agents`, else the applicant's title."""
+        return self.for_agents or self.title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,15 @@ class Task(NamedElement):
     """What a state may wait for. `by` names the roles that do it. When `when` is false, no state waits for it."""
 
     label: Text
+    for_agents: Text | None = None
     by: tuple[str, ...] = ()
     when: Expression = TRUE
     after: tuple[str, ...] = ()
+
+    @property
+    def agents_label(self) -> Text:
+        """The label that agents read: `for_agents`, else the applicant's label."""
+        return self.for_agents or self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ class Transition(NamedElement):
     source: str
     target: str
     label: Text
+    for_agents: Text | None = None
     by: tuple[str, ...] = ()
     event: str | None = None
     when: Expression = TRUE
@@ -87,6 +88,11 @@ class Transition(NamedElement):
     confirm: Text | None = None
     bulk: bool = False  # may be taken for many dossiers at once
     effects: Effects = NO_EFFECTS
+
+    @property
+    def agents_label(self) -> Text:
+        """The label that agents read: `for_agents`, else the applicant's label."""
+        return self.for_agents or self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from engine.core.problems import Fact
 from engine.core.values import Plain, Text
+
+_NO_TEXT: Final = Text(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class FieldView:
     masked: bool = False  # this reader may not read the answer
     basis: str | None = None
     reason: str | None = None  # why an agent asks to correct it
+    agents_label: Text = _NO_TEXT  # the label that agents read
     definition: object = field(default=None, compare=False, repr=False)  # None when the texts depend on answers
 
     @property
@@ -142,6 +146,7 @@ class PageView:
     problems: tuple[AnswerProblem, ...] = ()
     before: str = ""  # id of the page before it on the path; empty for the first
     known: bool = False
+    agents_title: Text = _NO_TEXT  # the title that agents read
 
     @property
     def errors(self) -> tuple[AnswerProblem, ...]:

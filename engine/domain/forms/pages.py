@@ -420,8 +420,9 @@ def _page_view(
     views: tuple[FieldView, ...] = tuple(field_views(replace(showing, problems=by_place(said)), fields))
     complete = judged and not any(not one.warns for one in found)
     return PageView(
-        page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before, known
-    )
+        page.id, page.title, page.help, views, position, len(pages), complete, visited, found, before, known,
+        page.agents_title,
+    )  # fmt: skip
 
 
 def _was_put(field: Field, evaluated: EvaluatedAnswers) -> bool:

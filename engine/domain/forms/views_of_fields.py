@@ -216,7 +216,7 @@ def _said(one: Field) -> _Said:
     evidence, bounds, settled = one.evidence, one.bounds, _is_settled(one)
     asking = FieldContext(Scope({}, date.min))  # not used when the definition alone decides
     view = FieldView(
-        id=one.id, path=one.id, type=one.type, label=one.label, help=one.help, unit=one.unit, basis=one.law_of("*"),
+        id=one.id, path=one.id, type=one.type, label=one.label, agents_label=one.agents_label, help=one.help, unit=one.unit, basis=one.law_of("*"),
         computed=one.value is not None, lines=one.lines, upper=one.upper, max_length=bounds.max_length,
         max_items=bounds.max_items, min_items=bounds.min_items, max_size=bounds.max_size, accept=bounds.accept,
         has_other=one.other, how=evidence.how if evidence else (), copies=evidence.copies if evidence else 1,

@@ -26,7 +26,7 @@ TaskStatus: TypeAlias = Literal["open", "later", "done", "needless"]
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """One awaited task or part. `part` is a service or the number of a row (from 0). `by` are role keys.
+    """One awaited task or part, with the label that agents read. `part` is a service or the number of a row (from 0). `by` are role keys.
 
     The status `later` waits for the tasks `after`. `needless` was never done, because the quorum was reached.
     `done` records the completion. `done_by` is the account id of the person who did it.
@@ -68,7 +68,7 @@ def _things(
         done = dossier.done.get(task.id)
         by = _keys(procedure, task.by)
         yield Awaited(
-            task, None, task.label, by, status, ends.get(task.id), blockers, done, done.by if done else None
+            task, None, task.agents_label, by, status, ends.get(task.id), blockers, done, done.by if done else None
         )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _rows(
         filled = filling_at(form.id, dossier.answers, number) is not None
         said: TaskStatus = "done" if filled else status
         yield Awaited(
-            form, str(number), form.label, _keys(procedure, form.by), said, ends.get(form.id), blockers,
+            form, str(number), form.agents_label, _keys(procedure, form.by), said, ends.get(form.id), blockers,
             dossier.done.get(form.id), person_of(form.id, dossier.answers, number),
         )  # fmt: skip
 

@@ -93,6 +93,7 @@ class FieldBuilder:
             help=build.text((*path, "help")),
             short_label=build.text((*path, "short_label")),
             noun=build.text((*path, "noun")),
+            for_agents=build.text((*path, "for_agents")),
             unit=build.words((*path, "unit")),
             when=build.or_else((*path, "when"), outside, YES_NO, TRUE),
             required=build.or_else((*path, "required"), inside, YES_NO, TRUE),

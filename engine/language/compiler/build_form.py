@@ -17,6 +17,7 @@ _HOW: Final = ("upload", "show_original", "legalised_copy", "hand_over", "sign_a
 _USUAL: Final = Bounds()
 _FORM: Final = Text((("fr", "Votre demande"), ("en", "Your application")))
 _PIECES: Final = Text((("fr", "Vos pièces"), ("en", "Your documents")))
+_PIECES_FOR_AGENTS: Final = Text((("fr", "Pièces"), ("en", "Documents")))
 
 
 def build_application(symbols: SymbolContext) -> Form:
@@ -48,6 +49,7 @@ def build_page(questions: FieldBuilder, name: str, path: Path) -> Page:
         basis=build.basis(path),
         title=build.title((*path, "title")),
         help=build.text((*path, "help")),
+        for_agents=build.text((*path, "for_agents")),
         when=when,
         reuse=build.flag((*path, "reuse"), True),
         fields=questions.fields(path),
@@ -65,7 +67,8 @@ def _evidence_page(symbols: SymbolContext, taken: set[str]) -> Page | None:
     name = "pieces"
     while name in taken:
         name += "_"
-    return Page(id=name, where=symbols.build.where(("evidence",), key=True), title=_PIECES, fields=things)
+    where = symbols.build.where(("evidence",), key=True)
+    return Page(id=name, where=where, title=_PIECES, for_agents=_PIECES_FOR_AGENTS, fields=things)
 
 
 def _evidence(symbols: SymbolContext, name: str, path: Path) -> Field:
@@ -80,6 +83,7 @@ def _evidence(symbols: SymbolContext, name: str, path: Path) -> Field:
         value_type=evidence_type(build, path),
         label=build.title((*path, "label")),
         help=build.text((*path, "help")),
+        for_agents=build.text((*path, "for_agents")),
         when=build.or_else((*path, "when"), questions.words(), YES_NO, TRUE),
         required=build.or_else((*path, "required"), inside, YES_NO, TRUE),
         reuse=build.flag((*path, "reuse"), True),

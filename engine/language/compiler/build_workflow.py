@@ -240,6 +240,7 @@ class _Circuits:
             source="",
             target="",
             label=build.text((*path, "label")) or Text(()),
+            for_agents=build.text((*path, "for_agents")),
             by=written,
             event=event,
             asks=frozenset(one for one in build.ids((*path, "asks")) if one in _ASKS),

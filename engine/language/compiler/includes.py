@@ -176,8 +176,10 @@ class _Splicing:
             if block is not None:
                 self._lay(laid, block, use, use_path)
                 if "title" not in grown and path[:-1] == ("form",):
-                    grown["title"] = block.tree.get("title") if isinstance(block.tree, dict) else None
-                    self.grafts[(*path, "title")] = (block, ("title",))
+                    for key in ("title", "for_agents"):
+                        if key not in grown and isinstance(block.tree, dict) and key in block.tree:
+                            grown[key] = block.tree[key]
+                            self.grafts[(*path, key)] = (block, (key,))
         for section, things in laid.items():
             if things:
                 grown[section] = self._over(grown.get(section), things, (*path, section))

@@ -76,6 +76,7 @@ _ANYWHERE: Final[Mapping[str, Judge]] = {
             "title",
             "help",
             "short_label",
+            "for_agents",
             "row_label",
             "message",
             "because",

@@ -119,7 +119,7 @@ def bulk_acts(ctx: AppContext, actor: Actor, numbers: Sequence[str]) -> tuple[Bu
                 count = known.count + 1 if known else 1
                 asks = "reason" in transition.asks or bool(known and known.reason)
                 found[procedure.id, transition.id] = BulkAct(
-                    procedure.id, procedure.identity.title, transition.id, transition.label, count, asks
+                    procedure.id, procedure.identity.title, transition.id, transition.agents_label, count, asks
                 )
     return tuple(sorted(found.values(), key=lambda one: (-one.count, one.procedure, one.act)))
 

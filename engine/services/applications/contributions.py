@@ -70,7 +70,7 @@ def _given(
         if filling_at(form.id, dossier.answers, number) is not None:
             page = _page(ctx, actor, procedure, dossier, form, str(number), form.id)
             by = person_of(form.id, dossier.answers, number) or ""
-            yield Contribution(form, str(number), form.label, by, None, page)
+            yield Contribution(form, str(number), form.agents_label, by, None, page)
 
 
 def _page(

@@ -175,7 +175,7 @@ def _visit(line: DayLine) -> Visit:
     if line.appointment is None:
         text, href = say("day.unreadable"), ""
     else:
-        text, href = label(line.appointment.label), f"/agent/dossiers/{dossier.number}"
+        text, href = label(line.appointment.agents_label), f"/agent/dossiers/{dossier.number}"
     return Visit(
         dossier.number, href, site().words.clock(booking.start, language()),
         dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),

@@ -243,7 +243,7 @@ def _form(
     )
     return staff_page(
         "agent/act.html", 422 if errors else 200, dossier=one.dossier, base=one.at(),
-        act=label(transition.label), action=one.at(f"/acte/{transition.id}"), asks=transition.asks, chosen=chosen, others=others,
+        act=label(transition.agents_label), action=one.at(f"/acte/{transition.id}"), asks=transition.asks, chosen=chosen, others=others,
         reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
         multipart="attachment" in transition.asks or any(has_files(page) for page in pages), token=new_token(),
         revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
@@ -292,7 +292,7 @@ def _to_correct(one: AgentCase, transition: Transition, typed: Typed) -> tuple[l
         return [], []
     allowed = correctable_of(one, transition)
     asked = [
-        ToCorrect(question.id, label(question.label), label(page.title), typed.whys.get(question.id, ""))
+        ToCorrect(question.id, label(question.agents_label), label(page.agents_title), typed.whys.get(question.id, ""))
         for page in one.procedure.form.pages
         for question in page.fields
         if question.id in allowed
@@ -313,7 +313,7 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
         return _form(one, offer, typed, [_refused_at(transition, typed, closed.reason)])
     return staff_page(
         "agent/preview.html", dossier=one.dossier, base=one.at(),
-        title=say("act.preview_title", act=label(transition.label)), thing="", action=one.at(f"/acte/{transition.id}"),
+        title=say("act.preview_title", act=label(transition.agents_label)), thing="", action=one.at(f"/acte/{transition.id}"),
         carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm),
         tracking_lines=_reported(one, transition, typed, one.procedure.state(preview.decision.dossier.state)),
         given=[line for page in _pages(one, transition, typed, False, ())[0] for line in answer_lines(one, page)]
@@ -359,10 +359,9 @@ def _reported(one: AgentCase, transition: Transition, typed: Typed, after: State
     return [
         *lines,
         *(
-            say("text.named", name=each.label, text=say("text.quoted", text=each.said.strip()))
-            if each.said.strip()
-            else each.label
+            say("text.named", name=name, text=say("text.quoted", text=each.said.strip())) if each.said.strip() else name
             for each in chosen
+            for name in (label(one.procedure.fields[each.id].label),)
         ),
     ]
 
@@ -386,7 +385,7 @@ def _confirm(one: AgentCase, transition_id: str, typed: Typed) -> Response:
         return _form(one, _offer(one, transition_id), typed, judged=True)
     except Refused as closed:
         return _stale(agent_case(one.dossier.number), transition_id, typed, closed.reason)
-    session["desk_note"] = say("case.done", act=label(transition.label))
+    session["desk_note"] = say("case.done", act=label(transition.agents_label))
     session["desk_next"] = say("case.done_state", state=label(one.procedure.state(after.state).label))
     return go(one.at())
 
@@ -433,4 +432,4 @@ def _titles(procedure: Procedure, laws: Iterable[str]) -> list[str]:
 
 def _asked(one: AgentCase, name: str) -> str:
     question = one.procedure.fields.get(name)
-    return label(question.label) if question else name
+    return label(question.agents_label) if question else name

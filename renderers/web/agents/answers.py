@@ -68,7 +68,7 @@ def application(one: AgentCase) -> FormView:
 
 def answer_sections(one: AgentCase, form: FormView, ticks: frozenset[str]) -> list[AgentAnswerSection]:
     """Return the application by page. Answers that this agent may not read are masked."""
-    sections = [AgentAnswerSection(label(page.title), tuple(_answers(one, page, ticks))) for page in form.pages]
+    sections = [AgentAnswerSection(label(page.agents_title), tuple(_answers(one, page, ticks))) for page in form.pages]
     return [section for section in sections if section.answers]
 
 
@@ -88,7 +88,7 @@ def later_sections(one: AgentCase, form: FormView) -> list[AgentAnswerSection]:
     for task in one.procedure.forms():
         if is_in_parts(task):
             lines = tuple(line for given in parts.get(task.id, ()) for line in _part(one, given, form, names))
-            found.append(AgentAnswerSection(label(task.label), lines))
+            found.append(AgentAnswerSection(label(task.agents_label), lines))
         elif task.id in one.dossier.done:
             found.append(AgentAnswerSection(_title(task), tuple(_whole(one, task))))
     return [section for section in found if section.answers]
@@ -116,7 +116,7 @@ def _written(
     fields: Iterable[Field], answers: Mapping[str, Plain], asking: FieldContext, speech: Speech
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     for field in fields:
-        plain, title = answers.get(field.id), label(field.printed_label)
+        plain, title = answers.get(field.id), label(field.agents_label)
         if isinstance(plain, list) and field.type == "rows":
             for number, row in enumerate(plain, 1):
                 lines = _written(field.rows, row if isinstance(row, dict) else {}, asking, speech)
@@ -127,8 +127,8 @@ def _written(
 
 def _title(task: Form) -> str:
     if APPLICANT in task.by:
-        return say("waits.by_applicant", task=label(task.label))
-    return say("waits.by_register", task=label(task.label)) if task.by == (SYSTEM,) else label(task.label)
+        return say("waits.by_applicant", task=label(task.agents_label))
+    return say("waits.by_register", task=label(task.agents_label)) if task.by == (SYSTEM,) else label(task.agents_label)
 
 
 def _whole(one: AgentCase, task: Form) -> Iterator[AnswerView]:
@@ -195,7 +195,7 @@ def row_answers(one: AgentCase, form: FormView, name: str | None, number: int) -
     view = rows_of(form, name)
     row = view.rows[number] if view and number < len(view.rows) else None
     shown = (inner for inner in row.fields if inner.shown and inner.type != "note") if row else ()
-    return tuple(_answer(one, inner, label(inner.label), "", frozenset()) for inner in shown)
+    return tuple(_answer(one, inner, label(inner.agents_label), "", frozenset()) for inner in shown)
 
 
 # -- one answer --------------------------------------------------------------------------------------------------------
@@ -208,17 +208,17 @@ def _answers(one: AgentCase, page: PageView, ticks: frozenset[str]) -> Iterator[
         if view.type == "rows":
             yield from _row_answers(one, view, ticks)
         else:
-            yield _answer(one, view, label(view.label), view.id, ticks)
+            yield _answer(one, view, label(view.agents_label), view.id, ticks)
 
 
 def _row_answers(one: AgentCase, view: FieldView, ticks: frozenset[str]) -> Iterator[AnswerView]:
     """Yield each row's answers under its title. A correction is asked for the whole group."""
     count = say("waits.rows", count=len(view.rows)) if view.rows else say("rows.none")
-    yield _answer(one, view, label(view.label), view.id, ticks, count)
+    yield _answer(one, view, label(view.agents_label), view.id, ticks, count)
     for row in view.rows:
         for inner in row.fields:
             if inner.shown and inner.type != "note":
-                yield _answer(one, inner, f"{_row_title(row)} – {label(inner.label)}", "", ticks)
+                yield _answer(one, inner, f"{_row_title(row)} – {label(inner.agents_label)}", "", ticks)
 
 
 def _row_title(row: RowView) -> str:
@@ -254,7 +254,7 @@ def _confirmed(one: AgentCase, view: FieldView) -> tuple[str, str]:
         return "", ""
     piece, at = act_label(one.procedure, kept.piece), moment_of(kept.at)
     proof = field_named(one, f"{view.path.rpartition('.')[0]}.{kept.piece}".lstrip("."))
-    piece = label(proof.label) if proof else piece
+    piece = label(proof.agents_label) if proof else piece
     if kept.by == SYSTEM:
         return "", say("compare.confirmed_register", piece=piece, at=at)
     name = one.confirmers.get(kept.by) or say("desk.unknown_person")

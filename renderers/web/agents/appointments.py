@@ -55,7 +55,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
     query = {"bureau": sheet.office_id or "", "jour": sheet.next_from.isoformat() if sheet.next_from else ""}
     return staff_page(
         "agent/slots.html", status, dossier=one.dossier, base=one.at(), note=note,
-        title=say("visit.title", visit=label(task.label)), action=here, office_id=sheet.office_id or "",
+        title=say("visit.title", visit=label(task.agents_label)), action=here, office_id=sheet.office_id or "",
         current=moment_of(booking.start) if booking is not None and held else "",
         places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],
         days=days_of(sheet) if sheet.because is None else [],
@@ -69,7 +69,7 @@ def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime)
     action = one.at(f"/creneau/{task.id}")
     return staff_page(
         "agent/confirm.html", dossier=one.dossier, crumb=(one.at(), one.dossier.label or whole_number(one.dossier.number)),
-        title=say("visit.title", visit=label(task.label)), text=say("visit.told"), action=action, token=new_token(),
+        title=say("visit.title", visit=label(task.agents_label)), text=say("visit.told"), action=action, token=new_token(),
         details=[(say("slot.date"), moment_of(start)), (say("slot.place"), place_label(office_id))],
         hidden=[("bureau", office_id), ("start", start.isoformat(timespec="minutes"))],
         button=say("slot.confirm"), back=f"{action}?{urlencode({'bureau': office_id})}", back_label=say("slot.other"),
@@ -91,7 +91,7 @@ def book(number: str, appointment: str) -> Response:
         sheet = slots(app_ctx(), actor(), one.id, task.id, office_id=office_id)
         return _list(one, task, sheet, refusal_text(one.procedure, closed.reason), 409)
     moment = moment_of(start)
-    session["desk_note"] = say("visit.done", visit=label(task.label), moment=moment)
+    session["desk_note"] = say("visit.done", visit=label(task.agents_label), moment=moment)
     return go(one.at())
 
 

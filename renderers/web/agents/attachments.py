@@ -155,7 +155,7 @@ def attachment(number: str, attachment_id: str) -> Response:
         correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
     asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
     name = attachment.name if attachment.by is None else act_label(one.procedure, field)
-    title = label(asked.label) if asked else name
+    title = label(asked.agents_label) if asked else name
     return staff_page(
         "agent/attachment.html", dossier=one.dossier, base=one.at(), attachment=attachment, label=title, place=place + 1, count=len(order),
         correct=correct if place >= 0 else "", replaced=_replaced(attachment, same) if place < 0 else "",

@@ -97,7 +97,7 @@ def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:
     new = {name: kept for name, kept in after.confirmed.items() if one.dossier.confirmed.get(name) != kept}
     named = ((field_named(one, name), name, kept) for name, kept in new.items() if kept.differs)
     return [
-        (say("compare.typed", label=label(field.printed_label)), piece_value(one, name, kept))
+        (say("compare.typed", label=label(field.agents_label)), piece_value(one, name, kept))
         for field, name, kept in named
         if field is not None
     ]
@@ -105,7 +105,7 @@ def differing(one: AgentCase, after: Dossier) -> list[tuple[str, str]]:
 
 def written_in_comparison(one: AgentCase, raw: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """Yield what was posted in a comparison: the answers that were ticked, and what pieces say otherwise."""
-    ticked = [label(field.printed_label) for name in raw.get(SAME, ()) if (field := field_named(one, name))]
+    ticked = [label(field.agents_label) for name in raw.get(SAME, ()) if (field := field_named(one, name))]
     if ticked:
         yield say("compare.same"), ", ".join(ticked)
     typed = (name.removeprefix(TYPED) for name in raw if name.startswith(TYPED))
@@ -122,7 +122,7 @@ def _piece(one: AgentCase, piece: ComparedPiece, draw: DrawingContext, judged: b
         on_paper = piece.how and "upload" not in piece.how
         note = say("compare.no_file" if on_paper else "compare.not_given")
     return PieceToCompare(
-        piece.piece, label(piece.field.label), tuple(paper(one, file) for file in files if _is_picture(file)),
+        piece.piece, label(piece.field.agents_label), tuple(paper(one, file) for file in files if _is_picture(file)),
         tuple(paper(one, file) for file in files if not _is_picture(file)), note,
         tuple(_answer(answer, draw, judged) for answer in piece.answers),
     )  # fmt: skip
@@ -133,7 +133,7 @@ def _is_picture(file: Attachment) -> bool:
 
 
 def _answer(answer: ComparedAnswer, draw: DrawingContext, judged: bool) -> AnswerToCompare:
-    title = label(answer.asked.field.printed_label)
+    title = label(answer.asked.field.agents_label)
     view = _named(answer.control, title, judged) if answer.control is not None else None
     typed = view is not None and (view.value not in (None, "", []) or any(view.boxes))
     return AnswerToCompare(

@@ -80,7 +80,7 @@ def dossier_page(one: AgentCase, error: str = "") -> Response:
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [
-        OpenAct(offer.transition.id, label(offer.transition.label), why(one, offer))
+        OpenAct(offer.transition.id, label(offer.transition.agents_label), why(one, offer))
         for offer in found
         if offer.transition.by != ("applicant",)  # never an agent's: their labels address the applicant
     ]

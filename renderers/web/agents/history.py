@@ -96,7 +96,7 @@ def _corrected(one: AgentCase, asked: Plain, at: datetime) -> str:
     """Return the names of the questions that were answered again, of those asked where the former answers are not kept."""
     asked = next((list(sent.before) for sent in one.dossier.corrected if sent.sent_at == at), asked)
     named = {str(name).partition(".")[0] for name in asked} if isinstance(asked, list) else set()
-    labels = [label(field.label) for name, field in one.procedure.fields.items() if name in named]
+    labels = [label(field.agents_label) for name, field in one.procedure.fields.items() if name in named]
     return say("waits.corrected_which", fields=", ".join(labels)) if labels else ""
 
 
@@ -126,7 +126,8 @@ def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) ->
         columns = {column.id: column for field in one.procedure.fields.values() for column in field.rows}
         piece = one.procedure.fields.get(str(body.get("piece"))) or columns.get(str(body.get("piece")))
         return say(
-            "compare.history", piece=label(piece.label) if piece else act_label(procedure, str(body.get("piece")))
+            "compare.history",
+            piece=label(piece.agents_label) if piece else act_label(procedure, str(body.get("piece"))),
         )
     if entry.kind in ("paid", "refunded"):
         amount = body.get("amount")

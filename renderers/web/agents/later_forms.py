@@ -136,7 +136,7 @@ def _rows(one: AgentCase, form: Form) -> Response:
     left = sum(1 for line in lines if line.action_label == say("waits.fill"))
     return staff_page(
         "agent/rows.html", dossier=one.dossier, base=one.at(),
-        title=say("errand.rows", task=label(form.label)), lines=lines,
+        title=say("errand.rows", task=label(form.agents_label)), lines=lines,
         left=say("errand.rows_left", count=left) if left else say("errand.rows_none"),
         note=session.pop("desk_note", ""),
     )  # fmt: skip

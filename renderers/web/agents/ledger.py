@@ -74,7 +74,10 @@ def booking_lines(one: DossierContext) -> list[tuple[str, str, str]]:
         task = one.procedure.tasks.get(name)
         moment = moment_of(booking.start)
         said = say(
-            "case.booking", label=label(task.label) if task else name, moment=moment, office=place_label(booking.office)
+            "case.booking",
+            label=label(task.agents_label) if task else name,
+            moment=moment,
+            office=place_label(booking.office),
         )
         state = say(f"day.status_{booking.status}")
         if booking.status == "booked" and booking.arrived_at:
@@ -120,7 +123,7 @@ def _earlier(one: AgentCase) -> Iterator[EarlierDossierRow]:
         procedure = procedure_of(link.procedure)
         title = say(
             "links.title",
-            link=label(link.label),
+            link=label(link.agents_label),
             procedure=label(procedure.identity.title) if procedure else link.procedure,
         )
         try:

@@ -37,7 +37,7 @@ def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> R
     moment = moment_of(found.held.start) if found.held else ""
     return staff_page(
         "agent/walk_in.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), note=note,
-        title=say("walk_in.title"), appointment=label(task.label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
+        title=say("walk_in.title"), appointment=label(task.agents_label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
         text=say("walk_in.late_text" if found.late else "walk_in.text"),
         gives_back=say("walk_in.gives_back", moment=moment) if moment else "",
         places=[(there.id, place_label(there.id)) for there in found.offices] if not found.late else [],

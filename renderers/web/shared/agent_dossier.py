@@ -50,10 +50,10 @@ def act_label(procedure: Procedure, name: str, source: str = "") -> str:
     transitions = [transition for transition in procedure.transitions if transition.id == name]
     transition = next((one for one in transitions if one.source == source), transitions[0] if transitions else None)
     if transition is not None:
-        return label(transition.label) if transition.event is None else event_label(procedure, transition)
+        return label(transition.agents_label) if transition.event is None else event_label(procedure, transition)
     asked = procedure.round_of(name)
-    thing = asked.service(name) if asked else procedure.tasks.get(name)
-    return label(thing.label) if thing else name
+    service, task = asked.service(name) if asked else None, procedure.tasks.get(name)
+    return label(service.label) if service else label(task.agents_label) if task else name
 
 
 def row_name(form_rows: FieldView | None, number: int) -> str:

@@ -182,8 +182,10 @@ def event_label(procedure: Procedure, transition: Transition) -> str:
         return say(f"event.done_{procedure.state(transition.source).mode}")
     if site().words.has(f"event.short_{event}"):
         return say(f"event.short_{event}")
-    thing = procedure.tasks.get(event) or procedure.clocks.get(event)
-    return label(thing.label) if thing else say("event.other")
+    task, clock = procedure.tasks.get(event), procedure.clocks.get(event)
+    if task is not None:
+        return label(task.agents_label)
+    return label(clock.label) if clock else say("event.other")
 
 
 def editions_of(procedure_id: str) -> tuple[Edition, ...]:
