@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -14,7 +15,7 @@ from engine.language.diff.elements import flatten
 from engine.language.expressions.compiler import age_limit
 from engine.language.lint.rule_registry import rule, written_at
 from engine.language.source.loader import read_source
-from engine.model import COUNTER, PAPER, Fee, Field, Form, NamedElement, Page, Procedure, Template
+from engine.model import APPLICANT, COUNTER, PAPER, Fee, Field, Form, NamedElement, Page, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.paper import PaperTable
 from engine.model.provenance import sensitive_behind, sources_of
@@ -39,6 +40,7 @@ _PUBLIC_PLACEHOLDERS: Final[Mapping[str, str]] = {  # the longest form of each i
     "title": "",
 }
 _LONGEST_ANSWER: Final = 24
+_ADDRESSED: Final = re.compile(r"^(?:Votre|Vos|Mon|Ma|Mes|Je)\b|^J['’]|(?<!\brendez-)\bvous\b", re.IGNORECASE)
 
 
 @rule("V701")
@@ -77,10 +79,10 @@ def _asked(procedure: Procedure) -> Iterator[_Said]:
     for criterion in procedure.eligibility:
         yield criterion, criterion.field.label, criterion.field.help, criterion.because
     for page in (page for form in forms_of(procedure) for page in form.pages):
-        yield page, page.title, page.help
+        yield page, page.title, page.for_agents, page.help
         yield from ((check, check.message) for check in page.checks)
     for field in fields_of(procedure):
-        yield field, field.label, field.help, field.noun, field.bounds.message, field.when.said
+        yield field, field.label, field.for_agents, field.help, field.noun, field.bounds.message, field.when.said
         yield from ((check, check.message) for check in field.checks)
         if field.type == "place":  # a place has one name, whatever the language
             continue
@@ -90,7 +92,7 @@ def _asked(procedure: Procedure) -> Iterator[_Said]:
 
 def _owed(procedure: Procedure) -> Iterator[_Said]:
     for task in procedure.tasks.values():
-        yield task, task.label, task.when.said
+        yield task, task.label, task.for_agents, task.when.said
         if isinstance(task, Form):
             yield from ((service, service.label) for service in task.services)
         if isinstance(task, Fee):
@@ -102,7 +104,7 @@ def _owed(procedure: Procedure) -> Iterator[_Said]:
 def _circuit(procedure: Procedure) -> Iterator[_Said]:
     yield from ((state, state.label, state.help) for state in procedure.states.values())
     yield from (
-        (transition, transition.label, transition.confirm)
+        (transition, transition.label, transition.for_agents, transition.confirm)
         for transition in procedure.transitions
         if transition.event is None
     )
@@ -117,7 +119,11 @@ def _circuit(procedure: Procedure) -> Iterator[_Said]:
 
 def fields_of(procedure: Procedure) -> Iterator[Field]:
     """Yield the questions of all forms, then those inside rows."""
-    left = [field for form in forms_of(procedure) for field in form.fields]
+    return _fields(forms_of(procedure))
+
+
+def _fields(forms: Iterable[Form]) -> Iterator[Field]:
+    left = [field for form in forms for field in form.fields]
     while left:
         field = left.pop(0)
         yield field
@@ -181,6 +187,28 @@ def short_pages(procedure: Procedure, directory: Directory) -> Iterator[Problem]
             yield problem(
                 "V712", second.where, at=second.id, name=first.id, other=second.id, found=found, most=FEW_QUESTIONS
             )
+
+
+@rule("V713")
+def applicant_addressed(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V713 for each title or label that addresses the applicant, where agents read no text of their own."""
+    for thing, text in _read_by_both(procedure):
+        said = next((said for language, said in text.versions if language == "fr"), "")
+        if _ADDRESSED.search(said):
+            yield problem("V713", thing.where, at=thing.id, name=thing.id, text=said)
+
+
+def _read_by_both(procedure: Procedure) -> Iterator[tuple[NamedElement, Text]]:
+    """Yield what the applicant reads of their forms, tasks and acts, and agents read too."""
+    forms = [form for form in forms_of(procedure) if APPLICANT in form.by]
+    for page in (page for form in forms for page in form.pages):
+        yield page, page.agents_title
+    for field in _fields(forms):
+        if field.type != "note":
+            yield field, field.agents_label
+    yield from ((task, task.agents_label) for task in procedure.tasks.values() if task.id != procedure.form.id)
+    acts = {one.id: one for one in procedure.transitions if APPLICANT in one.by}
+    yield from ((act, act.agents_label) for act in acts.values())
 
 
 def _asked_on(page: Page) -> list[Field]:
