@@ -1,12 +1,13 @@
 """The access log of dossiers.
 
 An auditor states a reason first, and the journal of the dossier records the reading. A dossier opened
-by an agent is recorded once a day. The owner sees who read it, and each reader sees what they read.
+by an agent is one line a day, with the last hour. The owner sees who read it, and each reader sees what they read.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 from engine.core.problems import Refused, refusal
@@ -23,6 +24,7 @@ from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
 LONGEST_MOTIVE: Final = 500
+AGAIN: Final = timedelta(minutes=5)
 MOST_DOSSIERS: Final = 500  # of one applicant, whose readers are shown
 _READING: Final[Memory[str]] = Memory(lambda reading: reading, lambda unit, kept: str(kept))
 
@@ -52,7 +54,7 @@ def note_reading(ctx: AppContext, actor: Actor, dossier_id: str, motive: str, *,
 
 
 def note_visit(ctx: AppContext, actor: Actor, dossier: Dossier) -> None:
-    """Record that an agent opened a dossier today, and in which role.
+    """Record that an agent opened a dossier today, and in which role. After `AGAIN`, the hour of the line follows.
 
     If the store is busy, the entry waits in this process.
     """
@@ -60,8 +62,9 @@ def note_visit(ctx: AppContext, actor: Actor, dossier: Dossier) -> None:
     with ctx.store.unit() as unit:
         known = unit.reading(dossier.id, actor.id, day.isoformat())
         roles = roles_of(pinned(ctx, unit, dossier)) & actor.roles
-    if known is None and actor.kind == "agent":
-        ctx.unnoted.append(Reading(dossier.id, actor.id, day, ctx.now(), min(roles, default="")))
+    now = ctx.now()
+    if actor.kind == "agent" and (known is None or now - known.at >= AGAIN):
+        ctx.unnoted.append(Reading(dossier.id, actor.id, day, now, min(roles, default="")))
         with suppress(Busy):
             note_owed(ctx)
 

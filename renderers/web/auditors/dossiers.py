@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from flask import Blueprint, Response, request
 
 from engine.core.problems import Refused
 from engine.core.values import digits_only
+from engine.domain.reporting.remarks import Remark, remarks_on
 from engine.records.dossier import Dossier
 from engine.services.accounts.access_log import note_reading, noted_motive, readings_of
 from engine.services.applications.drafts import procedure_of, see
@@ -34,7 +36,7 @@ from renderers.web.platform.request_context import (
     new_token,
     say,
 )
-from renderers.web.shared.staff import people, role_label, sign_in_page, sign_out_of, staff_page
+from renderers.web.shared.staff import people, role_label, short_moment, sign_in_page, sign_out_of, staff_page
 from renderers.web.shared.statuses import departs_from_journal
 
 blueprint = Blueprint("auditor", __name__)
@@ -106,29 +108,44 @@ def dossier(number: str) -> Response:
     return staff_page(
         "auditor/journal.html", dossier=one, slug=one.procedure, procedure=label(procedure.identity.title), motive=motive, broken=broken,
         because=say(f"audit.because_{broken.reason}") if broken else "", departs=departs_from_journal(one),
+        edition=procedure.identity.edition, remarks=_remarks(remarks_on(procedure, one, entries)),
         lines=entry_lines(one, procedure, entries, broken), count=len(entries), readers=_readers(one),
+        circuit=f"/audit/demarches/{one.procedure}/circuit?fingerprint={one.fingerprint}",
         head=entries[-1].hash if entries else "", again=f"/audit/dossiers/{number}?{query}",
         export=f"/audit/dossiers/{number}/journal.json?{query}", file=f"{number}.json", signed=_signed(one),
     )  # fmt: skip
 
 
-def _signed(one: Dossier) -> str:
-    """Return the sentence on the signed checkpoint that contains the entries."""
+def _signed(one: Dossier) -> tuple[str, str]:
+    """Return the tag and the sentence on the signed checkpoint that contains the entries. No tag before the first."""
     found = signed_place(app_ctx(), actor(), one.id)
     if found is None:
-        return say("audit.signed_not_yet")
+        return "", say("audit.signed_not_yet")
     n, journal = found
-    return say("audit.signed", count=n, size=journal.size, at=moment_of(journal.at))
+    at = say("audit.signed_tag", at=(short_moment(journal.at) or ("", "", ""))[1])
+    return at, say("audit.signed", count=n, size=journal.size, at=moment_of(journal.at))
+
+
+def _remarks(found: Iterable[Remark]) -> list[tuple[str, list[int]]]:
+    """Return each remark as a sentence, and the entries that it rests on."""
+    found = tuple(found)
+    names = people(one.by for one in found)
+    return [
+        (
+            say(f"audit.remark_{one.code}", count=len(one.entries), name=names.get(one.by) or say("desk.unknown_person")),
+            list(one.entries),
+        )
+        for one in found
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A person who opened the dossier: as what, on how many days, and when last."""
+    """A person who opened the dossier: as what, and when last (ISO, short, in words)."""
 
     name: str
     role: str
-    days: int
-    last: datetime
+    last: tuple[str, str, str] | None
 
 
 def _readers(one: Dossier) -> list[Reader]:
@@ -140,7 +157,7 @@ def _readers(one: Dossier) -> list[Reader]:
     return [
         Reader(
             names.get(account) or say("desk.unknown_person"), role_label(role) if role else say("journal.auditor"),
-            len(times), max(times),
+            short_moment(max(times)),
         )
         for (account, role), times in found.items()
     ]  # fmt: skip

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from engine.core.values import Plain, Text
+from engine.domain.common.access import may_read
 from engine.domain.fields.raw_answers import OTHER
 from engine.journal.chain import Break, JournalEntry
-from engine.model import Procedure
+from engine.model import APPLICATION, Procedure
 from engine.records.codec import instant_text
 from engine.records.dossier import Dossier
 from renderers.i18n.translations import quoted
 from renderers.web.platform.dossier_context import label, place_label
-from renderers.web.platform.request_context import app_ctx, language, moment_of, say, site
+from renderers.web.platform.request_context import actor, app_ctx, language, say, site
+from renderers.web.shared.agent_dossier import act_label
 from renderers.web.shared.journal_queries import procedure_label
 from renderers.web.shared.money import provider_label
-from renderers.web.shared.staff import people, role_label
+from renderers.web.shared.staff import people, role_label, short_moment
 
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")  # of a stored thing (`new_id`)
 _CODE: Final = re.compile(r"[a-z][a-z0-9_.:-]*")
-_SHORT = 8  # characters of a hash in a line
 _UNSAID = frozenset(
     {"revision", "sequence", "seat", "hands", "series", "serial", "salts"}
 )  # used by `fsck`, of no interest to a reader
+_BESIDE = frozenset(
+    {
+        "digest",
+        "commits",
+        "size",
+        "kind",
+        "file",
+        "by",
+        "closed",
+        "event",
+        "done",
+        "channel",
+        "edition",
+        "procedure",
+        "fees",
+    }
+)  # facts that few readers need: beside the hashes
+_FEW: Final = 4  # values of one fact in its line; more are counted there
 _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed", "seen", "side", "how"})
+_OF_EACH = frozenset({"state", "due", "paused"})  # said by every entry
 _PLAIN = frozenset({"number", "digest", "asked", "names", "sheet"})  # said as they are
 
 
@@ -42,27 +64,22 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
-    """A moment in words, and exactly as the journal records it."""
-
-    said: str
-    exact: str
-
-
-@dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One journal entry as the page shows it, with hashes cut.
+    """One journal entry as the page shows it.
 
-    `actor` is the name of an agent or auditor, else the kind of person; `role` is that kind where a name stands.
-    `broken` marks the first invalid entry and all after it.
+    `actor` is the name of an agent or auditor, else the kind of person; `role` says that it is an auditor.
+    `reasons` is what the author of the act wrote. `broken` marks the first invalid entry and all after it.
+    `sealed` are the facts beside the hashes.
     """
 
     rank: int
-    at: Instant
+    at: tuple[str, str, str]  # ISO instant, short, in words
     actor: str
     role: str
     kind: str
     facts: tuple[tuple[str, str, str], ...]  # name, text, exact instant (if it is one)
+    reasons: tuple[str, ...]
+    sealed: tuple[tuple[str, str, str], ...]
     edition: str
     hash: str
     previous: str
@@ -80,26 +97,68 @@ def entry_lines(
     names = people((*staff, *(to for to in given if to != "None")))
     paid = [entry.body.get("payment") for entry in entries if isinstance(entry.body, dict)]
     payments = {payment: place for place, payment in enumerate(dict.fromkeys(map(str, filter(None, paid))), start=1)}
-    lines = []
+    lines, before = [], dict[str, Plain]()
     for entry in entries:
         edition = app_ctx().catalogue.edition(one.procedure, entry.edition) or procedure
-        lines.append(_entry_line(Known(edition, names, payments), entry, broken))
+        reasons = tuple(_reasons(one, edition, entry))
+        lines.append(_entry_line(Known(edition, names, payments), entry, broken, reasons, before))
+        before |= entry.body if isinstance(entry.body, dict) else {}
     return lines
+
+
+def _reasons(one: Dossier, procedure: Procedure, entry: JournalEntry) -> Iterator[str]:
+    """Yield the reason of an act and of each point to correct, as long as the dossier keeps them.
+
+    That of a sensitive question may quote the answer: it is for those who may read it.
+    """
+    body = entry.body if isinstance(entry.body, dict) else {}
+    if entry.kind != "transition":
+        return
+    for taken in one.taken:
+        if (taken.at, taken.transition) == (entry.at, body.get("transition")) and taken.reason:
+            yield say("text.quoted", text=taken.reason)
+    asked = [*one.corrected, *([one.correction] if one.correction else [])]
+    for name, why in (pair for sent in asked if sent.at == entry.at for pair in sent.fields.items()):
+        said = why if may_read(procedure, one, name, actor()) else say("case.masked")
+        if said:
+            yield say("text.named", name=_named(procedure, name), text=say("text.quoted", text=said))
 
 
 _STAFF = ("agent", "auditor")
 
 
-def _entry_line(known: Known, entry: JournalEntry, broken: Break | None) -> EntryLine:
-    words = site().words
-    kind = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
+def _entry_line(
+    known: Known, entry: JournalEntry, broken: Break | None, reasons: tuple[str, ...] = (),
+    before: Mapping[str, Plain] = MappingProxyType({}),
+) -> EntryLine:  # fmt: skip
+    at, facts = short_moment(entry.at), list(_facts(known, entry.body, before))
+    body = entry.body if isinstance(entry.body, dict) else {}
+    beside = {name for name, *_ in facts if name in _BESIDE or _count(body.get(name)) > _FEW}
+    counted = [(title, str(_count(body.get(name))), "") for name, title, *_ in facts if name in beside - _BESIDE]
     role = say(f"journal.{_actor_kind(entry)}")
     name = known.names.get(entry.actor) or say("desk.unknown_person") if entry.actor_kind in _STAFF else ""
     return EntryLine(
-        entry.n, Instant(moment_of(entry.at), instant_text(entry.at)), name or role, role if name else "",
-        kind, tuple(_facts(known, entry.body)),
-        entry.edition[:_SHORT], entry.hash[:_SHORT], entry.previous[:_SHORT], broken is not None and entry.n >= broken.n,
+        entry.n, (instant_text(entry.at), *at[1:]) if at else ("", "", ""), name or role, role if name and entry.actor_kind == "auditor" else "",
+        _what(known.procedure, entry, before), (*(fact[1:] for fact in facts if fact[0] not in beside), *counted), reasons,
+        tuple(fact[1:] for fact in facts if fact[0] in beside),
+        entry.edition, entry.hash, entry.previous, broken is not None and entry.n >= broken.n,
     )  # fmt: skip
+
+
+def _count(value: Plain) -> int:
+    return len(value) if isinstance(value, list) else 1
+
+
+def _what(procedure: Procedure, entry: JournalEntry, before: Mapping[str, Plain]) -> str:
+    """Return what happened, an act or the kind of entry, and the state that the dossier is in since."""
+    body, words = entry.body if isinstance(entry.body, dict) else {}, site().words
+    said = say(f"journal.{entry.kind}") if words.has(f"journal.{entry.kind}") else say("journal.other", kind=entry.kind)
+    if entry.kind == "transition":
+        said = act_label(procedure, str(body.get("transition")), str(body.get("source")))
+    state = procedure.states.get(str(body.get("target") or body.get("state")))
+    if state is None or ("target" not in body and state.id == before.get("state")):
+        return said
+    return say("case.to_state", label=said, state=label(state.label))
 
 
 def _actor_kind(entry: JournalEntry) -> str:
@@ -108,24 +167,29 @@ def _actor_kind(entry: JournalEntry) -> str:
     return entry.actor_kind if site().words.has(f"journal.{entry.actor_kind}") else "anonymous"
 
 
-def _facts(known: Known, body: Plain) -> Iterable[tuple[str, str, str]]:
-    """Yield the facts of an entry, with codes as words of its edition. Technical fields are left out."""
+def _facts(
+    known: Known, body: Plain, before: Mapping[str, Plain] = MappingProxyType({})
+) -> Iterable[tuple[str, str, str, str]]:
+    """Yield the facts of an entry: field, name, value as words of its edition, exact instant.
+
+    Technical fields are left out, and what the entry before says of the dossier too.
+    """
     for name, value in body.items() if isinstance(body, dict) else ():
         if (
             value in (None, "", [], {})
             or name in _UNSAID
             or (name == "extra" and not value)
-            or (name == "state" and "target" in body)
+            or (name in ("transition", "source", "target") and "target" in body)
+            or (name == "state" and value in known.procedure.states)
+            or (name in _OF_EACH and value == before.get(name))
         ):
-            continue
-        if name == "transition" and "event" in body:  # an automatic transition: its states and event are enough
             continue
         key = f"journal.fact.{name}"
         title = say(key) if site().words.has(key) else say("journal.fact_other", name=name)
         said = ", ".join(filter(None, (_said(known, name, one) for one in _each(known, name, value))))
         if not said:
             continue
-        yield title, said, value if isinstance(value, str) and _INSTANT.fullmatch(value) else ""
+        yield name, title, said, value if isinstance(value, str) and _INSTANT.fullmatch(value) else ""
 
 
 def _each(known: Known, name: str, value: Plain) -> list[Plain]:
@@ -178,10 +242,12 @@ def _said(known: Known, name: str, value: Plain) -> str:
     if name in ("kind", "file"):
         return text.upper()
     if name == "page":
-        return next((label(page.title) for page in procedure.form.pages if page.id == text), text)
+        return next((label(page.agents_title) for page in procedure.form.pages if page.id == text), text)
     if name == "office":
         return place_label(text) or text
-    if _INSTANT.fullmatch(text) or _ISO_DAY.fullmatch(text):
+    if _INSTANT.fullmatch(text) and (at := short_moment(datetime.fromisoformat(text))) is not None:
+        return at[1]
+    if _ISO_DAY.fullmatch(text):
         return words.facts({"at": text}, language())["at"]
     return _named(procedure, text)
 
@@ -199,11 +265,13 @@ def _named(procedure: Procedure, text: str) -> str:
     number, _, inner = rest.partition(".")
     if number.isdecimal() and group in procedure.fields:
         found = next((one for one in procedure.fields[group].rows if one.id == inner), None)
-        row = say("journal.row", rows=label(procedure.fields[group].label), number=int(number) + 1)
-        return quoted(f"{row} – {label(found.label)}" if found else row, language())
+        row = say("journal.row", rows=label(procedure.fields[group].agents_label), number=int(number) + 1)
+        return quoted(f"{row} – {label(found.agents_label)}" if found else row, language())
+    if code == APPLICATION:
+        return say("journal.application")
     whole = code.removesuffix(f"_{OTHER}")
     if whole != code and code not in procedure.fields and whole in procedure.fields:  # the text given with « Autre »
-        return say("journal.detail", question=quoted(label(procedure.fields[whole].label), language()))
+        return say("journal.detail", question=quoted(label(procedure.fields[whole].agents_label), language()))
     found_label = _label_of(procedure, code)
     if found_label is not None:
         return quoted(label(found_label), language())
@@ -218,10 +286,10 @@ def _label_of(procedure: Procedure, code: str) -> Text | None:
     thing = next((place[code] for place in places if code in place), None)
     asked = procedure.round_of(code)
     thing = (asked.service(code) if asked else None) or thing
-    found = getattr(thing, "label", None) or getattr(thing, "title", None)
+    found = getattr(thing, "agents_label", None) or getattr(thing, "label", None) or getattr(thing, "title", None)
     if found is None:
-        found = next((transition.label for transition in procedure.transitions if transition.id == code), None)
+        found = next((transition.agents_label for transition in procedure.transitions if transition.id == code), None)
     if found is None:
         inner = (column for one in procedure.fields.values() for column in one.rows if column.id == code)
-        found = next((column.label for column in inner), None)
+        found = next((column.agents_label for column in inner), None)
     return found
