@@ -61,6 +61,7 @@ class Facets:
     offices: Mapping[str, int]
     procedures: Mapping[str, int]
     channels: Mapping[str, int]
+    days: Mapping[str, int]  # ISO day, the first first
     total: int
     more: bool
 
@@ -124,21 +125,22 @@ FROM: Final = "FROM entry e CROSS JOIN dossier d"  # CROSS JOIN makes SQLite rea
 
 
 def counted(rows: list[tuple[Any, ...]], most: int) -> Facets:
-    """Return the facets of (kind, actor kind, actor, office, procedure, channel, count) rows. `total` is at
+    """Return the facets of (kind, actor kind, actor, office, procedure, channel, day, count) rows. `total` is at
     most `most`."""
-    found: dict[str, dict[str, int]] = {name: {} for name in ("kind", "agent", "office", "procedure", "channel")}
+    found: dict[str, dict[str, int]] = {name: {} for name in ("kind", "agent", "office", "procedure", "channel", "day")}
     total = 0
-    for kind, actor_kind, actor, office, procedure, channel, count in rows:
+    for kind, actor_kind, actor, office, procedure, channel, day, count in rows:
         total += count
         values = (
             ("kind", kind), ("agent", actor if actor_kind == "agent" else ""), ("office", office or ""),
-            ("procedure", procedure), ("channel", channel),
+            ("procedure", procedure), ("channel", channel), ("day", day),
         )  # fmt: skip
         for name, value in values:
             if value:
                 found[name][value] = found[name].get(value, 0) + count
+    days = dict(sorted(found.pop("day").items()))
     kinds, agents, offices, procedures, channels = map(_commonest, found.values())
-    return Facets(kinds, agents, offices, procedures, channels, min(total, most), total > most)
+    return Facets(kinds, agents, offices, procedures, channels, days, min(total, most), total > most)
 
 
 def _commonest(found: Mapping[str, int]) -> Mapping[str, int]:

@@ -85,7 +85,7 @@ class LeafQueries(Queries):
 
 
 RIGHTS: Final = TableMapping(JournalEntry, "people_entry", ("n",))
-_BY: Final = "actor_kind, actor, office, procedure, channel"
+_BY: Final = "actor_kind, actor, office, procedure, channel, day"
 
 
 class EventQueries(Queries):
@@ -104,7 +104,10 @@ class EventQueries(Queries):
     def count_events(self, asked: EventsAsked, most: int = 10_000) -> Facets:
         """Return the facets of the newest `most` entries that match."""
         where, cells = events_where(asked)
-        inner = f"SELECT e.kind, e.actor_kind, e.actor, d.office, d.procedure, d.channel {FROM} WHERE {where}"
+        inner = (
+            "SELECT e.kind, e.actor_kind, e.actor, d.office, d.procedure, d.channel, substr(e.at, 1, 10) AS day"
+            f" {FROM} WHERE {where}"
+        )
         sql = (
             f"SELECT kind, {_BY}, count(*) FROM ({inner} ORDER BY e.at DESC, e.dossier DESC, e.n DESC LIMIT ?) AS found"
             f" GROUP BY kind, {_BY}"

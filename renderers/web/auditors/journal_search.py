@@ -24,7 +24,17 @@ from renderers.web.platform.access import auditor
 from renderers.web.platform.csv import CSV, csv_text, named_file
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    day_of,
+    form_token,
+    go,
+    moment_of,
+    new_token,
+    say,
+    site,
+)
 from renderers.web.shared.agent_dossier import act_label
 from renderers.web.shared.editions import json_response
 from renderers.web.shared.journal_queries import channel_label, kind_label, procedure_label
@@ -34,7 +44,8 @@ blueprint = Blueprint("auditor_events", __name__)
 
 HOME: Final = "/audit/evenements"
 _USUAL: Final = timedelta(days=29)  # days before the last one, by default
-_SHOWN: Final = 12  # values of one facet
+_SHOWN: Final = 12  # values of one facet, unless it is opened
+_DAYS: Final = 31  # days with bars
 _NAMES: Final[Mapping[str, str]] = {
     "question": "asks", "type": "kind", "agent": "agent", "bureau": "office", "demarche": "procedure", "canal": "channel",
     "du": "first", "au": "last",
@@ -53,12 +64,18 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One facet with its most frequent values, or with the `chosen` one. `undo` is the address without that choice."""
+    """One facet with its most frequent values, or with the `chosen` one. `undo` is the address without that choice.
+
+    `more` is the address that shows all `count` values, empty when they are shown.
+    """
 
     title: str
     values: tuple[Value, ...]
     chosen: str = ""
     undo: str = ""
+    count: int = 0
+    more: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +134,7 @@ def home() -> Response:
     )
     return staff_page(
         "auditor/events.html", lines=[_line(one, names) for one in found.lines], wanted=wanted, action=HOME,
-        facets=[_facet(wanted, *one) for one in labels], total=found.facets.total, more=found.facets.more,
+        facets=[_facet(wanted, *one) for one in labels], days=_days(wanted, found.facets.days), total=found.facets.total, more=found.facets.more,
         questions=[(say(f"events.ask_{one}"), address(replace(wanted, asks=one)), one == wanted.asks) for one in QUESTIONS],
         everything=address(replace(wanted, asks="")), fields=_carried(wanted), token=new_token(),
         first=address(wanted) if request.args.get("apres") else "",
@@ -138,11 +155,20 @@ def _facet(wanted: Wanted, field: str, counts: Mapping[str, int], said: Callable
     chosen = getattr(wanted, field)
     if chosen:
         return Facet(say(f"events.{field}"), (), said(chosen), address(replace(wanted, **{field: ""})))
+    key = next(name for name, one in _NAMES.items() if one == field)
+    is_open = request.args.get("facette") == key
     values = tuple(
         Value(said(one), count, address(replace(wanted, **{field: one})))
-        for one, count in list(counts.items())[:_SHOWN]
+        for one, count in list(counts.items())[: None if is_open else _SHOWN]
     )
-    return Facet(say(f"events.{field}"), values)
+    more = address(wanted, facette=key) if len(counts) > len(values) else ""
+    return Facet(say(f"events.{field}"), values, count=len(counts), more=more, is_open=is_open)
+
+
+def _days(wanted: Wanted, counts: Mapping[str, int]) -> list[Value]:
+    """Return the last days with entries, each with the address of that day."""
+    days = [(date.fromisoformat(one), count) for one, count in counts.items()][-_DAYS:]
+    return [Value(day_of(day), count, address(replace(wanted, first=day, last=day))) for day, count in days]
 
 
 def _line(one: JournalEvent, names: Mapping[str, str]) -> EventLine:

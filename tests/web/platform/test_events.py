@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from engine.services.applications import bulk_actions as bulk
 from engine.services.applications.casework import assign
 from engine.services.worker.job_runner import carry_orders
+from renderers.web.auditors import journal_search
 from tests.engine.services.bulk_runner import to_sign
 from tests.engine.services.world import B3, PASSPORT
 from tests.web.staff_site import CLERK, GATEKEEPER, Seat, StaffSite, hidden, open_staff_site
@@ -143,3 +145,29 @@ def test_a_mandate_bounds_the_journals_too(staff_site: StaffSite) -> None:
     assert "0 ligne" in control.see(where)
     rows = [json.loads(line) for line in taken(control, early, "evenements.ndjson").splitlines()]
     assert {one["procedure"] for one in rows} == {PASSPORT}  # what was prepared before is bound too
+
+
+def test_every_value_of_a_facet_is_shown_when_asked_for(staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed_in_bulk(staff_site)
+    control = staff_site.auditor()
+    monkeypatch.setattr(journal_search, "_SHOWN", 2)
+    whole = control.see(HOME)
+    count = re.search(r"Voir les (\d+) : Événement", whole)
+    assert count is not None
+    page = control.get(f"{HOME}?facette=type").get_data(as_text=True)
+    assert f"Voir les {count[1]}" not in page
+    facet = page.split("<summary>Événement</summary>")[1].split("</details>")[0]
+    assert facet.count("<li>") == int(count[1])
+    assert "<details open><summary>Événement" in page
+
+
+def test_the_events_of_each_day_are_bars_that_lead_to_it(staff_site: StaffSite) -> None:
+    signed_in_bulk(staff_site, 1)
+    staff_site.world.wait(days=1)
+    signed_in_bulk(staff_site, 1)
+    control = staff_site.auditor()
+    page = control.get(HOME).get_data(as_text=True)
+    bars = page.split("<summary>Par jour</summary>")[1].split("</details>")[0]
+    days = re.findall(r"du=(2026-11-2\d)&amp;au=(2026-11-2\d)", bars)
+    assert days == [("2026-11-23", "2026-11-23"), ("2026-11-24", "2026-11-24")]
+    assert bars.count("<meter") == 2
