@@ -85,6 +85,7 @@ VISIT: Final = {"quoi": "remise", "bureau": "dgdn_lome", "start": "{slot}"}
 # What is posted, so that whoever may do it does it: nothing asked with it may then come to anything for the others.
 POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "agent.take": {"number": "{number}"},
+    "agent.keep_view": {"file": "tous", "nom": "Vue"},
     "agent_act.post": {"act-reason": "Incomplet", **CONFIRM},
     "office_day.note": {"mark": "{number}/remise/attended", **CONFIRM},
     "agent_later_forms.post": {"vu": "true", **CONFIRM},

@@ -288,9 +288,14 @@ def neighbours(
 
 def inbox_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
     """Return how many dossiers each queue holds (at most 1000 are counted)."""
-    queries = {queue: inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES}
+    queries = [inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES]
+    return dict(zip(QUEUES, count_lists(ctx, queries), strict=True))
+
+
+def count_lists(ctx: AppContext, queries: Iterable[DossierQuery | None]) -> list[int]:
+    """Return how many dossiers each list holds (at most 1000 are counted), 0 for None."""
     with ctx.store.unit() as unit:
-        return {queue: unit.count_dossiers(asked) if asked else 0 for queue, asked in queries.items()}
+        return [unit.count_dossiers(asked) if asked else 0 for asked in queries]
 
 
 def inbox_query(

@@ -17,15 +17,17 @@ from engine.model.roles import awaited_roles, role_key
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor, Dossier
 from engine.services.accounts.assistance import end_assistance, received_by
+from engine.services.accounts.saved_views import LONGEST_VIEW, remove_view, save_view, saved_views
 from engine.services.applications.bulk_actions import may_pick
-from engine.services.applications.casework import assign, inbox_counts, inbox_query, list_inbox, neighbours
+from engine.services.applications.casework import assign, count_lists, inbox_counts, inbox_query, list_inbox, neighbours
 from engine.services.applications.messages import unread
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
-from engine.storage.results import Conflict, DossierLine
+from engine.storage.results import Conflict, DossierLine, DossierQuery
 from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
 from renderers.web.platform.access import agent, public
 from renderers.web.platform.dossier_context import label
+from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import AGENT_AREA, actor, app_ctx, form_token, go, language, new_token, say
 from renderers.web.shared.agent_dossier import agent_case, refusal_text
 from renderers.web.shared.staff import (
@@ -63,6 +65,17 @@ class QueueLink:
     count: str
     here: bool
     pressing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLink:
+    """A list that the agent keeps. Without `href` its procedure, step or office is gone for them."""
+
+    n: int
+    name: str
+    href: str
+    count: str
+    here: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +194,12 @@ def inbox() -> Response:
         "agent/inbox.html",
         counter=bool(received_by(app_ctx(), actor())),
         owes=bool(refunds_to_pay(app_ctx(), actor(), limit=1).lines),
-        takes_next=(takes_next := counts["to_take"] > 0 and _leaves_one(asked)),
+        takes_next=(takes_next := counts["to_take"] > 0 and bool(_to_take(asked, 1))),
         waits=("", "") if takes_next else what_waits(asked, counts),
         filters=asked,
         queues=_queue_links(asked, counts),
+        views=_view_links(asked),
+        longest=LONGEST_VIEW,
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
         rows=(rows := _rows(found.lines)),
         pickable=any(row.pickable for row in rows),
@@ -200,13 +215,12 @@ def inbox() -> Response:
     )
 
 
-def _leaves_one(asked: Filters) -> bool:
-    """Return whether `take_next` finds a dossier under these filters."""
-    found = list_inbox(
+def _to_take(asked: Filters, limit: int) -> tuple[DossierLine, ...]:
+    """Return the dossiers that `take_next` finds under these filters."""
+    return list_inbox(
         app_ctx(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
-        office_id=asked.office or None, text=_searched(asked.text), limit=1,
-    )  # fmt: skip
-    return bool(found.lines)
+        office_id=asked.office or None, text=_searched(asked.text), limit=limit,
+    ).lines  # fmt: skip
 
 
 def what_waits(asked: Filters, counts: Mapping[str, int]) -> tuple[str, str]:
@@ -231,10 +245,7 @@ def place_in_list(dossier: Dossier) -> tuple[str, str, str]:
     if agent_id != actor().id:  # of a colleague at the same desk: it holds what they looked for
         return "/agent", "", ""
     asked = _filters(dict(parse_qsl(address.partition("?")[2])))
-    query = inbox_query(
-        app_ctx(), actor(), QUEUES[asked.queue], asked.procedure or None, asked.state or None, asked.office or None,
-        _searched(asked.text),
-    )  # fmt: skip
+    query = _query(asked)
     if query is None:
         return "/agent", "", ""
     number, position = session.get("desk_place", ("", ""))
@@ -243,6 +254,13 @@ def place_in_list(dossier: Dossier) -> tuple[str, str, str]:
     session["desk_place"] = (dossier.number, found.position)
     before, after = (f"/agent/dossiers/{one}" if one else "" for one in (found.before, found.after))
     return address, before, after
+
+
+def _query(asked: Filters) -> DossierQuery | None:
+    return inbox_query(
+        app_ctx(), actor(), QUEUES[asked.queue], asked.procedure or None, asked.state or None, asked.office or None,
+        _searched(asked.text),
+    )  # fmt: skip
 
 
 def asked_of_form() -> Filters:
@@ -308,6 +326,18 @@ def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:
     ]  # fmt: skip
 
 
+def _view_links(asked: Filters) -> list[ViewLink]:
+    """Return the lists that the agent keeps, with their counts: 0 where a filter of theirs is gone."""
+    kept = [(one, _filters(dict(parse_qsl(one.query)))) for one in saved_views(app_ctx(), actor())]
+    hrefs = [href if (href := filters.address()) == f"/agent?{one.query}" else "" for one, filters in kept]
+    pairs = zip(hrefs, kept, strict=True)
+    counts = count_lists(app_ctx(), [_query(filters) if href else None for href, (_, filters) in pairs])
+    return [
+        ViewLink(one.n, one.name, href, _counted(count), href == asked.address())
+        for (one, _), href, count in zip(kept, hrefs, counts, strict=True)
+    ]
+
+
 def _counted(count: int) -> str:
     return say("tray.most", count=count) if count >= MOST_COUNTED else str(count)
 
@@ -364,7 +394,27 @@ def acts_in(procedure: Procedure, state_id: str, who: Actor) -> bool:
     return holds(who, awaited_roles(procedure, state_id))
 
 
-# -- assignment --------------------------------------------------------------------------------------------------------
+# -- saved views, assignment -------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/agent/vues")
+@agent()
+def keep_view() -> Response:
+    """Save the list of the hidden fields under a name, without the searched text, and show it."""
+    address = replace(_filters(request.form), text="", after="").address()
+    try:
+        save_view(app_ctx(), actor(), request.form.get("nom", ""), address.partition("?")[2], token=form_token())
+    except Refused as closed:
+        session["desk_note"] = sentence(closed.reason)
+    return go(address)
+
+
+@blueprint.post("/agent/vues/<int:n>/oter")
+@agent()
+def drop_view(n: int) -> Response:
+    """Remove a list that the agent keeps."""
+    remove_view(app_ctx(), actor(), n)
+    return go("/agent")
 
 
 @blueprint.post("/agent/prendre")
@@ -387,12 +437,8 @@ def take_next() -> Response:
 
     One that another agent takes meanwhile, or must take, is skipped. Returns to the inbox if none is left.
     """
-    asked = {name: request.form.get(name, "")[:100] for name in ("demarche", "etape", "bureau", "q")}
-    found = list_inbox(
-        app_ctx(), actor(), "to_take", procedure=asked["demarche"] or None, state=asked["etape"] or None,
-        office_id=asked["bureau"] or None, text=_searched(asked["q"]), limit=TRIED,
-    )  # fmt: skip
-    for line in found.lines:
+    found = _to_take(_filters(request.form), TRIED)
+    for line in found:
         if line.awaits is not None:  # several persons act: no assignment is needed
             return go(f"/agent/dossiers/{line.number}")
         try:
@@ -400,7 +446,7 @@ def take_next() -> Response:
         except (Conflict, NotFound, Refused):
             continue
         return go(f"/agent/dossiers/{line.number}")
-    if found.lines:
+    if found:
         session["desk_note"] = say("tray.next_of_others")
     return go("/agent")
 
