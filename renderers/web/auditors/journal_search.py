@@ -24,17 +24,7 @@ from renderers.web.platform.access import auditor
 from renderers.web.platform.csv import CSV, csv_text, named_file
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import (
-    actor,
-    app_ctx,
-    day_of,
-    form_token,
-    go,
-    moment_of,
-    new_token,
-    say,
-    site,
-)
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
 from renderers.web.shared.agent_dossier import act_label
 from renderers.web.shared.editions import json_response
 from renderers.web.shared.journal_queries import channel_label, kind_label, procedure_label
@@ -168,7 +158,7 @@ def _facet(wanted: Wanted, field: str, counts: Mapping[str, int], said: Callable
 def _days(wanted: Wanted, counts: Mapping[str, int]) -> list[Value]:
     """Return the last days with entries, each with the address of that day."""
     days = [(date.fromisoformat(one), count) for one, count in counts.items()][-_DAYS:]
-    return [Value(day_of(day), count, address(replace(wanted, first=day, last=day))) for day, count in days]
+    return [Value(f"{day:%d/%m}", count, address(replace(wanted, first=day, last=day))) for day, count in days]
 
 
 def _line(one: JournalEvent, names: Mapping[str, str]) -> EventLine:
