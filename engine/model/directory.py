@@ -16,11 +16,15 @@ from engine.model import Appeal, Contact, Hours
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One function in an agency. `key` is `agency/role`. `seats` is the number of people who may hold it."""
+    """One function in an agency. `key` is `agency/role`. `seats` is the number of people who may hold it.
+
+    `leads` are the keys of the roles whose work its holder follows and shares out. It gives no right to read a dossier.
+    """
 
     key: str
     label: Text
     seats: int = 1
+    leads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +213,7 @@ class Directory:
         agency_id, _, role_id = key.partition("/")
         agency = self.agencies.get(agency_id)
         return agency.roles.get(role_id) if agency else None
+
+    def led_by(self, roles: Iterable[str]) -> frozenset[str]:
+        """Return the roles that the holder of these roles leads (`agency/role` keys)."""
+        return frozenset(led for key in roles if (role := self.role(key)) for led in role.leads)

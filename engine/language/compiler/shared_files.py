@@ -55,6 +55,7 @@ def load_shared(folder: FilePath, sound: Collection[str] = ()) -> tuple[Shared, 
     live = {kind: _read(folder / "shared" / f"{kind}.yaml", kind, problems, sound) for kind in _LIVE}
     agencies = _each(live["agencies"], _agency)
     offices, registers = _each(live["offices"], _office), _each(live["registers"], _register)
+    problems.extend(_unknown_roles(live["agencies"], agencies))
     problems.extend(_unknown_agencies(live["offices"], offices, agencies))
     problems.extend(_unknown_agencies(live["registers"], registers, agencies))
     problems.extend(_unknown_labels(live["registers"], registers))
@@ -128,6 +129,20 @@ def _unknown_agencies(
                 yield problem("N304", source.position(path), name=agency, kind="agency", near=near)
 
 
+def _unknown_roles(source: Source | None, agencies: Mapping[str, Agency]) -> Iterator[Problem]:
+    """Report roles that a role leads and its agency does not have."""
+    for agency in agencies.values():
+        for name, role in agency.roles.items():
+            for led in sorted(
+                one.partition("/")[2] for one in role.leads - {other.key for other in agency.roles.values()}
+            ):
+                if source is not None:
+                    near = close_names(led, agency.roles)
+                    yield problem(
+                        "N304", source.position((agency.id, "roles", name, "leads")), name=led, kind="role", near=near
+                    )
+
+
 def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) -> Iterator[Problem]:
     """Report labels for names that are no answer of the register."""
     for name, register in registers.items():
@@ -142,7 +157,7 @@ def _unknown_labels(source: Source | None, registers: Mapping[str, Register]) ->
 
 def _agency(source: Source, name: str, value: Any) -> Agency:
     roles = {
-        role: Role(f"{name}/{role}", Text.of(words["label"]), words.get("seats", 1))
+        role: Role(f"{name}/{role}", Text.of(words["label"]), words.get("seats", 1), _led(name, value["roles"], words))
         for role, words in value["roles"].items()
     }
     appeals = {
@@ -153,6 +168,13 @@ def _agency(source: Source, name: str, value: Any) -> Agency:
         name, Text.of(value["label"]), MappingProxyType(roles), contact, MappingProxyType(appeals),
         tuple(map(Text.of, value.get("under", ()))), _text(value.get("short")), _emblem(source, value.get("emblem")),
     )  # fmt: skip
+
+
+def _led(agency: str, roles: Mapping[str, Any], words: Any) -> frozenset[str]:
+    """Return the keys of the roles that a role leads."""
+    asked = words.get("leads", ())
+    names = roles if asked == "all" else (asked,) if isinstance(asked, str) else asked
+    return frozenset(f"{agency}/{one}" for one in names)
 
 
 def _emblem(source: Source, name: str | None) -> str:

@@ -209,6 +209,7 @@ def test_what_a_block_brings_may_be_completed_or_removed() -> None:
         ("preset", "preset: a\ntitle: A\nworkflow: {states: {b: {label: B, by: c, end: granted}}}", "S204"),
         ("preset", "title: A", "S202"),
         ("agencies", "a: {label: A, roles: {b: {label: B, seats: 0}}}", "S203"),
+        ("agencies", "a: {label: A, roles: {b: {label: B, leads: {b: 1}}}}", "S203"),
         ("offices", "a: {label: A, agency: b, hours: {monday-friday: [07:30-12:00]}}", None),
         ("offices", "a: {label: A, agency: b, hours: {lundi: [07:30-12:00]}}", "S210"),
         ("offices", "a: {label: A, agency: b, hours: {monday: [12:00-07:30]}}", "S210"),
@@ -230,6 +231,21 @@ def test_a_shared_file_bears_its_own_name(tmp_path: Path) -> None:
     shared, problems = load_shared(tmp_path)
     assert [(one.code, one.where.line) for one in problems] == [("S203", 1), ("Y100", 1)]
     assert shared.blocks == {}
+
+
+def test_a_role_leads_roles_of_its_agency_only(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    roles = (
+        "a: {label: A}\n    b: {label: B, leads: a}\n    c: {label: C, leads: all}\n    d: {label: D, leads: [b, f]}"
+    )
+    (tmp_path / "shared" / "agencies.yaml").write_text(
+        f"e:\n  label: E\n  roles:\n    {roles}\nf: {{label: F, roles: {{f: {{label: F}}}}}}\n"
+    )
+    shared, problems = load_shared(tmp_path)
+    assert [(one.code, one.where.line, one.facts["name"]) for one in problems] == [("N304", 7, "f")]
+    assert shared.directory.led_by(["e/b"]) == {"e/a"}
+    assert shared.directory.led_by(["e/c"]) == {"e/a", "e/b", "e/c", "e/d"}
+    assert shared.directory.led_by(["e/a", "x/y"]) == frozenset()
 
 
 def test_a_register_names_only_what_it_answers_and_agencies_that_exist(tmp_path: Path) -> None:
