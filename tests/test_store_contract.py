@@ -466,6 +466,26 @@ def test_a_mark_of_another_order_begins_at_the_start(store: Store) -> None:
             assert unit.find_dossiers(other, mark) == unit.find_dossiers(other)
 
 
+@pytest.mark.parametrize("offices", [None, ("kara",), ()])
+def test_open_work_is_counted_by_state_agent_and_due_date(store: Store, offices: tuple[str, ...] | None) -> None:
+    a_full_house(store)
+    places, instants = (REVIEW, PRINTING, OTHER), (NOON, later(days=1), later(days=3))
+    with store.unit() as unit:
+        kept = None if offices is None else frozenset(offices)
+        whole = unit.find_dossiers(DossierQuery(places=places, offices=kept)).lines
+        found = unit.count_open(places, offices, instants, 100)
+        assert unit.count_open((), offices, instants, 100) == ()
+        assert sum(one.count for one in unit.count_open(places, offices, instants, 2)) == min(2, len(whole))
+    expected: dict[tuple[str, str, str | None], list[int]] = {}
+    for line in whole:
+        counted = expected.setdefault((line.procedure, line.state, line.assigned), [0] * 5)
+        counted[0] += 1
+        if line.due_at is not None and not line.due_paused:
+            counted[1 + sum(line.due_at >= one for one in instants)] += 1
+    assert {(one.procedure, one.state, one.assigned): [one.count, *one.bands] for one in found} == expected
+    assert len(found) == len(expected)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_neighbours_are_those_of_the_list(store: Store, order: str, reverse: bool) -> None:

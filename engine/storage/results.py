@@ -118,6 +118,21 @@ class ResultPage:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCount:
+    """Open dossiers of one state in the hands of one agent, or of none, by what remains until their due date.
+
+    `bands` counts those due before each of the instants asked, then those due later. The others have no due date, or
+    a paused one.
+    """
+
+    procedure: str
+    state: str
+    assigned: str | None
+    count: int
+    bands: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ListNeighbours:
     """The numbers of the dossiers before and after one in a list, None at an end, and its position there."""
 

@@ -33,12 +33,14 @@ from engine.storage.schema.ddl_dossiers import (
     EDITION_HEADS,
     EDITIONS,
     ENTERED_ORDER,
+    FORMER_ORDER,
     JOURNAL,
     MONEY,
     OUTBOX,
     PAPERS,
     RECEIVED_ORDER,
     SEATS,
+    WORK_ORDER,
 )
 from engine.storage.schema.ddl_people import (
     ADDED,
@@ -276,6 +278,10 @@ def _compatibility() -> Iterator[str]:
     yield from translated(COMPATIBILITY)
 
 
+def _former_order() -> Iterator[str]:
+    yield FORMER_ORDER
+
+
 def _immediate_keys() -> Iterator[Filling]:
     """Yield the step that makes foreign keys immediate, as distributed engines require."""
 
@@ -315,6 +321,8 @@ _EACH: Final = (
     ConcurrentIndex(*COMPANY_NUMBERS),
     ConcurrentIndex(*RECEIVED_ORDER),
     ConcurrentIndex(*ENTERED_ORDER),
+    ConcurrentIndex(*WORK_ORDER),
+    _former_order,
 )  # fmt: skip
 MIGRATIONS: Final[Mapping[str, Migration]] = dict(zip(NAMES, _EACH, strict=True))
 _FINISHING: Final[Mapping[str, Migration]] = dict(zip(FINISHING, (_immediate_keys,), strict=True))

@@ -214,8 +214,10 @@ CREATE TRIGGER edition_stays BEFORE UPDATE ON edition BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER edition_kept BEFORE DELETE ON edition BEGIN SELECT RAISE(ABORT, 'an edition is for ever'); END;
 """
 
-# Lists by day of sending and by day of the present state, as `dossier_tray` serves those by due date.
+# Lists by due date, by day of sending and by day of the present state. The first also serves the counts of open work.
 _LISTED: Final = "office, assigned, closed, awaits"
+WORK_ORDER: Final = ("dossier_work", f"dossier (procedure, state, due_order, id, {_LISTED}, due_paused)")
+FORMER_ORDER: Final = "DROP INDEX dossier_tray"
 RECEIVED_ORDER: Final = ("dossier_received", f"dossier (procedure, state, submitted_at, id, {_LISTED})")
 ENTERED_ORDER: Final = ("dossier_entered", f"dossier (procedure, state, entered_at, id, {_LISTED})")
 

@@ -49,6 +49,8 @@ NAMES: Final = (
     "0027 company numbers",
     "0028 received order",
     "0029 entered order",
+    "0030 work order",
+    "0031 former order",
 )
 # The migrations that remove or forbid what a former release needs, with the newest migration that a release must know
 # afterwards. `guichet upgrade --finish` applies them, and every new store has them. PostgreSQL only.

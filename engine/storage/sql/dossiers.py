@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -14,9 +15,17 @@ from engine.journal.row_journal import BODY as BODY_NAME
 from engine.journal.row_journal import WHOLE
 from engine.records.codec import Unreadable, from_plain, to_plain
 from engine.records.dossier import Dossier
-from engine.storage.results import Conflict, DossierLine, DossierQuery, ListNeighbours, ResultPage
+from engine.storage.results import Conflict, DossierLine, DossierQuery, ListNeighbours, OpenCount, ResultPage
 from engine.storage.sql.connection import TIMER_CELLS, Queries, TableMapping, TimerCells, read_json
-from engine.storage.sql.search import dossier_query, label_words, next_page, order_terms, page_start, position_of
+from engine.storage.sql.search import (
+    dossier_query,
+    label_words,
+    next_page,
+    open_counts,
+    order_terms,
+    page_start,
+    position_of,
+)
 
 LINES: Final = TableMapping(DossierLine, "dossier")
 ENTRIES: Final = TableMapping(JournalEntry, "entry", ("dossier", "n"))
@@ -237,6 +246,17 @@ class DossierQueries(Queries):
         sql, cells = dossier_query(self._row, query, "1")
         count: int = self._row(f"SELECT count(*) FROM ({sql} LIMIT ?) AS found", [*cells, most])[0]
         return count
+
+    def count_open(
+        self, places: Sequence[tuple[str, str]], offices: Collection[str] | None, instants: Sequence[datetime], most: int
+    ) -> tuple[OpenCount, ...]:  # fmt: skip
+        """Return how many open dossiers each (procedure, state) holds, by agent and due date. At most `most` are read."""
+        if not places:
+            return ()
+        rows = self._rows(*open_counts(places, offices, instants, most))
+        return tuple(
+            OpenCount(places[rank][0], places[rank][1], held, count, tuple(bands)) for rank, held, count, *bands in rows
+        )
 
     # journal
 

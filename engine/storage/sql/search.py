@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -77,6 +78,28 @@ def order_terms(query: DossierQuery) -> str:
     """Return the terms of ORDER BY of a list."""
     way = " DESC" if query.reverse else ""
     return f"{ORDERS[query.order]}{way}, id{way}"
+
+
+def open_counts(
+    places: Sequence[tuple[str, str]], offices: Collection[str] | None, instants: Sequence[datetime], most: int
+) -> tuple[str, list[Any]]:
+    """Return the SELECT that counts open dossiers by place and agent, and by due date in the bands of `instants`.
+
+    One index holds all that it reads (`WORK_ORDER`). Of very many dossiers, it counts `most`.
+    """
+    named = ", ".join(f"({rank}, ?, ?)" for rank in range(len(places)))
+    kept = f" AND office IN ({', '.join('?' * len(offices)) or 'NULL'})" if offices is not None else ""
+    band = " ".join(f"WHEN due_order < ? THEN {rank}" for rank in range(len(instants)))
+    sums = ", ".join(f"sum(CASE WHEN band = {rank} THEN 1 ELSE 0 END)" for rank in range(len(instants) + 1))
+    sql = f"""WITH place (rank, procedure, state) AS (VALUES {named})
+        SELECT rank, assigned, count(*), {sums} FROM (
+          SELECT place.rank, assigned,
+            CASE WHEN due_paused = 1 OR due_order = '{LAST}' THEN -1 {band} ELSE {len(instants)} END AS band
+          FROM place CROSS JOIN dossier
+          WHERE dossier.procedure = place.procedure AND dossier.state = place.state AND closed = 0{kept} LIMIT ?
+        ) AS found GROUP BY rank, assigned ORDER BY rank, assigned"""
+    cells = [cell for place in places for cell in place]
+    return sql, [*cells, *map(instant_text, instants), *sorted(offices or ()), most]
 
 
 def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:

@@ -30,12 +30,14 @@ from engine.storage.schema.ddl_dossiers import (
     EDITION_HEADS,
     EDITIONS,
     ENTERED_ORDER,
+    FORMER_ORDER,
     JOURNAL,
     MONEY,
     OUTBOX,
     PAPERS,
     RECEIVED_ORDER,
     SEATS,
+    WORK_ORDER,
 )
 from engine.storage.schema.ddl_people import (
     ADDED,
@@ -305,6 +307,18 @@ def received_order(db: Database) -> None:
 def entered_order(db: Database) -> None:
     """Add the index of lists by day of the present state."""
     _index(db, *ENTERED_ORDER)
+
+
+@MIGRATIONS(name=NAMES[29])
+def work_order(db: Database) -> None:
+    """Add the index of lists by due date that also says whether it is paused."""
+    _index(db, *WORK_ORDER)
+
+
+@MIGRATIONS(name=NAMES[30])
+def former_order(db: Database) -> None:
+    """Drop the index that it replaces."""
+    db.execute(FORMER_ORDER)
 
 
 def _index(db: Database, name: str, on: str) -> None:
