@@ -7,7 +7,7 @@ from typing import Final
 from flask import Blueprint
 
 from renderers.web.administration import account as staff_account
-from renderers.web.administration import handover, jobs, office_day, opening_forms, openings, sms_report, team
+from renderers.web.administration import jobs, office_day, opening_forms, openings, sms_report, supervision, team
 from renderers.web.agents import act as agent_act
 from renderers.web.agents import appointments as agent_appointments
 from renderers.web.agents import attachments as agent_attachments
@@ -31,7 +31,7 @@ from renderers.web.shared import snippets
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent.blueprint, agent_dossier.blueprint, agent_attachments.blueprint, agent_act.blueprint,
     agent_bulk.blueprint, jobs.blueprint,
-    exports.blueprint, auditor_events.blueprint, snippets.blueprint, handover.blueprint, notes.blueprint, refunds.blueprint,
+    exports.blueprint, auditor_events.blueprint, snippets.blueprint, supervision.blueprint, notes.blueprint, refunds.blueprint,
     agent_later_forms.blueprint, agent_appointments.blueprint, walk_ins.blueprint, office_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, staff_account.blueprint,

@@ -1,1 +1,1 @@
-"""Applicant accounts, agents and their rights, delegation, assistance, handover and access log."""
+"""Applicant accounts, agents and their rights, delegation, assistance, supervision and access log."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.records.jobs import Job, Work
-from engine.services.accounts.handover import carry_handover
+from engine.services.accounts.supervision import carry_assignment
 from engine.services.applications.bulk_actions import carry_bulk
 from engine.services.audit.exports import run_export
 from engine.services.audit.journal_search import carry_events
@@ -28,7 +28,7 @@ _PARTS: Final = 10  # chunks of a file in one pass
 
 _RUNNERS: Final[Mapping[Work, Callable[[AppContext, Job, int], int]]] = {
     "act": carry_bulk,
-    "handover": carry_handover,
+    "handover": carry_assignment,
     "tray": run_export,
     "events": carry_events,
 }

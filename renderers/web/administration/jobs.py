@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from engine.core.values import Plain
 from engine.records.jobs import Job, JobItem
+from engine.services.accounts.supervision import QUEUE, SPREAD, receiver_in
 from engine.services.core.jobs import FILES, Progress, closed_by, lines, my_orders, progress
 from renderers.html.pagination import paged
 from renderers.i18n.translations import whole_number
@@ -39,7 +40,10 @@ class JobCard:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one dossier of a job, with the reason (`why`) if it failed. `kind` is its colour."""
+    """The outcome of one dossier of a job, with the reason (`why`) if it failed, or who was given it.
+
+    `kind` is its colour. `href` is empty for a person who may not read the dossier.
+    """
 
     href: str
     number: str
@@ -61,7 +65,9 @@ def order_title(order: Job) -> str:
     what = ""
     if order.work == "handover":
         to = str(said.get("to") or "")
-        what = people([to]).get(to, say("desk.unknown_person")) if to else say("handover.queue")
+        what = say("supervision.several" if to == SPREAD else "supervision.queue")
+        if to not in (QUEUE, SPREAD):
+            what = people([to]).get(to, say("desk.unknown_person"))
     if order.work == "act":
         act = str(said.get("act", ""))
         what = act_label(procedure, act) if procedure else act
@@ -219,11 +225,14 @@ def report(n: int) -> Response:
 
 def _result(order: Job, line: JobItem, name: str) -> Result:
     why = ""
+    if order.work == "handover" and line.outcome == "done":
+        to = receiver_in(order, line.rank)
+        why = people([to]).get(to, "")
     if line.why:
         reason, procedure = closed_by(line), procedure_of(str(asked(order).get("procedure", "")))
         why = refusal_text(procedure, reason) if procedure else sentence(reason)
     return Result(
-        f"/agent/dossiers/{line.number}",
+        f"/agent/dossiers/{line.number}" if name else "",
         whole_number(line.number),
         name or say("frame.number_long"),
         _TAGS[line.outcome],

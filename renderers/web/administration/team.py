@@ -94,7 +94,7 @@ def home() -> Response:
 
 def _line(account: Account) -> MemberLine:
     is_open = account.is_open(app_ctx().day())
-    held = f"{_HOME}/{account.id}/dossiers" if account.kind == "agent" else ""
+    held = f"/agent/supervision?agent={account.id}#liste" if account.kind == "agent" else ""
     absent = is_absent(account, app_ctx().day())
     return MemberLine(
         f"{_HOME}/{account.id}", account.name, account.login, tuple(_rights(account)), is_open, held, absent

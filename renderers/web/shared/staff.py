@@ -15,6 +15,7 @@ from engine.domain.common.access import in_mandate
 from engine.model import Procedure, State, Transition
 from engine.records.dossier import Dossier
 from engine.records.publications import Edition
+from engine.services.accounts.supervision import supervises
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in.agent_sign_in import Kind, Passed, sign_in
 from engine.services.sign_in.demo_accounts import ADMINISTRATOR, AUDITOR, PASSWORD, demo_agents
@@ -50,12 +51,13 @@ LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # area, result of th
 
 @dataclass(frozen=True, slots=True)
 class AgentBadge:
-    """The agent or auditor in the header of the page. `here` is the address of the page."""
+    """The agent or auditor in the header of the page. `here` is its address. `leads`: the person supervises a service."""
 
     name: str
     role: str
     where: str
     here: str
+    leads: bool = False
 
 
 def badge() -> AgentBadge | None:
@@ -66,12 +68,12 @@ def badge() -> AgentBadge | None:
     if who.kind == "auditor":
         return AgentBadge(who.name, say("desk.auditor"), "", request.path)
     if who.administers and not who.roles:
-        return AgentBadge(who.name, say("team.manager"), "", request.path)
+        return AgentBadge(who.name, say("team.manager"), "", request.path, True)
     agencies = {role.partition("/")[0] for role in who.roles}
     offices = (app_ctx().directory.offices.get(key) for key in sorted(who.offices))
     places = [label(there.label) for there in offices if there and there.agency in agencies]
     roles = ", ".join(role_label(key) for key in sorted(who.roles))
-    return AgentBadge(who.name, roles, ", ".join(places), request.path)
+    return AgentBadge(who.name, roles, ", ".join(places), request.path, supervises(app_ctx(), who))
 
 
 def role_label(key: str) -> str:

@@ -151,15 +151,7 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
         )
         unit.add_identifier(Identifier("email", "afi@example.tg", afi.id, now))
         passport = unit.dossier(passport.id)
-        give(
-            world.office,
-            unit,
-            checker,
-            "handover",
-            {"from": checker.id, "to": ""},
-            1,
-            [(passport.id, passport.number, 1)],
-        )
+        give(world.office, unit, checker, "handover", {"to": ""}, 1, [(passport.id, passport.number, 1)])
     run_pass(world.office)
     world.wait(minutes=2)
     assert sign_journal(world.office)

@@ -287,16 +287,6 @@ def test_the_mandate_of_somebody_else_is_worth_nothing(site: AccessWorld) -> Non
 
 
 @slow
-def test_an_administrator_hands_over_no_dossier_of_another_agency(site: AccessWorld) -> None:
-    """Not even through somebody of their own team."""
-    row = next(one for one in table() if one.endpoint == "handover.give_dossiers")
-    values = {**values_of(site, row, site.owner), "account_id": "other-agency"}
-    (answer,) = ask(site, "xadm", row, values)
-    assert answer.status_code == 404
-    assert not site.changed
-
-
-@slow
 def test_a_motive_given_for_one_dossier_opens_no_other(site: AccessWorld) -> None:
     reading, other = site.things["reading"], site.neighbour.dossiers["sent"]["number"]
     query = {"lecture": reading}

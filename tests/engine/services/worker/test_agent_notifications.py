@@ -14,7 +14,7 @@ from engine.core.values import group_number, new_id
 from engine.domain.messages.preferences import AgentNotifications
 from engine.model.roles import role_key
 from engine.records.dossier import Account, Actor, OutboundMessage
-from engine.services.accounts.handover import set_absence
+from engine.services.accounts.supervision import set_absence
 from engine.services.applications import casework
 from engine.services.applications.messages import write_message
 from engine.services.context.app_context import NotFound
