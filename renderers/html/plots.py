@@ -1,7 +1,7 @@
 """Plots as SVG without a scale of its own: `x` and widths in percent, heights in pixels, text always of one size.
 
-A plot is a figure with a caption, a sentence for readers of speech, a key, and its figures as a table. A value that is
-None is hidden: it draws nothing, and `number` says so.
+A plot is a figure with a caption, a sentence for readers of speech, a key, and its figures as a table. A value comes with
+its text. One that is None is hidden: it draws nothing, and its text says so.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-Values: TypeAlias = Sequence[int | None]
-Number: TypeAlias = Callable[[int | None], str]
+Values: TypeAlias = Sequence[tuple[int | None, str]]
+Number: TypeAlias = Callable[[int], str]
 
 _ROW: Final = 34  # pixels of a horizontal bar with its label above
 _THICK: Final = 14
@@ -79,22 +79,20 @@ def stacked_bars(
     title: str, sentence: str, first: str, series: Sequence[str], rows: Sequence[tuple[str, Values]], number: Number
 ) -> Plot:  # fmt: skip
     """Return one horizontal bar for each row, made of one part for each series, with its total at its end."""
-    totals = [sum(value or 0 for value in values) for _, values in rows]
+    totals = [sum(value or 0 for value, _ in values) for _, values in rows]
     scale = ticks(max(totals, default=0))
     bars, texts = list[Bar](), list[PlotText]()
     for at, ((label, values), total) in enumerate(zip(rows, totals, strict=True)):
         x, top = 0.0, at * _ROW
         texts.append(PlotText(0, top + 12, label))
-        for which, value in enumerate(values):
+        for which, (value, text) in enumerate(values):
             width = _WIDE * (value or 0) / scale[-1]
             if value:
-                said = (
-                    f"{label}, {series[which]} : {number(value)}" if len(series) > 1 else f"{label} : {number(value)}"
-                )
+                said = f"{label}, {series[which]} : {text}" if len(series) > 1 else f"{label} : {text}"
                 bars.append(Bar(round(x, 2), top + 17, round(width, 2), _THICK, which, said))
             x += width
-        hidden = None in values and not total
-        texts.append(PlotText(round(x + 0.7, 2), top + 28, number(None if hidden else total), soft=True))
+        end = values[0][1] if len(values) == 1 else number(total)
+        texts.append(PlotText(round(x + 0.7, 2), top + 28, end, soft=True))
     bottom = len(rows) * _ROW + 2
     lines = [Line(x, 0, x, bottom) for one in scale for x in (round(_WIDE * one / scale[-1], 2),)]
     texts += [
@@ -103,7 +101,7 @@ def stacked_bars(
     ]
     return Plot(
         title, sentence, bottom + 18, tuple(series) if len(series) > 1 else (), tuple(bars), tuple(texts), tuple(lines),
-        (first, *series), tuple((label, *map(number, values)) for label, values in rows),
+        (first, *series), tuple((label, *(text for _, text in values)) for label, values in rows),
     )  # fmt: skip
 
 
@@ -111,18 +109,18 @@ def columns(
     title: str, sentence: str, first: str, series: Sequence[str], rows: Sequence[tuple[str, str, Values]], number: Number
 ) -> Plot:  # fmt: skip
     """Return vertical bars side by side for each row: its name, a short one below the bars, and its values."""
-    scale = ticks(max((value or 0 for _, _, values in rows for value in values), default=0), 4)
+    scale = ticks(max((value or 0 for _, _, values in rows for value, _ in values), default=0), 4)
     step = (100 - _LEFT) / max(len(rows), 1)
     wide = min(step * 0.8 / len(series), 4.0)
     bars, texts = list[Bar](), list[PlotText]()
     for at, (label, short, values) in enumerate(rows):
         middle = _LEFT + step * (at + 0.5)
         texts.append(PlotText(round(middle, 2), _COLUMNS + 26, short, "middle"))
-        for which, value in enumerate(values):
+        for which, (value, text) in enumerate(values):
             height = round(_COLUMNS * (value or 0) / scale[-1], 1)
             if value:
                 x = round(middle + wide * (which - len(series) / 2), 2)
-                said = f"{label}, {series[which]} : {number(value)}"
+                said = f"{label}, {series[which]} : {text}"
                 bars.append(Bar(x, _COLUMNS + 10 - height, round(wide, 2), height, which, said))
     lines = [Line(_LEFT, y, 100, y) for one in scale for y in (round(_COLUMNS + 10 - _COLUMNS * one / scale[-1]),)]
     texts += [
@@ -130,5 +128,5 @@ def columns(
     ]
     return Plot(
         title, sentence, _COLUMNS + 32, tuple(series) if len(series) > 1 else (), tuple(bars), tuple(texts), tuple(lines),
-        (first, *series), tuple((label, *map(number, values)) for label, _, values in rows),
+        (first, *series), tuple((label, *(text for _, text in values)) for label, _, values in rows),
     )  # fmt: skip

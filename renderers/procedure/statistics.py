@@ -1,4 +1,4 @@
-"""Statistics in words: summary sentences, tables, the chart of months, and rows for machines.
+"""Statistics in words: summary sentences, tables, plots, and rows for machines.
 
 Pages, CSV and JSON use the same rows, so their figures always agree.
 """
@@ -13,6 +13,7 @@ from typing import Final
 from engine.core.values import Text
 from engine.domain.reporting.figures import Cell
 from engine.model import Procedure
+from renderers.html.plots import Plot, columns, stacked_bars
 from renderers.html.templates import span_text
 from renderers.i18n import formats
 from renderers.i18n.translations import Translations, in_language
@@ -34,6 +35,7 @@ _DRAWN: Final = frozenset(
     {"outcome", "refusal", "corrected_field", "dropped_page", "visit", "payment", "payment_why", "channel"}
 )
 _MOST_FIELDS: Final = 10
+_MOST_SAID: Final = 3  # parts in the sentence of a plot
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +54,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FigureLine:
-    """One line of a section: name, amount and length of its bar in percent.
-
-    With `bar` None no bar is drawn. `figure` is set if the line is a figure with its own definition.
-    """
+    """One line of a section: name and amount. `figure` is set if the line is a figure with its own definition."""
 
     label: str
     value: str
-    bar: int | None = None
     figure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FigureSection:
-    """One subject with its lines. `figure` is set if all lines are parts of one figure."""
+    """One subject with its figures, and the plot of a figure in parts. `figure` is the one in the plot."""
 
     figure: str
     title: str
     lines: tuple[FigureLine, ...]
-
-    @property
-    def drawn(self) -> bool:
-        """Whether any line has a bar."""
-        return any(one.bar is not None for one in self.lines)
+    plot: Plot | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +88,6 @@ class FigureTable:
     first: str
     heads: tuple[tuple[str, str], ...]
     lines: tuple[TableLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChartColumn:
-    """Two bars of the chart, in its own units. The last field describes both. A hidden figure has no height."""
-
-    x: int
-    month: str
-    received: int
-    answered: int
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """The chart of requests and answers by month. `most` is the value of the highest bar in words."""
-
-    columns: tuple[ChartColumn, ...]
-    most: str
-
-
-HEIGHT: Final = 110  # of the highest bar
-STEP: Final = 26
 
 
 class StatisticsWriter:
@@ -286,51 +257,55 @@ class StatisticsWriter:
         for name, figures in _SECTIONS.items():
             here = [one for figure in figures for one in self._of(cells, figure)]
             if any(one.value != 0 for one in here):
-                parted = next((one for one in figures if one in _DRAWN), "")
-                yield FigureSection(parted, self.say(f"stat.section.{name}"), tuple(self._lines(here)))
+                title, drawn = self.say(f"stat.section.{name}"), [one for one in here if one.figure in _DRAWN]
+                plot = self._parts(title, drawn)
+                lines = tuple(self._lines([one for one in here if plot is None or one not in drawn]))
+                yield FigureSection(drawn[0].figure if drawn else "", title, lines, plot)
 
     def _of(self, cells: Sequence[Cell], figure: str) -> list[Cell]:
         found = [one for one in cells if one.figure == figure]
         return found[:_MOST_FIELDS] if figure == "corrected_field" else found
 
     def _lines(self, cells: Sequence[Cell]) -> Iterator[FigureLine]:
-        if self.announced() and cells[0].figure == "delay_median":
+        if self.announced() and cells and cells[0].figure == "delay_median":
             yield FigureLine(self.say("stat.announced"), self.announced())
-        most = max((one.value or 0 for one in cells if one.figure in _DRAWN), default=0)
         for one in cells:
-            drawn = one.figure in _DRAWN and one.value is not None and most
-            bar = max(1, round(100 * (one.value or 0) / most)) if drawn else None
-            yield FigureLine(self.label(one), self.value(one), bar, "" if one.figure in _DRAWN else one.figure)
+            yield FigureLine(self.label(one), self.value(one), "" if one.figure in _DRAWN else one.figure)
+
+    def _parts(self, title: str, cells: Sequence[Cell]) -> Plot | None:
+        """Return the plot of a figure in parts, None if every part is hidden or nothing is counted."""
+        if not any(one.value for one in cells):
+            return None
+        name, rows = self.name(cells[0]), [(self.label(one), [(one.value, self.value(one))]) for one in cells]
+        said = ", ".join(f"{label} {values[0][1]}" for label, values in rows[:_MOST_SAID])
+        return stacked_bars(name, f"{title} : {said}", title, (name,), rows, self._amount)
+
+    def _amount(self, value: int) -> str:
+        return self.words.amount(value, self.language)
 
     def definitions(self, cells: Iterable[Cell]) -> list[tuple[str, str, str]]:
         """Return code, name and meaning of each figure, each once."""
         figures = dict.fromkeys(one.figure for one in cells)
         return [(one, self.say(f"stat.figure.{one}"), self.say(f"stat.says.{one}")) for one in figures]
 
-    # -- the chart -----------------------------------------------------------------------------------------------------
+    # -- the plot of months --------------------------------------------------------------------------------------------
 
-    def chart(self, months: Sequence[tuple[str, Sequence[Cell]]]) -> Chart | None:
-        """Return the bars of requests and answers of each month, None for fewer than two months or no data."""
-        found = [(month, *(self._cell(cells, one) for one in ("received", "answered"))) for month, cells in months]
-        most = max((one.value or 0 for _, *both in found for one in both if one), default=0)
-        if len(found) < 2 or not most:
+    def months(self, months: Sequence[tuple[str, Sequence[Cell]]]) -> Plot | None:
+        """Return the plot of requests and answers of each month, None for fewer than two months or no data."""
+        found = [(month, [self._cell(cells, one) for one in ("received", "answered")]) for month, cells in months]
+        if len(found) < 2 or not any(one.value for _, both in found for one in both):
             return None
-        columns = tuple(
-            ChartColumn(at * STEP, month[5:], self._height(received, most), self._height(answered, most), self._said(month, received, answered))
-            for at, (month, received, answered) in enumerate(found)
-        )  # fmt: skip
-        return Chart(columns, self.words.amount(most, self.language))
+        series = [self.say(f"stat.series_{one}") for one in ("received", "answered")]
+        last = ", ".join(f"{self.value(one)} {name}" for one, name in zip(found[-1][1], series, strict=True))
+        said = self.say("stat.sum_first", period=self.period(found[-1][0]), parts=last)
+        rows = [
+            (self.period(month), month[5:], [(one.value, self.value(one)) for one in both]) for month, both in found
+        ]
+        title = self.say("stat.chart")
+        return columns(title, f"{title} : {said}", self.say("stat.month"), series, rows, self._amount)
 
     def _cell(self, cells: Sequence[Cell], figure: str) -> Cell:
         return next((one for one in cells if one.figure == figure), Cell(figure, 0))
-
-    def _height(self, cell: Cell, most: int) -> int:
-        return round(HEIGHT * (cell.value or 0) / most)
-
-    def _said(self, month: str, received: Cell, answered: Cell) -> str:
-        parts = (f"{self.value(received)} {self.say('stat.series_received')}",
-                 f"{self.value(answered)} {self.say('stat.series_answered')}")  # fmt: skip
-        return self.say("stat.sum_first", period=self.period(month), parts=", ".join(parts))
 
     # -- for machines --------------------------------------------------------------------------------------------------
 

@@ -234,8 +234,8 @@ def _figures(asked: WorkFilters, found: Backlog) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _amount(count: int | None) -> str:
-    return site().words.amount(count or 0, language())
+def _amount(count: int) -> str:
+    return site().words.amount(count, language())
 
 
 def _parts(counts: Iterable[OpenCount]) -> tuple[int, ...]:
@@ -274,7 +274,7 @@ def _plot(title: str, first: str, rows: list[tuple[str, tuple[int, ...]]]) -> Pl
     ]  # fmt: skip
     names = ("later", "soon", "late", "none") if any(parts[3] for _, parts in rows) else ("later", "soon", "late")
     series = [say(f"supervision.part_{name}") for name in names]
-    drawn = [(name, parts[: len(series)]) for name, parts in rows]
+    drawn = [(name, [(part, _amount(part)) for part in parts[: len(series)]]) for name, parts in rows]
     return stacked_bars(say(title), f"{say(title)} : {', '.join(said)}", say(first), series, drawn, _amount)
 
 

@@ -25,7 +25,8 @@ from engine.model.summary import EditionSummary
 from engine.records.statistics import Count
 from engine.services.audit.statistics import Counted, Reach, counted_procedures, table_of, trend_of
 from renderers.html.pagination import Paged, paged
-from renderers.procedure.statistics import Chart, FigureSection, FigureTable, Row, StatisticsWriter
+from renderers.html.plots import Plot
+from renderers.procedure.statistics import FigureSection, FigureTable, Row, StatisticsWriter
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.request_context import app_ctx, language, say, site
 
@@ -52,7 +53,7 @@ class Period:
 
     @property
     def months(self) -> tuple[str, ...]:
-        """The months of the chart: those of the year, or the twelve that end with the month."""
+        """The months of the plot: those of the year, or the twelve that end with the month."""
         if self.first != self.last:
             return tuple(month_of(self.begins, number) for number in range(12))
         return months_until(self.last, _TREND)
@@ -68,7 +69,7 @@ class Shown:
     period: Period
     summary: tuple[str, ...]
     cells: tuple[Cell, ...]
-    chart: Chart | None
+    plot: Plot | None
     tables: tuple[FigureTable, ...]
     sections: tuple[FigureSection, ...]
     definitions: tuple[tuple[str, str, str], ...]
@@ -85,7 +86,7 @@ def writer_of(procedure: Procedure | None = None) -> StatisticsWriter:
 
 
 def shown_of_one(procedure: Procedure, counts: Mapping[Count, int], period: Period, few: int, place: str) -> Shown:
-    """Return the figures of one procedure: the period, the earlier months of the chart, and the offices.
+    """Return the figures of one procedure: the period, the earlier months of the plot, and the offices.
 
     Figures below `few` are hidden. 0 hides none.
     """
@@ -108,7 +109,7 @@ def shown_of_one(procedure: Procedure, counts: Mapping[Count, int], period: Peri
         writer.table(say("stat.by_office"), say("stat.office"), sorted(lines, key=lambda one: one[0]), rounded),
     )
     return Shown(
-        period, tuple(writer.summary(period.key, cells, rounded)) if cells else (), cells, writer.chart(months),
+        period, tuple(writer.summary(period.key, cells, rounded)) if cells else (), cells, writer.months(months),
         tuple(one for one in tables if one is not None), tuple(writer.sections(cells)),
         tuple(writer.definitions(cells)), tuple(rows),
     )  # fmt: skip
@@ -160,7 +161,7 @@ def shown_of_many(
     )
     reported = [one for _, each_reported in each for one in each_reported]
     shown = Shown(
-        period, tuple(writer.summary(period.key, cells, totals)) if cells else (), cells, writer.chart(months),
+        period, tuple(writer.summary(period.key, cells, totals)) if cells else (), cells, writer.months(months),
         tuple(one for one in tables if one is not None), (), tuple(writer.definitions([*cells, *reported])), tuple(rows),
     )  # fmt: skip
     return shown, table
@@ -169,7 +170,7 @@ def shown_of_many(
 def _months(
     counts: Mapping[Count, int], period: Period, few: int, total: bool = False
 ) -> list[tuple[str, tuple[Cell, ...]]]:
-    """Return the months of the chart, from the first with a figure."""
+    """Return the months of the plot, from the first with a figure."""
     reported = total_cells if total else flow_cells
     found = [(one, figures_of(counts, one, one)) for one in period.months]
     begun = next((at for at, (_, figures) in enumerate(found) if not figures.is_empty), len(found))

@@ -76,7 +76,7 @@ def test_statistics_at_every_desk(enter: Enter, portal: Portal) -> None:
     for path in ("/statistiques", f"/demarches/{PASSPORT}/statistiques", f"/demarches/{B3}/statistiques"):
         reader.go(path)
     reader.go(f"/demarches/{PASSPORT}/statistiques")
-    assert reader.page.locator("svg[role=img] rect").count() == 4  # two whole months
+    assert reader.page.locator("figure.plot").first.locator("rect").count() == 4  # two whole months
     assert reader.sees("dans le délai annoncé (20 jours ouvrés)")
     reader.check()
     for login, desk in (("dgdn.controleur", "agent"), ("controle", "audit")):
@@ -126,3 +126,30 @@ def test_a_complete_request_is_decided_in_few_clicks_and_the_next_opened_in_one(
     assert sorted(states.values()) == ["a_payer", "conformite"]
     agent.press("Dossier suivant")
     assert next(number for number, state in states.items() if state == "conformite") in agent.page.url
+
+
+def test_a_head_of_service_shares_out_work_on_a_phone_without_scripts(enter: Enter, portal: Portal) -> None:
+    some = [sent(portal, PASSPORT, f"+2289011000{n}") for n in range(2)]
+    head = as_agent(enter, "dgdn.directeur", "/agent/connexion", SMALL, scripts=False)
+    head.go("/agent/supervision")
+    for one in some:
+        head.page.locator(f"#l-{one.number}").check()
+    for step in ("Attribuer les dossiers cochés", "Répartir", "Confirmer"):
+        head.page.get_by_label(step).check() if step == "Répartir" else head.press(step)
+    assert head.sees("Terminé : 2 dossiers faits.")
+    assert len({portal.dossier(one.number).assigned for one in some}) == 2
+
+
+@pytest.mark.parametrize("width", [360, 1280, 1920])
+def test_supervision_is_read_at_every_width(enter: Enter, portal: Portal, width: int) -> None:
+    sent(portal, PASSPORT, "+22890110001")
+    head = as_agent(enter, "dgdn.directeur", "/agent/connexion", {"width": width, "height": 900})
+    head.go("/agent/supervision")
+    sizes = head.page.locator("figure.plot text").evaluate_all(
+        "those => those.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert sizes
+    assert all(11 <= size <= 13 for size in sizes)
+    heights = head.page.locator("table.dense tbody tr").evaluate_all("those => those.map(one => one.offsetHeight)")
+    assert width < 1024 or max(heights) <= 40
+    head.check()

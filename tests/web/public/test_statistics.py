@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,6 +146,22 @@ def test_few_people_are_not_told_nor_found_by_subtraction(busy: Site) -> None:
     assert value(found, "received", office=KARA) == "hidden"
     assert value(found, "received", office=LOME) == 200
     assert "DGDN, Kara non dit" in seat.see(f"/demarches/{PASSPORT}/statistiques")
+
+
+def test_a_hidden_figure_draws_nothing_and_is_said(busy: Site) -> None:
+    page = busy.stranger().get(f"/demarches/{PASSPORT}/statistiques").get_data(as_text=True)
+    drawn = [html_text(one) for one in re.findall(r"<rect[^>]*><title>([^<]*)</title>", page)]
+    assert "Acte de naissance : 40" in drawn
+    assert not [one for one in drawn if one.startswith("Nom") or not any(sign.isdigit() for sign in one)]
+    exact = (
+        busy.staff_site.auditor().get(f"/audit/statistiques?demarche={PASSPORT}&periode={MONTH}").get_data(as_text=True)
+    )
+    assert any(one.startswith("Nom") for one in re.findall(r"<rect[^>]*><title>([^<]*)</title>", exact))
+    assert re.search(r"<th scope=\"row\">Nom[^<]*</th><td class=\"num\">moins de 10</td>", html_text(page))
+
+
+def html_text(text: str) -> str:
+    return html.unescape(text).replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def test_only_whole_months_are_public(busy: Site) -> None:
