@@ -173,7 +173,7 @@ def _page(asked: WorkFilters, scope: SupervisedWork, error: str = "", at: str = 
         order=_ORDERS[asked.sort.removeprefix("-")], reverse=asked.sort.startswith("-"), limit=_PAGE,
     )  # fmt: skip
     names = {
-        **people([asked.agent, *(one.assigned for one in (*found.counts, *work.lines))]),
+        **people(one.assigned for one in (*found.counts, *work.lines)),
         **{one.id: _named(one) for one in found.people},
     }
     whole = supervised_work(app_ctx(), actor())

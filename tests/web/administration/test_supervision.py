@@ -197,6 +197,10 @@ def test_figures_lead_to_the_list_that_they_count(staff_site: StaffSite) -> None
         )
     assert "Aucun dossier" in head.see(f"{HERE}?agent=inconnu")
     assert "Rien n’attend" in head.see(f"{HERE}?demarche=inconnue")
+    assert f"Dossiers en main : {who.name}" in head.see(f"{HERE}?agent={who.id}")
+    assert staff_site.actor(CLERK).name not in head.see(
+        f"{HERE}?agent={staff_site.actor(CLERK).id}"
+    )  # of another service
     assert 'aria-sort="descending"' in head.get(f"{HERE}?tri=-recu").get_data(as_text=True)
     assert read(head.client.post(HERE, data={"go": "see"})).count("Aucun dossier n’est choisi")
     panel = head.client.post(HERE, data={"dossier": some[0].number, "go": "see"})
