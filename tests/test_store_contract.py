@@ -467,7 +467,11 @@ def test_a_mark_of_another_order_begins_at_the_start(store: Store) -> None:
 
 
 @pytest.mark.parametrize("offices", [None, ("kara",), ()])
-def test_open_work_is_counted_by_state_agent_and_due_date(store: Store, offices: tuple[str, ...] | None) -> None:
+@pytest.mark.parametrize("at_once", [480, 2])
+def test_open_work_is_counted_by_state_agent_and_due_date(
+    store: Store, offices: tuple[str, ...] | None, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.storage.sql.dossiers.MOST_COUNTED_AT_ONCE", at_once)
     a_full_house(store)
     places, instants = (REVIEW, PRINTING, OTHER), (NOON, later(days=1), later(days=3))
     with store.unit() as unit:

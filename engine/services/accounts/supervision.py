@@ -43,7 +43,7 @@ from engine.storage.unit_of_work import Unit
 
 QUEUE: Final = ""  # the receiver of dossiers that no agent has
 SPREAD: Final = "*"  # the receivers are all who are present
-MOST_COUNTED: Final = 40_000  # open dossiers: more would take over 0.1 s of the processor
+MOST_COUNTED: Final = 30_000  # open dossiers: more would take over 0.1 s of the processor
 _SOON: Final = 2  # working days
 
 
@@ -125,6 +125,11 @@ class Backlog:
     counts: tuple[OpenCount, ...]
     people: tuple[Account, ...]
     oldest: DossierLine | None
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether more dossiers may be open than were counted."""
+        return sum(one.count for one in self.counts) >= MOST_COUNTED
 
     @property
     def held(self) -> Mapping[str | None, int]:

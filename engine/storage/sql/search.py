@@ -85,21 +85,24 @@ def open_counts(
 ) -> tuple[str, list[Any]]:
     """Return the SELECT that counts open dossiers by place and agent, and by due date in the bands of `instants`.
 
-    One index holds all that it reads (`WORK_ORDER`). Of very many dossiers, it counts `most`.
+    One index holds all that it reads (`WORK_ORDER`), and each place is one part of it. Of very many dossiers, it
+    counts `most`.
     """
-    named = ", ".join(f"({rank}, ?, ?)" for rank in range(len(places)))
-    kept = f" AND office IN ({', '.join('?' * len(offices)) or 'NULL'})" if offices is not None else ""
-    band = " ".join(f"WHEN due_order < ? THEN {rank}" for rank in range(len(instants)))
+    kept: Terms = [("closed = 0", [])]
+    if offices is not None:
+        kept.append((f"office IN ({', '.join('?' * len(offices)) or 'NULL'})", sorted(offices)))
+    columns = "{} AS place, assigned, CASE WHEN due_paused = 1 THEN '~' ELSE due_order END AS due"
+    parts = [
+        _select(columns.format(rank), [("procedure = ? AND state = ?", list(place)), *kept])
+        for rank, place in enumerate(places)
+    ]
+    bands = "".join(f" WHEN due < ? THEN {rank}" for rank in range(len(instants)))
     sums = ", ".join(f"sum(CASE WHEN band = {rank} THEN 1 ELSE 0 END)" for rank in range(len(instants) + 1))
-    sql = f"""WITH place (rank, procedure, state) AS (VALUES {named})
-        SELECT rank, assigned, count(*), {sums} FROM (
-          SELECT place.rank, assigned,
-            CASE WHEN due_paused = 1 OR due_order = '{LAST}' THEN -1 {band} ELSE {len(instants)} END AS band
-          FROM place CROSS JOIN dossier
-          WHERE dossier.procedure = place.procedure AND dossier.state = place.state AND closed = 0{kept} LIMIT ?
-        ) AS found GROUP BY rank, assigned ORDER BY rank, assigned"""
-    cells = [cell for place in places for cell in place]
-    return sql, [*cells, *map(instant_text, instants), *sorted(offices or ()), most]
+    sql = f"""SELECT place, assigned, count(*), {sums} FROM (
+          SELECT place, assigned, CASE WHEN due = '{LAST}' THEN -1{bands} ELSE {len(instants)} END AS band
+          FROM ({" UNION ALL ".join(part for part, _ in parts)} LIMIT ?) AS work
+        ) AS found GROUP BY place, assigned"""
+    return sql, [*map(instant_text, instants), *(cell for _, cells in parts for cell in cells), most]
 
 
 def _select(columns: str, terms: Terms) -> tuple[str, list[Any]]:

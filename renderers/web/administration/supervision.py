@@ -186,7 +186,7 @@ def _page(asked: WorkFilters, scope: SupervisedWork, error: str = "", at: str = 
         rows=[_row(one, names) for one in work.lines], title=_list_title(asked, names), away=_away(asked, found),
         team=[(one.id, one.name) for one in found.people], first=request.form.get("du", "")[:20], last=request.form.get("au", "")[:20],
         chosen=request.form.get("agent", asked.agent)[:60], errors=[(at, error)] if error else [], most=MOST_LINES,
-        note=session.pop("desk_note", ""), next=f"{asked.address()}{'&' if '?' in asked.address() else '?'}{urlencode({'apres': work.after})}" if work.after else "",
+        note=session.pop("desk_note", ""), capped=say("supervision.first_counted", most=_amount(MOST_COUNTED)) if found.is_capped else "", next=f"{asked.address()}{'&' if '?' in asked.address() else '?'}{urlencode({'apres': work.after})}" if work.after else "",
     )  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _figures(asked: WorkFilters, found: Backlog) -> list[Figure]:
     away = sum(is_absent(one, app_ctx().day()) for one in found.people)
     links = {name: asked.address(voir=name, agent="", tri="") + "#liste" for name in _VIEWS}
     return [
-        Figure(say("supervision.capped", most=_amount(count)) if count >= MOST_COUNTED else _amount(count), say("supervision.open"), links["tous"]),
+        Figure(say("supervision.capped", most=_amount(count)) if found.is_capped else _amount(count), say("supervision.open"), links["tous"]),
         Figure(_amount(late), say("supervision.late"), links["retard"], late > 0),
         Figure(_amount(of(1)), say("supervision.today"), links["jour"]),
         Figure(_amount(found.held.get(None, 0)), say("supervision.free"), links["libres"]),

@@ -207,6 +207,15 @@ def test_figures_lead_to_the_list_that_they_count(staff_site: StaffSite) -> None
     assert "Choisissez à qui" in read(head.client.post(HERE, data={**hidden(panel), "go": "confirm"}))
 
 
+def test_more_work_than_is_counted_says_so(staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent(staff_site, 2)
+    assert "sont comptés" not in staff_site.agent(HEAD).see(HERE)
+    for module in ("engine.services.accounts.supervision", "renderers.web.administration.supervision"):
+        monkeypatch.setattr(f"{module}.MOST_COUNTED", 1)
+    assert "plus de 1 en cours" in (page := staff_site.agent(HEAD).see(HERE))
+    assert "Seuls 1 dossiers sont comptés." in page
+
+
 def test_a_head_of_some_offices_supervises_those(staff_site: StaffSite) -> None:
     world, some = staff_site.world, sent(staff_site, 1)
     elsewhere = world.agent("chef", "dgdn/directeur", offices=("dgdn_kara",))
