@@ -297,6 +297,7 @@ class Dossier:
     removed_files: tuple[str, ...] = ()  # questions whose file was removed before the phone number was verified
     confirmed: Mapping[str, ConfirmedAnswer] = field(default_factory=lambda: MappingProxyType({}))  # by answer
     corrected: tuple[CorrectionRequest, ...] = field(default=(), metadata=LATE)  # the sent corrections, oldest first
+    sought: tuple[str, ...] = field(default=(), metadata=LATE)  # identifiers by which agents find it
 
     @property
     def is_draft(self) -> bool:

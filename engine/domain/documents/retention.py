@@ -103,6 +103,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         attachments=(),
         correction=None,
         corrected=(),
+        sought=(),
         confirmed={},
         links={},
         reused=None,

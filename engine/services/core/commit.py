@@ -30,6 +30,7 @@ from engine.domain.workflow.awaited import registers_awaited, roles_awaited
 from engine.domain.workflow.fee_refunds import Brought, brought_for, shared_back, without
 from engine.domain.workflow.linked_dossiers import may_end, succeeded
 from engine.model import Output, Procedure
+from engine.model.provenance import sensitive_behind
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, IssuedDocument, OutboundMessage
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.core.appointment_links import visit_link
@@ -47,6 +48,15 @@ _TYPST_RELEASE: Final = version("typst")  # read once: an unreadable file of a p
 _MOST_SERIALS: Final = 24  # tries of one number: each passes twice as many as the one before, 16 million in all
 
 
+def _identifiers(procedure: Procedure, dossier: Dossier) -> tuple[str, ...]:
+    """Return the identifiers that the applicant gave, by which agents find the dossier. A sensitive one is none."""
+    if dossier.is_draft or dossier.erased_at is not None:
+        return ()
+    named = (one.id for one in procedure.form.fields if one.type == "identifier")
+    given = (dossier.answers.get(name) for name in named if not sensitive_behind(procedure, name))
+    return tuple(dict.fromkeys(said for said in given if isinstance(said, str) and said))
+
+
 def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, actor: Actor) -> Dossier:
     """Save the dossier with its next revision and all else the decision contains.
 
@@ -59,6 +69,7 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
     dossier = replace(
         decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
         awaits=roles_awaited(procedure, decision.dossier, local_day(now), ctx.directory),
+        sought=_identifiers(procedure, decision.dossier),
     )  # fmt: skip
     unit.put_dossier(dossier, before.revision)
     _keep_seats(unit, procedure, before, dossier, decision.releases)

@@ -19,12 +19,12 @@ from engine.storage.results import Conflict, DossierLine, DossierQuery, ListNeig
 from engine.storage.sql.connection import TIMER_CELLS, Queries, TableMapping, TimerCells, read_json
 from engine.storage.sql.search import (
     dossier_query,
-    label_words,
     next_page,
     open_counts,
     order_terms,
     page_start,
     position_of,
+    words_of,
 )
 
 LINES: Final = TableMapping(DossierLine, "dossier")
@@ -162,6 +162,7 @@ class DossierQueries(Queries):
         if row is None:
             raise Conflict(dossier.id)
         cells = zip(LINES.names, LINES.cells(line_of(dossier)), row, strict=True)
+        found_by = self._words_before(dossier)
         self._seen[dossier.id] = dossier
         changed = {name: cell for name, cell, kept in cells if cell != kept}
         sets = "".join(f', "{name}" = ?' for name in changed)  # an index is written only if one of its columns is set
@@ -169,9 +170,15 @@ class DossierQueries(Queries):
         report = self._change if "owner" in changed else self._later  # the new owner may have such a draft
         report(sql, [dossier.revision, *changed.values(), dossier.id])
         self._later("UPDATE dossier_body SET body = ? WHERE dossier = ?", (self._body(dossier), dossier.id))
-        if "label" in changed:
+        if words_of(dossier) != found_by:
             self._later("DELETE FROM dossier_word WHERE dossier = ?", (dossier.id,))
             self._add_words(dossier)
+
+    def _words_before(self, dossier: Dossier) -> frozenset[str]:
+        seen = self._seen.get(dossier.id)
+        if seen is not None:
+            return words_of(seen)
+        return frozenset(row[0] for row in self._rows("SELECT word FROM dossier_word WHERE dossier = ?", (dossier.id,)))
 
     def _line_to_change(self, dossier_id: str, revision: int) -> Sequence[Any] | None:
         """Return the stored line of a dossier, None if it has another revision. A dossier that this unit read under a
@@ -200,8 +207,7 @@ class DossierQueries(Queries):
         return row[0] if row else None
 
     def _add_words(self, dossier: Dossier) -> None:
-        words = sorted({dossier.number, *label_words(dossier.label)})
-        self._add_rows(_ADD_WORD, [(word, dossier.id) for word in words])
+        self._add_rows(_ADD_WORD, [(word, dossier.id) for word in sorted(words_of(dossier))])
 
     # lists
 

@@ -20,7 +20,7 @@ from engine.storage.sql.ledger import BOOKINGS, ISSUED
 from engine.storage.sql.people import RIGHTS
 from engine.storage.sql.publications import DEEDS
 from engine.storage.sql.row_journal import ROW_ENTRIES, ROW_QUESTIONS, broken_rows
-from engine.storage.sql.search import label_words
+from engine.storage.sql.search import words_of
 
 # An SQL query and its parameters → its rows, read one by one.
 Ask: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Sequence[Any]]]
@@ -124,7 +124,7 @@ def _broken_bodies(ask: Ask) -> Iterator[IntegrityFinding]:
         if [*LINES.cells(line_of(dossier)), dossier.revision] != [*cells, revision]:
             yield IntegrityFinding("row_differs", dossier.id)
         words = {word for (word,) in ask("SELECT word FROM dossier_word WHERE dossier = ?", (dossier.id,))}
-        if words != {dossier.number, *label_words(dossier.label)}:
+        if words != words_of(dossier):
             yield IntegrityFinding("words_differ", dossier.id)
         yield from _broken_copies(ask, dossier)
 

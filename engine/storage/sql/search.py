@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -41,6 +42,12 @@ def label_words(text: str) -> list[str]:
     parts = unicodedata.normalize("NFKD", text.casefold())
     folded = "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_PLAIN_LETTERS)
     return "".join(sign if sign.isalnum() else " " for sign in folded).split()
+
+
+def words_of(dossier: Dossier) -> frozenset[str]:
+    """Return the words by which a dossier is found: its number, its label, its identifiers whole and by parts."""
+    parts = [label_words(one) for one in dossier.sought]
+    return frozenset({dossier.number, *label_words(dossier.label), *map("".join, parts), *chain(*parts)} - {""})
 
 
 def search_words(text: str) -> list[str]:
