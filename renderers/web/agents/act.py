@@ -16,7 +16,6 @@ from engine.domain.common.decision import Act, AvailableAction
 from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
-from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.domain.workflow.available_actions import grounds_of
 from engine.model import Form, Procedure, State, Transition
 from engine.records.dossier import Attachment
@@ -27,8 +26,15 @@ from engine.storage.results import Conflict
 from renderers.html.controls import asked_views, error_summary, has_files, problem_sentence
 from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import answer_lines, paper, written_lines
-from renderers.web.agents.attachments import receive_files
-from renderers.web.agents.comparison import MARK, compared_of, differing, drawn_comparison, written_in_comparison
+from renderers.web.agents.attachments import asks_to_edit, receive_files
+from renderers.web.agents.comparison import (
+    MARK,
+    compared_of,
+    differing,
+    drawn_comparison,
+    first_file,
+    written_in_comparison,
+)
 from renderers.web.agents.dossier import dossier_page
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
@@ -36,7 +42,7 @@ from renderers.web.citizen.later_forms import SEEN, put_already
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, go, new_token, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_revision, form_token, go, say, site
 from renderers.web.platform.saved_posts import taken_aside
 from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, refusal_text, why
 from renderers.web.shared.snippets import asked_to_insert, inserted, offered
@@ -51,7 +57,8 @@ WHY = "act-why-"
 GROUND = "act-ground"
 FILE = "act-file"
 _OURS = frozenset(
-    {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", REASON, FIELD, SEEN, GROUND}
+    {"csrf_token", "token", "revision", "go", "send", "detach", "end", "modele", "inserer", "act-show", "act-shown"}
+    | {REASON, FIELD, SEEN, GROUND}
 )
 LONGEST = 2000  # characters of a reason
 _PLACES = {
@@ -114,33 +121,15 @@ class Typed:
                 yield name, value
 
 
-@dataclass(frozen=True, slots=True)
-class ToCorrect:
-    """One answer that can be sent back for correction. `said` is the reason given so far."""
-
-    id: str
-    label: str
-    text: str
-    said: str = ""
-
-
 # -- what the act asks -------------------------------------------------------------------------------------------------
 
 
 @blueprint.get("/agent/dossiers/<number>/acte")
 @agent()
 def choose(number: str) -> Response:
-    """Redirect the choice of the dossier's page to its act. Without a choice, show the page again (422)."""
-    one = agent_case(number)
-    chosen = request.args.get("acte", "")
-    offer = _known(one, chosen)
-    if offer is not None and offer.open:
-        return go(one.at(f"/acte/{chosen}"))
-    if _exists(one, chosen):
-        return _stale(one, chosen, Typed())
-    if not any(each.open for each in offers(app_ctx(), actor(), one.id)):
-        return go(one.at())  # no act is possible: no error either
-    return dossier_page(one, say("case.choose"))
+    """Redirect an address of the releases before to its act, else to the dossier."""
+    one, chosen = agent_case(number), request.args.get("acte", "")
+    return go(one.at(f"/acte/{chosen}" if _exists(one, chosen) else ""))
 
 
 @blueprint.get("/agent/dossiers/<number>/acte/<transition>")
@@ -185,7 +174,7 @@ def post(number: str, transition: str) -> Response:
         return _form(one, offer, replace(typed, reason=inserted(one, typed.reason)[:LONGEST]))
     received = receive_files(one, lambda question: _place(offer.transition, question))
     one = agent_case(number)
-    if received.touched or request.form.get("go") in ("edit", "add") or ADD in typed.raw or REMOVE in typed.raw:
+    if received.touched or asks_to_edit(typed.raw):
         return _form(one, offer, typed, problems=received.problems)
     return _previewed(one, offer, replace(typed, files=tuple(file.id for file in _joined(one, offer.transition))))
 
@@ -235,18 +224,15 @@ def _form(
         *((f"#{FILE}", said) for said in own),
         *(fault for page in pages for fault in error_summary(page, draw)),
     ]
-    chosen, others = _to_correct(one, transition, typed)
-    rounds = (
-        sum(1 for taken in one.dossier.taken if taken.transition == transition.id)
-        if "correction" in transition.asks
-        else 0
-    )
-    return staff_page(
-        "agent/act.html", 422 if errors else 200, dossier=one.dossier, base=one.at(),
-        act=label(transition.agents_label), action=one.at(f"/acte/{transition.id}"), asks=transition.asks, chosen=chosen, others=others,
+    corrects = "correction" in transition.asks
+    rounds = sum(1 for taken in one.dossier.taken if taken.transition == transition.id) if corrects else 0
+    return dossier_page(
+        one, "agent/act.html", 422 if errors else 200, inside=one.at(f"/acte/{transition.id}"), first_piece=first_file(comparison),
+        ticks=correctable_of(one, transition) if corrects else (), whys=typed.whys, unsaid=[at.removeprefix("#w-") for at, _ in errors if at.startswith("#w-")],
+        act=label(transition.agents_label), asks=transition.asks,
         reason=typed.reason, questions=[site().pages.questions(page, draw) for page in pages], errors=errors,
-        multipart="attachment" in transition.asks or any(has_files(page) for page in pages), token=new_token(),
-        revision=one.dossier.revision, reason_error=_error_at(errors, REASON), follow_up=brought,
+        multipart="attachment" in transition.asks or any(has_files(page) for page in pages),
+        reason_error=_error_at(errors, REASON), follow_up=brought,
         seen=[found.path for page in pages for found in asked_views(page) if found.shown], file_error=_error_at(errors, FILE),
         comparison=comparison.pieces, mark=(MARK, comparison.mark), grounds=_grounds(one, transition, typed), grounds_error=_error_at(errors, GROUND),
         files=[paper(one, file) for file in _joined(one, transition)], most=OF_AN_ACT.max_items, rounds=rounds,
@@ -286,20 +272,6 @@ def _is_on(page: PageView, problem: AnswerProblem) -> bool:
     return problem.at.split(".")[0].removesuffix("_issued") in {view.id for view in page.fields}
 
 
-def _to_correct(one: AgentCase, transition: Transition, typed: Typed) -> tuple[list[ToCorrect], list[ToCorrect]]:
-    """Return the chosen answers with their reasons, and the others that can be chosen."""
-    if "correction" not in transition.asks:
-        return [], []
-    allowed = correctable_of(one, transition)
-    asked = [
-        ToCorrect(question.id, label(question.agents_label), label(page.agents_title), typed.whys.get(question.id, ""))
-        for page in one.procedure.form.pages
-        for question in page.fields
-        if question.id in allowed
-    ]
-    return [each for each in asked if each.id in typed.whys], [each for each in asked if each.id not in typed.whys]
-
-
 # -- preview -----------------------------------------------------------------------------------------------------------
 
 
@@ -310,18 +282,19 @@ def _previewed(one: AgentCase, offer: AvailableAction, typed: Typed) -> Response
     except WrongAnswers:
         return _form(one, offer, typed, judged=True)
     except Refused as closed:
-        return _form(one, offer, typed, [_refused_at(transition, typed, closed.reason)])
-    return staff_page(
-        "agent/preview.html", dossier=one.dossier, base=one.at(),
-        title=say("act.preview_title", act=label(transition.agents_label)), thing="", action=one.at(f"/acte/{transition.id}"),
+        return _form(one, offer, typed, [_refused_at(one, typed, closed.reason)])
+    action = one.at(f"/acte/{transition.id}")
+    return dossier_page(
+        one, "agent/preview.html", inside=action, first_piece=first_file(drawn_comparison(one, transition.id, typed.raw, False)),
+        title=say("act.preview_title", act=label(transition.agents_label)), thing="",
         carried=list(typed.carried()), editable=_asks(one, transition), confirm=label(transition.confirm),
-        tracking_lines=_reported(one, transition, typed, one.procedure.state(preview.decision.dossier.state)),
+        tracking_lines=_reported(one, typed, one.procedure.state(preview.decision.dossier.state)),
         given=[line for page in _pages(one, transition, typed, False, ())[0] for line in answer_lines(one, page)]
         + [(say("join.file"), file.name) for file in _joined(one, transition) if file.id in typed.files]
         + [(say("compare.grounds"), title) for _, title, chosen in _grounds(one, transition, typed) if chosen]
         + differing(one, preview.decision.dossier),
         button=say("act.confirm", state=label(one.procedure.state(preview.decision.dossier.state).label)),
-        token=new_token(), revision=one.dossier.revision, **preview_context(one, preview),
+        revision=one.dossier.revision, **preview_context(one, preview),
     )  # fmt: skip
 
 
@@ -344,25 +317,24 @@ def _act(one: AgentCase, transition: Transition, typed: Typed) -> Act:
     return Act(transition.id, reason or None, corrected, filling, files, compared, grounds)
 
 
-def _refused_at(transition: Transition, typed: Typed, reason: Refusal) -> tuple[str, str]:
+def _refused_at(one: AgentCase, typed: Typed, reason: Refusal) -> tuple[str, str]:
     """Return the field at fault and the reason."""
     if reason.code == "correction_empty":
-        return "#others", say("act.none_chosen")
+        return "#reponses", say("act.none_chosen")
+    unsaid = next((name for name, said in typed.whys.items() if not said.strip()), None)
+    if reason.code == "reason_missing" and unsaid is not None:
+        return f"#w-{unsaid}", say("act.reason_for_missing", label=_asked(one, unsaid))
     return f"#{_PLACES[reason.code]}" if reason.code in _PLACES else "#c", sentence(reason)
 
 
-def _reported(one: AgentCase, transition: Transition, typed: Typed, after: State) -> list[str]:
+def _reported(one: AgentCase, typed: Typed, after: State) -> list[str]:
     """Return what the applicant will read: the reason, where their page shows one, and each point to correct."""
     reason = typed.reason.strip() if after.public in READS_REASON else ""
     lines = [say("case.reason", reason=reason)] if reason else []
-    chosen, _ = _to_correct(one, transition, typed)
+    points = ((label(one.procedure.fields[name].label), said.strip()) for name, said in typed.whys.items())
     return [
         *lines,
-        *(
-            say("text.named", name=name, text=say("text.quoted", text=each.said.strip())) if each.said.strip() else name
-            for each in chosen
-            for name in (label(one.procedure.fields[each.id].label),)
-        ),
+        *(say("text.named", name=name, text=say("text.quoted", text=said)) if said else name for name, said in points),
     ]
 
 

@@ -23,14 +23,14 @@ from engine.services.applications.held_documents import held_by_others, worth_of
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
 from renderers.web.shared.agent_dossier import AgentCase, act_label, row_name
-from renderers.web.shared.staff import people
+from renderers.web.shared.staff import people, short_moment
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One file, its address and its description."""
+    """One file, and its size and time of receipt as text."""
 
-    href: str
+    id: str
     name: str
     text: str
 
@@ -289,12 +289,12 @@ def _said(view: FieldView) -> str:
 
 
 def paper(one: AgentCase, file: Attachment) -> Paper:
-    """Return the line of a file: its address, name, size and time of receipt."""
+    """Return the line of a file: its name, size and time of receipt."""
     text = say(
         "case.file_text", kind=file.kind.upper(), size=site().words.size(file.size, language()),
-        moment=moment_of(file.received_at),
+        moment=short_moment(file.received_at)[1],
     )  # fmt: skip
-    return Paper(one.at(f"/pieces/{file.id}"), file.name, text)
+    return Paper(file.id, file.name, text)
 
 
 def papers_read(one: AgentCase, ids: tuple[str, ...]) -> tuple[Paper, ...]:

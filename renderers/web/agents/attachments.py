@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request
 
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.agent_files import pending_files
+from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.records.dossier import Attachment
 from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.attachments import Upload
-from engine.services.applications.casework import offers
 from engine.services.applications.document_verification import read_document
 from engine.services.applications.drafts import read_attachment
 from engine.services.context.app_context import NotFound
@@ -26,11 +25,10 @@ from engine.storage.files.page_pictures import TURNS, WIDTHS, PageNotDrawn, draw
 from engine.storage.gate import Crowded
 from renderers.web.platform.access import agent, drawing_page, draws
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, go, say
 from renderers.web.platform.uploads import TYPES, under_file_policy, uploaded_file
-from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, correctable_of, correction_offer
+from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case
 from renderers.web.shared.issued_documents import drawn_document
-from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_attachments", __name__)
 
@@ -131,50 +129,79 @@ def _sentence_picture(key: str, status: int) -> Response:
     return answer
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentPane:
+    """The file beside the answers, the tabs of those in use as ids and titles, and the files of the same question.
+
+    `replaced` says that the file is no longer in use. `instead` then holds those that are, else `former` the others.
+    """
+
+    tabs: tuple[tuple[str, str], ...]
+    file: Attachment
+    label: str
+    page: DocumentPage
+    before: str = ""
+    after: str = ""
+    replaced: str = ""
+    instead: tuple[Attachment, ...] = ()
+    former: tuple[Attachment, ...] = ()
+
+
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>")
 @agent()
 def attachment(number: str, attachment_id: str) -> Response:
-    """Show one file page by page, and links to the next and previous file in use.
-
-    A file that another one replaced says so, and leads to that one.
-    """
+    """Redirect to the dossier that shows the file beside its answers. Raises `NotFound` for one this agent may not read."""
     one = agent_case(number)
-    attachment, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)
+    file, _ = read_attachment(app_ctx(), actor(), one.id, attachment_id)
+    query = request.query_string.decode("ascii", "replace")[:200]
+    return go(one.at(f"?piece={file.id}{'&' if query else ''}{query}#piece-vue"))
+
+
+def document_pane(one: AgentCase, first: str = "") -> DocumentPane | None:
+    """Return the file that the query or a button asks for, else `first`, else the first in use. None if there is none."""
+    asked = (
+        request.args if "piece" in request.args else dict(parse_qsl("piece=" + request.form.get("act-show", "")[:200]))
+    )
     used = one.dossier.files_used
     readable = [kept for kept in one.dossier.attachments if may_read_file(one.procedure, one.dossier, kept, actor())]
-    pending = pending_files(one.dossier, actor().id, attachment.field)
-    questions = list(dict.fromkeys(kept.field for kept in readable))
-    order = [kept for kept in readable if kept.id in used or kept in pending]
-    order.sort(key=lambda kept: questions.index(kept.field))
-    place = order.index(attachment) if attachment in order else -1
-    same = [kept for kept in readable if kept.field == attachment.field and kept.id != attachment.id]
-    correcting = correction_offer(offers(app_ctx(), actor(), one.id))
-    field = attachment.field.split(".")[0]
-    correct = ""
-    if correcting and field in correctable_of(one, correcting.transition):
-        correct = one.at(f"/acte/{correcting.transition.id}?champ={field}")
-    asked = one.procedure.fields.get(field if attachment.by is None else attachment.field.split(".")[-1])
-    name = attachment.name if attachment.by is None else act_label(one.procedure, field)
-    title = label(asked.agents_label) if asked else name
-    return staff_page(
-        "agent/attachment.html", dossier=one.dossier, base=one.at(), attachment=attachment, label=title, place=place + 1, count=len(order),
-        correct=correct if place >= 0 else "", replaced=_replaced(attachment, same) if place < 0 else "",
-        instead=_links(one, [kept for kept in same if kept in order] if place < 0 else ()),
-        former=_links(one, [kept for kept in same if kept not in order] if place >= 0 else ()),
-        shown=document_page(one, attachment, title, request.args), shown_at=one.at(f"/pieces/{attachment.id}?"),
-        before=one.at(f"/pieces/{order[place - 1].id}") if place > 0 else "",
-        after=one.at(f"/pieces/{order[place + 1].id}") if 0 <= place < len(order) - 1 else "",
+    questions = {name: place for place, name in enumerate(one.procedure.fields)}
+    order = [
+        kept for kept in readable
+        if kept.id in used or kept in pending_files(one.dossier, actor().id, kept.field)
+    ]  # fmt: skip
+    order.sort(key=lambda kept: questions.get(kept.field.split(".")[0], len(questions)))
+    shown = next((kept for kept in readable if kept.id == (asked.get("piece") or first)), order[0] if order else None)
+    if shown is None:
+        return None
+    titles = [_title(one, kept) for kept in order]
+    numbered = [
+        f"{title} ({titles[: at + 1].count(title)})" if titles.count(title) > 1 else title
+        for at, title in enumerate(titles)
+    ]
+    place = order.index(shown) if shown in order else -1
+    same = [kept for kept in readable if kept.field == shown.field and kept.id != shown.id]
+    return DocumentPane(
+        tuple(zip((kept.id for kept in order), numbered, strict=True)), shown, _title(one, shown),
+        document_page(one, shown, _title(one, shown), asked),
+        before=order[place - 1].id if place > 0 else "",
+        after=order[place + 1].id if 0 <= place < len(order) - 1 else "",
+        replaced=_replaced(shown, same) if place < 0 else "",
+        instead=tuple(kept for kept in same if kept in order) if place < 0 else (),
+        former=tuple(kept for kept in same if kept not in order) if place >= 0 else (),
     )  # fmt: skip
+
+
+def _title(one: AgentCase, file: Attachment) -> str:
+    """Return the question of a file, or the act or form of an agent that it goes with."""
+    field = file.field.split(".")
+    asked = one.procedure.fields.get(field[0] if file.by is None else field[-1])
+    return label(asked.agents_label) if asked else file.name if file.by is None else act_label(one.procedure, field[0])
 
 
 def _replaced(attachment: Attachment, same: Iterable[Attachment]) -> str:
     """Return when another file of the question replaced this one, or that it was only removed."""
     later = [kept.received_at for kept in same if kept.received_at > attachment.received_at]
     return say("piece.replaced_on", day=day_of(min(later))) if later else say("piece.taken_out")
-
-
-def _links(one: AgentCase, files: Iterable[Attachment]) -> list[tuple[str, str, datetime]]:
-    return [(one.at(f"/pieces/{kept.id}"), kept.name, kept.received_at) for kept in files]
 
 
 @blueprint.get("/agent/dossiers/<number>/pieces/<attachment_id>/fichier")
@@ -203,6 +230,12 @@ def document(number: str, document_id: str) -> Response:
 
 
 _FILE = "file:"
+
+
+def asks_to_edit(raw: Mapping[str, object]) -> bool:
+    """Return whether a post only changes the form that it comes from: edits it, its rows, or the file beside it."""
+    shows = "act-show" in request.form and request.form.get("act-shown") != "preview"
+    return shows or request.form.get("go") == "edit" or ADD in raw or REMOVE in raw
 
 
 @dataclass(frozen=True, slots=True)

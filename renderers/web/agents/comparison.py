@@ -12,7 +12,7 @@ from engine.core.values import Text
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import FieldView, PageView
 from engine.domain.forms.comparisons import SAME, TYPED, ComparedAnswer
-from engine.records.dossier import Attachment, Dossier
+from engine.records.dossier import Dossier
 from engine.services.applications.comparisons import Compared, ComparedPiece, read_comparison_of
 from renderers.html.controls import DrawingContext, error_summary, problem_sentence
 from renderers.web.agents.answers import Paper, field_named, paper, piece_value, written_lines
@@ -39,11 +39,10 @@ class AnswerToCompare:
 
 @dataclass(frozen=True, slots=True)
 class PieceToCompare:
-    """One piece: its pictures, its other files, a note where there is none, and the answers to compare with it."""
+    """One piece: its files, a note where there is none, and the answers to compare with it."""
 
     id: str
     title: str
-    pictures: tuple[Paper, ...]
     files: tuple[Paper, ...]
     note: str
     answers: tuple[AnswerToCompare, ...]
@@ -80,6 +79,11 @@ def drawn_comparison(
     pieces = tuple(_piece(one, piece, draw, judged) for piece in found.pieces)
     errors = (error for piece in found.pieces for answer in piece.answers for error in _errors(answer, draw))
     return DrawnComparison(pieces, tuple(errors) if judged else changed, found.mark)
+
+
+def first_file(comparison: DrawnComparison) -> str:
+    """Return the id of the first file to compare with, empty without one."""
+    return next((file.id for piece in comparison.pieces for file in piece.files), "")
 
 
 def is_outdated(raw: Mapping[str, Sequence[str]], found: Compared) -> bool:
@@ -122,14 +126,9 @@ def _piece(one: AgentCase, piece: ComparedPiece, draw: DrawingContext, judged: b
         on_paper = piece.how and "upload" not in piece.how
         note = say("compare.no_file" if on_paper else "compare.not_given")
     return PieceToCompare(
-        piece.piece, label(piece.field.agents_label), tuple(paper(one, file) for file in files if _is_picture(file)),
-        tuple(paper(one, file) for file in files if not _is_picture(file)), note,
+        piece.piece, label(piece.field.agents_label), tuple(paper(one, file) for file in files), note,
         tuple(_answer(answer, draw, judged) for answer in piece.answers),
     )  # fmt: skip
-
-
-def _is_picture(file: Attachment) -> bool:
-    return file.kind in ("jpg", "png")
 
 
 def _answer(answer: ComparedAnswer, draw: DrawingContext, judged: bool) -> AnswerToCompare:

@@ -1,8 +1,11 @@
-"""The page of one dossier for agents: its data on the left, the possible acts on the right."""
+"""The page of one dossier for agents: its answers beside a document, the possible acts in a bar below.
+
+An act or a later form in progress is a panel of the same page.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, request, session
@@ -16,6 +19,7 @@ from engine.records.dossier import Payment
 from engine.services.applications.casework import assign, inbox_counts, offers
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import answer_sections, application, changed_only, later_sections
+from renderers.web.agents.attachments import document_pane
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.agents.history import events
 from renderers.web.agents.inbox import NO_FILTERS, acts_in, place_in_list, what_waits
@@ -51,12 +55,13 @@ blueprint = Blueprint("agent_dossier", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAct:
-    """One act of the panel. `why` is the reason if it is refused."""
+class BarAct:
+    """One act or task of the bar. `why` is the reason if it is refused. `corrects`: it asks for corrections."""
 
-    id: str
+    href: str
     label: str
     why: str = ""
+    corrects: bool = False
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
@@ -69,38 +74,55 @@ def show(number: str) -> Response:
     return dossier_page(agent_case(number))
 
 
-def dossier_page(one: AgentCase, error: str = "") -> Response:
-    """Show one dossier with all its data and acts. With an `error` of the panel the status is 422."""
+def dossier_page(
+    one: AgentCase, template: str = "agent/dossier.html", http: int = 200, /, *, inside: str = "", first_piece: str = "",
+    ticks: Collection[str] = frozenset(), **panel: object,
+) -> Response:  # fmt: skip
+    """Show one dossier with all its data and acts.
+
+    `template` adds a panel whose form posts to `inside`. `ticks` are then the answers that its act may send back.
+    """
     found = offers(app_ctx(), actor(), one.id)
     correcting = correction_offer(found)
-    ticks = correctable_of(one, correcting.transition) if correcting else frozenset()
+    if not inside and correcting:
+        ticks = correctable_of(one, correcting.transition)
     dossier, form = one.dossier, application(one)
-    sections, only_changed = answer_sections(one, form, ticks), request.args.get("voir") == "corrige"
+    sections, only_changed = answer_sections(one, form, frozenset(ticks)), request.args.get("voir") == "corrige"
     changed = sum(answer.is_changed for section in sections for answer in section.answers)
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [
-        OpenAct(offer.transition.id, label(offer.transition.agents_label), why(one, offer))
-        for offer in found
-        if offer.transition.by != ("applicant",)  # never an agent's: their labels address the applicant
+        BarAct(
+            one.at(f"/acte/{each.transition.id}"),
+            label(each.transition.agents_label),
+            why(one, each),
+            each is correcting,
+        )
+        for each in found
+        if each.transition.by != ("applicant",)  # never an agent's: their labels address the applicant
     ]
-    return staff_page(
-        "agent/dossier.html", 422 if error else 200,
-        dossier=dossier, place=place_in_list(dossier), procedure=one.title, base=one.at(), errors=[("#acte", error)] if error else [],
-        assisted=assisted_by(dossier), name=dossier.label or whole_number(dossier.number),
-        state_tag=_state_label(one, state, checked), tag=None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
-        wrote=_applicant_wrote(one), departs=departs_from_journal(one.dossier), flag=_correction_flag(one, changed), edition=_edition(one), newer=_newer(one),
-        sections=changed_only(sections) if only_changed and changed else sections, only_changed=only_changed, changed=changed, reused=_reused(one), later=later_sections(one, form),
-        pending_tasks=lines, mine_to_do=_first_of(lines), deadlines=deadlines(one, checked), linked=earlier_dossiers(one), events=events(one),
-        payments=payment_lines(one), refunds=refund_lines(one), bookings=booking_lines(one), documents=document_lines(one, form),
-        acts=[act for act in acts if not act.why], closed=[act for act in acts if act.why],
-        correcting=correcting.transition.id if correcting else "", over=state is not None and state.is_end,
-        holder=_holder(one, people([dossier.assigned])), mine=dossier.assigned == actor().id,
-        takeable=dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
-        unread=unread_of(one), thread=thread_of(one), notes=note_lines(one), note=session.pop("desk_note", ""), went_on=(went_on := session.pop("desk_next", "")), token=new_token(),
-        takes_next=bool(counts := inbox_counts(app_ctx(), actor()) if went_on else {}) and counts["to_take"] > 0,
-        waits=what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
-    )  # fmt: skip
+    tasks = [BarAct(line.href, f"{line.action_label} : {line.title}") for line in _first_of(lines)]
+    shown = changed_only(sections) if only_changed and changed else sections
+    context: dict[str, object] = {
+        "dossier": dossier, "place": place_in_list(dossier), "procedure": one.title, "base": one.at(),
+        "assisted": assisted_by(dossier), "name": dossier.label or whole_number(dossier.number),
+        "state_tag": _state_label(one, state, checked), "tag": None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
+        "wrote": _applicant_wrote(one), "departs": departs_from_journal(one.dossier), "flag": _correction_flag(one, changed), "edition": _edition(one), "newer": _newer(one),
+        "sections": shown, "only_changed": only_changed, "changed_count": changed, "reused": _reused(one), "later": later_sections(one, form),
+        "first_tick": next((answer.tick for section in shown for answer in section.answers if answer.tick), ""), "whys": {}, "unsaid": (),
+        "pending_tasks": lines, "deadlines": deadlines(one, checked), "linked": earlier_dossiers(one), "events": events(one),
+        "payments": payment_lines(one), "refunds": refund_lines(one), "bookings": booking_lines(one), "documents": document_lines(one, form),
+        "acts": [*(act for act in acts if not act.why), *tasks], "closed": [act for act in acts if act.why], "comparison": (), "inside": inside,
+        "correct_at": one.at(f"/acte/{correcting.transition.id}") if correcting else "", "over": state is not None and state.is_end,
+        "pane": document_pane(one, first_piece),
+        "pieces_at": inside or f"?{'voir=corrige&' if only_changed else ''}piece=",
+        "holder": _holder(one, people([dossier.assigned])), "mine": dossier.assigned == actor().id,
+        "takeable": dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
+        "unread": unread_of(one), "thread": thread_of(one), "note_lines": note_lines(one), "note": session.pop("desk_note", ""), "went_on": (went_on := session.pop("desk_next", "")), "token": new_token(),
+        "takes_next": bool(counts := inbox_counts(app_ctx(), actor()) if went_on else {}) and counts["to_take"] > 0,
+        "waits": what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
+    }  # fmt: skip
+    return staff_page(template, http, **{**context, **panel})
 
 
 def _state_label(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:

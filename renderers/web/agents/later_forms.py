@@ -17,7 +17,6 @@ from engine.domain.common.task_parts import is_in_parts, person_of
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.agent_files import place_of
 from engine.domain.forms.part_forms import is_row, part_page
-from engine.domain.forms.posted_values import ADD, REMOVE
 from engine.model import Form
 from engine.model.roles import role_key
 from engine.services.applications.contributions import Wait, waits
@@ -26,23 +25,25 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from renderers.html.controls import asked_views, error_summary, has_files
 from renderers.web.agents.act_preview import preview_context
 from renderers.web.agents.answers import application, given_already, row_answers, rows_of, written_lines
-from renderers.web.agents.attachments import receive_files
+from renderers.web.agents.attachments import asks_to_edit, receive_files
 from renderers.web.agents.awaited import WaitLine, wait_lines
 from renderers.web.agents.comparison import (
     MARK,
     compared_of,
     differing,
     drawn_comparison,
+    first_file,
     is_outdated,
     without_comparison,
     written_in_comparison,
 )
+from renderers.web.agents.dossier import dossier_page
 from renderers.web.agents.history import last_event
 from renderers.web.citizen.form import page_with
 from renderers.web.citizen.later_forms import SEEN, put_already
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import drawing, label
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, say, site
 from renderers.web.platform.saved_posts import taken_aside
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text, row_name
 from renderers.web.shared.staff import role_label, staff_page
@@ -50,7 +51,7 @@ from renderers.web.shared.staff import role_label, staff_page
 blueprint = Blueprint("agent_later_forms", __name__)
 
 FILLED = "act-row"  # a hidden control: the mark of the row and its filling as the page showed them
-_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", SEEN})
+_OURS = frozenset({"csrf_token", "token", "revision", "go", "send", "detach", "end", "act-show", "act-shown", SEEN})
 Raw = Mapping[str, list[str]]
 
 
@@ -163,14 +164,14 @@ def _form(
         errors = (("#compare", refusal_text(one.procedure, refused)), *errors)
     thing, number = part.wait.thing, part.number
     rows = rows_of(view, form.each)
-    return staff_page(
-        "agent/later_form.html", 422 if errors else 200, dossier=one.dossier, procedure=one.title, base=one.at(),
-        title=part.title(view), action=part.action, errors=errors, help=label(page.help),
+    return dossier_page(
+        one, "agent/later_form.html", 422 if errors else 200, inside=part.action, first_piece=first_file(comparison),
+        title=part.title(view), errors=errors, help=label(page.help),
         comparison=comparison.pieces, marks=[(MARK, comparison.mark), (FILLED, _mark(raw) or answered.mark)],
-        questions=site().pages.questions(page, draw), multipart=has_files(page), token=new_token(),
+        questions=site().pages.questions(page, draw), multipart=has_files(page),
         seen=[found.path for found in asked_views(page) if found.shown], follow_up=len(wrong) - len(put_already(wrong)),
         until=say("errand.until", until=moment_of(thing.until)) if thing.until else "",
-        notes=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
+        remarks=_notes(part), row_answers=row_answers(one, view, form.each, number) if number is not None else (),
         rank=say("errand.row_rank", number=number + 1, count=len(rows.rows) if rows else 1) if number is not None else "",
         rows_at=one.at(f"/a-faire/{form.id}") if number is not None else "",
         button=say("errand.save_next" if number is not None and _next_row(part) else "errand.go"),
@@ -245,7 +246,7 @@ def _answer(one: AgentCase, form_id: str, part: str | None) -> Response:
         if not given_already(one, form_id, part):  # only the application changed, and the page says so
             left.pop(FILLED, None)
         return _form(part_in_progress, answered, received.problems, judged=False, raw=left, refused=changed)
-    if received.touched or ADD in raw or REMOVE in raw or request.form.get("go") == "edit":
+    if received.touched or asks_to_edit(raw):
         return _form(part_in_progress, answered, received.problems, judged=False, raw=raw)
     if any(not problem.warns for problem in (*answered.problems, *found.problems)):
         return _form(part_in_progress, answered, raw=raw)
@@ -325,11 +326,11 @@ def _previewed(part: PartInProgress, answered: Answered, raw: Raw) -> Response:
         return go(one.at())
     shown = preview_context(one, preview)
     confirm = say("act.confirm", state=str(shown["state"])) if shown["changes_state"] else say("errand.confirm")
-    return staff_page(
-        "agent/preview.html", dossier=one.dossier, base=one.at(),
-        title=say("errand.preview"), thing=part.title(view), action=part.action, editable=True, confirm="",
+    return dossier_page(
+        one, "agent/preview.html", inside=part.action, first_piece=first_file(drawn_comparison(one, part.form.id, raw, False, part.number)),
+        title=say("errand.preview"), thing=part.title(view), editable=True, confirm="",
         carried=[(name, value) for name, values in raw.items() for value in values], button=confirm,
-        tracking_lines=[], given=_said(answered.page) + differing(one, preview.decision.dossier), token=new_token(), revision=None, **shown,
+        tracking_lines=[], given=_said(answered.page) + differing(one, preview.decision.dossier), revision=None, **shown,
     )  # fmt: skip
 
 

@@ -141,10 +141,8 @@ def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, 
     return DueDateTag("act" if used >= NEARLY else "we", _left(due_at, now), title)
 
 
-def short_moment(instant: datetime | None) -> tuple[str, str, str] | None:
+def short_moment(instant: datetime) -> tuple[str, str, str]:
     """Return an instant as ISO text, as `26/11 08:00`, and in words. The short form has the year if it is another one."""
-    if instant is None:
-        return None
     at, now = local(instant), local(app_ctx().now())
     return at.isoformat(), f"{at:%d/%m %H:%M}" if at.year == now.year else f"{at:%d/%m/%Y}", moment_of(instant)
 

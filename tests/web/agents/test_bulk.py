@@ -67,7 +67,7 @@ def test_ticked_previewed_confirmed_and_told(staff_site: StaffSite) -> None:
 
 def test_the_day_until_which_a_paper_is_kept_is_the_applicants(staff_site: StaffSite) -> None:
     (one,), seat = to_sign(staff_site.world, 1), staff_site.agent(CLERK)
-    preview = read(seat.get(f"/agent/dossiers/{one.number}/acte/signer"))
+    preview = read(seat.get(f"/agent/dossiers/{one.number}/acte/signer")).partition("Réponses")[0]
     assert "Nouvelle étape À retirer au centre" in preview
     assert "Le demandeur a jusqu’au" in preview
     assert "À rendre avant" not in preview

@@ -63,7 +63,7 @@ def test_each_answer_stands_beside_its_piece_and_is_ticked_or_typed(staff_site: 
     path = at(dossier, "/acte/conforme")
     page = clerk.get(path).get_data(as_text=True)
     piece = next(one for one in dossier.attachments if one.field == "acte")
-    assert f'<img class="paper" src="{at(dossier)}/pieces/{piece.id}/fichier"' in page
+    assert f'src="{at(dossier)}/pieces/{piece.id}/page-1.webp' in page
     assert page.count('name="act-same"') == len(ALL)
     for name in ALL:
         assert page.index(f'value="{name}"') < page.index(f"act-piece-{name}"), "the box stands before the field"
@@ -132,8 +132,7 @@ def test_a_later_form_compares_and_leaves_hidden_answers_out(staff_site: StaffSi
     dossier, clerk = sent(staff_site, picture=False), staff_site.agent(CLERK)
     path = at(dossier, "/acte/conforme")
     first = clerk.get(path).get_data(as_text=True)
-    assert "Ouvrir acte.pdf" in first
-    assert "<img" not in first
+    assert "acte.pdf" in first
     assert confirmed(clerk, path, clerk.post(path, go="preview", **{"act-same": ALL})) == 303
     form = at(dossier, "/a-faire/controle")
     page = clerk.see(form)

@@ -67,6 +67,11 @@ def test_ten_values_are_confirmed_by_keyboard_within_a_minute(tmp_path: Path, br
         clerk = entered(browser, server.address, DESK, "mairie.maire", scripts=False)
         clerk.go(at(dossier, "/acte/accorder"))
         page, keys = clerk.page, 0
+        field, picture = (page.locator(one).first.bounding_box() for one in (".same", ".sheet img"))
+        assert field
+        assert picture
+        assert field["x"] + field["width"] <= picture["x"], "what is typed is beside the document"
+        assert max(field["y"], picture["y"]) < DESK["height"]
         page.focus("#s-valeur0")
         for name in TEN:
             assert page.evaluate("document.activeElement.id") == f"s-{name}", "the boxes follow each other"
@@ -95,7 +100,7 @@ def test_the_comparison_on_a_phone(tmp_path: Path, browser: Browser, request: py
         clerk.go(at(dossier, "/acte/conforme"))
         wide = clerk.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"]
-        clerk.page.locator("main summary").nth(1).click()
+        clerk.page.locator(".compare summary").nth(1).click()
         clerk.page.fill("[name=act-piece-prenoms]", "Afiwa")
         clerk.press("Voir avant d’envoyer")
         assert clerk.page.locator("details[open] [name=act-piece-prenoms]").input_value() == "Afiwa"

@@ -5,6 +5,7 @@ By day it ends with the refusal: the appeal asks the opinions anew on the same p
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -35,7 +36,7 @@ class Case:
     def __init__(self, portal: Portal, enter: Enter, viewport: dict[str, int]) -> None:
         self.portal, self.enter, self.viewport = portal, enter, viewport
         self.people: dict[str, Person] = {}
-        self.looked: set[tuple[str, str]] = set()
+        self.looked: set[tuple[str, str, str]] = set()
         self.number = sent(portal, PERMIT, "+22890110009", destination="erp").number
 
     @property
@@ -59,7 +60,7 @@ class Case:
         return self.looks_at(person)
 
     def looks_at(self, person: Person) -> Person:
-        kind = (person.title, self.dossier.state)
+        kind = (urlsplit(person.page.url).path, person.page.title(), self.dossier.state)
         if kind not in self.looked:
             self.looked.add(kind)
             person.look()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import pytest
 from PIL import Image
@@ -59,14 +60,20 @@ def dossier(staff_site: StaffSite) -> Dossier:
 
 
 def at(dossier: Dossier, number: int = 0, rest: str = "") -> str:
-    return f"/agent/dossiers/{dossier.number}/pieces/{dossier.attachments[number].id}{rest}"
+    base, piece = f"/agent/dossiers/{dossier.number}", dossier.attachments[number].id
+    return f"{base}/pieces/{piece}{rest}" if rest.startswith("/") else f"{base}?piece={piece}{rest.replace('?', '&')}"
 
 
 def links(answer: TestResponse) -> dict[str, str]:
     """The links of the viewer: their address by their words, the picture and its text."""
     page = answer.get_data(as_text=True)
-    viewer = page[page.index('<div class="viewer"') : page.index("</div><aside>")].replace("&amp;", "&")
-    found = {read_words(text): href for href, text in re.findall(r'<a href="([^"]*)"[^>]*>(.*?)</a>', viewer)}
+    viewer = page[
+        page.index('<div class="viewer"') : page.index("</section>", page.index('<div class="viewer"'))
+    ].replace("&amp;", "&")
+    found = {
+        read_words(text): urljoin(answer.request.path, href)
+        for href, text in re.findall(r'<a href="([^"]*)"[^>]*>(.*?)</a>', viewer)
+    }
     picture = re.search(r'<img[^>]* src="([^"]+)" alt="([^"]+)"', viewer)
     assert picture
     return {**found, "picture": picture[1], "alt": picture[2]}
@@ -192,7 +199,7 @@ def test_a_former_file_bears_its_mark_wherever_it_is_shown(staff_site: StaffSite
     red, green, blue = marked.getpixel((2, 2))
     assert red > green > blue, "the band"
     assert seat.get(found["Télécharger"]).headers["Content-Disposition"].startswith("attachment"), "never in place"
-    newer = seat.get(f"/agent/dossiers/{dossier.number}/pieces/newer")
+    newer = seat.get(f"/agent/dossiers/{dossier.number}?piece=newer")
     assert not links(newer)["alt"].startswith("Ancienne")
     assert picture(seat, links(newer)["picture"]).size == plain.size
 

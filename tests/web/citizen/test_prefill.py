@@ -308,5 +308,5 @@ def test_an_agent_reads_that_answers_were_taken_over_and_when_a_paper_was_given(
     seat = staff_site.agent(GATEKEEPER)
     page = seat.see(f"/agent/dossiers/{sent.number}")
     assert f"reprises d’une demande du 23 novembre 2026 (n° {group_number(earlier.number)})" in page
-    assert "23 novembre 2026" in seat.see(f"/agent/dossiers/{sent.number}/pieces/{sent.attachments[0].id}")
+    assert "23 novembre 2026" in seat.see(f"/agent/dossiers/{sent.number}?piece={sent.attachments[0].id}")
     assert "reprises d’une demande" not in seat.see(f"/agent/dossiers/{earlier.number}")
