@@ -29,6 +29,8 @@ from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
 
+_KEYS: Final = "keys"  # in the profile: whether one letter acts
+
 Kind: TypeAlias = Literal["agent", "auditor"]
 Want: TypeAlias = Literal["password", "enrolment", "code", "both"]
 
@@ -324,6 +326,21 @@ def factor_of(ctx: AppContext, actor: Actor) -> SecondFactor | None:
     """Return the second factor of this person, None without one."""
     with ctx.store.unit() as unit:
         return second_factor.proven(unit, actor.id)
+
+
+def uses_keys(ctx: AppContext, actor: Actor) -> bool:
+    """Return whether one letter acts on the pages of this agent, as it does unless they switched it off."""
+    with ctx.store.unit() as unit:
+        account = unit.account(actor.id)
+    return account is not None and account.profile.get(_KEYS) is not False
+
+
+def choose_keys(ctx: AppContext, actor: Actor, on: bool) -> None:
+    """Save whether one letter acts on the pages of this agent."""
+    with ctx.store.unit(write=True) as unit:
+        account = unit.account_held(actor.id)
+        if account is not None:
+            unit.put_account(replace(account, profile={**account.profile, _KEYS: on}))
 
 
 @logged("change of password")

@@ -9,7 +9,7 @@ from engine.core.values import Plain
 from engine.domain.messages.preferences import HOWS, AgentNotifications, how_named
 from engine.services.accounts.access_log import my_readings
 from engine.services.audit.journal_search import my_questions
-from engine.services.sign_in.agent_sign_in import change_password, factor_of, renew_recovery
+from engine.services.sign_in.agent_sign_in import change_password, choose_keys, factor_of, renew_recovery
 from engine.services.sign_in.sessions import sessions_of, sign_out_elsewhere
 from engine.services.worker.agent_notifications import choose_notifications, own_notifications
 from renderers.web.agents.sign_in import recovery_page
@@ -72,7 +72,7 @@ def _area() -> str:
 @blueprint.post("/agent/compte")
 @agent()
 def agent_recovery() -> Response:
-    """Change the agent's account, as `act` says: recovery codes, sessions or notifications."""
+    """Change the agent's account, as `act` says: recovery codes, sessions, notifications or keys."""
     return _recovery()
 
 
@@ -84,7 +84,7 @@ def auditor_recovery() -> Response:
 
 
 def _recovery() -> Response:
-    """Show new recovery codes for a valid code, end all other sessions, or save the notification preferences."""
+    """Show new recovery codes for a valid code, end all other sessions, or save the preferences."""
     if request.form.get("act") == "elsewhere":
         if area := proves_anew(f"/{_area()}/compte"):
             return area
@@ -93,6 +93,10 @@ def _recovery() -> Response:
         return go(f"/{_area()}/compte")
     if request.form.get("act") == "tidings" and _area() == AGENT_AREA:
         return _wish()
+    if request.form.get("act") == "keys" and _area() == AGENT_AREA:
+        choose_keys(app_ctx(), actor(), bool(request.form.get("keys")))
+        session["desk_note"] = say("tidings.saved", email="")
+        return go("/agent/compte")
     if factor_of(app_ctx(), actor()) is None:
         return go(f"/{_area()}/compte")  # no second factor: no code to ask for
     try:

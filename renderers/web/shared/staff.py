@@ -17,7 +17,7 @@ from engine.records.dossier import Dossier
 from engine.records.publications import Edition
 from engine.services.accounts.supervision import supervises
 from engine.services.context.app_context import NotFound
-from engine.services.sign_in.agent_sign_in import Kind, Passed, sign_in
+from engine.services.sign_in.agent_sign_in import Kind, Passed, sign_in, uses_keys
 from engine.services.sign_in.demo_accounts import ADMINISTRATOR, AUDITOR, PASSWORD, demo_agents
 from renderers.definition.expressions import ExpressionWriter
 from renderers.html.diagram import kind_of
@@ -51,13 +51,17 @@ LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # area, result of th
 
 @dataclass(frozen=True, slots=True)
 class AgentBadge:
-    """The agent or auditor in the header of the page. `here` is its address. `leads`: the person supervises a service."""
+    """The agent or auditor in the header of the page. `here` is its address.
+
+    `leads`: the person supervises a service. `keys`: one letter acts on the page.
+    """
 
     name: str
     role: str
     where: str
     here: str
     leads: bool = False
+    keys: bool = False
 
 
 def badge() -> AgentBadge | None:
@@ -67,13 +71,14 @@ def badge() -> AgentBadge | None:
         return None
     if who.kind == "auditor":
         return AgentBadge(who.name, say("desk.auditor"), "", request.path)
+    keys = uses_keys(app_ctx(), who)
     if who.administers and not who.roles:
-        return AgentBadge(who.name, say("team.manager"), "", request.path, True)
+        return AgentBadge(who.name, say("team.manager"), "", request.path, True, keys)
     agencies = {role.partition("/")[0] for role in who.roles}
     offices = (app_ctx().directory.offices.get(key) for key in sorted(who.offices))
     places = [label(there.label) for there in offices if there and there.agency in agencies]
     roles = ", ".join(role_label(key) for key in sorted(who.roles))
-    return AgentBadge(who.name, roles, ", ".join(places), request.path, supervises(app_ctx(), who))
+    return AgentBadge(who.name, roles, ", ".join(places), request.path, supervises(app_ctx(), who), keys)
 
 
 def role_label(key: str) -> str:

@@ -1,0 +1,127 @@
+"""Dossiers handled by keyboard alone, in a real browser: with the keys of one letter, and without a script."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.services.world import PASSPORT
+from tests.web.agents.test_staff_pages_in_a_browser import as_agent, sent
+from tests.web.browser_person import DESK, Person
+from tests.web.conftest import Enter
+from tests.web.portal import Portal
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LOGIN, DOOR = "dgdn.controleur", "/agent/connexion"
+MOST_OCTETS = 5_000
+AZERTY = """code => document.activeElement.dispatchEvent(
+  new KeyboardEvent("keydown", {key: "&é\\"'("[code - 1], code: `Digit${code}`, bubbles: true, cancelable: true}))"""
+
+
+def strike(agent: Person, *keys: str) -> None:
+    for key in keys:
+        agent.page.keyboard.press(key)
+
+
+def goes(agent: Person, *keys: str) -> None:
+    """Strikes keys, the last of which leads to another page."""
+    strike(agent, *keys[:-1])
+    with agent.page.expect_navigation():
+        strike(agent, keys[-1])
+    agent.page.wait_for_load_state("load")
+
+
+def focused(agent: Person) -> str:
+    return str(agent.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+
+
+def test_a_list_is_worked_off_by_keys_of_one_letter(enter: Enter, portal: Portal) -> None:
+    numbers = [sent(portal, PASSPORT, f"+2289011000{n}").number for n in range(3)]
+    agent = as_agent(enter, LOGIN, DOOR, DESK)
+    page = agent.page
+    strike(agent, "j", "j", "k")
+    goes(agent, "j", "Enter")
+    first = page.url.split("/")[-1]
+    with page.expect_navigation():
+        page.evaluate(AZERTY, 1)
+    page.wait_for_load_state("load")
+    goes(agent, "o")
+    assert agent.sees("C’est fait : Déclarer conforme.")
+    assert portal.dossier(first).state == "a_payer"
+
+    goes(agent, "p")
+    second = page.url.split("/")[-1]
+    assert second != first
+    strike(agent, "c")
+    assert page.evaluate("document.activeElement.type") == "checkbox"
+    strike(agent, "Space", "Tab")
+    page.keyboard.type("n 2 u/ ?")  # letters of a reason are no keys
+    assert page.url.split("#")[0].endswith(second)
+    strike(agent, "Tab")
+    goes(agent, "2")
+    goes(agent, "o")
+    correction = portal.dossier(second).correction
+    assert correction is not None
+    assert list(correction.fields.values()) == ["n 2 u/ ?"]
+
+    goes(agent, "u")
+    assert "/agent?file=" in page.url
+    strike(agent, "/")
+    assert focused(agent) == "q"
+    page.keyboard.type("jgd1")
+    assert page.locator("#q").input_value() == "jgd1"
+    page.locator("main h1").click()
+    goes(agent, "g", "r")
+    assert "/agent/rendez-vous" in page.url
+    goes(agent, "g", "d")
+    goes(agent, "t")
+    assert page.url.split("/")[-1] in set(numbers) - {first, second}
+    strike(agent, "?")
+    told = page.locator("dialog[open]").inner_text()
+    for words in ("1\nDéclarer conforme", "3\nRefuser", "c\nCocher ce qui est à corriger"):
+        assert words in told
+    assert "Ligne suivante" not in told, "there is no list here"
+    agent.look()
+    strike(agent, "Control+1", "1")
+    assert page.locator("dialog[open]").count() == 1, "keys wait until the help is closed"
+    strike(agent, "Escape")
+    goes(agent, "3")
+    assert page.url.endswith("/acte/refuser")
+    agent.check()
+
+
+def test_keys_are_switched_off_in_the_account(enter: Enter, portal: Portal) -> None:
+    dossier = sent(portal, PASSPORT, "+22890110001")
+    agent = as_agent(enter, LOGIN, DOOR, DESK)
+    for button, works in (("Désactiver les touches", False), ("Activer les touches", True)):
+        agent.go("/agent/compte")
+        agent.press(button)
+        agent.go(f"/agent/dossiers/{dossier.number}")
+        assert agent.page.locator("dialog").count() == works
+        assert agent.page.locator('script[src*="desk"]').count() == works
+        if works:
+            goes(agent, "1")
+        else:
+            strike(agent, "1")
+            agent.page.wait_for_timeout(500)
+        assert agent.page.url.endswith("/acte/conforme") is works
+
+
+def test_a_dossier_is_decided_by_keyboard_without_a_script(enter: Enter, portal: Portal) -> None:
+    dossier = sent(portal, PASSPORT, "+22890110001")
+    agent = as_agent(enter, LOGIN, DOOR, DESK, scripts=False)
+    agent.go(f"/agent/dossiers/{dossier.number}")
+    goes(agent, "Tab", "Tab", "Enter", "Enter")
+    strike(agent, "Tab", "Tab", "Enter", "Tab")
+    assert focused(agent).startswith("Confirmer")
+    goes(agent, "Enter")
+    assert portal.dossier(dossier.number).state == "a_payer"
+    keys = agent.page.locator("[accesskey]").evaluate_all("all => all.map(one => one.accessKey)")
+    assert len(keys) == len(set(keys)), "no access key is given twice"
+
+
+def test_the_script_of_keys_is_small(portal: Portal, enter: Enter) -> None:
+    agent = as_agent(enter, LOGIN, DOOR, DESK)
+    source = agent.page.locator('script[src*="/desk."]').get_attribute("src")
+    answer = agent.page.request.get(portal.url + str(source), headers={"Accept-Encoding": "gzip"})
+    assert int(answer.headers["content-length"]) <= MOST_OCTETS
