@@ -250,7 +250,7 @@ def _asked(one: AgentCase, line: DayLine, what: str, on: date) -> Response:
     details = [(say("day.person"), visit.name), (say("day.hour"), visit.hour), (say("day.visit"), visit.procedure),
                (say("day.office"), visit.office), (say("day.state"), visit.word)]  # fmt: skip
     return staff_page(
-        "agent/confirm.html", dossier=one.dossier, crumb=(back, say("day.title", day=day_of(on))),
+        "agent/confirm.html", dossier=one.dossier, crumbs=[(back, say("day.title", day=day_of(on)))], note="", places=(),
         title=say(f"day.sure_{what}"), text=_effect(one, line, what), details=details, token=new_token(),
         action=_address(on), hidden=[("mark", f"{visit.number}/{visit.appointment}/{what}"), *_narrowed().items()],
         button=say(f"day.note_{what}"), back=back, back_label=say("day.back"),

@@ -224,6 +224,7 @@ def lift(change_id: str) -> Response:
     ]
     text = say("openings.lift_closed" if change.kind in ("closed", "holiday") else "openings.lift_open")
     return staff_page(
-        "agent/opening_lift.html", details=[one for one in details if one[1]], text=text, here=f"{CHANGES}/{change.id}",
-        back=back, token=new_token(), name=place_label(change.office) or say("openings.holidays"),
+        "agent/confirm.html", dossier=None, crumbs=[(HOME, say("openings.title")), (back, place_label(change.office) or say("openings.holidays"))],
+        title=say("openings.lift_title"), details=[one for one in details if one[1]], text=text, action=f"{CHANGES}/{change.id}",
+        token=new_token(), note="", places=(), hidden=(), button=say("openings.lift_confirm"), back=back, back_label=say("act.cancel"),
     )  # fmt: skip

@@ -68,7 +68,8 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
 def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime) -> Response:
     action = one.at(f"/creneau/{task.id}")
     return staff_page(
-        "agent/confirm.html", dossier=one.dossier, crumb=(one.at(), one.dossier.label or whole_number(one.dossier.number)),
+        "agent/confirm.html", dossier=one.dossier, crumbs=[(one.at(), one.dossier.label or whole_number(one.dossier.number))],
+        note="", places=(),
         title=say("visit.title", visit=label(task.agents_label)), text=say("visit.told"), action=action, token=new_token(),
         details=[(say("slot.date"), moment_of(start)), (say("slot.place"), place_label(office_id))],
         hidden=[("bureau", office_id), ("start", start.isoformat(timespec="minutes"))],

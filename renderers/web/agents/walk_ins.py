@@ -34,13 +34,14 @@ def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> R
     if found.closed is not None:
         session["desk_note"] = note or refusal_text(one.procedure, found.closed)
         return go(one.at())
-    moment = moment_of(found.held.start) if found.held else ""
+    back = say("walk_in.gives_back", moment=moment_of(found.held.start)) if found.held else ""
+    places = [(there.id, place_label(there.id)) for there in found.offices] if not found.late else []
     return staff_page(
-        "agent/walk_in.html", status, dossier=one.dossier, procedure=one.title, base=one.at(), note=note,
-        title=say("walk_in.title"), appointment=label(task.agents_label), action=one.at(f"/arrivee/{task.id}"), token=new_token(),
-        text=say("walk_in.late_text" if found.late else "walk_in.text"),
-        gives_back=say("walk_in.gives_back", moment=moment) if moment else "",
-        places=[(there.id, place_label(there.id)) for there in found.offices] if not found.late else [],
+        "agent/confirm.html", status, dossier=one.dossier, crumbs=[(one.at(), one.dossier.label or one.dossier.number)],
+        title=say("walk_in.title"), note=note or back, action=one.at(f"/arrivee/{task.id}"), token=new_token(),
+        details=[(one.title, label(task.agents_label)), *((say("slot.place"), name) for _, name in places if len(places) == 1)],
+        text=say("walk_in.late_text" if found.late else "walk_in.text"), hidden=(), places=places if len(places) > 1 else (),
+        button=say("walk_in.note"), back=one.at(), back_label=say("frame.back"),
     )  # fmt: skip
 
 

@@ -94,4 +94,9 @@ def test_a_document_is_beside_the_answers_and_the_acts_stay_below(
     agent.arrived()
     assert agent.page.locator("[name=act-reason]").input_value() == "Un mot", "another file keeps what is typed"
     assert agent.page.locator("#c-nom").is_checked()
+    with agent.page.expect_navigation():
+        agent.page.locator(".tools button", has_text="Agrandir").click()
+    agent.arrived()
+    assert "w=1400" in str(agent.page.locator(".sheet img").get_attribute("src"))
+    assert agent.page.locator("[name=act-reason]").input_value() == "Un mot", "so does a larger page"
     agent.check()
