@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Task, TimeLimit, Transition
+from engine.model.corrections import asked_by_correction
 from engine.model.types import Expression
 
 
@@ -164,7 +165,10 @@ def surely_done(procedure: Procedure, covers: Callable[[Transition], Iterable[st
 def done_after(
     procedure: Procedure, transition: Transition, before: Iterable[str] = (), covered: Iterable[str] = ()
 ) -> frozenset[str]:  # fmt: skip
-    """Return the tasks done after a transition, of those done `before` it. `covered` count as done by it."""
+    """Return the tasks done after a transition, of those done `before` it. `covered` count as done by it.
+
+    A task that a correction may ask for afterwards is none of them, until a state waits for it again.
+    """
     done, state = {*before, *covered}, procedure.states.get(transition.source)
     if transition.event == "done" and state is not None:
         done |= set(state.waits)
@@ -172,4 +176,4 @@ def done_after(
         done.add(str(transition.event))
     done |= {transition.fills} if transition.fills else set()
     reopened = {asked.id for one in transition.reopens if (asked := procedure.round_of(one)) is not None}
-    return frozenset(done - set(transition.reopens) - reopened)
+    return frozenset(done - set(transition.reopens) - reopened - set(asked_by_correction(procedure, transition)))

@@ -6,8 +6,8 @@ So a walk may be recursive. Each node has a `type`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from engine.core.problems import NOWHERE, Position
@@ -191,6 +191,29 @@ def children(node: Node) -> tuple[Node, ...]:
             return (node.rows,) if node.body is None else (node.rows, node.body)
         case _:
             return ()
+
+
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return the node with each child changed."""
+    match node:
+        case And() | Or():
+            return replace(node, items=tuple(map(change, node.items)))
+        case Compare() | Arithmetic():
+            return replace(node, left=change(node.left), right=change(node.right))
+        case Not() | Negative() | OneOf():
+            return replace(node, item=change(node.item))
+        case Ticked():
+            return replace(node, code=change(node.code), choices=change(node.choices))
+        case If():
+            return replace(
+                node, condition=change(node.condition), then=change(node.then), otherwise=change(node.otherwise)
+            )
+        case FunctionCall() | Lookup():
+            return replace(node, arguments=tuple(map(change, node.arguments)))
+        case Over():
+            return replace(node, rows=change(node.rows), body=None if node.body is None else change(node.body))
+        case _:
+            return node
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -5,13 +5,14 @@ P4: no path to a document avoids a task that another path waits for. P5: each ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import And, Node, Not, Or, names_of, needs_done
+from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of
 from engine.model import APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
 from engine.model.graph import acts_from, closure, done_after, edges, is_timed, issued_by
 from engine.model.types import TRUE, YES_NO, Constant
@@ -23,8 +24,8 @@ from engine.prover.solver.witness_facts import facts_of
 
 _MOST_TRIED: Final = 60
 _MUST_LEAD_ON: Final = ("done", "booked", "missed", "due")
-_ALWAYS: Final = Constant(True, YES_NO)
-_SHUT: Final = Constant(False, YES_NO)
+ALWAYS: Final = Constant(True, YES_NO)
+SHUT: Final = Constant(False, YES_NO)
 
 # -- P4 ----------------------------------------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ def _without(
             lambda transition: transition.target in before,
             _twice(procedure, task),
         ):
-            if not _covered(procedure, path, task.id) and not _tested_since(path, task.id):
+            if not _covered(procedure, path, task.id):
                 avoiding.append(path)
     except TooManyPaths:
         if not avoiding:
@@ -90,7 +91,7 @@ def _without(
             return
     unknown = len(avoiding) > _MOST_TRIED
     for path in avoiding[:_MOST_TRIED]:
-        query = path.query(tree(task.when))
+        query = replace(path.query(tree(task.when)), fails=(Happened("done", task.id),))
         answer = places.prover.example(query)
         unknown = unknown or answer.verdict == "unknown"
         if answer.verdict == "yes":
@@ -114,24 +115,19 @@ def _covered(procedure: Procedure, path: Path, task: str) -> bool:
     return covered
 
 
-def _twice(procedure: Procedure, task: Task) -> Callable[[Path], bool]:
+def _twice(procedure: Procedure, task: Task) -> Callable[[Path], Hashable]:
     """Return what distinguishes two visits of a state: whether the task is done, if a transition asks it again.
 
-    C595 looks at fees.
+    C595 looks at fees that are asked again. What is known of the answers that decide on the task counts too: a correction
+    may change them.
     """
-    if isinstance(task, Fee) or not any(_reopens(procedure, one, task.id) for one in edges(procedure)):
-        return lambda path: False
-    return lambda path: _covered(procedure, path, task.id)
+    again = not isinstance(task, Fee) and any(_reopens(procedure, one, task.id) for one in edges(procedure))
+    names = names_of(tree(task.when))
+    return lambda path: (again and _covered(procedure, path, task.id), path.so_far.known_of(names))
 
 
 def _reopens(procedure: Procedure, transition: Transition, task: str) -> bool:
     return task not in done_after(procedure, transition, frozenset({task}))
-
-
-def _tested_since(path: Path, task: str) -> bool:
-    """Return whether an act after the task was asked again needs `done(task)`: it is not open without the task."""
-    since = next((at for at, one in reversed([*enumerate(path.transitions)]) if task in one.reopens), len(path.states))
-    return any(needs_done(tree(one.when), task) for one in path.transitions[since + 1 :])
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:
@@ -213,8 +209,8 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     moved = automatic or is_timed(procedure, state.id)
     acts = acts_from(procedure, state.id)
     lasting = [transition for transition in acts if transition.within is None] or acts  # P3 reports those that all end
-    opened = [_at_best(tree(transition.when), _filled_by(places, transition)) for transition in lasting]
-    if state.mode != "by" or moved or not acts or any(node == _ALWAYS for node in opened):
+    opened = [at_best(tree(transition.when), _filled_by(places, transition)) for transition in lasting]
+    if state.mode != "by" or moved or not acts or any(node == ALWAYS for node in opened):
         return
     query = Query((), tuple(opened), sure=places.sure[state.id])
     answer = places.prover.example(query)
@@ -225,33 +221,30 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
         yield not_proved("P5", state)
 
 
-def _filled_by(places: ProofContext, transition: Transition) -> frozenset[str]:
-    return frozenset(
+def _filled_by(places: ProofContext, transition: Transition) -> Callable[[Node], bool]:
+    """Return whether a part of a condition reads an answer that the act gives: its person chooses it."""
+    filled = frozenset(
         name
         for name, form in places.definition.owners.items()
         if transition.fills is not None and form == transition.fills
     )
+    return lambda node: bool(names_of(node) & filled)
 
 
-def _at_best(node: Node, filled: frozenset[str], holds: bool = True) -> Node:
-    """The condition with each part that the filled form decides at its best value.
-
-    The person who fills the form chooses those answers, so only the other parts can prevent the act.
-    """
+def at_best(node: Node, decided: Callable[[Node], bool], holds: bool = True) -> Node:
+    """Return the condition with each part that is `decided` later at its best value: the other parts alone can fail."""
     match node:
         case And(items=items):
-            parts = tuple(_at_best(one, filled, holds) for one in items)
-            return _SHUT if _SHUT in parts else _joined(And, tuple(one for one in parts if one != _ALWAYS), _ALWAYS)
+            parts = tuple(at_best(one, decided, holds) for one in items)
+            return SHUT if SHUT in parts else _joined(And, tuple(one for one in parts if one != ALWAYS), ALWAYS)
         case Or(items=items):
-            parts = tuple(_at_best(one, filled, holds) for one in items)
-            return _ALWAYS if _ALWAYS in parts else _joined(Or, tuple(one for one in parts if one != _SHUT), _SHUT)
+            parts = tuple(at_best(one, decided, holds) for one in items)
+            return ALWAYS if ALWAYS in parts else _joined(Or, tuple(one for one in parts if one != SHUT), SHUT)
         case Not(item=item):
-            inner = _at_best(item, filled, not holds)
-            return (
-                {_ALWAYS: _SHUT, _SHUT: _ALWAYS}.get(inner, Not(inner)) if isinstance(inner, Constant) else Not(inner)
-            )
-    if names_of(node) & filled:
-        return _ALWAYS if holds else _SHUT
+            inner = at_best(item, decided, not holds)
+            return {ALWAYS: SHUT, SHUT: ALWAYS}.get(inner, Not(inner)) if isinstance(inner, Constant) else Not(inner)
+    if decided(node):
+        return ALWAYS if holds else SHUT
     return node
 
 

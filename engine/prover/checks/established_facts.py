@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from engine.language.expressions.nodes import Name
 from engine.model import APPLICATION, Field, Procedure, Transition
-from engine.model.graph import edges, surely_done
+from engine.model.graph import done_after, edges, surely_done
 from engine.model.types import Expression
 from engine.prover.solver.inputs import ProverInput
 from engine.prover.solver.solver import Prover
@@ -42,8 +42,7 @@ class ProofContext:
 
     def after(self, transition: Transition) -> frozenset[str]:
         """Return the tasks surely done after a transition, without those that it reopens."""
-        filled = {transition.fills} if transition.fills else set()
-        return frozenset((self.before(transition) | filled) - set(transition.reopens))
+        return done_after(self.procedure, transition, self.before(transition))
 
     def for_task(self, task_id: str) -> frozenset[str]:
         """Return the tasks surely done when a task opens: where states wait for it, or acts fill it."""

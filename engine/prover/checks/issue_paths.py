@@ -8,16 +8,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
 from engine.model import Output, Transition
-from engine.model.graph import done_after, edges, issued_by
+from engine.model.graph import edges, issued_by
 from engine.model.types import TRUE, Expression
 from engine.prover.checks.established_facts import ProofContext
-from engine.prover.checks.paths import TooManyPaths
+from engine.prover.checks.paths import TooManyPaths, start_of
 from engine.prover.solver.solver import Query, Verdict
 from engine.prover.solver.witness import Witness
 
@@ -55,11 +55,14 @@ def first_example(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path to the issue of a document. `unless` are conditions that would provide the thing."""
+    """A path to the issue of a document. `unless` are conditions that would provide the thing.
+
+    What its transitions need and do is known once it is whole (`_whole`).
+    """
 
     taken: tuple[Transition, ...] = ()
     places: tuple[Place, ...] = ()
-    guards: tuple[Node, ...] = ()  # since the answers last changed
+    guards: tuple[Node, ...] = ()
     unless: tuple[Node, ...] = ()
     done: frozenset[str] = frozenset()
     ever: frozenset[str] = frozenset()
@@ -130,11 +133,10 @@ class IssueSearch(ABC):
     def _ways(self) -> Iterator[Way]:
         """The paths that end with the issue while the thing is absent, the shortest first."""
         start: Place = (self.procedure.start, False)
-        first = frozenset({self.procedure.form.id})
         if self.output.id in self.procedure.states[start[0]].effects.issues:
-            yield Way((), (start,), done=first, ever=first)
+            yield self._whole(Way((), (start,)))
         useful = self._useful(start)
-        left = deque([Way((), (start,), done=first, ever=first)] if start in useful else [])
+        left = deque([Way((), (start,))] if start in useful else [])
         steps = 0
         while left:
             way = left.popleft()
@@ -144,7 +146,7 @@ class IssueSearch(ABC):
                     raise TooManyPaths
                 longer = self._longer(way, step, place, unless)
                 if step.issues and not place[1]:
-                    yield longer
+                    yield self._whole(longer)
                 elif place in useful and place not in way.places:
                     left.append(longer)
 
@@ -181,13 +183,12 @@ class IssueSearch(ABC):
         return frozenset(found)
 
     def _longer(self, way: Way, step: IssueStep, place: Place, unless: tuple[Node, ...]) -> Way:
-        transition = step.transition
-        done = done_after(self.procedure, transition, way.done)
-        source = self.procedure.states.get(transition.source)
-        changed = source is not None and source.correct is not None
-        again = transition.source in way.states[:-1] or bool(transition.reopens) or changed
-        guards = (*(() if again else way.guards), *conditions_of(transition.when))
         kept = () if step.takes else (*way.unless, *unless)
-        return Way(
-            (*way.taken, transition), (*way.places, place), tuple(dict.fromkeys(guards)), kept, done, way.ever | done
-        )
+        return Way((*way.taken, step.transition), (*way.places, place), unless=kept)
+
+    def _whole(self, way: Way) -> Way:
+        """The path with its conditions, each with the values of its time, and its tasks done."""
+        path = start_of(self.procedure)
+        for transition in way.taken:
+            path = path.on(transition)
+        return replace(way, guards=path.guards, done=path.done, ever=path.so_far.ever)

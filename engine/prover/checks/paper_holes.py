@@ -21,6 +21,7 @@ from engine.model.types import INTEGER, TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.issue_paths import IssueSearch, Way, conditions_of
+from engine.prover.solver.inputs import FORMER
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
@@ -180,7 +181,9 @@ class _Avoiding(IssueSearch):
         """Return the query of the answers with which a path prints the hole."""
         holds = [*self.printed.around, *way.guards]
         read = [node for one in holds for node in walk(one)]
-        counted = [one for one in read if isinstance(one, Happened) and one.function == "taken"]
+        counted = [
+            one for one in read if isinstance(one, Happened) and one.function == "taken" and FORMER not in one.id
+        ]
         here, zero = {one.id for one in way.taken}, Constant(0, INTEGER)
         acts = self.acts() if counted else frozenset[str]()
         for act in counted:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Node
 from engine.model import Procedure, Transition
-from engine.model.graph import done_after, edges
-from engine.model.types import TRUE
+from engine.model.graph import edges
+from engine.prover.checks.former_guards import PathGuards, first_guards
 from engine.prover.solver.solver import Query
 
 MOST_PATHS: Final = 200
@@ -26,9 +25,19 @@ class TooManyPaths(Exception):
 class Path:
     """Successive transitions from the first state, with the tasks done after them."""
 
-    transitions: tuple[Transition, ...] = ()
-    done: frozenset[str] = frozenset()
-    ever: frozenset[str] = frozenset()  # tasks done at some time, reopened since or not
+    procedure: Procedure
+    transitions: tuple[Transition, ...]
+    so_far: PathGuards
+
+    @property
+    def done(self) -> frozenset[str]:
+        """The tasks done at its end."""
+        return self.so_far.done
+
+    @property
+    def guards(self) -> tuple[Node, ...]:
+        """The conditions of its transitions, each once, with the values of its time."""
+        return self.so_far.nodes
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -38,16 +47,19 @@ class Path:
             *(transition.target for transition in self.transitions[-1:]),
         )
 
-    @property
-    def guards(self) -> tuple[Node, ...]:
-        """The conditions of its transitions, each once."""
-        return tuple(dict.fromkeys(tree(transition.when) for transition in self.transitions if transition.when != TRUE))
-
     def query(self, *also: Node) -> Query:
         """Return the query of the answers that allow this path."""
-        return Query(
-            (*also, *self.guards), sure=self.done, filling=frozenset(_filled(self.transitions)), at_most=self.ever
-        )
+        filling = frozenset(_filled(self.transitions)) & self.done
+        return Query((*also, *self.guards), sure=self.done, filling=filling, at_most=self.so_far.ever)
+
+    def on(self, transition: Transition) -> Path:
+        """Return the path with one more transition."""
+        return Path(self.procedure, (*self.transitions, transition), self.so_far.after(self.procedure, transition))
+
+
+def start_of(procedure: Procedure) -> Path:
+    """Return the path that has taken no transition."""
+    return Path(procedure, (), first_guards(procedure))
 
 
 def _filled(transitions: tuple[Transition, ...]) -> Iterator[str]:
@@ -58,7 +70,7 @@ def paths(
     procedure: Procedure,
     arrives: Callable[[Transition], bool],
     follows: Callable[[Transition], bool] = lambda transition: True,
-    mark: Callable[[Path], bool] = lambda path: False,
+    mark: Callable[[Path], Hashable] = lambda path: None,
 ) -> Iterator[Path]:
     """Yield each path from the start that visits no state twice with one `mark`, up to its first that `arrives`.
 
@@ -67,8 +79,7 @@ def paths(
     leaving: dict[str, list[Transition]] = {}
     for transition in edges(procedure):
         leaving.setdefault(transition.source, []).append(transition)
-    first = frozenset({procedure.form.id})
-    start = Path((), first, first)
+    start = start_of(procedure)
     left = deque([(procedure.start, start, frozenset({(procedure.start, mark(start))}))])
     steps = found = 0
     while left:
@@ -77,8 +88,7 @@ def paths(
             steps += 1
             if steps > _MOST_STEPS or found > MOST_PATHS:
                 raise TooManyPaths
-            done = done_after(procedure, transition, path.done)
-            longer = Path((*path.transitions, transition), done, path.ever | done)
+            longer = path.on(transition)
             if arrives(transition):
                 found += 1
                 yield longer

@@ -243,7 +243,8 @@ class _Search(IssueSearch):
 def _undone_by(places: ProofContext, answer: ValueSource, names: frozenset[str]) -> frozenset[str]:
     """The answers whose correction loses a confirmation.
 
-    These are the answer, its pieces, what a look-up sends to its register, and what decides that any of them is asked.
+    These are the answer, its pieces, what a look-up sends to its register, and what decides that any of them, or the form
+    that compares them, is asked.
     """
     procedure = places.procedure
     asked = {one.id: one for one in procedure.form.fields}
@@ -251,6 +252,7 @@ def _undone_by(places: ProofContext, answer: ValueSource, names: frozenset[str])
     sent = {one.id: one.sends for one in procedure.forms()}
     left = {*names, *(one.against for one in answer.confirmed if one.by_kind != "look_up")}
     left |= {name for one in answer.confirmed if one.by_kind == "look_up" for name in sent.get(one.at, ())}
+    left |= {name for one in answer.confirmed if one.by_kind != "act" for name in procedure.tasks[one.at].when.names}
     found = set[str]()
     while left:
         name = left.pop()

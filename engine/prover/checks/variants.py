@@ -12,14 +12,14 @@ from typing import Literal, TypeAlias
 
 from engine.core.problems import Fact, Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Node
+from engine.language.expressions.nodes import Happened, Node, names_of, walk
 from engine.model import Output
 from engine.model.graph import issued_by
 from engine.model.types import TRUE
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.issue_paths import first_example
-from engine.prover.checks.paths import Path, paths
+from engine.prover.checks.paths import Path, paths, start_of
 from engine.prover.solver.solver import Query, Verdict
 from engine.prover.solver.witness_facts import facts_of
 
@@ -62,7 +62,7 @@ def _tried(places: ProofContext, output: Output, query: Query) -> tuple[Verdict,
     whole = replace(query, sure=places.for_output(output.id))
     if places.prover.possible(whole) == "no":
         return "no", {}
-    cases = ((path, _on(path, query)) for path in _paths_to(places, output))
+    cases = ((path, _on(path, query)) for path in _paths_to(places, output, (*query.holds, *query.fails)))
     found, path, witness = first_example(places, cases)
     if path is None:
         return found, {}
@@ -75,10 +75,18 @@ def _on(path: Path, query: Query) -> Query:
     return replace(alone, holds=(*query.holds, *alone.holds), fails=query.fails, rows=query.rows)
 
 
-def _paths_to(places: ProofContext, output: Output) -> Iterator[Path]:
-    """The paths to each issue of the document, that of the first state included."""
-    procedure = places.procedure
+def _paths_to(places: ProofContext, output: Output, read: tuple[Node, ...]) -> Iterator[Path]:
+    """The paths to each issue of the document, that of the first state included.
+
+    A state is visited again where other tasks that the variants read are done, or other answers of theirs are known.
+    """
+    procedure, names = places.procedure, frozenset[str]().union(*map(names_of, read))
+    asked = {places.definition.owners.get(name, name) for name in names}
+    asked |= {one.id for node in read for one in walk(node) if isinstance(one, Happened)}
     if output.id in procedure.states[procedure.start].effects.issues:
-        first = frozenset({procedure.form.id})
-        yield Path((), first, first)
-    yield from paths(procedure, lambda one: output.id in issued_by(procedure, one))
+        yield start_of(procedure)
+    yield from paths(
+        procedure,
+        lambda one: output.id in issued_by(procedure, one),
+        mark=lambda path: (path.done & asked, path.so_far.known_of(names)),
+    )

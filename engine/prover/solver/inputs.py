@@ -12,9 +12,10 @@ from engine.language.expressions.compiler import expression_of, tree
 from engine.language.expressions.nodes import Ambient, FunctionCall, Happened, Lookup, Name, Node, walk
 from engine.model import APPLICATION, Consulted, Criterion, Fee, Field, Form, FormCheck, Option, Page, Procedure
 from engine.model.directory import Directory
-from engine.model.types import TEXT, Constant, Expression, Scope, Type
+from engine.model.types import DATE, TEXT, YES_NO, Constant, Expression, Scope, Type
 
 LOOK_UP: Final = ("found", "not_found", "unavailable")
+FORMER: Final = "~"  # in the name of a value as it was at an earlier transition: `conforme~2`, `~2.0` for a condition
 _MOST_DAYS: Final = 12
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
@@ -132,7 +133,10 @@ class ProverInput:
         return isinstance(form, Form) and form.register is not None
 
     def type_of(self, name: str) -> Type:
-        """Return the type of a name: that of its question, the outcome of a look-up, else text."""
+        """Return the type of a name: that of its question, the outcome of a look-up, else text. Former names have it too."""
+        name, former, _ = name.partition(FORMER)
+        if former and name in ("", "today"):
+            return DATE if name else YES_NO
         known = self.fields.get(name)
         if known is not None:
             return known.value_type

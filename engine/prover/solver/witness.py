@@ -13,7 +13,7 @@ from engine.language.expressions.compiler import expression_of
 from engine.language.expressions.nodes import Node
 from engine.model import Field
 from engine.model.types import Expression, History, Row, Scope, Value
-from engine.prover.solver.inputs import ProverInput
+from engine.prover.solver.inputs import FORMER, ProverInput
 
 _NO_ROW: Final[tuple[str, ...]] = ()
 _NOTHING_YET: Final = History()
@@ -97,7 +97,9 @@ class Witness:
 
     def given(self) -> dict[str, Plain]:
         """Return the answers as a scenario writes them. Files are left out: a scenario takes examples."""
-        found = {name: _plain(value) for name, value in self.answers.items() if value is not None}
+        found = {
+            name: _plain(value) for name, value in self.answers.items() if value is not None and FORMER not in name
+        }
         return {name: plain for name, plain in found.items() if plain != ["example"]}
 
     def scope(self, definition: ProverInput) -> Scope:

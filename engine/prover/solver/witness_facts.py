@@ -13,7 +13,7 @@ from engine.core.problems import Fact
 from engine.language.expressions.functions import years_between
 from engine.language.expressions.nodes import FunctionCall, Name, Node, Over, children
 from engine.model.types import Value
-from engine.prover.solver.inputs import ProverInput
+from engine.prover.solver.inputs import FORMER, ProverInput
 from engine.prover.solver.witness import Answers, Witness
 
 _MOST: Final = 6
@@ -36,8 +36,10 @@ def facts_of(
             scope = found[0].scope
     given: dict[str, None] = {}
     missing: dict[str, None] = {}
-    for name, aged in _read(nodes):
-        value = scope.get(name)
+    for known, aged in _read(nodes):
+        value, name = scope.get(known), known.partition(FORMER)[0]
+        if name in ("", "today"):
+            continue
         if value is None:
             missing[name] = None
         elif aged and isinstance(value, date):
