@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from datetime import date
 
 from engine.core.problems import Problem, problem, set_once
+from engine.language.lint import event_rules, law_rules, message_rules, paper_rules
 from engine.language.lint import general_rules as advice_rules
 from engine.language.lint import general_rules as edition_rules
 from engine.language.lint import graph_rules as proofs
-from engine.language.lint import law_rules, message_rules, paper_rules
 from engine.language.lint import workflow_rules as appeal_rules
 from engine.language.lint import workflow_rules as circuit_rules
 from engine.language.lint.rule_registry import RULES
@@ -25,6 +25,7 @@ RULE_GROUPS = (
     appeal_rules,
     circuit_rules,
     edition_rules,
+    event_rules,
     law_rules,
     message_rules,
     paper_rules,

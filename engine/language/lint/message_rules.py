@@ -8,15 +8,17 @@ may belong to another person. Agents, who read all answers, may receive such tex
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from engine.core.problems import Position, Problem, problem
 from engine.core.values import Text
 from engine.language.lint.general_rules import fields_of
 from engine.language.lint.rule_registry import rule
-from engine.model import APPLICANT, Field, Form, NamedElement, Notice, Procedure, Template
+from engine.model import APPLICANT, Field, Form, NamedElement, Notice, Procedure, State, Template
 from engine.model.directory import Directory
+from engine.model.graph import closure, edges, issued_by, successors
 from engine.model.types import TEXT
 
 _FREE_TYPES: Final = frozenset({"text", "address", "email"})
@@ -86,6 +88,88 @@ def _openings(notice: Notice) -> Iterator[str]:
         for _, said in text.text.versions if text is not None else ():
             if (opening := _OPENING.match(said)) is not None:
                 yield opening[1]
+
+
+# -- words of the system ------------------------------------------------------------------------------------------------
+
+
+@rule("P8")
+def word_that_is_always_empty(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield P8 for each word of a message that has no value when it is sent, whatever happened before."""
+    for notice in procedure.notices:
+        names = frozenset[str]().union(*(text.names for text in _texts(notice)))
+        for name in sorted(names & _EMPTY.keys()):
+            if _EMPTY[name](procedure, directory, notice):
+                yield problem("P8", notice.where, at=notice.id, name=name, fault="word", event=notice.event)
+
+
+def _has_no_due(procedure: Procedure, directory: Directory, notice: Notice) -> bool:
+    """Return whether no time runs at the event: that of a time limit is over, that of an act is of the next state."""
+    if notice.before is not None or notice.event in procedure.tasks:
+        return False
+    return not any(state.due is not None for state in _where(procedure, notice)) and _has_no_meeting(
+        procedure, directory, notice
+    )
+
+
+def _has_no_meeting(procedure: Procedure, directory: Directory, notice: Notice) -> bool:
+    visits = {task.id for task in procedure.appointments()}
+    waiting = [state.id for state in procedure.states.values() if visits & set(state.waits)]
+    return notice.event not in visits and not _comes_after(procedure, waiting, notice)
+
+
+def _has_no_number(procedure: Procedure, directory: Directory, notice: Notice) -> bool:
+    issuing = [one.target for one in edges(procedure) if issued_by(procedure, one)]
+    issuing += [procedure.start] if procedure.states[procedure.start].effects.issues else []
+    return notice.event not in procedure.tasks and closure(issuing, successors(procedure)).isdisjoint(
+        state.id for state in _where(procedure, notice)
+    )
+
+
+def _has_no_reason(procedure: Procedure, directory: Directory, notice: Notice) -> bool:
+    """Return whether no act that a person may have taken last before the event gives a reason."""
+    acts = [one for one in edges(procedure) if one.event is None]
+    taken = [one for one in acts if one.id == notice.event]
+    if notice.event in procedure.states:
+        before: dict[str, list[str]] = {}
+        for one in edges(procedure):
+            if one.event is not None:
+                before.setdefault(one.target, []).append(one.source)
+        near = closure([notice.event], before)
+        taken = [one for one in acts if one.target in near]
+    return bool(taken) and not any(one.asks & {"reason", "correction"} for one in taken)
+
+
+def _has_no_office(procedure: Procedure, directory: Directory, notice: Notice) -> bool:
+    return procedure.office is None and not directory.offices_of(procedure.identity.agency)
+
+
+_EMPTY: Final[Mapping[str, Callable[[Procedure, Directory, Notice], bool]]] = MappingProxyType({
+    "due": _has_no_due, "meeting": _has_no_meeting, "number": _has_no_number, "reason": _has_no_reason,
+    "office": _has_no_office,
+})  # fmt: skip
+
+
+def _where(procedure: Procedure, notice: Notice) -> Iterator[State]:
+    """The states in which the dossier may be when the message is sent: that of the event, or those that follow it.
+
+    An act, or the end of a time limit, may lead through states that do not wait.
+    """
+    if notice.event in procedure.states:
+        yield procedure.states[notice.event]
+        return
+    follows = successors(procedure)
+    after = [one.target for one in edges(procedure) if notice.event in (one.id, one.event)]
+    yield from (procedure.states[one] for one in closure(after, follows))
+
+
+def _comes_after(procedure: Procedure, states: list[str], notice: Notice) -> bool:
+    """Return whether the event may come once the dossier has left one of these states."""
+    follows = successors(procedure)
+    after = closure([one for state in states for one in follows[state]], follows)
+    if notice.event in procedure.states:
+        return notice.event in after
+    return any(one.source in {*after, *states} for one in edges(procedure) if notice.event in (one.id, one.event))
 
 
 # -- units -------------------------------------------------------------------------------------------------------------

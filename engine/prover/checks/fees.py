@@ -7,6 +7,7 @@ division. The sum of the lines is given to the solver as one expression, and eva
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Final
 
 from engine.core.problems import Problem, problem
@@ -19,6 +20,7 @@ from engine.prover.checks.established_facts import ProofContext
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
+_DAY: Final = timedelta(days=1)
 _NOTHING_OWED: Final = Constant(0, MONEY)
 
 
@@ -36,6 +38,17 @@ def fees_that_are_no_amount(places: ProofContext) -> Iterator[Problem]:
             if total is not None:
                 yield from _negative(places, fee, total, owed, sure)
         yield from _crossed(places, fee, owed, sure)
+        yield from _between_periods(places, fee)
+
+
+def _between_periods(places: ProofContext, fee: Fee) -> Iterator[Problem]:
+    """P7 for a day to come on which no line of a fee applies, between the end of one and the first day of another."""
+    lines = sorted(fee.lines, key=lambda line: line.from_ or date.min)
+    end = date.min
+    for line in lines:
+        if line.from_ is not None and date.min < end < line.from_ - _DAY and places.prover.day < line.from_:
+            yield problem("P7", line.where, at=fee.id, name=fee.id, fault="gap", day=(end + _DAY).isoformat())
+        end = max(end, line.until or date.max)
 
 
 def _empty(

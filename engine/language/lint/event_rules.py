@@ -1,0 +1,81 @@
+"""The rules C596 and C597: an event that a state never has, a correction that asks nothing or is asked of no person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.core.problems import Problem, problem
+from engine.language.lint.rule_registry import rule
+from engine.model import Appointment, Fee, Procedure, Transition
+from engine.model.directory import Directory
+from engine.model.graph import closure, edges, successors
+
+
+@rule("C596")
+def event_that_never_comes(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C596 for each automatic transition of a state where its event never happens.
+
+    Such a transition leads nowhere, although the graph has it: a state that nothing else leaves is a dead end.
+    """
+    for transition in edges(procedure):
+        if transition.event is not None and not _may_happen(procedure, transition, transition.event):
+            yield problem(
+                "C596", transition.where, at=transition.id, name=transition.id, state=transition.source,
+                event=transition.event,
+            )  # fmt: skip
+
+
+def _may_happen(procedure: Procedure, transition: Transition, event: str) -> bool:
+    """Return whether an event may happen in the source of a transition. C502 and C503 report `due` and `missed`."""
+    state = procedure.states[transition.source]
+    if event == "done":
+        return (bool(state.waits) or state.mode == "wait") and not state.booked
+    if event == "booked":
+        return state.booked
+    if event in ("due", "missed"):
+        return True
+    if event in procedure.clocks:
+        return state.id in procedure.clocks[event].runs_in
+    task = procedure.tasks.get(event) or procedure.round_of(event)
+    if task is None or isinstance(task, Fee | Appointment):  # these may also be paid or attended in a later state
+        return not state.is_end
+    return task.id in state.waits
+
+
+@rule("C597")
+def correction_of_nothing(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C597 for each transition to `correct: requested` that names no answer: the dossier passes at once.
+
+    Also for each act that asks a correction from which no state of correction is reached: the applicant cannot send it.
+    """
+    pending, follows = _pending(procedure), successors(procedure)
+    correcting = {state.id for state in procedure.states.values() if state.correct is not None}
+    for transition in edges(procedure):
+        asks = "correction" in transition.asks
+        target = procedure.states[transition.target]
+        kept = transition.source in pending - correcting
+        if target.correct == "requested" and not asks and not kept:
+            yield _of_correction(transition, "nothing")
+        elif asks and not correcting & closure([target.id], follows):
+            yield _of_correction(transition, "nowhere")
+
+
+def _of_correction(transition: Transition, fault: str) -> Problem:
+    return problem(
+        "C597", transition.where, at=transition.id, name=transition.id, fault=fault, state=transition.target,
+        act=transition.event is None,
+    )  # fmt: skip
+
+
+def _pending(procedure: Procedure) -> frozenset[str]:
+    """The states where a correction was asked on all paths and not sent yet, such as one that a chief validates."""
+    found = {state for state in procedure.states if state != procedure.start}
+    changed = True
+    while changed:
+        lost = {
+            one.target for one in edges(procedure)
+            if one.target in found and "correction" not in one.asks
+            and (one.source not in found or procedure.states[one.source].correct is not None)
+        }  # fmt: skip
+        found, changed = found - lost, bool(lost)
+    return frozenset(found)
