@@ -66,22 +66,32 @@ def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
     reported: set[str] = set()
     for state_id, out in kept.items():
         trap = closure(follows[state_id], follows)
-        if state_id in trap and not reported & trap:
+        visited = any(_expects_applicant(procedure, procedure.states[one]) for one in trap)
+        if visited and state_id in trap and not reported & trap:
             reported |= trap
             yield problem("P2", out[0].where, at=state_id, state=state_id, trap=tuple(sorted(trap)), fault="nobody")
 
 
 def _without_visitor(procedure: Procedure, state: State) -> tuple[Transition, ...]:
-    """The transitions by time out of a state that waits for the applicant alone."""
+    """The transitions out of a state while the applicant does nothing and no agent may act: by time, or by a register."""
     if any(state.id in clock.runs_in for clock in procedure.clocks.values()):
         return ()
-    return automatic_from(procedure, state.id, "due") if state.due and _expects_applicant(procedure, state) else ()
+    if _expects_applicant(procedure, state):
+        return automatic_from(procedure, state.id, "due") if state.due else ()
+    passes = state.mode in ("wait", "look_up") and not acts_from(procedure, state.id)
+    return automatic_from(procedure, state.id, "done", "due") if passes else ()
 
 
 def _expects_applicant(procedure: Procedure, state: State) -> bool:
     return state.by == (APPLICANT,) or any(
         waits_for_applicant(procedure.tasks[task]) for task in state.waits if task in procedure.tasks
     )
+
+
+def _only_applicant(procedure: Procedure, state: State) -> bool:
+    """Return whether a state waits for nothing but the applicant: the dossier would stay there for ever."""
+    tasks = [procedure.tasks[task] for task in state.waits if task in procedure.tasks]
+    return state.by == (APPLICANT,) or (bool(tasks) and all(map(waits_for_applicant, tasks)))
 
 
 def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
@@ -125,6 +135,6 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
         yield "shut_in_time"  # the day after, no person may act
     if (_expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
         yield "no_due"
-    must_end = state.mode in {"pay", "correct", "attend", "book"}
+    must_end = state.mode in {"pay", "correct", "attend", "book"} or (_only_applicant(procedure, state) and not clocks)
     if must_end and state.due is not None and not automatic_from(procedure, state.id, "due"):
         yield "no_late"

@@ -6,24 +6,27 @@ with these answers it is never taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Ambient, FunctionCall, Happened, Node, children
+from engine.language.expressions.nodes import Ambient, And, FunctionCall, Happened, Node, Not, Or, children, names_of
 from engine.language.lint.graph_rules import states_without_an_end, unreachable_states
 from engine.model import Form, Procedure, State, Transition
-from engine.model.graph import edges
+from engine.model.corrections import corrected_by
+from engine.model.graph import acts_from, edges
 from engine.model.types import TRUE
+from engine.prover.checks.branches import ALWAYS, SHUT, at_best
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
 _MOST_ROUNDS: Final = 60
+_MOST_CASES: Final = 24
 
 
 def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
@@ -48,6 +51,68 @@ def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
             yield problem("P2", transitions[-1].where, at=first.id, state=first.id, trap=trap, fault="round", **facts)
         elif answer.verdict == "unknown":
             yield not_proved("P2", first)
+    if not reported:
+        yield from _trapped(places)
+
+
+def _trapped(places: ProofContext) -> Iterator[Problem]:
+    """P2 for a state that some answers reach and from which they never reach an end, whatever people do.
+
+    Only answers that no correction changes count. What forms, registers, acts and days decide may open any path.
+    """
+    procedure = places.procedure
+    fixed = _fixed_answers(procedure)
+    moves = [
+        (one.source, one.target, at_best(tree(one.when), lambda node: _may_change(node) or not names_of(node) <= fixed))
+        for one in edges(procedure)
+        if one.event is not None or one in acts_from(procedure, one.source)
+    ]
+    leaving = {state: [move for move in moves if move[0] == state] for state in procedure.states}
+    ends: dict[str, _Cases] = {}
+    for state in procedure.states.values():
+        shut = [guard for _, _, guard in leaving[state.id]]  # for these answers P5 reports that no act is open
+        ends[state.id] = {frozenset()} if state.is_end else {frozenset({Not(Or(tuple(shut)))})} if shut else set()
+    ahead = _cases([(target, source, guard) for source, target, guard in moves], ends)
+    behind = _cases(moves, {procedure.start: {frozenset()}})
+    for state in procedure.states.values():
+        led, came = ahead.get(state.id, set()), behind.get(state.id, set())
+        if not led or frozenset() in led or not came or len(led | came) > _MOST_CASES:
+            continue
+        reached = () if frozenset() in came else (Or(tuple(And(tuple(one)) for one in came)),)
+        query = Query(reached, tuple(And(tuple(one)) for one in led))
+        answer = places.prover.example(query)
+        if answer.verdict == "yes":
+            facts = facts_of(places.definition, answer.witness, [*query.holds, *query.fails])
+            yield problem("P2", state.where, at=state.id, state=state.id, fault="answers", **facts)
+            return
+
+
+_Cases: TypeAlias = set[frozenset[Node]]
+
+
+def _cases(moves: list[tuple[str, str, Node]], first: Mapping[str, _Cases]) -> dict[str, _Cases]:
+    """By state, the conditions that lead to it from the first ones: sets that must hold together, the least only."""
+    found = {state: set(cases) for state, cases in first.items()}
+    left = list(found)
+    while left:
+        state = left.pop()
+        for source, target, guard in moves:
+            if source != state or guard == SHUT:
+                continue
+            known = found.setdefault(target, set())
+            more = {case if guard == ALWAYS else case | {guard} for case in found[source]}
+            least = {one for one in known | more if not any(other < one for other in known | more)}
+            if least != known and len(known) <= _MOST_CASES:
+                found[target] = least
+                left.append(target)
+    return found
+
+
+def _fixed_answers(procedure: Procedure) -> frozenset[str]:
+    """The answers of the application that no correction changes."""
+    asked = {name for field in procedure.form.fields for name in field.names_within}
+    asked |= {one.id for one in procedure.eligibility}
+    return frozenset(asked).difference(*(corrected_by(procedure, one) for one in edges(procedure)))
 
 
 def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
@@ -55,11 +120,7 @@ def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
     order = {state: at for at, state in enumerate(procedure.states)}
     ahead: dict[str, list[Transition]] = {}
     for transition in edges(procedure):
-        if (
-            transition.event == "done"
-            and _passes(procedure, procedure.states[transition.source])
-            and not _may_change(tree(transition.when))
-        ):
+        if transition.event == "done" and _passes(procedure, procedure.states[transition.source]):
             ahead.setdefault(transition.source, []).append(transition)
     for start in ahead:
         left: list[tuple[Transition, ...]] = [(transition,) for transition in ahead[start]]
@@ -67,7 +128,7 @@ def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
             path = left.pop()
             target = path[-1].target
             if target == start:
-                if _nothing_is_asked_anew(procedure, path):
+                if _nothing_is_asked_anew(procedure, path) and _stays(procedure, path):
                     yield path
             elif (
                 order[target] > order[start]
@@ -87,6 +148,12 @@ def _passes(procedure: Procedure, state: State) -> bool:
         isinstance(task := procedure.tasks.get(one), Form) and task.register is not None for one in state.waits
     )
     return bool(state.waits) and state.correct is None and state.mode != "correct" and not any(asked_anew)
+
+
+def _stays(procedure: Procedure, path: tuple[Transition, ...]) -> bool:
+    """Return whether the conditions of a cycle hold again: at once they all do, after a wait those of answers."""
+    waits = any(procedure.states[transition.source].wait is not None for transition in path)
+    return not waits or not any(_may_change(tree(transition.when)) for transition in path)
 
 
 def _nothing_is_asked_anew(procedure: Procedure, path: tuple[Transition, ...]) -> bool:
