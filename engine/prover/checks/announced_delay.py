@@ -1,6 +1,6 @@
 """Proof P10: the announced delay can be respected.
 
-It compares `delay` with the longest path from the first state to a granted document. Only the time of the
+It compares `delay` with the longest path from the first state to a granted document or end. Only the time of the
 administration counts. All lengths are in working days, five of seven days.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from engine.core.problems import Fact, Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import FunctionCall, Node, Not
+from engine.language.expressions.nodes import FunctionCall, If, Lookup, Name, Node, Not
 from engine.language.expressions.typing import leaves
 from engine.model import APPLICANT, Form, Procedure, State, Transition
 from engine.model.graph import edges, issued_by, waits_for_applicant
@@ -59,6 +59,8 @@ def delays_that_cannot_be_kept(places: ProofContext) -> Iterator[Problem]:
     except TooManyPaths:
         yield not_proved("P10", procedure.identity)
         return
+    for state in _has_unknown_time(procedure):
+        yield not_proved("P10", state)
     before: tuple[Node, ...] = ()
     for when, span in delay.entries:
         here = (*before, *((tree(when),) if when != TRUE else ()))
@@ -87,15 +89,23 @@ def _late(places: ProofContext, journeys: list[Journey], span: Span, here: tuple
 
 def _journeys(procedure: Procedure) -> Iterator[Journey]:
     """The journeys that pass each state at most once. Transitions from an end (an appeal) are left out."""
-    granting = {output.id for output in procedure.outputs.values() if output.grants}
     for path in paths(
         procedure,
-        lambda transition: (
-            not granting.isdisjoint(issued_by(procedure, transition)) and not _from_end(procedure, transition)
-        ),
+        lambda transition: _grants(procedure, transition) and not _from_end(procedure, transition),
         lambda transition: not _from_end(procedure, transition),
     ):
         yield Journey(path, _time_on(procedure, path))
+
+
+def _grants(procedure: Procedure, transition: Transition) -> bool:
+    """Return whether a transition issues a document that grants a right, or enters a granted end.
+
+    Where no document grants one, a state that the public reads as accepted counts too.
+    """
+    granting = {output.id for output in procedure.outputs.values() if output.grants}
+    target = procedure.states[transition.target]
+    granted = target.outcome == "granted" or (not granting and target.public == "accepted")
+    return granted or not granting.isdisjoint(issued_by(procedure, transition))
 
 
 def _from_end(procedure: Procedure, transition: Transition) -> bool:
@@ -108,7 +118,7 @@ def _time_on(procedure: Procedure, path: Path) -> Fraction:
         transition.source: _time_in(procedure, procedure.states[transition.source]) for transition in path.transitions
     }
     for clock in sorted(procedure.clocks.values(), key=lambda one: len(one.runs_in)):
-        left = _longest(clock.lasts)
+        left = _longest(procedure, clock.lasts)
         for state in times if left else ():
             if state in clock.runs_in:
                 times[state] = min(times[state], left)
@@ -119,11 +129,11 @@ def _time_on(procedure: Procedure, path: Path) -> Fraction:
 def _time_in(procedure: Procedure, state: State) -> Fraction:
     """The longest time of the administration in a state, 0 where the applicant is waited for."""
     if state.mode == "wait":
-        return _longest(state.wait)
+        return _longest(procedure, state.wait)
     if state.public == "ready" or state.mode in ("pay", "book", "attend", "correct"):
         return Fraction(0)
     if state.mode == "by":
-        return Fraction(0) if state.by == (APPLICANT,) else _longest(state.due)
+        return Fraction(0) if state.by == (APPLICANT,) else _longest(procedure, state.due)
     return max((_time_of_task(procedure, task, state) for task in state.waits), default=Fraction(0)) or _own_time(
         procedure, state
     )
@@ -132,26 +142,35 @@ def _time_in(procedure: Procedure, state: State) -> Fraction:
 def _own_time(procedure: Procedure, state: State) -> Fraction:
     """The time of the state itself, when none of its tasks is the applicant's."""
     tasks = [procedure.tasks[task] for task in state.waits if task in procedure.tasks]
-    return Fraction(0) if any(waits_for_applicant(task) for task in tasks) else _longest(state.due)
+    return Fraction(0) if any(waits_for_applicant(task) for task in tasks) else _longest(procedure, state.due)
 
 
 def _time_of_task(procedure: Procedure, task_id: str, state: State) -> Fraction:
-    """The time of a task, from the end of those that it comes `after` in the same state."""
+    """The time of a task, from the end of those that it comes `after` in the same state. Without a time, that of the state."""
     task = procedure.tasks.get(task_id)
     before = (one for one in (task.after if task is not None else ()) if one in state.waits)
     begins = max((_time_of_task(procedure, one, state) for one in before), default=Fraction(0))
     if not isinstance(task, Form) or waits_for_applicant(task):
         return begins
     dues = [one.due or task.due for one in task.services] or [task.due]  # a service may have longer than its round
-    return begins + max(working_days(due) if due is not None else Fraction(0) for due in dues)
+    known = [working_days(due) for due in dues if due is not None]
+    return begins + max(known) if known else max(begins, _own_time(procedure, state))
 
 
-def _longest(expression: Expression | None) -> Fraction:
+def _longest(procedure: Procedure, expression: Expression | None) -> Fraction:
     """The longest span that an expression may give, 0 for a date, which is not known in advance."""
     if expression is None:
         return Fraction(0)
-    spans = (_span(leaf) for leaf in leaves(tree(expression)))
+    spans = (_span(leaf, procedure) for leaf in leaves(tree(expression)))
     return max((working_days(span) for span in spans if span is not None), default=Fraction(0))
+
+
+def _has_unknown_time(procedure: Procedure) -> Iterator[State]:
+    """Yield the states whose time is a number of days without a known maximum."""
+    for state in procedure.states.values():
+        nodes = [leaf for one in (state.due, state.wait) if one is not None for leaf in leaves(tree(one))]
+        if any(node.type.kind == "span" and _span(node, procedure) is None for node in nodes):
+            yield state
 
 
 def spans_of(expression: Expression) -> tuple[Span, ...]:
@@ -160,14 +179,34 @@ def spans_of(expression: Expression) -> tuple[Span, ...]:
     return tuple(span for span in spans if span is not None) if None not in spans else ()
 
 
-def _span(node: Node) -> Span | None:
+def _span(node: Node, procedure: Procedure | None = None) -> Span | None:
+    """The span that a node gives, the longest one of a procedure if it is given. None for another value."""
     match node:
         case Constant(value=Span() as span):
             return span
-        case FunctionCall(function=function, arguments=(Constant(value=int(count)),)) if node.type.kind == "span":
+        case FunctionCall(function=function, arguments=(number,)) if node.type.kind == "span":
+            count = _most(procedure, number) if procedure is not None else getattr(number, "value", None)
             unit, working = ("day", True) if function == "working_days" else (function.removesuffix("s"), False)
-            return Span(count, unit, working)
+            return Span(count, unit, working) if isinstance(count, int) else None
     return None
+
+
+def _most(procedure: Procedure, node: Node) -> int | None:
+    """The largest whole number that a node may give: that of a table, or the maximum of a question. None if unknown."""
+    match node:
+        case Constant(value=int(number)):
+            return number
+        case If(then=then, otherwise=otherwise):
+            found = [_most(procedure, then), _most(procedure, otherwise)]
+        case Lookup(table=name) if name in procedure.tables:
+            table = procedure.tables[name]
+            found = [one for one in (*table.rows.values(), table.otherwise) if isinstance(one, int)]
+        case Name(id=name) if name in procedure.fields:
+            most = procedure.fields[name].bounds.maximum
+            return _most(procedure, tree(most)) if most is not None else None
+        case _:
+            return None
+    return None if None in found else max((one for one in found if one is not None), default=None)
 
 
 def _cycles(procedure: Procedure, path: Path) -> tuple[str, ...]:
