@@ -15,7 +15,7 @@ from engine.core.problems import Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import FunctionCall, If, Name, Node
-from engine.model import APPLICANT, SYSTEM, Appointment, Hours, NamedElement, Procedure, Transition
+from engine.model import APPLICANT, SYSTEM, Appointment, Form, Hours, NamedElement, Procedure, Transition
 from engine.model.directory import Calendar, Office
 from engine.model.graph import acts_from, is_timed
 from engine.model.types import Constant
@@ -70,19 +70,43 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def _alone(places: ProofContext, transition: Transition) -> str | None:
-    """The role that an act needs, when earlier acts of as many different persons as hold it exclude them all.
+    """A role that an act needs, when earlier acts may exclude every holder of all its roles.
 
-    With `same_as` it is one person, whom one earlier act may exclude.
+    As many acts of different persons as hold a role exclude them all. With `same_as` it is one person, whom one earlier
+    act may exclude.
     """
-    role = transition.by[0] if len(transition.by) == 1 else None
-    held = places.definition.directory.role(role) if role is not None else None
-    if role is None or held is None or not 1 <= held.seats <= _MOST_HOLDERS:
+    seats: dict[str, int] = {}
+    for role in transition.by:
+        held = places.definition.directory.role(role)
+        if held is None or not 1 <= held.seats <= _MOST_HOLDERS:
+            return None
+        seats[role] = held.seats
+    if not seats:
         return None
     if transition.same_as is not None and _may_be_one(places.procedure, transition.same_as, transition.other_than):
-        return role
-    earlier = [one for one in transition.other_than if _persons(places.procedure, one) == {role}]
-    found = combinations(earlier, held.seats)
-    return role if any(_are_different(places.procedure, acts) for acts in found) else None
+        return transition.by[0]
+    parts = tuple(part for one in transition.other_than for part in _parts(places.procedure, one))
+    return transition.by[0] if _exclude(places.procedure, parts, tuple(seats.items())) else None
+
+
+def _exclude(procedure: Procedure, acts: tuple[str, ...], seats: tuple[tuple[str, int], ...]) -> bool:
+    """Return whether these acts may have been taken by every holder of these roles, each act by one person."""
+    if not seats:
+        return True
+    (role, count), *others = seats
+    taken = (one for one in acts if role in _persons(procedure, one))
+    return any(
+        _are_different(procedure, found)
+        and _exclude(procedure, tuple(one for one in acts if one not in found), tuple(others))
+        for found in combinations(taken, count)
+    )
+
+
+def _parts(procedure: Procedure, act_or_task: str) -> tuple[str, ...]:
+    """The services of a round, each of which excludes a person. Else the act or task itself."""
+    task = procedure.tasks.get(act_or_task)
+    services = tuple(one.id for one in task.services) if isinstance(task, Form) else ()
+    return services or (act_or_task,)
 
 
 def _may_be_one(procedure: Procedure, first: str, excluded: tuple[str, ...]) -> bool:
@@ -100,7 +124,8 @@ def _are_different(procedure: Procedure, acts: tuple[str, ...]) -> bool:
 def _persons(procedure: Procedure, act_or_task: str) -> frozenset[str]:
     """The roles that may have taken an act or done a task."""
     taken = {role for transition in procedure.transitions if transition.id == act_or_task for role in transition.by}
-    task = procedure.tasks.get(act_or_task)
+    round_ = procedure.round_of(act_or_task)
+    task = (round_.service(act_or_task) if round_ is not None else None) or procedure.tasks.get(act_or_task)
     filled = {role for transition in procedure.transitions if transition.fills == act_or_task for role in transition.by}
     return frozenset(taken | filled | set(task.by if task is not None else ()))
 
