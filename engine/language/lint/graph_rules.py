@@ -88,10 +88,14 @@ def _expects_applicant(procedure: Procedure, state: State) -> bool:
     )
 
 
-def _only_applicant(procedure: Procedure, state: State) -> bool:
-    """Return whether a state waits for nothing but the applicant: the dossier would stay there for ever."""
-    tasks = [procedure.tasks[task] for task in state.waits if task in procedure.tasks]
-    return state.by == (APPLICANT,) or (bool(tasks) and all(map(waits_for_applicant, tasks)))
+def _needs_late(procedure: Procedure, state: State) -> bool:
+    """Return whether nothing but the applicant leads on, so that the dossier of one who does nothing stays for ever.
+
+    Tasks of agents beside do not help: the last task is awaited. An act of an agent does.
+    """
+    return state.by == (APPLICANT,) or (
+        state.mode == "gather" and _expects_applicant(procedure, state) and not acts_from(procedure, state.id)
+    )
 
 
 def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
@@ -135,6 +139,6 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
         yield "shut_in_time"  # the day after, no person may act
     if (_expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
         yield "no_due"
-    must_end = state.mode in {"pay", "correct", "attend", "book"} or (_only_applicant(procedure, state) and not clocks)
+    must_end = state.mode in {"pay", "correct", "attend", "book"} or (_needs_late(procedure, state) and not clocks)
     if must_end and state.due is not None and not automatic_from(procedure, state.id, "due"):
         yield "no_late"

@@ -14,7 +14,7 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of
 from engine.model import APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
-from engine.model.graph import acts_from, closure, done_after, edges, is_timed, issued_by
+from engine.model.graph import acts_from, closure, done_after, edges, is_timed, issued_by, predecessors
 from engine.model.types import TRUE, YES_NO, Constant
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -76,14 +76,17 @@ def _without(
 ) -> Iterator[Problem]:
     procedure = places.procedure
     avoiding: list[Path] = []
+    again = any(_reopens(procedure, one, task.id) for one in edges(procedure))
+    still = closure([one.source for one in _issuing(procedure, output)], predecessors(procedure)) if again else before
     try:
         for path in paths(
             procedure,
             lambda transition: output.id in issued_by(procedure, transition),
-            lambda transition: transition.target in before,
+            lambda transition: transition.target in still,
             _twice(procedure, task),
+            lambda path: again and _covered(procedure, path, task.id),
         ):
-            if not _covered(procedure, path, task.id):
+            if not _covered(procedure, path, task.id) and _issues_anew(procedure, path, output):
                 avoiding.append(path)
     except TooManyPaths:
         if not avoiding:
@@ -101,6 +104,20 @@ def _without(
             return
     if unknown:
         yield not_proved("P4", output)
+
+
+def _issuing(procedure: Procedure, output: Output) -> tuple[Transition, ...]:
+    return tuple(one for one in edges(procedure) if output.id in issued_by(procedure, one))
+
+
+def _issues_anew(procedure: Procedure, path: Path, output: Output) -> bool:
+    """Return whether the end of a path makes a document: the first one, or one after that was revoked."""
+    there = False
+    for transition in path.transitions[:-1]:
+        effects = (transition.effects, procedure.states[transition.target].effects)
+        there = there or output.id in issued_by(procedure, transition)
+        there = there and not any(output.id in one.revokes for one in effects)
+    return not there or output.id in path.transitions[-1].effects.revokes
 
 
 def _covered(procedure: Procedure, path: Path, task: str) -> bool:

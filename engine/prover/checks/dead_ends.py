@@ -6,18 +6,29 @@ with these answers it is never taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Ambient, And, FunctionCall, Happened, Node, Not, Or, children, names_of
+from engine.language.expressions.nodes import (
+    Ambient,
+    And,
+    FunctionCall,
+    Happened,
+    Node,
+    Not,
+    Or,
+    children,
+    names_of,
+    rebuilt,
+)
 from engine.language.lint.graph_rules import states_without_an_end, unreachable_states
 from engine.model import Form, Procedure, State, Transition
 from engine.model.corrections import corrected_by
-from engine.model.graph import acts_from, edges
+from engine.model.graph import acts_from, closure, edges, successors
 from engine.model.types import TRUE
 from engine.prover.checks.branches import ALWAYS, SHUT, at_best
 from engine.prover.checks.conditions import not_proved
@@ -58,24 +69,16 @@ def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
 def _trapped(places: ProofContext) -> Iterator[Problem]:
     """P2 for a state that some answers reach and from which they never reach an end, whatever people do.
 
-    Only answers that no correction changes count. What forms, registers, acts and days decide may open any path.
+    Only answers that no correction to come changes count. What forms, registers, acts and days decide may open any path.
     """
-    procedure = places.procedure
-    fixed = _fixed_answers(procedure)
-    moves = [
-        (one.source, one.target, at_best(tree(one.when), lambda node: _may_change(node) or not names_of(node) <= fixed))
-        for one in edges(procedure)
-        if one.event is not None or one in acts_from(procedure, one.source)
-    ]
-    leaving = {state: [move for move in moves if move[0] == state] for state in procedure.states}
-    ends: dict[str, _Cases] = {}
+    procedure, follows = places.procedure, successors(places.procedure)
+    ahead: dict[frozenset[str], dict[str, _Cases]] = {}
+    behind = _cases(_moves(procedure, _fixed_answers(procedure, procedure.states)), {procedure.start: {frozenset()}})
     for state in procedure.states.values():
-        shut = [guard for _, _, guard in leaving[state.id]]  # for these answers P5 reports that no act is open
-        ends[state.id] = {frozenset()} if state.is_end else {frozenset({Not(Or(tuple(shut)))})} if shut else set()
-    ahead = _cases([(target, source, guard) for source, target, guard in moves], ends)
-    behind = _cases(moves, {procedure.start: {frozenset()}})
-    for state in procedure.states.values():
-        led, came = ahead.get(state.id, set()), behind.get(state.id, set())
+        fixed = _fixed_answers(procedure, closure([state.id], follows))
+        if fixed not in ahead:
+            ahead[fixed] = _to_an_end(procedure, _moves(procedure, fixed))
+        led, came = ahead[fixed].get(state.id, set()), behind.get(state.id, set())
         if not led or frozenset() in led or not came or len(led | came) > _MOST_CASES:
             continue
         reached = () if frozenset() in came else (Or(tuple(And(tuple(one)) for one in came)),)
@@ -87,10 +90,35 @@ def _trapped(places: ProofContext) -> Iterator[Problem]:
             return
 
 
+def _moves(procedure: Procedure, fixed: frozenset[str]) -> list[_Move]:
+    """The transitions that time, tasks or agents take, with what fixed answers say of their conditions."""
+
+    def needed(node: Node) -> Node:
+        """A task is done only where it is asked."""
+        task = procedure.tasks.get(node.id) if isinstance(node, Happened) and node.function == "done" else None
+        return And((node, tree(task.when))) if task is not None and task.when != TRUE else rebuilt(node, needed)
+
+    def decided(node: Node) -> bool:
+        return _may_change(node) or not names_of(node) <= fixed
+
+    taken = (one for one in edges(procedure) if one.event is not None or one in acts_from(procedure, one.source))
+    return [(one.source, one.target, at_best(needed(tree(one.when)), decided)) for one in taken]
+
+
+def _to_an_end(procedure: Procedure, moves: list[_Move]) -> dict[str, _Cases]:
+    """By state, the conditions under which an end is reached. P5 reports answers for which no act is open: they count."""
+    first: dict[str, _Cases] = {}
+    for state in procedure.states.values():
+        shut = tuple(guard for source, _, guard in moves if source == state.id)
+        first[state.id] = {frozenset()} if state.is_end else {frozenset({Not(Or(shut))})} if shut else set()
+    return _cases([(target, source, guard) for source, target, guard in moves], first)
+
+
+_Move: TypeAlias = tuple[str, str, Node]
 _Cases: TypeAlias = set[frozenset[Node]]
 
 
-def _cases(moves: list[tuple[str, str, Node]], first: Mapping[str, _Cases]) -> dict[str, _Cases]:
+def _cases(moves: list[_Move], first: Mapping[str, _Cases]) -> dict[str, _Cases]:
     """By state, the conditions that lead to it from the first ones: sets that must hold together, the least only."""
     found = {state: set(cases) for state, cases in first.items()}
     left = list(found)
@@ -108,11 +136,13 @@ def _cases(moves: list[tuple[str, str, Node]], first: Mapping[str, _Cases]) -> d
     return found
 
 
-def _fixed_answers(procedure: Procedure) -> frozenset[str]:
-    """The answers of the application that no correction changes."""
+def _fixed_answers(procedure: Procedure, states: Container[str]) -> frozenset[str]:
+    """The answers of the application that no correction in these states changes."""
     asked = {name for field in procedure.form.fields for name in field.names_within}
     asked |= {one.id for one in procedure.eligibility}
-    return frozenset(asked).difference(*(corrected_by(procedure, one) for one in edges(procedure)))
+    return frozenset(asked).difference(
+        *(corrected_by(procedure, one) for one in edges(procedure) if one.target in states)
+    )
 
 
 def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:

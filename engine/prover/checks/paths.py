@@ -71,6 +71,7 @@ def paths(
     arrives: Callable[[Transition], bool],
     follows: Callable[[Transition], bool] = lambda transition: True,
     mark: Callable[[Path], Hashable] = lambda path: None,
+    goes_on: Callable[[Path], bool] = lambda path: False,
 ) -> Iterator[Path]:
     """Yield each path from the start that visits no state twice with one `mark`, up to its first that `arrives`.
 
@@ -92,5 +93,7 @@ def paths(
             if arrives(transition):
                 found += 1
                 yield longer
-            elif follows(transition) and (place := (transition.target, mark(longer))) not in visited:
+            if arrives(transition) and not goes_on(longer):
+                continue
+            if follows(transition) and (place := (transition.target, mark(longer))) not in visited:
                 left.append((transition.target, longer, visited | {place}))
