@@ -1,4 +1,4 @@
-"""What a correction changes: answers of the application, what depends on them, and the tasks that they decide."""
+"""What changes answers: corrections, forms filled again, registers. What depends on them, and the tasks that they decide."""
 
 from __future__ import annotations
 
@@ -42,16 +42,30 @@ def _depending(procedure: Procedure) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(fields) for name, fields in found.items()}
 
 
-def asked_by_correction(procedure: Procedure, transition: Transition) -> Iterator[str]:
-    """Yield the tasks that a correction after this transition may ask for, although a state was left without them.
+def asked_by_change(procedure: Procedure, transition: Transition) -> Iterator[str]:
+    """Yield the tasks that may be asked after a transition, although a state was left without them.
 
-    Their condition, that of a service, or their rows change. What a fee adds is paid before the correction is sent, and
-    a correction that requires another link is not sent.
+    Their condition, that of a service, or their rows read what a correction, a form filled or reopened, or a register
+    asked again changes. What a correction adds to a fee is paid before it is sent, and one that requires another link is
+    not sent.
     """
-    changed = corrected_by(procedure, transition)
-    for task in procedure.tasks.values() if changed else ():
-        if not isinstance(task, Fee | Link) and task.id != APPLICATION and not changed.isdisjoint(_decided_by(task)):
+    corrected, filled = corrected_by(procedure, transition), _filled_by(procedure, transition)
+    for task in procedure.tasks.values() if corrected or filled else ():
+        changed = filled if isinstance(task, Fee) else corrected | filled
+        if not isinstance(task, Link) and task.id != APPLICATION and not changed.isdisjoint(_decided_by(task)):
             yield task.id
+
+
+def _filled_by(procedure: Procedure, transition: Transition) -> frozenset[str]:
+    """The answers of the form that an act fills, of those it reopens, and of the registers asked on entry."""
+    state = procedure.states.get(transition.target)
+    entered = [procedure.tasks.get(one) for one in state.waits] if state is not None else []
+    asked = [one for one in entered if isinstance(one, Form) and one.register is not None]
+    names = (transition.fills, *transition.reopens, *(one.id for one in asked))
+    forms = (procedure.tasks.get(one or "") or procedure.round_of(one or "") for one in names)
+    return frozenset(
+        name for form in forms if isinstance(form, Form) for field in form.fields for name in field.names_within
+    ).union(one.id for one in asked)
 
 
 def _decided_by(task: Task) -> frozenset[str]:

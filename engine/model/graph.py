@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Task, TimeLimit, Transition
-from engine.model.corrections import asked_by_correction
+from engine.model.corrections import asked_by_change
 from engine.model.types import Expression
 
 
@@ -167,7 +167,7 @@ def done_after(
 ) -> frozenset[str]:  # fmt: skip
     """Return the tasks done after a transition, of those done `before` it. `covered` count as done by it.
 
-    A task that a correction may ask for afterwards is none of them, until a state waits for it again.
+    A task that changed answers may ask for afterwards is none of them, until a state waits for it again.
     """
     done, state = {*before, *covered}, procedure.states.get(transition.source)
     if transition.event == "done" and state is not None:
@@ -176,4 +176,4 @@ def done_after(
         done.add(str(transition.event))
     done |= {transition.fills} if transition.fills else set()
     reopened = {asked.id for one in transition.reopens if (asked := procedure.round_of(one)) is not None}
-    return frozenset(done - set(transition.reopens) - reopened - set(asked_by_correction(procedure, transition)))
+    return frozenset(done - set(transition.reopens) - reopened - set(asked_by_change(procedure, transition)))

@@ -135,10 +135,13 @@ def _covered(procedure: Procedure, path: Path, task: str) -> bool:
 def _twice(procedure: Procedure, task: Task) -> Callable[[Path], Hashable]:
     """Return what distinguishes two visits of a state: whether the task is done, if a transition asks it again.
 
-    C595 looks at fees that are asked again. What is known of the answers that decide on the task counts too: a correction
-    may change them.
+    C595 looks at fees that an act asks again. What is known of the answers that decide on the task counts too: a
+    correction may change them.
     """
-    again = not isinstance(task, Fee) and any(_reopens(procedure, one, task.id) for one in edges(procedure))
+    again = any(
+        _reopens(procedure, one, task.id) and not (isinstance(task, Fee) and task.id in one.reopens)
+        for one in edges(procedure)
+    )
     names = names_of(tree(task.when))
     return lambda path: (again and _covered(procedure, path, task.id), path.so_far.known_of(names))
 

@@ -73,11 +73,14 @@ def _trapped(places: ProofContext) -> Iterator[Problem]:
     """
     procedure, follows = places.procedure, successors(places.procedure)
     ahead: dict[frozenset[str], dict[str, _Cases]] = {}
-    behind = _cases(_moves(procedure, _fixed_answers(procedure, procedure.states)), {procedure.start: {frozenset()}})
+    behind = _cases(
+        _moves(procedure, _fixed_answers(procedure, procedure.states), {}), {procedure.start: {frozenset()}}
+    )
+    asked = _asked_in(procedure, behind)
     for state in procedure.states.values():
         fixed = _fixed_answers(procedure, closure([state.id], follows))
         if fixed not in ahead:
-            ahead[fixed] = _to_an_end(procedure, _moves(procedure, fixed))
+            ahead[fixed] = _to_an_end(procedure, _moves(procedure, fixed, asked))
         led, came = ahead[fixed].get(state.id, set()), behind.get(state.id, set())
         if not led or frozenset() in led or not came or len(led | came) > _MOST_CASES:
             continue
@@ -90,13 +93,28 @@ def _trapped(places: ProofContext) -> Iterator[Problem]:
             return
 
 
-def _moves(procedure: Procedure, fixed: frozenset[str]) -> list[_Move]:
+def _asked_in(procedure: Procedure, behind: Mapping[str, _Cases]) -> Mapping[str, Node]:
+    """By task, the condition that it is asked in a state that is reached, where some answers reach none."""
+    found: dict[str, Node] = {}
+    for task in procedure.tasks.values():
+        states = {one.id for one in procedure.states.values() if task.id in one.waits}
+        states |= {one.source for one in edges(procedure) if one.fills == task.id}
+        cases = [case for state in states for case in behind.get(state, ())]
+        own = () if task.when == TRUE else (tree(task.when),)
+        if frozenset() not in cases and len(cases) <= _MOST_CASES and task.id != procedure.form.id:
+            own = (*own, Or(tuple(And(tuple(case)) for case in cases)))
+        if own:
+            found[task.id] = And(own)
+    return found
+
+
+def _moves(procedure: Procedure, fixed: frozenset[str], asked: Mapping[str, Node]) -> list[_Move]:
     """The transitions that time, tasks or agents take, with what fixed answers say of their conditions."""
 
     def needed(node: Node) -> Node:
         """A task is done only where it is asked."""
-        task = procedure.tasks.get(node.id) if isinstance(node, Happened) and node.function == "done" else None
-        return And((node, tree(task.when))) if task is not None and task.when != TRUE else rebuilt(node, needed)
+        task = node.id if isinstance(node, Happened) and node.function == "done" else ""
+        return And((node, asked[task])) if task in asked else rebuilt(node, needed)
 
     def decided(node: Node) -> bool:
         return _may_change(node) or not names_of(node) <= fixed
