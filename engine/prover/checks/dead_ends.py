@@ -6,7 +6,7 @@ with these answers it is never taken.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -28,7 +28,7 @@ from engine.language.expressions.nodes import (
 from engine.language.lint.graph_rules import states_without_an_end, unreachable_states
 from engine.model import Form, Procedure, State, Transition
 from engine.model.corrections import corrected_by
-from engine.model.graph import acts_from, closure, edges, successors
+from engine.model.graph import acts_from, edges
 from engine.model.types import TRUE
 from engine.prover.checks.branches import ALWAYS, SHUT, at_best
 from engine.prover.checks.conditions import not_proved
@@ -69,19 +69,15 @@ def rounds_without_an_end(places: ProofContext) -> Iterator[Problem]:
 def _trapped(places: ProofContext) -> Iterator[Problem]:
     """P2 for a state that some answers reach and from which they never reach an end, whatever people do.
 
-    Only answers that no correction to come changes count. What forms, registers, acts and days decide may open any path.
+    A state of correction leads to an end by `late`, so the answers are the same on the whole way that remains. What forms,
+    registers, acts and days decide may open any path.
     """
-    procedure, follows = places.procedure, successors(places.procedure)
-    ahead: dict[frozenset[str], dict[str, _Cases]] = {}
-    behind = _cases(
-        _moves(procedure, _fixed_answers(procedure, procedure.states), {}), {procedure.start: {frozenset()}}
-    )
-    asked = _asked_in(procedure, behind)
+    procedure = places.procedure
+    first: dict[str, _Cases] = {procedure.start: {frozenset()}}
+    behind = _cases(_moves(procedure, _answers(procedure, kept=True), {}), first)
+    ahead = _to_an_end(procedure, _moves(procedure, _answers(procedure), _asked_in(procedure, behind)))
     for state in procedure.states.values():
-        fixed = _fixed_answers(procedure, closure([state.id], follows))
-        if fixed not in ahead:
-            ahead[fixed] = _to_an_end(procedure, _moves(procedure, fixed, asked))
-        led, came = ahead[fixed].get(state.id, set()), behind.get(state.id, set())
+        led, came = ahead.get(state.id, set()), behind.get(state.id, set())
         if not led or frozenset() in led or not came or len(led | came) > _MOST_CASES:
             continue
         reached = () if frozenset() in came else (Or(tuple(And(tuple(one)) for one in came)),)
@@ -101,7 +97,7 @@ def _asked_in(procedure: Procedure, behind: Mapping[str, _Cases]) -> Mapping[str
         states |= {one.source for one in edges(procedure) if one.fills == task.id}
         cases = [case for state in states for case in behind.get(state, ())]
         own = () if task.when == TRUE else (tree(task.when),)
-        if frozenset() not in cases and len(cases) <= _MOST_CASES and task.id != procedure.form.id:
+        if states and frozenset() not in cases and len(cases) <= _MOST_CASES and task.id != procedure.form.id:
             own = (*own, Or(tuple(And(tuple(case)) for case in cases)))
         if own:
             found[task.id] = And(own)
@@ -111,16 +107,26 @@ def _asked_in(procedure: Procedure, behind: Mapping[str, _Cases]) -> Mapping[str
 def _moves(procedure: Procedure, fixed: frozenset[str], asked: Mapping[str, Node]) -> list[_Move]:
     """The transitions that time, tasks or agents take, with what fixed answers say of their conditions."""
 
-    def needed(node: Node) -> Node:
-        """A task is done only where it is asked."""
+    def needed(node: Node, waits: tuple[str, ...]) -> Node:
+        """A task is done only where it is asked, and once its state is left by `then`."""
         task = node.id if isinstance(node, Happened) and node.function == "done" else ""
-        return And((node, asked[task])) if task in asked else rebuilt(node, needed)
+        if task in waits:
+            return tree(procedure.tasks[task].when)
+        return And((node, asked[task])) if task in asked else rebuilt(node, lambda one: needed(one, waits))
 
     def decided(node: Node) -> bool:
         return _may_change(node) or not names_of(node) <= fixed
 
     taken = (one for one in edges(procedure) if one.event is not None or one in acts_from(procedure, one.source))
-    return [(one.source, one.target, at_best(needed(tree(one.when)), decided)) for one in taken]
+    left = {state.id: state.waits for state in procedure.states.values()}
+    return [
+        (
+            one.source,
+            one.target,
+            at_best(needed(tree(one.when), left[one.source] if one.event == "done" else ()), decided),
+        )
+        for one in taken
+    ]
 
 
 def _to_an_end(procedure: Procedure, moves: list[_Move]) -> dict[str, _Cases]:
@@ -154,13 +160,12 @@ def _cases(moves: list[_Move], first: Mapping[str, _Cases]) -> dict[str, _Cases]
     return found
 
 
-def _fixed_answers(procedure: Procedure, states: Container[str]) -> frozenset[str]:
-    """The answers of the application that no correction in these states changes."""
+def _answers(procedure: Procedure, kept: bool = False) -> frozenset[str]:
+    """The answers of the application, `kept`: those that no correction changes."""
     asked = {name for field in procedure.form.fields for name in field.names_within}
     asked |= {one.id for one in procedure.eligibility}
-    return frozenset(asked).difference(
-        *(corrected_by(procedure, one) for one in edges(procedure) if one.target in states)
-    )
+    changed = (corrected_by(procedure, one) for one in edges(procedure)) if kept else ()
+    return frozenset(asked).difference(*changed)
 
 
 def _rounds(procedure: Procedure) -> Iterator[tuple[Transition, ...]]:
