@@ -19,7 +19,7 @@ from tests.web.portal import PASSWORD, Portal, photograph
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SMALL = {"width": 320, "height": 640}
-MOST_CLICKS = 6  # for a correction of two answers, from the inbox; what is wrong with each is typed besides
+MOST_CLICKS = 5  # for a correction of two answers, from the inbox; what is wrong with each is typed besides
 MOST_TO_DECIDE = 3  # for a decision on a complete request, from the inbox
 
 

@@ -68,7 +68,7 @@ def told(visitor: PortalClient, phone: str) -> list[str]:
 
 def test_the_slots_say_that_the_visit_can_be_moved_where_it_can(known: PortalClient) -> None:
     address = ready(known)
-    moves = "Vous pourrez changer de rendez-vous"
+    moves = "Vous pouvez changer de rendez-vous"
     assert f"{moves} 2 fois, au plus tard 1 jour avant." in known.open(address).text.replace("\u2011", "-")
     take(known, address, starts(known, address)[0])
     assert moves not in known.open(f"{address}?changer=1").text.replace("\u2011", "-"), (

@@ -250,7 +250,7 @@ def test_a_dossier_that_cannot_be_read_stops_no_other_part_of_the_sweep(
             unit.set_timers(one.id, ())
     honest, swept = retention.overdue, list[object]()
 
-    def overdue(ctx: Any, unit: Any, dossier: Dossier) -> bool:
+    def overdue(ctx: Any, unit: Any, dossier: Dossier) -> str | None:
         if dossier.id == unread.id:
             raise ValueError("half a row")
         return honest(ctx, unit, dossier)
