@@ -78,13 +78,16 @@ def overdue(ctx: AppContext, unit: Unit, dossier: Dossier) -> str | None:
 
 
 def forget_overdue(ctx: AppContext, dossier_id: str) -> bool:
-    """Erase what is overdue of one dossier. Return whether anything was erased."""
-    with ctx.store.unit(write=True) as unit:
-        dossier = unit.dossier(dossier_id)
-        late = overdue(ctx, unit, dossier) if dossier is not None else None
-        if dossier is None or late is None:
-            return False
-        return forget(ctx, unit, pinned(ctx, unit, dossier), dossier, late) is not None
+    """Erase what is overdue of one dossier, each part in its own unit. Return whether anything was erased."""
+    done = set[str]()
+    while True:
+        with ctx.store.unit(write=True) as unit:
+            dossier = unit.dossier(dossier_id)
+            late = overdue(ctx, unit, dossier) if dossier is not None else None
+            if dossier is None or late is None or late in done:
+                return bool(done)
+            forget(ctx, unit, pinned(ctx, unit, dossier), dossier, late)
+            done.add(late)
 
 
 def _forget_all(ctx: AppContext, unit: Unit, procedure: Procedure, before: Dossier) -> Dossier:

@@ -173,6 +173,19 @@ def test_what_an_earlier_release_left_of_an_erased_dossier_is_erased(
     assert after(world, kept, days=1).documents[0].content == ()
 
 
+def test_all_that_is_overdue_of_one_dossier_is_erased_in_one_pass(world: World) -> None:
+    kept = after(world, granted(world), days=2 * 366)
+    revoked = replace(kept.documents[0], status="revoked", changed_at=world.office.now())
+    other = replace(revoked, id=new_id(), number="2", code="OTHER", token="other")
+    with world.office.store.unit(write=True) as unit:
+        unit.put_document(revoked)
+        unit.add_document(kept.id, other)
+        keep(world.office, unit, kept, replace(kept, documents=(revoked, other)), [], SYSTEM_ACTOR)
+    assert retention.forget_overdue(world.office, kept.id)
+    assert [one.content for one in world.kept(kept).documents] == [(), ()]
+    assert not retention.forget_overdue(world.office, kept.id), "nothing is left"
+
+
 def test_a_sensitive_answer_goes_before_the_dossier(world: World) -> None:
     dossier = refused(world, SENSITIVE)
     kept = after(world, dossier, days=31)
