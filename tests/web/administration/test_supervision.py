@@ -69,7 +69,7 @@ def test_dossiers_are_given_once_and_by_number_only(staff_site: StaffSite, login
         other.id,
         1,
     )
-    assert "dossiers confiés à d’autres" in staff_site.agent("administration").see("/agent/equipe/journal")
+    assert "dossiers attribués à d’autres" in staff_site.agent("administration").see("/agent/equipe/journal")
 
 
 def test_who_leads_nothing_finds_no_page(staff_site: StaffSite) -> None:
@@ -128,6 +128,7 @@ def test_back_to_the_queue_and_what_changed_meanwhile_is_left(staff_site: StaffS
     assign(staff_site.world.office, staff_site.actor(SECOND), some[2].id, staff_site.actor(SECOND).id)
     where = head.client.post(theirs, data={**hidden(panel), "vers": "file", "go": "confirm"}).headers["Location"]
     report = head.see(where)
+    assert "attribution : Personne (remettre dans « À prendre »)" in report
     assert "Terminé : 1 sur 2. Laissés de côté : 1." in report
     assert "Changé entre-temps" in report
     assert staff_site.kept(some[1]).assigned is None
