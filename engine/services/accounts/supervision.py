@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
-from engine.domain.common.access import acting_role, in_their_offices
+from engine.domain.common.access import acting_role, in_their_offices, is_own
 from engine.domain.common.agent_rights import (
     Absence,
     administers,
@@ -97,6 +97,8 @@ def _offices(ctx: AppContext, actor: Actor) -> frozenset[str] | None:
 
 
 def _is_supervised(ctx: AppContext, actor: Actor, procedure: Procedure, dossier: Dossier) -> bool:
+    if is_own(dossier, actor):
+        return False
     if administers(actor, (procedure.identity.agency,)):
         return True
     led = ctx.directory.led_by(actor.roles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -231,6 +232,18 @@ def test_a_head_of_some_offices_supervises_those(staff_site: StaffSite) -> None:
     )
     with pytest.raises(NotFound):
         order_assignment(world.office, elsewhere, "", [(some[0].number, some[0].revision)])
+
+
+@pytest.mark.parametrize("login", [HEAD, "administration"])
+def test_their_own_request_is_not_given_to_a_colleague(staff_site: StaffSite, login: str) -> None:
+    """Who assigns it chooses who decides on it."""
+    (one,), office = sent(staff_site, 1), staff_site.world.office
+    head = replace(staff_site.actor(login), contacts=frozenset({one.contact_phone or ""}))
+    assert choices_for(office, head, [one.number]).dossiers == ()
+    for to in (staff_site.actor(SECOND).id, supervision.QUEUE, supervision.SPREAD):
+        with pytest.raises(NotFound):
+            order_assignment(office, head, to, [(one.number, one.revision)])
+    assert staff_site.kept(one).assigned is None
 
 
 def test_an_order_names_dossiers_and_not_too_many(staff_site: StaffSite) -> None:
