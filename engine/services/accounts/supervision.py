@@ -213,18 +213,18 @@ def _supervised(ctx: AppContext, unit: Unit, actor: Actor, number: str) -> Dossi
 def _choices(ctx: AppContext, unit: Unit, actor: Actor, dossiers: Sequence[Dossier]) -> AssignmentChoice:
     scope = supervised_work(ctx, actor)
     team = {one.id: one for one in _people(ctx, unit, actor, scope) if not is_absent(one, ctx.day())}
-    can = {
-        one: frozenset(
-            dossier.id for dossier in dossiers
-            if _refusal(ctx, unit, pinned(ctx, unit, dossier), dossier, account, ctx.person(account)) is None
-        )
-        for one, account in team.items()
-    }  # fmt: skip
+    persons = {one: ctx.person(account) for one, account in team.items()}
+    can: dict[str, set[str]] = {one: set() for one in team}
+    for dossier in dossiers:
+        procedure = pinned(ctx, unit, dossier)
+        for one, account in team.items():
+            if _refusal(ctx, procedure, dossier, account, persons[one]) is None:
+                can[one].add(dossier.id)
     held = dict.fromkeys(team, 0)
     for counted in unit.count_open(scope.places, scope.offices, (), MOST_COUNTED):
         if counted.assigned in held:
             held[counted.assigned] += counted.count
-    receivers = tuple(Receiver(account, held[one], can[one]) for one, account in team.items() if can[one])
+    receivers = tuple(Receiver(account, held[one], frozenset(can[one])) for one, account in team.items() if can[one])
     return AssignmentChoice(tuple(dossiers), receivers, _spread(dossiers, receivers))
 
 
@@ -242,7 +242,7 @@ def _spread(dossiers: Sequence[Dossier], receivers: Sequence[Receiver]) -> Mappi
 
 
 def _refusal(
-    ctx: AppContext, unit: Unit, procedure: Procedure, dossier: Dossier, account: Account | None, person: Actor | None
+    ctx: AppContext, procedure: Procedure, dossier: Dossier, account: Account | None, person: Actor | None
 ) -> Refusal | None:
     """Return why a dossier may not be given to an agent."""
     if dossier.closed_at is not None or dossier.is_draft:
@@ -267,6 +267,8 @@ def order_assignment(
     Raises `NotFound` if nothing else is picked, or for a receiver whom they do not supervise. Raises Refused:
     nothing_picked, too_many_picked.
     """
+    # Before the unit that writes: it takes seconds, and each item is checked again when it is carried out.
+    spread = choices_for(ctx, actor, [number for number, _ in picked]).spread if to == SPREAD else {}
 
     def work(unit: Unit) -> Job:
         if len(picked) > MOST_LINES:
@@ -278,7 +280,6 @@ def order_assignment(
         account = unit.account(to) if to not in (QUEUE, SPREAD) else None
         if to not in (QUEUE, SPREAD) and (account is None or not _supervises_person(ctx, actor, account)):
             raise NotFound
-        spread = _choices(ctx, unit, actor, dossiers).spread if to == SPREAD else {}
         given = [(one, spread.get(one.id, to)) for one in dossiers if to != SPREAD or one.id in spread]
         if not given:
             raise Refused(refusal("nothing_picked"))
@@ -310,7 +311,7 @@ def carry_assignment(ctx: AppContext, order: Job, most: int) -> int:
         if dossier.revision != line.revision:
             raise Conflict(dossier.number)
         person = people_of(ctx, unit).get(to)
-        closed = _refusal(ctx, unit, procedure, dossier, unit.account(to), person) if to else _closed(dossier)
+        closed = _refusal(ctx, procedure, dossier, unit.account(to), person) if to else _closed(dossier)
         if closed is not None:
             raise Refused(closed)
         body: dict[str, Plain] = {"revision": dossier.revision + 1, "to": to or None, "bulk": order.n}

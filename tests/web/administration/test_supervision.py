@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.core.problems import Refused
-from engine.records.dossier import Dossier
+from engine.records.dossier import Account, Actor, Dossier
 from engine.services.accounts import supervision
 from engine.services.accounts.supervision import backlog, choices_for, list_work, order_assignment, supervised_work
 from engine.services.applications.casework import assign
-from engine.services.context.app_context import NotFound
+from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core.jobs import give
 from engine.services.worker.job_runner import carry_orders
+from engine.storage.sqlite.store import SqliteStore
 from tests.engine.services.world import PASSPORT
 from tests.web.staff_site import CLERK, GATEKEEPER, Seat, StaffSite, hidden, open_staff_site, read
 
@@ -112,6 +117,29 @@ def test_dossiers_are_spread_evenly_among_those_present(staff_site: StaffSite) -
     panel = head.client.post(HERE, data={"dossier": [one.number for one in free], "go": "see"})
     assert second.name not in read(panel)
     assert "Répartir" not in read(panel)
+
+
+def test_sharing_out_lets_others_write_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 500 dossiers and 60 agents it takes over a second; each agent is read once, however many the dossiers."""
+    staff_site = open_staff_site(tmp_path, SqliteStore(tmp_path / "guichet.db"))
+    some, office, persons = sent(staff_site, 4), staff_site.world.office, list[str]()
+    share, person_of, who = supervision._spread, AppContext.person, staff_site.actor(GATEKEEPER)
+
+    def counted(ctx: AppContext, account: Account) -> Actor:
+        persons.append(account.id)
+        return person_of(ctx, account)
+
+    def crowded(*given: Any) -> Mapping[str, str]:
+        with ThreadPoolExecutor() as pool:
+            pool.submit(assign, office, who, some[0].id, who.id).result(timeout=20)
+        return share(*given)
+
+    monkeypatch.setattr(AppContext, "person", counted)
+    monkeypatch.setattr(supervision, "_spread", crowded)
+    picked = [(one.number, one.revision) for one in some]
+    order_assignment(office, staff_site.actor(HEAD), supervision.SPREAD, picked)
+    assert max(Counter(persons).values()) <= 2  # `assign` reads one once more
+    assert staff_site.kept(some[0]).assigned == who.id
 
 
 def whole(staff_site: StaffSite) -> supervision.SupervisedWork:
