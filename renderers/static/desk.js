@@ -19,6 +19,12 @@ const made = (tag, ...inside) => {
   one.append(...inside);
   return one;
 };
+// The words of a control, without its signs: « Agrandir », not « +Agrandir ».
+const words = (one) => {
+  const copy = one.cloneNode(true);
+  for (const sign of copy.querySelectorAll("[aria-hidden]")) sign.remove();
+  return copy.textContent.trim();
+};
 // The help lists what the page offers, by the words of each control.
 const show = () => {
   const list = help.querySelector("dl"), known = new Set();
@@ -26,7 +32,7 @@ const show = () => {
   for (const one of all("[aria-keyshortcuts]")) {
     for (const key of keysOf(one).filter((key) => !known.has(key))) {
       known.add(key);
-      const name = one.ariaLabel || one.labels?.[0]?.textContent || one.textContent.trim();
+      const name = one.ariaLabel || one.labels?.[0]?.textContent || words(one);
       list.append(made("div", made("dt", made("kbd", key)), made("dd", name)));
       list.lastChild.className = "found";
     }

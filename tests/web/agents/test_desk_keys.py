@@ -39,7 +39,9 @@ def test_a_list_is_worked_off_by_keys_of_one_letter(enter: Enter, portal: Portal
     numbers = [sent(portal, PASSPORT, f"+2289011000{n}").number for n in range(3)]
     agent = as_agent(enter, LOGIN, DOOR, DESK)
     page = agent.page
-    strike(agent, "j", "j", "k")
+    strike(agent, "?")
+    assert "Cocher la ligne" not in page.locator("dialog[open]").inner_text(), "no line of this list has a box"
+    strike(agent, "Escape", "j", "j", "k")
     goes(agent, "j", "Enter")
     first = page.url.split("/")[-1]
     with page.expect_navigation():
@@ -78,7 +80,7 @@ def test_a_list_is_worked_off_by_keys_of_one_letter(enter: Enter, portal: Portal
     assert page.url.split("/")[-1] in set(numbers) - {first, second}
     strike(agent, "?")
     told = page.locator("dialog[open]").inner_text()
-    for words in ("1\nDéclarer conforme", "3\nRefuser", "c\nCocher ce qui est à corriger"):
+    for words in ("1\nDéclarer conforme", "3\nRefuser", "c\nCocher ce qui est à corriger", "+\nAgrandir", "r\nPivoter"):
         assert words in told
     assert "Ligne suivante" not in told, "there is no list here"
     agent.look()
@@ -87,6 +89,8 @@ def test_a_list_is_worked_off_by_keys_of_one_letter(enter: Enter, portal: Portal
     strike(agent, "Escape")
     goes(agent, "3")
     assert page.url.endswith("/acte/refuser")
+    strike(agent, "Tab")
+    assert focused(agent) == "act-reason"
     agent.check()
 
 
@@ -112,8 +116,8 @@ def test_a_dossier_is_decided_by_keyboard_without_a_script(enter: Enter, portal:
     agent = as_agent(enter, LOGIN, DOOR, DESK, scripts=False)
     agent.go(f"/agent/dossiers/{dossier.number}")
     goes(agent, "Tab", "Tab", "Enter", "Enter")
-    strike(agent, "Tab", "Tab", "Enter", "Tab")
-    assert focused(agent).startswith("Confirmer")
+    strike(agent, "Tab")
+    assert focused(agent).startswith("Confirmer"), "the page of an act begins at the act"
     goes(agent, "Enter")
     assert portal.dossier(dossier.number).state == "a_payer"
     keys = agent.page.locator("[accesskey]").evaluate_all("all => all.map(one => one.accessKey)")
