@@ -231,11 +231,11 @@ def test_an_appeal_is_not_offered_to_who_refused(staff_site: StaffSite, passport
     world.take(staff_site.kept(passport), staff_site.actor(GATEKEEPER), "refuser", reason="Non")
     world.take(staff_site.kept(passport), world.applicant(), "contester", reason="Si")
     assert staff_site.kept(passport).assigned is None
-    assert "M’attribuer ce dossier" not in seat.see(at(passport))
+    assert "Prendre ce dossier" not in seat.see(at(passport))
     assert seat.post("/agent/prendre", at="/agent", number=passport.number).headers["Location"] == at(passport)
     assert "Une autre personne doit le faire : vous avez déjà fait « Refuser »." in seat.see(at(passport))
     other = staff_site.agent(f"{GATEKEEPER}.2")
-    assert "M’attribuer ce dossier" in other.see(at(passport))
+    assert "Prendre ce dossier" in other.see(at(passport))
     other.post("/agent/prendre", at="/agent", number=passport.number)
     assert staff_site.kept(passport).assigned == staff_site.actor(f"{GATEKEEPER}.2").id
 
