@@ -43,7 +43,7 @@ def test_who_comes_without_a_time_is_put_on_the_list_of_the_day(staff_site: Staf
     dossier, seat = to_book(staff_site), staff_site.agent(DESK)
     today = f"/agent/rendez-vous/{staff_site.world.clock.instant.date()}"
     assert "Une personne vient sans rendez-vous ?" in seat.see(today)
-    assert "Noter son arrivée" in seat.see(f"/agent/dossiers/{dossier.number}")
+    assert 'aria-keyshortcuts="a">Noter son arrivée' in seat.get(f"/agent/dossiers/{dossier.number}").text
     page = seat.see(arrival(dossier))
     assert "DGDN, Lomé" in page
     assert "Aucun créneau n’est pris." in page
