@@ -23,7 +23,7 @@ from engine.model.graph import (
     successors,
     waits_for_applicant,
 )  # fmt: skip
-from engine.model.types import Constant, Expression
+from engine.model.types import TRUE, Constant, Expression
 
 
 @rule("P1")
@@ -91,11 +91,10 @@ def _expects_applicant(procedure: Procedure, state: State) -> bool:
 def _needs_late(procedure: Procedure, state: State) -> bool:
     """Return whether nothing but the applicant leads on, so that the dossier of one who does nothing stays for ever.
 
-    Tasks of agents beside do not help: the last task is awaited. An act of an agent does.
+    Tasks of agents beside do not help: the last task is awaited. An act of an agent does, if it is open for all and always.
     """
-    return state.by == (APPLICANT,) or (
-        state.mode == "gather" and _expects_applicant(procedure, state) and not acts_from(procedure, state.id)
-    )
+    opened = any(one.when == TRUE and one.within is None for one in acts_from(procedure, state.id))
+    return state.by == (APPLICANT,) or (state.mode == "gather" and _expects_applicant(procedure, state) and not opened)
 
 
 def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:

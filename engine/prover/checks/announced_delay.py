@@ -1,12 +1,12 @@
 """Proof P10: the announced delay can be respected.
 
 It compares `delay` with the longest path from the first state to a granted document or end. Only the time of the
-administration counts. All lengths are in working days, five of seven days.
+administration counts, also up to a date counted from the sending. All lengths are in working days, five of seven days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -15,11 +15,11 @@ from typing import Final
 from engine.core.problems import Fact, Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import FunctionCall, If, Lookup, Name, Node, Not
+from engine.language.expressions.nodes import Ambient, Arithmetic, FunctionCall, If, Lookup, Name, Node, Not
 from engine.language.expressions.typing import leaves
 from engine.model import APPLICANT, Form, Procedure, State, Transition
 from engine.model.graph import edges, issued_by, waits_for_applicant
-from engine.model.types import TRUE, Constant, Expression
+from engine.model.types import DATE, TRUE, Constant, Expression
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.checks.paths import Path, TooManyPaths, paths
@@ -32,6 +32,7 @@ _UNITS: Final = {
     "minute": _DAY / 1440, "hour": _DAY / 24, "day": _DAY, "week": Fraction(5), "month": _DAY * 365 / 12,
     "year": _DAY * 365,
 }  # fmt: skip
+_KNOWN_DAYS: Final = ("submitted_on", "today")
 _WORKING: Final = {"hour": Fraction(1, 7), "day": Fraction(1)}  # seven opening hours a day
 
 
@@ -123,7 +124,34 @@ def _time_on(procedure: Procedure, path: Path) -> Fraction:
             if state in clock.runs_in:
                 times[state] = min(times[state], left)
                 left -= times[state]
-    return sum(times.values(), Fraction(0))
+    spent = Fraction(0)
+    for state, own in times.items():
+        spent += max(own, _from_sending(procedure, procedure.states[state], own) - spent)
+    return spent
+
+
+def _from_sending(procedure: Procedure, state: State, own: Fraction) -> Fraction:
+    """The longest time from the sending to the end of a state, where its limit is a date counted from the sending. Else 0."""
+    timed = any(state.id in clock.runs_in for clock in procedure.clocks.values())
+    limit = _limit(procedure, state, own)
+    return Fraction(0) if timed or limit is None else _longest_of(procedure, _added_to("submitted_on", limit))
+
+
+def _limit(procedure: Procedure, state: State, own: Fraction) -> Expression | None:
+    """The time limit of the administration in a state. None where the applicant is waited for, or where tasks have theirs."""
+    if state.mode == "wait":
+        return state.wait
+    if state.mode == "by":
+        return None if state.public == "ready" or state.by == (APPLICANT,) else state.due
+    waited = (procedure.tasks[task] for task in state.waits if task in procedure.tasks)
+    return None if own or state.mode == "correct" or any(map(waits_for_applicant, waited)) else state.due
+
+
+def _added_to(day: str, expression: Expression) -> Iterator[Node]:
+    """The lengths of time that an expression adds to a day that the system knows."""
+    for leaf in leaves(tree(expression)):
+        if isinstance(leaf, Arithmetic) and leaf.operator == "+" and leaf.left == Ambient(day, DATE):
+            yield leaf.right
 
 
 def _time_in(procedure: Procedure, state: State) -> Fraction:
@@ -158,17 +186,23 @@ def _time_of_task(procedure: Procedure, task_id: str, state: State) -> Fraction:
 
 
 def _longest(procedure: Procedure, expression: Expression | None) -> Fraction:
-    """The longest span that an expression may give, 0 for a date, which is not known in advance."""
+    """The longest span that an expression may give, 0 for a date that is not known in advance."""
     if expression is None:
         return Fraction(0)
-    spans = (_span(leaf, procedure) for leaf in leaves(tree(expression)))
+    return _longest_of(procedure, (*leaves(tree(expression)), *_added_to("today", expression)))
+
+
+def _longest_of(procedure: Procedure, nodes: Iterable[Node]) -> Fraction:
+    spans = (_span(node, procedure) for node in nodes)
     return max((working_days(span) for span in spans if span is not None), default=Fraction(0))
 
 
 def _has_unknown_time(procedure: Procedure) -> Iterator[State]:
     """Yield the states whose time is a number of days without a known maximum."""
     for state in procedure.states.values():
-        nodes = [leaf for one in (state.due, state.wait) if one is not None for leaf in leaves(tree(one))]
+        limits = [one for one in (state.due, state.wait) if one is not None]
+        nodes = [leaf for one in limits for leaf in leaves(tree(one))]
+        nodes += [node for one in limits for day in _KNOWN_DAYS for node in _added_to(day, one)]
         if any(node.type.kind == "span" and _span(node, procedure) is None for node in nodes):
             yield state
 

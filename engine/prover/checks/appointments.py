@@ -5,21 +5,24 @@ Arithmetic on the directory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import combinations
 from typing import Final
 
-from engine.core.problems import Problem, problem
+from engine.core.problems import Fact, Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import FunctionCall, If, Name, Node
+from engine.language.expressions.nodes import FunctionCall, If, Name, Node, Or
 from engine.model import APPLICANT, SYSTEM, Appointment, Form, Hours, NamedElement, Procedure, Transition
 from engine.model.directory import Calendar, Office
 from engine.model.graph import acts_from, is_timed
 from engine.model.types import Constant
+from engine.prover.checks.branches import all_shut
+from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
+from engine.prover.solver.witness_facts import facts_of
 
 _MOST_DAYS: Final = 400
 _MOST_HOLDERS: Final = 4  # holders of a role that earlier acts may all exclude
@@ -54,7 +57,7 @@ def roles_without_holder(places: ProofContext) -> Iterator[Problem]:
 
 
 def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
-    """Yield P9 for a state where all acts exclude every holder of their role."""
+    """Yield P9 for a state where all acts that some answers open exclude every holder of their role."""
     procedure = places.procedure
     for state in procedure.states.values():
         leaving = procedure.leaving.get(state.id, ())
@@ -63,10 +66,30 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
         acts = acts_from(procedure, state.id)
         if not acts or timed or state.is_end:
             continue
-        alone = {_alone(places, transition) for transition in acts}
-        if None not in alone:
-            yield problem("P9", acts[0].where, at=acts[0].id, name=acts[0].id, fault="eyes", state=state.id,
-                          role=sorted(filter(None, alone))[0])  # fmt: skip
+        alone = {transition.id: role for transition in acts if (role := _alone(places, transition)) is not None}
+        query = all_shut(places, [transition for transition in acts if transition.id not in alone])
+        if not alone or (query is None and len(alone) < len(acts)):
+            continue
+        facts: dict[str, Fact] = {}
+        if query is not None:
+            query = replace(query, holds=_when_taken(procedure, [one for one in acts if one.id in alone]))
+            answer = places.prover.example(query)
+            if answer.verdict != "yes":
+                yield from [not_proved("P9", state)] if answer.verdict == "unknown" else ()
+                continue
+            facts = facts_of(places.definition, answer.witness, [*query.holds, *query.fails])
+        first = next(one for one in acts if one.id in alone)
+        yield problem("P9", first.where, at=first.id, name=first.id, fault="eyes", state=state.id,
+                      role=min(alone.values()), **facts)  # fmt: skip
+
+
+def _when_taken(procedure: Procedure, acts: Sequence[Transition]) -> tuple[Node, ...]:
+    """The conditions under which the acts that these exclude are taken: one of the conditions of each."""
+    found: list[Node] = []
+    for excluded in dict.fromkeys(one for act in acts for one in act.other_than):
+        guards = [tree(one.when) for one in procedure.transitions if one.id == excluded]
+        found += [Or(tuple(guards))] if guards else []
+    return tuple(found)
 
 
 def _alone(places: ProofContext, transition: Transition) -> str | None:

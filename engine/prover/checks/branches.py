@@ -5,7 +5,7 @@ P4: no path to a document avoids a task that another path waits for. P5: each ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Final
@@ -228,17 +228,24 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
     moved = automatic or is_timed(procedure, state.id)
     acts = acts_from(procedure, state.id)
-    lasting = [transition for transition in acts if transition.within is None] or acts  # P3 reports those that all end
-    opened = [at_best(tree(transition.when), _filled_by(places, transition)) for transition in lasting]
-    if state.mode != "by" or moved or not acts or any(node == ALWAYS for node in opened):
+    query = all_shut(places, acts)
+    if state.mode != "by" or moved or query is None:
         return
-    query = Query((), tuple(opened), sure=places.sure[state.id])
     answer = places.prover.example(query)
     if answer.verdict == "yes":
         facts = facts_of(places.definition, answer.witness, query.fails)
         yield problem("P5", state.where, at=state.id, state=state.id, fault="closed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P5", state)
+
+
+def all_shut(places: ProofContext, acts: Sequence[Transition]) -> Query | None:
+    """Return the query of the answers for which none of these acts of a state is open. None if one is open for all."""
+    lasting = [transition for transition in acts if transition.within is None] or acts  # P3 reports those that all end
+    opened = [at_best(tree(transition.when), _filled_by(places, transition)) for transition in lasting]
+    if not acts or any(node == ALWAYS for node in opened):
+        return None
+    return Query((), tuple(opened), sure=places.sure[acts[0].source])
 
 
 def _filled_by(places: ProofContext, transition: Transition) -> Callable[[Node], bool]:

@@ -38,17 +38,34 @@ def fees_that_are_no_amount(places: ProofContext) -> Iterator[Problem]:
             if total is not None:
                 yield from _negative(places, fee, total, owed, sure)
         yield from _crossed(places, fee, owed, sure)
-        yield from _between_periods(places, fee)
+        yield from _between_periods(places, fee, owed, sure)
 
 
-def _between_periods(places: ProofContext, fee: Fee) -> Iterator[Problem]:
-    """P7 for a day to come on which no line of a fee applies, between the end of one and the first day of another."""
-    lines = sorted(fee.lines, key=lambda line: line.from_ or date.min)
-    end = date.min
-    for line in lines:
-        if line.from_ is not None and date.min < end < line.from_ - _DAY and places.prover.day < line.from_:
-            yield problem("P7", line.where, at=fee.id, name=fee.id, fault="gap", day=(end + _DAY).isoformat())
-        end = max(end, line.until or date.max)
+def _between_periods(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
+    """P7 for a day to come without a price, after the end of a line and before the first day of another.
+
+    Lines whose conditions fail are no price on that day: each case has its own periods. Lines of other rows count as one.
+    """
+    for line in fee.lines:
+        gap = line.until + _DAY if line.until is not None and line.until < date.max else date.max
+        after = [one for one in fee.lines if one.from_ is not None and max(places.prover.day, gap) < one.from_]
+        there = [one for one in fee.lines if _has_price(one, gap)]
+        if any(one.when == TRUE or one.for_each not in (None, line.for_each) for one in there):
+            continue
+        rows = (line.for_each,) if line.for_each else ()
+        for one in after:
+            holds = (*owed, tree(line.when), tree(one.when)) if there else owed
+            answer = places.prover.example(Query(holds, tuple(tree(one.when) for one in there), rows, sure))
+            if answer.verdict == "yes":
+                facts = facts_of(places.definition, answer.witness, holds, rows) if there else {}
+                yield problem("P7", one.where, at=fee.id, name=fee.id, fault="gap", day=gap.isoformat(), **facts)
+                return
+            if answer.verdict == "unknown":
+                yield not_proved("P7", fee)
+
+
+def _has_price(line: FeeLine, day: date) -> bool:
+    return (line.from_ or date.min) <= day <= (line.until or date.max)
 
 
 def _empty(
