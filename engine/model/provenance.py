@@ -302,16 +302,8 @@ def _expressions_of(procedure: Procedure, name: str, field: Field | None) -> tup
         return (procedure.definitions[name],)
     task = procedure.tasks.get(name)
     if isinstance(task, Fee):
-        return tuple(_expressions_of_fee(task))
+        return (task.when, *task.prices())
     return (field.value,) if field is not None and field.value is not None else None
-
-
-def _expressions_of_fee(fee: Fee) -> Iterator[Expression]:
-    for line in fee.lines:
-        yield from (one for one in (line.when, line.amount, line.times) if one is not None)
-    yield from (one for one in (fee.when, fee.exempt, fee.at_least, fee.at_most) if one is not None)
-    for cut in fee.reductions:
-        yield from (one for one in (cut.when, cut.percent, cut.amount) if one is not None)
 
 
 def filled_by(procedure: Procedure, form: Form) -> tuple[str, ...]:

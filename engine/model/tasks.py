@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from math import ceil
@@ -152,6 +152,14 @@ class Fee(Task):
     instalments: Instalments | None = None
     methods: tuple[str, ...] = (MOBILE_MONEY,)
     deposit: bool = False
+
+    def prices(self) -> Iterator[Expression]:
+        """Yield the expressions that give the total, less `when`."""
+        for line in self.lines:
+            yield from (one for one in (line.when, line.amount, line.times) if one is not None)
+        yield from (one for one in (self.exempt, self.at_least, self.at_most) if one is not None)
+        for cut in self.reductions:
+            yield from (one for one in (cut.when, cut.percent, cut.amount) if one is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,32 @@ def granted_before_asked_again(procedure: Procedure, directory: Directory) -> It
                 yield problem("C595", move.where, at=move.id, name=move.id, task=asked.id, state=state)
 
 
+@rule("C598")
+def price_decided_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C598 for each act that fills or reopens a form which gives the price of a fee that may be paid already.
+
+    A price that was passed stays: a grant would follow without the difference. An act on the way may ask the fee again.
+    """
+    moves = tuple(edges(procedure))
+    granted = [state.id for state in procedure.states.values() if state.is_end and state.outcome == "granted"]
+    for fee in procedure.fees():
+        read = {name for one in fee.prices() for name in (*one.names, *one.columns)}
+        decides = {one.id for one in procedure.forms() if not read.isdisjoint(_answers_of(one))}
+        free = [one for one in moves if fee.id not in one.reopens]
+        follows = {one: [way.target for way in free if way.source == one] for one in procedure.states}
+        paid = closure([one.target for one in free if fee.id in done_after(procedure, one)], follows)
+        for move in (one for one in free if one.source in paid and decides & {one.fills, *one.reopens}):
+            reached = closure([move.target], follows)
+            state = next((one for one in granted if one in reached), None)
+            if state is not None:
+                form = min(decides & {str(move.fills), *move.reopens})
+                yield problem("C598", move.where, at=move.id, name=move.id, fee=fee.id, form=form, state=state)
+
+
+def _answers_of(form: Form) -> frozenset[str]:
+    return frozenset((form.id, *(name for field in form.fields for name in field.names_within)))
+
+
 def _spares(move: Transition, task: Task) -> bool:
     """Return whether a transition declares that it needs no such task (`without`), or its guard needs `done(task)`."""
     return task.id in move.without or needs_done(tree(move.when), task.id)
