@@ -12,7 +12,7 @@ from engine.core.problems import Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
 from engine.language.lint.rule_registry import rule
-from engine.model import APPLICANT, Procedure, State, Transition
+from engine.model import APPLICANT, Form, Procedure, State, Transition
 from engine.model.directory import Directory
 from engine.model.graph import (
     acts_from,
@@ -78,8 +78,16 @@ def _without_visitor(procedure: Procedure, state: State) -> tuple[Transition, ..
         return ()
     if _expects_applicant(procedure, state):
         return automatic_from(procedure, state.id, "due") if state.due else ()
-    passes = state.mode in ("wait", "look_up") and not acts_from(procedure, state.id)
+    passes = (state.mode in ("wait", "look_up") or _stays_done(procedure, state)) and not acts_from(procedure, state.id)
     return automatic_from(procedure, state.id, "done", "due") if passes else ()
+
+
+def _stays_done(procedure: Procedure, state: State) -> bool:
+    """Return whether a state asks agents or services only, and passes at once the next time: nothing reopens its tasks."""
+    tasks = [procedure.tasks.get(one) for one in state.waits] if state.mode == "gather" else []
+    parts = {*state.waits, *(part.id for one in tasks if isinstance(one, Form) for part in one.services)}
+    reopened = any(not parts.isdisjoint(one.reopens) for one in procedure.transitions)
+    return bool(tasks) and all(isinstance(one, Form) and APPLICANT not in one.by for one in tasks) and not reopened
 
 
 def _expects_applicant(procedure: Procedure, state: State) -> bool:
@@ -93,8 +101,11 @@ def _needs_late(procedure: Procedure, state: State) -> bool:
 
     Tasks of agents beside do not help: the last task is awaited. An act of an agent does, if it is open for all and always.
     """
-    opened = any(one.when == TRUE and one.within is None for one in acts_from(procedure, state.id))
-    return state.by == (APPLICANT,) or (state.mode == "gather" and _expects_applicant(procedure, state) and not opened)
+    opened = any(
+        one.when == TRUE and one.within is None and one.by != (APPLICANT,) for one in acts_from(procedure, state.id)
+    )
+    waits = APPLICANT in state.by or (state.mode == "gather" and _expects_applicant(procedure, state))
+    return state.by == (APPLICANT,) or (waits and not opened)
 
 
 def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
@@ -136,8 +147,9 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
         yield "stuck"
     elif acts_from(procedure, state.id) and all(transition.within for transition in moves) and not (clocks or timed):
         yield "shut_in_time"  # the day after, no person may act
-    if (_expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
+    left = _needs_late(procedure, state) and not clocks
+    if (left or _expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
         yield "no_due"
-    must_end = state.mode in {"pay", "correct", "attend", "book"} or (_needs_late(procedure, state) and not clocks)
+    must_end = state.mode in {"pay", "correct", "attend", "book"} or left
     if must_end and state.due is not None and not automatic_from(procedure, state.id, "due"):
         yield "no_late"
