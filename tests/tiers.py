@@ -21,6 +21,7 @@ REASONS: Final[Mapping[str, str]] = {
 }
 # a night test whose counterpart in make test is in another file
 TESTED_BY: Final[Mapping[str, str]] = {
+    "tests/engine/prover/test_proofs_played.py": "tests/engine/prover/test_prove_loops.py",
     "tests/faults/test_access_faults.py": "tests/web/platform/test_access_matrix.py",
     "tests/faults/test_rolling_upgrade_faults.py": "tests/faults/test_migrations_faults.py",
     "tests/web/citizen/test_english.py": "tests/web/citizen/test_foreigner.py",
