@@ -94,16 +94,20 @@ class _Starter:
 
     def form(self) -> dict[str, Tree]:
         motive: Tree = {"label": self.say("motive"), "example": self.say("motive_example")}
+        page: dict[str, Tree] = {"title": self.say("page"), "for_agents": self.say("page_for_agents")}
         if {"identite", "contact"} <= set(self.blocks):
-            request: Tree = {"title": self.say("page"), "fields": {"motif": motive}}
-            return {"identite": {"use": "identite"}, "contact": {"use": "contact"}, "demande": request}
+            return {
+                "identite": {"use": "identite"},
+                "contact": {"use": "contact"},
+                "demande": {**page, "fields": {"motif": motive}},
+            }
         fields: dict[str, Tree] = {
             "nom": {"label": self.say("family_name"), "example": "AMEGAN"},
             "prenoms": {"label": self.say("given_names"), "example": "Afi"},
             "telephone": {"label": self.say("phone"), "type": "phone"},
             "motif": motive,
         }
-        return {"demande": {"title": self.say("page"), "fields": fields}}
+        return {"demande": {**page, "fields": fields}}
 
     def fees(self) -> dict[str, Tree]:
         if not self.wishes.fee:

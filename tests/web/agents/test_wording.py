@@ -27,7 +27,7 @@ def test_an_agent_reads_the_text_for_agents_and_the_applicant_their_own(tmp_path
     dossier = drafts.submit(office, owner, draft.id, declared=True, token=draft.id)
     seat = site.agent("obac.instructeur")
     shown = seat.see(f"/agent/dossiers/{dossier.number}")
-    for said in ("Demande", "Nom du demandeur", "Motif", "Pièce d'identité du demandeur"):
+    for said in ("Demande", "Nom du demandeur", "Motif", "Pièce d’identité du demandeur"):
         assert said in shown, said
     for said in ("Votre", "Vos pièces", "demandez-vous", "Je retire"):
         assert said not in shown, said
