@@ -77,8 +77,8 @@ def test_a_wrong_use_is_told_in_french(words: list[str], wanted: str) -> None:
 
 
 def test_the_language_before_a_command_is_that_of_its_messages() -> None:
-    assert "No problem" in guichet("--lang", "en", "lint", "--no-proofs", "tests/good/minimal.yaml").output
-    assert "Aucun" in guichet("lint", "--no-proofs", "tests/good/minimal.yaml").output
+    assert "No problem" in guichet("--lang", "en", "lint", "--no-proofs", "tests/good/for-agents.yaml").output
+    assert "Aucun" in guichet("lint", "--no-proofs", "tests/good/for-agents.yaml").output
 
 
 @pytest.mark.parametrize(
