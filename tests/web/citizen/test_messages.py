@@ -194,7 +194,8 @@ def test_a_thread_is_found_again_by_the_colleague_of_who_read_it(known: PortalCl
     write_message(known.office, MAYOR, number, "Une réponse.")
     page = desk.open(address)
     assert "nouveau message" not in page.text
-    assert f'<a href="{address}/messages">Lire les messages (2)</a>' in page.html
+    assert f'<a href="{address}/messages"' in page.html
+    assert "Lire les messages (2)" in page.text
     assert "Écrire un message" in page.text
     known.decide(number, "refuser", reason="Place prise.")
     page = desk.open(address)

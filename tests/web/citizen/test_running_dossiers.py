@@ -58,5 +58,5 @@ def test_a_journal_is_read_in_the_words_of_each_edition(staff_site: StaffSite) -
     assert "Par commande" in trail
     assert "Demandé par : k.agbeko" in trail
     assert "examen → instruction" in trail
-    assert "Étape : Examen" in trail
-    assert "Étape : Instruction du dossier" in trail
+    assert "Demande envoyée → Examen" in trail
+    assert "une autre édition → Instruction du dossier" in trail

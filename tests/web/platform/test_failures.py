@@ -256,7 +256,7 @@ def test_back_and_another_correction_loses_nothing(known: PortalClient) -> None:
     number = known.sent()
     known.decide(number, "corriger", correction={"nom": "Illisible", "commerce": "Lequel ?"}, reason="À revoir.")
     address = f"/dossiers/{number}/corrections"
-    form = {**known.open(address).form(), "nom": "Afi", "go": "save"}
+    form = {**known.open(address).form(), "nom": "Afi", "declared": "commerce", "go": "save"}
     assert known.post(address, **form).status == 303
     page = known.post(address, **{**form, "nom": "Afiwa"})
     assert page.status == 409
