@@ -261,7 +261,7 @@ def _plots(asked: WorkFilters, scope: SupervisedWork, found: Backlog, names: Map
         for one, name in sorted(known.items(), key=lambda one: one[1].casefold())
     ]
     if None in agents:
-        held.append((say("supervision.nobody"), _parts(agents[None])))
+        held.append((say("supervision.unassigned"), _parts(agents[None])))
     by = "supervision.by_step" if single else "supervision.by_procedure"
     return [_plot(by, "tray.state" if single else "tray.procedure", rows), _plot("supervision.by_agent", "tray.agent", held)]  # fmt: skip
 

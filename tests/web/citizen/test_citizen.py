@@ -695,7 +695,7 @@ def test_the_summary_holds_what_was_sent_received_and_paid(known: PortalClient) 
     text = " ".join(drawn.replace("\u00a0", " ").split())
     for told in (group_number(number), "Envoyée le", "AMEGAN", "reçu le", "en cours de vérification", f"/d/{number}"):
         assert told.lower() in text.lower(), told
-    assert text.count("Photo de l’étal") == 1, "each paper is told once, with when it came"
+    assert text.count("Photo de l’étal") == 1, "each paper is listed once, with when it came"
     assert another(known).open(address).status == 303, "to the door"
     assert another(known).sign_in("91223355").open(address).status == 404
 
