@@ -128,8 +128,8 @@ class ChangeValues:
         if isinstance(one, str):  # a law that covers some of the values
             law = self.reader.definition.laws.get(one)
             said = self.reader.t(law.title) if law else one
-            return said if name == "*" else f"{self.facet('', name)} : {said}"
-        return f"{self._word(name)} : {self._any(one)}"
+            return said if name == "*" else self.say("frame.pair", label=self.facet("", name), value=said)
+        return self.say("frame.pair", label=self._word(name), value=self._any(one))
 
     def _word(self, name: str) -> str:
         """Return a role, a label of the procedure or a word of the language, else the name itself."""

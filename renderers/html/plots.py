@@ -88,7 +88,7 @@ def stacked_bars(
         for which, (value, text) in enumerate(values):
             width = _WIDE * (value or 0) / scale[-1]
             if value:
-                said = f"{label}, {series[which]} : {text}" if len(series) > 1 else f"{label} : {text}"
+                said = f"{label}, {series[which]}, {text}" if len(series) > 1 else f"{label}, {text}"
                 bars.append(Bar(round(x, 2), top + 17, round(width, 2), _THICK, which, said))
             x += width
         end = values[0][1] if len(values) == 1 else number(total)
@@ -120,7 +120,7 @@ def columns(
             height = round(_COLUMNS * (value or 0) / scale[-1], 1)
             if value:
                 x = round(middle + wide * (which - len(series) / 2), 2)
-                said = f"{label}, {series[which]} : {text}"
+                said = f"{label}, {series[which]}, {text}"
                 bars.append(Bar(x, _COLUMNS + 10 - height, round(wide, 2), height, which, said))
     lines = [Line(_LEFT, y, 100, y) for one in scale for y in (round(_COLUMNS + 10 - _COLUMNS * one / scale[-1]),)]
     texts += [

@@ -278,7 +278,7 @@ class StatisticsWriter:
             return None
         name, rows = self.name(cells[0]), [(self.label(one), [(one.value, self.value(one))]) for one in cells]
         said = ", ".join(f"{label} {values[0][1]}" for label, values in rows[:_MOST_SAID])
-        return stacked_bars(name, f"{title} : {said}", title, (name,), rows, self._amount)
+        return stacked_bars(name, self.say("frame.pair", label=title, value=said), title, (name,), rows, self._amount)
 
     def _amount(self, value: int) -> str:
         return self.words.amount(value, self.language)
@@ -302,7 +302,9 @@ class StatisticsWriter:
             (self.period(month), month[5:], [(one.value, self.value(one)) for one in both]) for month, both in found
         ]
         title = self.say("stat.chart")
-        return columns(title, f"{title} : {said}", self.say("stat.month"), series, rows, self._amount)
+        return columns(
+            title, self.say("frame.pair", label=title, value=said), self.say("stat.month"), series, rows, self._amount
+        )
 
     def _cell(self, cells: Sequence[Cell], figure: str) -> Cell:
         return next((one for one in cells if one.figure == figure), Cell(figure, 0))

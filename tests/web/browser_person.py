@@ -50,10 +50,16 @@ class Person:
 
     def press(self, text: str) -> None:
         """Presses a button or follows a link by its words, and looks at the page that comes."""
+        self._open(self.named(text))
+
+    def follow(self, selector: str) -> None:
+        """Follows what a selector finds, and looks at the page that comes."""
+        self._open(self.page.locator(selector))
+
+    def _open(self, target: Locator) -> None:
         self._requests.clear()
-        target = self.named(text).first
         with self.page.expect_navigation():
-            target.click()
+            target.first.click()
         self.arrived()
 
     def arrived(self) -> None:

@@ -221,11 +221,11 @@ class ScenarioJourney:
         fields = step.options.get("fields")
         if fields:
             for name in fields if isinstance(fields, list) else [fields]:
-                agent.tick(f'[name="champ"][value="{name}"]')
-            agent.tap("#corriger button")
+                agent.tick(f'[name="act-field"][value="{name}"]')
+                agent.write(f'[name="act-why-{name}"]', _reason(step))
+            agent.tap('.acts button[form="act"]')
         else:
-            agent.tick(f'[name="acte"][value="{way.id}"]')
-            agent.tap('form[action$="/acte"] button.button')
+            agent.tap(f'.acts a[href$="/acte/{way.id}"]')
         self._finish(agent, answers)
 
     def _said(self, way: Transition, step: Step) -> Answers:
@@ -237,7 +237,7 @@ class ScenarioJourney:
                 office.directory,
             ) if way.fills else {}
         )  # fmt: skip
-        reason = str(step.options.get("reason", "Pièce vérifiée."))
+        reason = _reason(step)
         asked = [f"act-why-{name}" for name in self.procedure.fields]
         return Answers(kept, dict.fromkeys(("act-reason", "reason", "act-file", way.id, *asked), reason))
 
@@ -413,6 +413,11 @@ class ScenarioJourney:
             agent.tap("main form button.button")
             agent.go(f"/agent/dossiers/{self.number}")
         return agent
+
+
+def _reason(step: Step) -> str:
+    """What an agent writes where an act asks why."""
+    return str(step.options.get("reason", "Pièce vérifiée."))
 
 
 def _is_valid(one: IssuedDocument, now: datetime) -> bool:

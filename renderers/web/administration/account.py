@@ -192,4 +192,6 @@ def _question(body: Plain) -> tuple[str, str]:
     said = body if isinstance(body, dict) else {}
     if "first" not in said:
         return say("orders.title_events", n=said.get("order", "")), f"/audit/ordres/{said.get('order', '')}"
-    return ", ".join(f"{name} : {value}" for name, value in question_said(said)), question_href(said)
+    return ", ".join(say("frame.pair", label=name, value=value) for name, value in question_said(said)), question_href(
+        said
+    )

@@ -275,7 +275,9 @@ def _plot(title: str, first: str, rows: list[tuple[str, tuple[int, ...]]]) -> Pl
     names = ("later", "soon", "late", "none") if any(parts[3] for _, parts in rows) else ("later", "soon", "late")
     series = [say(f"supervision.part_{name}") for name in names]
     drawn = [(name, [(part, _amount(part)) for part in parts[: len(series)]]) for name, parts in rows]
-    return stacked_bars(say(title), f"{say(title)} : {', '.join(said)}", say(first), series, drawn, _amount)
+    return stacked_bars(
+        say(title), say("frame.pair", label=say(title), value=", ".join(said)), say(first), series, drawn, _amount
+    )
 
 
 def _named(account: Account) -> str:

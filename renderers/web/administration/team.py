@@ -325,7 +325,9 @@ def _reported(entry: JournalEntry, name: str) -> str:
 def _entry(entry: JournalEntry, names: Mapping[str, str]) -> tuple[str, str, str, list[str]]:
     about = names.get(_reported(entry, "account"), _reported(entry, "login"))
     by = say("team.machine") if entry.actor_kind == "system" else names.get(entry.actor, say("desk.unknown_person"))
-    reported = [f"{say(f'team.fact_{name}')} : {text}" for name in _FACTS if (text := _fact(entry, name))]
+    reported = [
+        say("frame.pair", label=say(f"team.fact_{name}"), value=text) for name in _FACTS if (text := _fact(entry, name))
+    ]
     if change := current_change(app_ctx(), _reported(entry, "change")):
         reported = change_lines(change)
     return moment_of(entry.at), say(f"team.entry_{entry.kind}", name=about), by, reported

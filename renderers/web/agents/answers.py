@@ -350,6 +350,6 @@ def _former(one: AgentCase, field: str, before: Mapping[str, Plain]) -> tuple[st
         columns = (column for column in asked.rows if may_read(one.procedure, one.dossier, column.id, actor()))
         readable = replace(asked, rows=tuple(columns))
         written = _written([readable], {field: plain}, one.evaluated().asking(), speech)
-        return "; ".join(f"{title} : {text}" for title, text in written), ()
+        return "; ".join(say("frame.pair", label=title, value=text) for title, text in written), ()
     detail = before.get(f"{field}_{OTHER}")
     return ("", files) if files else (answer_text(asked, plain, one.evaluated().asking(), speech, detail), ())

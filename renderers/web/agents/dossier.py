@@ -101,7 +101,9 @@ def dossier_page(
         for each in found
         if each.transition.by != ("applicant",)  # never an agent's: their labels address the applicant
     ]
-    tasks = [BarAct(line.href, f"{line.action_label} : {line.title}") for line in _first_of(lines)]
+    tasks = [
+        BarAct(line.href, say("frame.pair", label=line.action_label, value=line.title)) for line in _first_of(lines)
+    ]
     shown = changed_only(sections) if only_changed and changed else sections
     context: dict[str, object] = {
         "dossier": dossier, "place": place_in_list(dossier), "procedure": one.title, "base": one.at(),

@@ -14,7 +14,7 @@ from tests.web.citizen.test_group_journeys import agent_of, soon
 from tests.web.citizen.test_journeys import LOCAL, MOBILE, paper, pdf_text
 from tests.web.conftest import Enter
 from tests.web.page_language import FRENCH, french_in
-from tests.web.portal import PASSWORD, Portal, decide_visa
+from tests.web.portal import PASSWORD, Portal, decide_visa, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -176,9 +176,8 @@ def pay(reader: Reader, portal: Portal, number: str) -> None:
     reader.go(f"/dossiers/{number}/paiement")
     me.fill(provider="mixx", payer="90 00 00 01")
     reader.press("Pay 135,000 FCFA")
-    portal.tour()
+    wait_until(lambda: portal.dossier(number).state == "instruction")
     reader.go(f"/dossiers/{number}")
-    assert portal.dossier(number).state == "instruction"
     assert me.sees("An officer is checking your application")
     receipt = me.page.locator('a[href*="/recu/"]').last.get_attribute("href") or ""
     assert "One hundred and thirty-five thousand" in reader.pdf(receipt)
@@ -194,11 +193,10 @@ def ask_for_more(enter: Enter, number: str) -> Reader:
     desk.press("Sign in")
     for path in ("/agent?file=a-prendre", "/agent?file=tous", "/agent/rendez-vous", f"/agent/dossiers/{number}"):
         desk.go(path)
-    me.page.locator('[name="champ"][value="billet"]').check(force=True)
-    desk.press("Ask for a correction")
-    desk.press("See before you send")
-    assert me.sees("Enter") or me.sees("Write the reason")
-    me.fill(**{"act-why-billet": "The ticket cannot be read.", "act-reason": "One document is missing."})
+    me.page.locator('[name="act-field"][value="billet"]').check(force=True)
+    desk.press("Ask for more documents")
+    assert me.sees("Write what is wrong, for “")
+    me.fill(**{"act-why-billet": "The ticket cannot be read."})
     desk.press("See before you send")
     assert me.sees("Text message to")
     desk.press("Confirm and move to “More documents requested”")
