@@ -38,7 +38,7 @@ def test_parts_of_a_bar_follow_each_other_in_proportion() -> None:
 
 def test_a_hidden_value_draws_nothing_and_is_said() -> None:
     bars = stacked_bars("T", "S", "Issue", ("dossiers",), [("x", said(None)), ("y", said(12))], str)
-    assert (len(bars.bars), bars.series, bars.bars[0].title) == (1, (), "y : 12.")
+    assert (len(bars.bars), bars.series, bars.bars[0].title) == (1, (), "y, 12.")
     assert bars.rows[0] == ("x", "moins de 10")
     assert [one.text for one in bars.texts][:2] == ["x", "moins de 10"]
     drawn = columns(
