@@ -32,7 +32,7 @@ def _locale(language: str) -> Locale:
     return Locale.parse(_LOCALES.get(language, "fr"))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def number(value: int | Decimal, language: str) -> str:
     """Return a number with its digits grouped and all its decimals: `30 000`, `12,5`."""
     locale = _locale(language)
