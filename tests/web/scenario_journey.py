@@ -13,6 +13,7 @@ from engine.core.clock import ZONE, local_day
 from engine.core.values import Plain
 from engine.domain.common.access import role_key
 from engine.domain.common.working_time import add_span
+from engine.domain.forms.corrections import CONFIRMED
 from engine.domain.forms.part_forms import example_part
 from engine.domain.forms.sample_answers import adopt_answers, example_answers, example_filling
 from engine.integrations.registers import RegisterAnswer
@@ -308,6 +309,9 @@ class ScenarioJourney:
         for name, plain in changed.items():
             self._change(name, plain)
         me.tap("main .actions button[value=save]")
+        if me.has(f'main [name="{CONFIRMED}"]'):  # a page was added and the others stay
+            me.tick(f'main [name="{CONFIRMED}"]')
+            me.tap("main .actions button[value=save]")
         me.tap("main .actions button[value=send]")
 
     def _change(self, name: str, plain: Plain) -> None:

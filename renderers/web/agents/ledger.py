@@ -13,7 +13,7 @@ from engine.model import Link
 from engine.records.dossier import IssuedDocument, Owed
 from engine.services.applications.drafts import see
 from engine.services.context.app_context import NotFound
-from renderers.i18n.translations import whole_number
+from renderers.i18n.translations import REFERENCE, typographic, whole_number
 from renderers.web.agents.answers import rows_of
 from renderers.web.platform.dossier_context import DossierContext, label, place_label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, moment_of, say, site
@@ -101,10 +101,10 @@ def document_lines(one: DossierContext, form: FormView) -> list[tuple[str, str, 
 
 def document_title(one: DossierContext, form: FormView, document: IssuedDocument) -> str:
     """Return the title of a document, with the name of its row."""
-    output = one.procedure.outputs.get(document.output)
+    output, title = one.procedure.outputs.get(document.output), typographic(document.title, REFERENCE)
     if document.row is None or output is None:
-        return document.title
-    return say("waits.of_row", title=document.title, row=row_name(rows_of(form, output.per), document.row))
+        return title
+    return say("waits.of_row", title=title, row=row_name(rows_of(form, output.per), document.row))
 
 
 # -- earlier dossiers --------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from engine.services.applications.document_links import LASTS, Lent, lend, lent,
 from engine.services.applications.document_verification import read_document
 from engine.services.context.app_context import NotFound
 from renderers.i18n.language_spans import LanguageSpan
-from renderers.i18n.translations import in_language
+from renderers.i18n.translations import REFERENCE, in_language, typographic
 from renderers.pdf.qr import qr_path
 from renderers.web.platform.access import dossier_page, draws, public
 from renderers.web.platform.dossier_context import DossierContext
@@ -54,7 +54,7 @@ def document(one: DossierContext, document_id: str) -> Response:
     state, on = status_of(shown, local_day(app_ctx().now())), shown.valid_until
     scanned = state == "valid" and one.procedure.outputs[shown.output].verify != "none"
     return page(
-        "citizen/document.html", dossier=one.dossier, title=shown.title, holder=shown.holder, state=state,
+        "citizen/document.html", dossier=one.dossier, title=typographic(shown.title, REFERENCE), holder=shown.holder, state=state,
         details=[*_facts(shown, one.procedure), (say("verdict.until"), day_of(on) if on else say("verdict.forever"))],
         square=qr_path(_address(shown)) if scanned else None, digits=" ".join(wrap(shown.code, 4)),
         site=f"{urlsplit(app_ctx().settings.short_url).netloc}/v", here=one.at(f"/documents/{document_id}"),
@@ -148,7 +148,7 @@ def _shared_page(token: str, found: Lent) -> Response:
     state = status_of(lent_one, local_day(app_ctx().now()))
     view = paper_view(lent_one.paper, app_ctx().wording) if lent_one.paper is not None else None
     return unlisted(page(
-        "citizen/shared.html", title=lent_one.title, details=_facts(lent_one, found.procedure), kind="ok" if state == "valid" else "act",
+        "citizen/shared.html", title=typographic(lent_one.title, REFERENCE), details=_facts(lent_one, found.procedure), kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
         until=moment_of(found.until), code=lent_one.code, view=view,
     ))  # fmt: skip

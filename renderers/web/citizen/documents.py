@@ -18,7 +18,7 @@ from engine.services.audit.integrity import proof_of_sending
 from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from engine.services.payments.receipts import NUMBER as RECEIPT_NUMBER
 from engine.services.payments.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
-from renderers.i18n.translations import in_language
+from renderers.i18n.translations import REFERENCE, in_language, typographic
 from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.platform.access import dossier_page, draws, public
@@ -208,7 +208,7 @@ def _details(found: Verdict) -> list[tuple[str, str]]:
     until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
     ended = found.kind in ("revoked", "replaced")  # the text above shows the day
     return [
-        (say("verdict.document"), found.title),
+        (say("verdict.document"), typographic(found.title, REFERENCE)),
         (say("verdict.number"), found.number),
         (say("verdict.holder"), found.holder),
         (say("verdict.agency"), in_language(found.agency, language())),
