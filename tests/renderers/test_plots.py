@@ -29,7 +29,7 @@ def test_parts_of_a_bar_follow_each_other_in_proportion() -> None:
         "T", "S", "Étape", ("a", "b"), [("x", said(30, 20)), ("y", said(0, 100)), ("z", said(0, 0))], str
     )
     assert [(one.x, one.width, one.series) for one in plot.bars] == [(0, 26.4, 0), (26.4, 17.6, 1), (0, 88, 1)]
-    assert [one.title for one in plot.bars] == ["x, a : 30.", "x, b : 20.", "y, b : 100."]
+    assert [one.title for one in plot.bars] == ["x, a, 30.", "x, b, 20.", "y, b, 100."]
     assert plot.heads == ("Étape", "a", "b")
     assert plot.rows == (("x", "30.", "20."), ("y", "0.", "100."), ("z", "0.", "0."))
     assert [one.text for one in plot.texts] == ["x", "50", "y", "100", "z", "0", "0", "20", "40", "60", "80", "100"]
