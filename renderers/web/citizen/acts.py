@@ -136,7 +136,6 @@ def _open(one: DossierContext, act_id: str) -> AvailableAction | None:
 def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
     transition = offer.transition
     form = one.procedure.tasks[transition.fills] if transition.fills else None
-    plain = not transition.asks and not transition.fills
 
     def place(field: str) -> str:
         return place_of(form, None, field) if form is not None and field != transition.id else transition.id
@@ -147,7 +146,7 @@ def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
         lines=(*((label(transition.confirm),) if transition.confirm else ()), *_what_it_ends(one, offer)),
         ask_reason=say("track.act_reason") if "reason" in transition.asks else "",
         reason_name="act-reason" if transition.fills else "reason",  # ids of questions have no hyphen
-        extra=_attachment(one, transition.id) if "attachment" in transition.asks else None, warn=plain,
+        extra=_attachment(one, transition.id) if "attachment" in transition.asks else None, warn=ends_for_good(one.procedure, offer.transitions),
     )  # fmt: skip
 
 
