@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from tests.engine.services.world import PASSPORT
+from engine.core.values import new_id
+from engine.services.payments.payments import start_payment
+from tests.engine.services.world import PASSPORT, World
 from tests.web.agents.test_staff_pages_in_a_browser import as_agent, sent
 from tests.web.browser_person import DESK, Person
+from tests.web.citizen.test_group_journeys import agent_of
 from tests.web.conftest import Enter
-from tests.web.portal import Portal
+from tests.web.input_methods import Keys
+from tests.web.portal import Portal, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -129,3 +135,104 @@ def test_the_script_of_keys_is_small(portal: Portal, enter: Enter) -> None:
     source = agent.page.locator('script[src*="/desk."]').get_attribute("src")
     answer = agent.page.request.get(portal.url + str(source), headers={"Accept-Encoding": "gzip"})
     assert int(answer.headers["content-length"]) <= MOST_OCTETS
+
+
+def booked(portal: Portal, number: str) -> date:
+    """The request of this number is paid for, and its first slot taken. Returns the day."""
+    world, dossier = World(portal.office, None, portal.operator), portal.dossier(number)  # type: ignore[arg-type]
+    with portal.office.store.unit() as unit:
+        account = unit.account(dossier.owner)
+    assert account is not None
+    owner = world.people[dossier.owner] = account.actor()
+    world.take(dossier, agent_of(portal, "dgdn/controleur"), "conforme")
+    provider = next(iter(portal.office.providers))
+    start_payment(portal.office, owner, dossier.id, provider=provider, payer="+22890000001", token=new_id())
+    wait_until(lambda: portal.dossier(number).state == "rendez_vous")
+    return world.booked(dossier, "depot").bookings["depot"].start.date()
+
+
+class ByKeys:
+    """An agent who touches nothing but keys: those of one letter with scripts, else Tab and Enter."""
+
+    def __init__(self, agent: Person, scripts: bool) -> None:
+        self.agent, self.page, self.scripts, self.hands = agent, agent.page, scripts, Keys(agent.page)
+
+    def follow(self, key: str, selector: str) -> None:
+        """Opens what a key of one letter opens."""
+        self.page.locator(selector).first.wait_for()
+        if self.scripts and key:
+            goes(self.agent, *key.split())
+            return
+        with self.page.expect_navigation():
+            self.hands.press(self.page.locator(selector).first)
+        self.page.wait_for_load_state("load")
+
+    def act(self, id: str, key: str) -> None:
+        self.follow(key, f'.acts a[href$="/acte/{id}"]')
+
+    def confirm(self) -> None:
+        self.follow("o", "main button[value=confirm]")
+        assert self.agent.sees("C’est fait"), self.agent.text()
+
+    def write(self, selector: str, text: str) -> None:
+        self.hands.write(self.page.locator(selector), text)
+
+    @property
+    def number(self) -> str:
+        return self.page.url.partition("/dossiers/")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+
+    def next(self) -> None:
+        self.follow("t", "button[aria-keyshortcuts=t]")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
+def test_a_day_of_twelve_dossiers_by_keyboard(enter: Enter, portal: Portal, scripts: bool) -> None:
+    """Eight decisions, a correction, a refusal, a message with a note, then a visit at the counter."""
+    numbers = {sent(portal, PASSPORT, f"+228901200{n:02d}").number for n in range(12)}
+    visit = sorted(numbers)[0]
+    day = booked(portal, visit)
+    agent = as_agent(enter, LOGIN, DOOR, DESK, scripts)
+    keys = ByKeys(agent, scripts)
+    keys.follow("t", "button[aria-keyshortcuts=t]")
+    for _ in range(8):
+        number = keys.number
+        keys.act("conforme", "1")
+        keys.confirm()
+        assert portal.dossier(number).state == "a_payer"
+        keys.next()
+
+    number = keys.number
+    for name, why in (("nom", "Autre nom sur l’acte"), ("lieu_naissance", "Illisible")):
+        keys.hands.check(agent.page.locator(f'[name="act-field"][value="{name}"]'))
+        keys.write(f'[name="act-why-{name}"]', why)
+    keys.follow("", ".acts button[form=act]")
+    keys.confirm()
+    correction = portal.dossier(number).correction
+    assert correction is not None
+    assert dict(correction.fields) == {"nom": "Autre nom sur l’acte", "lieu_naissance": "Illisible"}
+
+    keys.next()
+    number = keys.number
+    keys.act("refuser", "3")
+    keys.write("#act-reason", "Pièces fausses.")
+    keys.follow("", "main .actions button[value=preview]")
+    keys.confirm()
+    assert portal.dossier(number).state == "refuse"
+
+    keys.next()
+    number = keys.number
+    keys.follow("m", "a[aria-keyshortcuts=m]")
+    keys.write("#body", "Apportez votre ancienne carte.")
+    keys.follow("", "main form button.button")
+    assert agent.sees("Apportez votre ancienne carte."), agent.text()
+    agent.check()
+
+    portal.move_to(portal.dossier(visit).bookings["depot"].start)  # which ends the session of the day before
+    seat = as_agent(enter, "dgdn.guichet", DOOR, DESK, scripts)
+    keys = ByKeys(seat, scripts)
+    keys.follow("g r", 'a[href^="/agent/rendez-vous"]')
+    assert seat.page.url.endswith(day.isoformat())
+    keys.follow("", f'button[name=mark][value="{visit}/depot/attended"]')
+    keys.follow("o", "main button[value=confirm]")
+    assert portal.dossier(visit).state == "originaux"
+    seat.check()
