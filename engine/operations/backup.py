@@ -40,7 +40,8 @@ FILES: Final = "files"
 KEYS: Final = "keys.json"
 CONTENTS: Final = "contents.json"
 FORM: Final = 1
-PASSED: Final = 1000  # numbers of each series left out by a restore: those given since the backup are on papers
+PASSED: Final = 1000  # numbers of each series left out by a restore, at least: those given since the backup are on papers
+BUSIER: Final = 2  # each day since the backup may have given so many times the numbers of the busiest day before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def bring_back(
     earlier = _checked(folder / STORE, backup)
     ring = FileKeys.open(folder / KEYS)  # the keys of the installation from now on
     then, today = local_day(datetime.fromisoformat(backup.at)), local_day(now or SystemClock().now())
-    years = range(then.year, max(then, today).year + 1)
+    years, days = range(then.year, max(then, today).year + 1), max(0, (today - then).days) + 1
     kept, attachments = AttachmentStore(folder / FILES, ring), AttachmentStore(files, ring)
     try:
         check_empty(target)
@@ -169,7 +170,7 @@ def bring_back(
             _store_of(folder / STORE, earlier) as copy,
             _files_back(backup, places(copy, progress), kept, attachments),
         ):
-            copy_tables(copy, target, progress=progress, then=partial(_as_restored, years=years))
+            copy_tables(copy, target, progress=progress, then=partial(_as_restored, years=years, days=days))
     except Lost as missing:
         raise Refused(refusal("backup_differs", what=f"{FILES}/{missing}")) from None
     except NotEmpty as full:
@@ -177,17 +178,18 @@ def bring_back(
     return backup
 
 
-def _as_restored(unit: Unit, years: range) -> None:
+def _as_restored(unit: Unit, years: range, days: int) -> None:
     """Change the copied rows for use: nothing that may have happened since the backup happens again.
 
     It is one transaction with the copy, so that a restore that is killed leaves no rows without it. A series of the
-    year of the backup is taken for begun in each of `years`.
+    year of the backup is taken for begun in each of `years`. `days` passed since the backup, its own included.
     """
     unit.erase_secrets(LATEST)  # former codes are neither sent nor stored
     unit.drop_all_sessions()  # one may have been ended since
     forget_orders(unit)
+    passing = max(PASSED, BUSIER * unit.busiest_day() * days)
     for series in _of_years(unit.serials(), years):
-        unit.next_serial(series, passing=PASSED - 1)
+        unit.next_serial(series, passing=passing - 1)
 
 
 def _of_years(serials: Iterable[str], years: range) -> frozenset[str]:

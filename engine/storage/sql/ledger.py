@@ -269,6 +269,11 @@ class LedgerQueries(Queries):
         """Return the last number taken, by series."""
         return dict(self._rows("SELECT series, last FROM serial"))
 
+    def busiest_day(self) -> int:
+        """Return how many receipts and documents were numbered on the busiest day, of all series together."""
+        days = "SELECT count(*) AS given FROM entry WHERE kind IN ('credited', 'issued') GROUP BY substr(at, 1, 10)"
+        return int(self._rows(f"SELECT coalesce(max(given), 0) FROM ({days}) AS days")[0][0])
+
     def next_serial(self, series: str, passing: int = 0) -> int:
         """Take the next number of a series, after `passing` others that are left out.
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from engine.core.clock import SystemClock
 from engine.core.problems import Refused
-from engine.operations.backup import CONTENTS, FILES, PASSED, STORE, back_up, bring_back
+from engine.operations.backup import BUSIER, CONTENTS, FILES, PASSED, STORE, back_up, bring_back
 from engine.operations.store_factory import open_blob_store, open_store
 from engine.records.dossier import CLAIMED, Account
 from engine.services.audit.integrity import fsck
@@ -114,6 +114,21 @@ def test_a_backup_of_december_gives_no_number_of_january_again(world: World, tmp
         serials = unit.serials()
     assert serials["receipt/2027"] == PASSED
     assert serials["receipt/2026"] == 1 + PASSED
+
+
+def test_a_busy_installation_gives_no_number_again(
+    world: World, tmp_path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gave more numbers since the backup than are left out of a small one: as on its busiest day, for two days."""
+    monkeypatch.setattr("engine.operations.backup.PASSED", 3)
+    for phone in ("+22890000021", "+22890000022", "+22890000023"):
+        world.paid(world.sent(B3, world.applicant(phone)))
+    backed_up(world, tmp_path / "backup")
+    there = tmp_path / "there"
+    bring_back(tmp_path / "backup", empty, there / "files", there / "keys.json", now=MONDAY + timedelta(days=1))
+    with empty.unit() as unit:
+        assert unit.busiest_day() == 4
+        assert unit.serials()["receipt/2026"] == 4 + BUSIER * 4 * 2
 
 
 def test_a_session_of_the_backup_opens_nothing(world: World, tmp_path: Path, empty: Store) -> None:
