@@ -40,7 +40,9 @@ FILES: Final = "files"
 KEYS: Final = "keys.json"
 CONTENTS: Final = "contents.json"
 FORM: Final = 1
-PASSED: Final = 1000  # numbers of each series left out by a restore, at least: those given since the backup are on papers
+PASSED: Final = (
+    1000  # numbers of each series left out by a restore, at least: those given since the backup are on papers
+)
 BUSIER: Final = 2  # each day since the backup may have given so many times the numbers of the busiest day before it
 
 
