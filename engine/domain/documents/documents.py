@@ -222,9 +222,12 @@ def check_claims(
     return tuple(sorted(name for name in expected.keys() | claims.keys() if expected.get(name) != claims.get(name)))
 
 
-_NAME_PART: Final = re.compile(r"[^\W\d_][^\s]*")
+_NAME_PART: Final = re.compile(r"[^\W_][^\s]*")
 
 
 def masked(name: str, sign: str = "•") -> str:
-    """Return a name as a stranger may read it: `A••• A•••` for `AMEGAN Afi`, whatever its length."""
-    return _NAME_PART.sub(lambda part: part.group()[0] + sign * 3, name)
+    """Return a name as a stranger may read it: `A••• A•••` for `AMEGAN Afi`, whatever its length.
+
+    A label may hold a telephone, a day or an identifier: no digit of it is shown.
+    """
+    return _NAME_PART.sub(lambda part: ("" if part.group()[0].isdigit() else part.group()[0]) + sign * 3, name)

@@ -219,7 +219,11 @@ def test_the_signature_covers_what_the_paper_shows_and_names_nobody() -> None:
         ("KOFFI-MENSAH Éya Ama", "K••• É••• A•••"),
         ("O", "O•••"),
         ("", ""),
-        ("'Abdou 3", "'A••• 3"),
+        ("'Abdou 3", "'A••• •••"),
+        ("+228 90 12 34 56", "+••• ••• ••• ••• •••"),  # a dossier may be named by a telephone, a day or an identifier
+        ("AMEGAN 12/03/1985", "A••• •••"),
+        ("1000123456", "•••"),
+        ("EB100002", "E•••"),
     ],
 )
 def test_masked_names(name: str, hidden: str) -> None:
