@@ -211,6 +211,11 @@ def receipt_in(export: Plain) -> Receipt | None:
     return _parts(export).receipt
 
 
+def entries_in(export: Plain) -> int:
+    """Return the number of entries of an export. Raises `Refused` as `verify_export`."""
+    return len(_parts(export).entries)
+
+
 def _broken_receipt(entries: Sequence[JournalEntry], receipt: Receipt) -> Break | None:
     sealed = entries[receipt.n - 1].hash if 0 < receipt.n <= len(entries) else ""
     return None if sealed and includes(receipt, sealed) else Break(max(receipt.n, 1), "receipt", "", sealed)

@@ -9,7 +9,7 @@ from typing import Final
 
 from engine.core.problems import Refusal
 from engine.core.values import Plain
-from engine.journal.chain import Break, receipt_in
+from engine.journal.chain import Break, entries_in, receipt_in
 from engine.journal.checkpoint import Checkpoint, read_note
 from engine.services.core.checkpoints import is_signed, note_name
 from engine.services.keys.signing_keys import public_keys
@@ -31,6 +31,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "opening": "la réponse montrée n'est pas celle qui a été scellée",
         "receipt": "elle n'est pas dans le journal général que le fichier annonce",
         "included": "Écritures 1 à {n} : dans le journal général de {host}, {size} écritures le {day}.",
+        "beyond": "ÉCRITURES {first} À {last} NON SIGNÉES : qui a ce fichier a pu les ajouter. Exportez-le de nouveau, une minute après la dernière.",
         "unchecked": "Qui l'a signé n'a pas été vérifié : --keys jwks.json",
         "signed": "Signé par une clé de ce jeu.",
         "not_signed": "SIGNATURE FAUSSE : aucune clé de ce jeu n'a signé ce journal général. Si ce jeu est d’avant une nouvelle clé, prenez-le de nouveau.",
@@ -38,7 +39,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "other": "AUTRE JOURNAL : votre copie de {size} écritures n'a pas la même empreinte.",
         "another_length": "Rien n’est comparé : votre note compte {own} écritures, ce fichier {size}. Donnez la note {name}, ou tout le dossier des notes.",
         "no_such_note": "Rien n’est comparé : il n’y a pas de note de {size} écritures ({name}) dans ce dossier.",
-        "no_receipt": "Ce fichier ne dit pas sa place dans le journal général : il date d'avant sa première signature.",
+        "no_receipt": "Ce fichier ne dit pas sa place dans le journal général : il date d'avant sa première signature, ou elle en a été ôtée.",
         "no_note": "{name} : illisible.",
     },
     "en": {
@@ -57,6 +58,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "opening": "the answer shown is not the one that was sealed",
         "receipt": "it is not in the general journal that the file states",
         "included": "Entries 1 to {n}: in the general journal of {host}, {size} entries on {day}.",
+        "beyond": "ENTRIES {first} TO {last} NOT SIGNED: who has this file may have added them. Export it again, a minute after the last one.",
         "unchecked": "Who signed it was not checked: --keys jwks.json",
         "signed": "Signed by a key of this set.",
         "not_signed": "WRONG SIGNATURE: no key of this set signed this general journal. If the set is from before a new key, fetch it again.",
@@ -64,7 +66,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "other": "ANOTHER JOURNAL: your copy of {size} entries has another hash.",
         "another_length": "Nothing is compared: your note counts {own} entries, this file {size}. Give the note {name}, or the whole folder of notes.",
         "no_such_note": "Nothing is compared: there is no note of {size} entries ({name}) in this folder.",
-        "no_receipt": "This file does not state its place in the general journal: it is from before its first signature.",
+        "no_receipt": "This file does not state its place in the general journal: it is from before its first signature, or it was taken out.",
         "no_note": "{name}: cannot be read.",
     },
 }  # fmt: skip
@@ -98,14 +100,16 @@ def unreadable_export(reason: Refusal, language: str) -> str:
 
 def receipt_text(export: Plain, keys: Path | None, checkpoint: Path | None, language: str) -> tuple[list[str], int]:
     """Return the lines about the signed journal, and the exit code, for an export with an intact chain."""
-    receipt = receipt_in(export)
+    receipt, asked = receipt_in(export), keys is not None or checkpoint is not None
     if receipt is None:
-        asked = keys is not None or checkpoint is not None
         return [sentence("no_receipt", language)], 1 if asked else 0
     stated = read_note(receipt.checkpoint)
     host = stated.origin.removesuffix("/journal")  # a name, not an address that answers
     said = [sentence("included", language, n=receipt.n, size=stated.size, day=stated.at.date().isoformat(), host=host)]
-    code = 0
+    code, last = 0, entries_in(export)
+    if receipt.n < last:  # their hashes are right, and prove nothing of who wrote them
+        said.append(sentence("beyond", language, first=receipt.n + 1, last=last))
+        code = 1 if asked else 0
     for key, facts, bad in (*_signed(stated, keys), *_compared(stated, checkpoint)):
         said.append(sentence(key, language, **facts))
         code = max(code, bad)

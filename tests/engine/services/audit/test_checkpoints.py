@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine.core.values import canonical_json
-from engine.journal.chain import read_export, seal_of, verify_export
+from engine.core.values import Plain, canonical_json
+from engine.journal.chain import read_export, seal, seal_of, verify_export
 from engine.journal.checkpoint import read_note
+from engine.records.codec import to_plain
 from engine.services.audit.integrity import export, fsck, proof_of_sending
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core import checkpoints
@@ -362,6 +363,26 @@ def test_a_receipt_cannot_be_borrowed(world: World, tmp_path: Path) -> None:
         broken = verify_export({**plain, "receipt": {**receipt, **change}})
         assert broken is not None, change
         assert broken.reason == "receipt"
+
+
+def test_entries_added_behind_the_signed_ones_do_not_pass(world: World, tmp_path: Path) -> None:
+    """A proof of sending, gone on from by its owner: an agent decides, with right hashes under a true signature."""
+    file = exported(world, tmp_path)
+    plain: Any = read_export(file.read_bytes())
+    last = plain["entries"][-1]
+    body: Plain = {"transition": "signer", "source": "signature", "target": "delivre"}
+    forged = seal(
+        (last["n"], last["hash"]), last["dossier"], world.office.now(), world.agent("chief"), "transition",
+        last["edition"], body,
+    )  # fmt: skip
+    plain["entries"].append(to_plain(forged))
+    plain["head"] = {"n": forged.n, "hash": forged.hash}
+    file.write_text(json.dumps(plain), "utf-8")
+    code, said = verified(file, "--keys", tmp_path / "jwks.json")
+    assert (code, f"ÉCRITURES {forged.n} À {forged.n} NON SIGNÉES" in said) == (1, True), said
+    code, said = verified(file, "--checkpoint", tmp_path / "notes" / LATEST)
+    assert (code, "NON SIGNÉES" in said) == (1, True), said
+    assert "NON SIGNÉES" in verified(file)[1]
 
 
 def test_offices_of_every_hand_read_the_same_receipt(world: World) -> None:
