@@ -55,6 +55,8 @@ def findings_report(
     ]
     if kinds:
         lines.append(words.say("fsck.before", language, {"kinds": ", ".join(kinds)}))
+    if dossiers and not inspected.noted:  # deleted with the tree, the notes leave nothing to find
+        lines.append(words.say("fsck.no_notes", language, {}))
     return "\n".join(lines)
 
 

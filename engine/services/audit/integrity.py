@@ -29,7 +29,7 @@ from engine.services.audit.integrity_answers import of_written
 from engine.services.audit.integrity_rows import Beside, Commitments, given_numbers, of_rows, of_salts, what_is_read
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.edition_cache import EditionMissing
-from engine.services.core.checkpoints import broken_checkpoints, receipt_of
+from engine.services.core.checkpoints import broken_checkpoints, has_notes, receipt_of
 from engine.services.core.jobs import broken_orders
 from engine.services.core.journalling import Debt, debts
 from engine.services.core.stored_files import places_of
@@ -138,11 +138,13 @@ def _opened(
 class Inspected:
     """All inconsistencies found.
 
-    `before`: by kind, the rows written before rows were journalled, which cannot be checked.
+    `before`: by kind, the rows written before rows were journalled, which cannot be checked. `noted`: the folder of
+    checkpoints holds notes to compare the journal with, or there is no such folder.
     """
 
     findings: tuple[IntegrityFinding, ...]
     before: Mapping[str, int]
+    noted: bool = True
 
 
 def fsck(ctx: AppContext) -> tuple[IntegrityFinding, ...]:
@@ -155,7 +157,7 @@ def fsck(ctx: AppContext) -> tuple[IntegrityFinding, ...]:
 def inspect(ctx: AppContext) -> Inspected:
     """Return the result of `fsck` with the counts of rows that cannot be checked."""
     before = dict(ctx.store.not_journalled())
-    return Inspected(tuple(findings(ctx, before)), before)
+    return Inspected(tuple(findings(ctx, before)), before, has_notes(ctx))
 
 
 def findings(ctx: AppContext, before: dict[str, int]) -> Generator[IntegrityFinding, None, None]:

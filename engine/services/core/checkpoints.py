@@ -211,6 +211,12 @@ def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
     yield from _backdated(ctx.store, notes)
 
 
+def has_notes(ctx: AppContext) -> bool:
+    """Return whether the folder of checkpoints holds a note, or the journal is not signed into a folder."""
+    folder = ctx.settings.checkpoints
+    return folder is None or any(True for _ in folder.rglob("*.note"))
+
+
 def _wrong(name: str, text: Callable[[], str], keys: Sequence[bytes]) -> Iterator[IntegrityFinding]:
     """Yield a finding for a note that is unreadable or not signed by this installation."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from engine.core.values import Plain, canonical_json
 from engine.journal.chain import read_export, seal, seal_of, verify_export
 from engine.journal.checkpoint import read_note
 from engine.records.codec import to_plain
-from engine.services.audit.integrity import export, fsck, proof_of_sending
+from engine.services.audit.integrity import export, fsck, inspect, proof_of_sending
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.core import checkpoints
 from engine.services.core.checkpoints import LATEST, _kept, sign_journal
@@ -28,6 +29,8 @@ from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
 from renderers.cli.main import console
+from renderers.i18n.translations import load_words
+from renderers.reports.integrity import findings_report
 from tests.concurrent_units import Beside, beside
 from tests.engine.services.world import B3, PASSPORT, World, a_world
 from tests.postgres import an_empty_store
@@ -233,6 +236,21 @@ def test_without_the_folder_the_note_in_the_store_finds_it(world: World) -> None
     assert "checkpoint_unreadable" in rewritten(
         world, lambda connection: connection.execute("UPDATE tree SET note = ''")
     )
+
+
+def test_a_folder_without_notes_is_told(world: World) -> None:
+    """Deleted, or another folder: nothing signed outside the store is left to compare the journal with."""
+    world.sent(B3)
+    sign_journal(world.office)
+    assert "aucune signature" not in reported(world)
+    folder = world.office.settings.checkpoints
+    assert folder is not None
+    shutil.rmtree(folder)
+    assert "GUICHET_CHECKPOINTS ne contient aucune signature" in reported(world)
+
+
+def reported(world: World) -> str:
+    return findings_report(inspect(world.office), 1, lambda one: one, load_words(), "fr")
 
 
 def test_a_journal_cut_short_is_found(world: World) -> None:
