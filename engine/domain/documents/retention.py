@@ -2,7 +2,7 @@
 
 Timers:
 
-- `keep`: the dossier
+- `keep`: the dossier, and once more what an act added after its erasure
 - `keep:<answer>`: a sensitive answer that is erased earlier
 - `keep_document:<id>`: the content of a document of an erased dossier that may be shown no more
 """
@@ -32,10 +32,13 @@ def keep_moments(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> 
     """Yield what is to be erased of a closed dossier, and when. Nothing for an open one."""
     if dossier.closed_at is None or dossier.is_draft:
         return
-    if dossier.erased_at is not None:
-        yield from _document_moments(procedure, dossier, dossier.erased_at)
-        return
     end, last = kept_until(procedure, dossier, calendar), _last_act(procedure, dossier, calendar)
+    if dossier.erased_at is not None:
+        again = max(end, last) if end is not None and _was_added(procedure, dossier, dossier.erased_at) else None
+        yield from _document_moments(procedure, dossier, dossier.erased_at, again)
+        if again is not None:
+            yield KEEP, again
+        return
     if end is not None:
         end = max(end, last)
         yield KEEP, end
@@ -61,10 +64,26 @@ def kept_until(procedure: Procedure, dossier: Dossier, calendar: Calendar) -> da
     return add_span(dossier.closed_at, span, calendar) if span is not None and dossier.closed_at is not None else None
 
 
-def _document_moments(procedure: Procedure, dossier: Dossier, erased: datetime) -> Iterator[tuple[str, datetime]]:
+def _was_added(procedure: Procedure, dossier: Dossier, erased: datetime) -> bool:
+    """Return whether an act added something of a person after the erasure: a reason, a file, an answer, a letter.
+
+    An agent revokes a permit that outlives its dossier.
+    """
+    left = forgotten(procedure, dossier, erased, erased.date())
+    letters = any(_is_later_letter(procedure, one, erased) for one in dossier.documents)
+    return letters or replace(left, documents=dossier.documents) != dossier
+
+
+def _is_later_letter(procedure: Procedure, document: IssuedDocument, erased: datetime) -> bool:
+    return document.issued_at >= erased and not is_erased(document) and not _grants(procedure, document)
+
+
+def _document_moments(
+    procedure: Procedure, dossier: Dossier, erased: datetime, again: datetime | None
+) -> Iterator[tuple[str, datetime]]:
     for one in dossier.documents:
         ended = one.changed_at if one.status in ("revoked", "replaced") else None
-        if is_erased(one):
+        if is_erased(one) or (again is not None and _is_later_letter(procedure, one, erased)):
             continue
         if ended is not None or not _grants(procedure, one):
             yield f"{KEEP_DOCUMENT}:{one.id}", max(ended or erased, erased)

@@ -102,13 +102,19 @@ def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) ->
 
 def _erased_on(unit: Unit, dossier: Dossier, document: IssuedDocument) -> date | None:
     """Return when the content of a document was erased: on its own, after its dossier, or with it."""
-    own = (one.at for one in unit.entries(dossier.id) if one.kind == "erased" and _names(one.body, document))
-    at = next(own, dossier.erased_at)
+    erasures = [one for one in unit.entries(dossier.id) if one.kind == "erased"]
+    own = (one.at for one in erasures if _names(one.body, document))
+    whole = (one.at for one in erasures if one.at >= document.issued_at and _names_all(one.body))
+    at = next(own, next(whole, dossier.erased_at))
     return local_day(at) if at is not None else None
 
 
 def _names(body: Plain, document: IssuedDocument) -> bool:
     return isinstance(body, Mapping) and body.get("number") == document.number
+
+
+def _names_all(body: Plain) -> bool:
+    return isinstance(body, Mapping) and "how" in body
 
 
 def is_intact(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> bool:

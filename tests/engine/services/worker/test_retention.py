@@ -146,6 +146,43 @@ def test_a_permit_outlives_its_dossier(world: World) -> None:
     assert world.kinds(dossier).count("erased") == 2
 
 
+REVOKED = (
+    "accorde: {label: Accordé, end: granted, issues: [permis]}",
+    "accorde: {label: Accordé, end: granted, issues: [permis], transitions: {retirer: {label: Retirer, by: urbaniste,"
+    " to: retire, asks: [reason], revokes: permis}}}\n    retire: {label: Retiré, end: refused, issues: [retrait]}",
+)
+LETTER = (
+    "  permis: {title: Permis de kiosque,",
+    "  retrait: {title: Lettre de retrait, kind: letter, operative: Le permis est retiré., reason_of: retirer, signed_by: urbaniste}\n"
+    "  permis: {title: Permis de kiosque,",
+)
+
+
+def test_what_an_act_adds_after_the_erasure_is_erased_in_its_time(world: World) -> None:
+    """The permit outlives its dossier and is revoked: the reason and the letter are of a person again."""
+    dossier = granted(world, FIVE_YEARS, REVOKED, LETTER)
+    kept = after(world, dossier, days=2 * 366)
+    first = kept.erased_at
+    assert first is not None
+    revoked = world.take(kept, urbaniste(world), "retirer", reason="Afi vend de l'alcool")
+    letter = revoked.documents[1]
+    assert (revoked.documents[0].status, "Afi" in str(letter.paper)) == ("revoked", True)
+    kept = after(world, dossier, days=360)
+    assert "Afi vend" in everything_kept(world, dossier), "kept a year, as of any refusal"
+    assert (kept.documents[0].content, kept.documents[1]) == ((), letter)
+    kept = after(world, dossier, days=8)
+    assert kept.erased_at == world.office.now()
+    assert "Afi" not in everything_kept(world, dossier)
+    assert left_salts(world, dossier) <= {"rows.dossier", "rows.timers", *left_rows(world, dossier)}
+    assert after(world, dossier, days=400).revision == kept.revision, "and once"
+    assert not retention.forget_overdue(world.office, dossier.id)
+
+
+def left_rows(world: World, dossier: Dossier) -> set[str]:
+    """The commitments to money, which is compared for ever."""
+    return {name for name in left_salts(world, dossier) if name.startswith(("rows.payment.", "rows.event."))}
+
+
 def test_a_letter_of_refusal_is_erased_with_its_dossier(world: World) -> None:
     """It grants nothing that its holder may show, and has no last day."""
     clerk = world.agent("clerk", "sncja/agent_traitement")
