@@ -185,7 +185,9 @@ class ByKeys:
         self.follow("t", "button[aria-keyshortcuts=t]")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["js", "no-js"])
+@pytest.mark.parametrize(
+    "scripts", [pytest.param(True, marks=pytest.mark.nightly("journey")), False], ids=["js", "no-js"]
+)
 def test_a_day_of_twelve_dossiers_by_keyboard(enter: Enter, portal: Portal, scripts: bool) -> None:
     """Eight decisions, a correction, a refusal, a message with a note, then a visit at the counter."""
     numbers = {sent(portal, PASSPORT, f"+228901200{n:02d}").number for n in range(12)}
