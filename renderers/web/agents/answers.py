@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.core.values import Plain, texts_in
-from engine.domain.common.access import may_read, may_read_file
+from engine.domain.common.access import may_read, may_read_file, may_read_whole
 from engine.domain.common.task_parts import SILENT, is_in_parts
 from engine.domain.fields.field_type import FieldContext, Speech
 from engine.domain.fields.field_types import text as answer_text
@@ -229,7 +229,7 @@ def _answer(
     one: AgentCase, view: FieldView, title: str, field: str, ticks: frozenset[str], text: str | None = None
 ) -> AnswerView:
     compared = _compared(one, view, field)
-    kind, note = compared.note if compared else _awaited_note(one.dossier.correction, field, view.masked)
+    kind, note = compared.note if compared else _awaited_note(one, field)
     if view.is_held and not note:
         kind, note = _held_note(one, view)
     files = (one.dossier.attachment(file.id) for file in view.files)
@@ -317,11 +317,18 @@ class _Compared:
     files: tuple[Paper, ...] = ()
 
 
-def _awaited_note(correction: CorrectionRequest | None, field: str, masked: bool) -> tuple[str, str]:
+def _awaited_note(one: AgentCase, field: str) -> tuple[str, str]:
+    correction = one.dossier.correction
     if correction is None or field not in correction.fields:
         return "", ""
-    reason = "" if masked else correction.fields[field]  # it may quote the answer
+    reason = _reason(one, field, correction)
     return "act", say("case.awaited", reason=reason) if reason else say("case.awaited_bare")
+
+
+def _reason(one: AgentCase, field: str, asked: CorrectionRequest) -> str:
+    """Return why an answer must be corrected. It may quote the answer, of rows any column: for those who read them all."""
+    whole = may_read_whole(one.procedure, one.dossier, one.procedure.fields[field], actor())
+    return asked.fields[field] if whole else ""
 
 
 def _compared(one: AgentCase, view: FieldView, field: str) -> _Compared | None:
@@ -330,7 +337,7 @@ def _compared(one: AgentCase, view: FieldView, field: str) -> _Compared | None:
     changed = () if sent is None else tuple(name for name in (field, f"{field}_{OTHER}") if name in sent.before)
     if sent is None or view.masked or not (changed or field in sent.fields):
         return None
-    reason = sent.fields.get(field)
+    reason = _reason(one, field, sent) if field in sent.fields else None
     if not changed:
         return _Compared(("act", say("case.unchanged", reason=reason) if reason else say("case.unchanged_bare")))
     note = ("act", say("case.changed_too"))

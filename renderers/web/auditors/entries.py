@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from engine.core.values import Plain, Text
-from engine.domain.common.access import may_read
+from engine.domain.common.access import may_read_whole
 from engine.domain.fields.raw_answers import OTHER
 from engine.journal.chain import Break, JournalEntry
 from engine.model import APPLICATION, Procedure
@@ -109,7 +109,7 @@ def entry_lines(
 def _reasons(one: Dossier, procedure: Procedure, entry: JournalEntry) -> Iterator[str]:
     """Yield the reason of an act and of each point to correct, as long as the dossier keeps them.
 
-    That of a sensitive question may quote the answer: it is for those who may read it.
+    That of a question may quote its answer, or a column of its rows: it is for those who may read them all.
     """
     body = entry.body if isinstance(entry.body, dict) else {}
     if entry.kind != "transition":
@@ -119,7 +119,9 @@ def _reasons(one: Dossier, procedure: Procedure, entry: JournalEntry) -> Iterato
             yield say("text.quoted", text=taken.reason)
     asked = [*one.corrected, *([one.correction] if one.correction else [])]
     for name, why in (pair for sent in asked if sent.at == entry.at for pair in sent.fields.items()):
-        said = why if may_read(procedure, one, name, actor()) else say("case.masked")
+        field = procedure.fields.get(name)
+        whole = field is None or may_read_whole(procedure, one, field, actor())
+        said = why if whole else say("case.masked")
         if said:
             yield say("text.named", name=_named(procedure, name), text=say("text.quoted", text=said))
 

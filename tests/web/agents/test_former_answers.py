@@ -79,3 +79,23 @@ def test_why_a_masked_answer_must_be_corrected_is_for_those_who_read_it(tmp_path
     assert "À corriger : Suivi médical" not in seen
     assert "Masqué pour votre rôle Correction attendue" in seen
     assert "Drépanocytose" not in seen
+
+
+def test_why_rows_must_be_corrected_is_for_those_who_read_every_column(tmp_path: Path) -> None:
+    site = open_staff_site(tmp_path, catalogue=Catalogue.of([compiled(CREW)], the_shared()))
+    office, before, after = site.world.office, "Drépanocytose", [{"prenom": "Afi", "sante": "Bonne"}]
+    dossier = site.world.sent("equipe", membres=[{"prenom": "Ama", "sante": before}])
+    why = {"membres": f"{before} : depuis quand ?"}
+    asked = site.world.take(dossier, site.actor(GATEKEEPER), "corriger", correction=why, reason="x")
+    address, auditor = f"/agent/dossiers/{dossier.number}", site.auditor()
+    for _ in ("awaited", "sent"):
+        assert why["membres"] in site.agent(GATEKEEPER).see(address)
+        seen = site.agent(DESK).see(address)
+        assert "Membres" in seen
+        assert before not in seen
+        journal = auditor.post(f"/audit/dossiers/{dossier.number}", motive="Contrôle").headers["Location"]
+        assert before not in auditor.see(journal)
+        posted = {f"membres.0.{name}": [said] for name, said in after[0].items()}
+        if site.kept(dossier).correction is not None:
+            intake.save_corrections(office, site.world.owner(asked), asked.id, posted)
+            intake.send_corrections(office, site.world.owner(asked), asked.id)
