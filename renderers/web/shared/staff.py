@@ -90,11 +90,15 @@ def role_label(key: str) -> str:
 
 
 def people(ids: Iterable[str | None]) -> Mapping[str, str]:
-    """Return the names of accounts by id. Unknown ids are left out."""
+    """Return the names of agents and auditors by id. An applicant is not named, and unknown ids are left out.
+
+    An id of an applicant is in the proof of a journal, which names no applicant: a search for it tells no name.
+    """
     wanted = {one for one in ids if one}
     with app_ctx().store.unit() as unit:
         found = {one: unit.account(one) for one in wanted}
-    return {one: account.name or say("desk.applicant") for one, account in found.items() if account}
+    named = {one: account.name if account.kind != "applicant" else "" for one, account in found.items() if account}
+    return {one: name or say("desk.applicant") for one, name in named.items()}
 
 
 def assisted_by(dossier: Dossier) -> str:

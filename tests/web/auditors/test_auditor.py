@@ -353,6 +353,19 @@ def plain(text: str) -> str:
     return text.replace("\u202f", " ").replace("\u00a0", " ")
 
 
+def test_an_id_of_the_proof_gives_no_name_of_an_applicant(staff_site: StaffSite, passport: Dossier) -> None:
+    seat, owner = staff_site.auditor(), staff_site.world.read(lambda unit: unit.account(passport.owner))
+    with staff_site.world.office.store.unit(write=True) as unit:
+        unit.put_account(replace(owner, name="AMEGAN Kodjo"))
+    proof = seat.get(open_journal(seat, passport).replace("?", "/journal.json?")).get_data(as_text=True)
+    assert passport.owner in proof
+    assert "AMEGAN" not in proof
+    search = f"/audit/evenements?agent={passport.owner}"
+    ordered = seat.post("/audit/evenements/export", at=search, agent=passport.owner).headers["Location"]
+    for page in (search, ordered, "/audit/mes-consultations"):
+        assert "AMEGAN" not in seat.see(page), page
+
+
 def test_reasons_are_read_unless_sensitive_or_erased(staff_site: StaffSite, passport: Dossier) -> None:
     world, keeper, seat = staff_site.world, staff_site.actor(GATEKEEPER), staff_site.auditor()
     asked = world.take(
