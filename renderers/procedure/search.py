@@ -18,6 +18,8 @@ _SMALL: Final = frozenset(
 )
 _NEAR: Final = 0.75
 _MOST_NEAR: Final = 20  # close spellings of one word
+_MOST_WORDS: Final = 8  # of a search that are looked for, as in the lists of agents
+_MOST_CLOSE: Final = 3  # of them whose close spellings are looked for: each reads the whole list of words
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,11 @@ class WordIndex:
         self._ids = list(rank)
 
     def find(self, query: str) -> SearchResult:
-        """Return the matches. Each word of the query must start a word, and words of the title count more."""
-        wanted = words_of(query)
+        """Return the matches. Each word of the query must start a word, and words of the title count more.
+
+        A visitor may type any number of words: the first ones count, each once.
+        """
+        wanted = list(dict.fromkeys(words_of(query)))[:_MOST_WORDS]
         if not wanted:
             return SearchResult(tuple(self._ids))
         having = [self._having(word) for word in wanted]
@@ -92,7 +97,9 @@ class WordIndex:
             return SearchResult(
                 tuple(self._ids[rank] for rank in sorted(among, key=lambda rank: (-counts[rank], rank)))
             )
-        near = {place >> 1 for word in wanted for close in self._near(word) for place in self._places[close]}
+        near = {
+            place >> 1 for word in wanted[:_MOST_CLOSE] for close in self._near(word) for place in self._places[close]
+        }
         return SearchResult((), tuple(self._ids[rank] for rank in sorted(near)))
 
     def _having(self, start: str) -> tuple[set[int], set[int]]:

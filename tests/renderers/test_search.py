@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from renderers.html.pagination import paged
@@ -86,3 +88,25 @@ def test_a_short_list_has_one_page() -> None:
     assert paged((), "", "/l").count == 1
     assert (paged((1,), "7", "/l").previous, paged((1,), "7", "/l").next) == ("", "")
     assert paged((1, 2), "2", "/l", 1).previous == "/l"
+
+
+@pytest.mark.parametrize("query", ["marchee " * 12, " ".join(f"{a}{b}zzz" for a in "bcdf" for b in "aeiou")])
+def test_a_long_search_reads_few_words_each_once(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 10,000 procedures, one hundred signs of repeated words took a third of a second."""
+    read, near = Counter[str](), Counter[str]()
+    having, close = WordIndex._having, WordIndex._near
+
+    def counted(index: WordIndex, word: str) -> tuple[set[int], set[int]]:
+        read[word] += 1
+        return having(index, word)
+
+    def spelt(index: WordIndex, word: str) -> list[str]:
+        near[word] += 1
+        return close(index, word)
+
+    monkeypatch.setattr(WordIndex, "_having", counted)
+    monkeypatch.setattr(WordIndex, "_near", spelt)
+    INDEX.find(query)
+    assert set(read.values()) | set(near.values()) == {1}
+    assert len(read) <= 8
+    assert len(near) <= 3
