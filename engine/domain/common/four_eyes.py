@@ -21,11 +21,23 @@ def last_actor(dossier: Dossier, act_or_task: str) -> str | None:
     return taken or (done.by if done else None)
 
 
-def barred_from_act(procedure: Procedure, dossier: Dossier, transition: Transition, account: str) -> Refusal | None:
-    """Return why another person must act. An agent who assisted with the request counts as involved."""
-    if transition.other_than and account in dossier.assisted:
+def barred_from_act(
+    procedure: Procedure, dossier: Dossier, transition: Transition, account: str, contacts: frozenset[str] = frozenset(),
+    people: People | None = None,
+) -> Refusal | None:  # fmt: skip
+    """Return why another person must act. An agent who assisted with the request counts as involved.
+
+    So does another account of theirs, one of `people` with the own number that they declared (`contacts`).
+    """
+
+    def is_theirs(one: str) -> bool:
+        other = people.get(one) if people is not None and contacts and one != account else None
+        return one == account or (other is not None and not contacts.isdisjoint(other.contacts))
+
+    if transition.other_than and any(map(is_theirs, dossier.assisted)):
         return refusal("assisted", transition.where)
-    mine = next((one for one in transition.other_than if account in _persons(procedure, dossier, one)), None)
+    involved = ((one, _persons(procedure, dossier, one)) for one in transition.other_than)
+    mine = next((one for one, persons in involved if any(map(is_theirs, persons))), None)
     return refusal("four_eyes", transition.where, act=mine) if mine else None
 
 

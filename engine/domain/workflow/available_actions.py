@@ -45,7 +45,7 @@ def closed_because(
         _role(procedure, dossier, transition, actor)
         or _time(dossier, transition, moment.now, moment.directory)
         or closed_by_time(moment, past, acting_role(procedure, dossier, actor, transition.by), transition.where)
-        or barred_from_act(procedure, dossier, transition, actor.id)
+        or barred_from_act(procedure, dossier, transition, actor.id, actor.contacts, people)
         or reserved_to_another(procedure, dossier, transition, actor, people)
         or _correction(dossier, transition)
         or _guard(procedure, transitions, moment.scope(dossier))

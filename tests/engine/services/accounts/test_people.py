@@ -229,6 +229,22 @@ def test_a_mandate_bounds_what_a_controller_reads(world: World) -> None:
     assert refused(people.add_person, world.office, SYSTEM_ACTOR, "auditor", "c2", endless) == "mandate_endless"
 
 
+def test_two_accounts_of_one_person_are_one_pair_of_eyes(world: World) -> None:
+    """Who has accounts in two services has one number: the second account does not check what the first did."""
+    chef, office, checks = administrator(world), world.office, {"sncja/greffier_en_chef": None}
+    first, second = (
+        office.person(added(world, login, chef, phone="90 77 88 99", roles=checks).account) for login in ("one", "two")
+    )
+    other = office.person(added(world, "three", chef, phone="90 77 88 98", roles=checks).account)
+    given = {"nom": "TCHALLA", "prenoms": "Essowè", "date_naissance": "1991-08-05"}
+    dossier = world.paid(world.sent(B3, owner=world.applicant(), **given))
+    dossier = world.take(dossier, first, "verifier", filling={"meme_personne": False})
+    dossier = world.take(dossier, world.agent("traitement", "sncja/agent_traitement"), "comparer")
+    for who in (first, second):
+        assert refused(casework.take_transition, office, who, dossier.id, Act("signer")) == "four_eyes"
+    assert world.take(dossier, other, "signer").state == "a_retirer"
+
+
 def test_an_agent_handles_no_dossier_made_with_their_own_number(world: World) -> None:
     """The administrator declares the number. Neither alone nor by a colleague's assignment is the dossier theirs."""
     chef, office = administrator(world), world.office
