@@ -25,7 +25,7 @@ from engine.model.roles import awaited_roles
 from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
 from engine.services.applications.comparisons import check_comparison
-from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, hold_all, pinned, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.core.commit import carry_out, keep, letters_owed, succession, unnumbered
 from engine.services.core.fee_accounts import entries_before, given_back
@@ -68,6 +68,7 @@ __all__ = [
     "ActPreview",
     "Filling",
     "assign",
+    "assign_first",
     "carry_out",
     "inbox_counts",
     "letters_of",
@@ -235,21 +236,42 @@ def assign(
     """
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, ctx, actor, dossier_id, revision)
-        procedure = pinned(ctx, unit, dossier)
-        if dossier.closed_at is not None or dossier.is_draft:
-            raise Refused(refusal("closed"))
-        known = people_of(ctx, unit)
-        for person in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
-            if person is None or person.kind != "agent" or not _may_handle(procedure, dossier, person):
-                raise Refused(refusal("role"))
-            barred = barred_from_state(procedure, dossier, dossier.state, person.id, person.roles)
-            if person.id == to and barred is not None:
-                raise Refused(barred)
-        body = {"revision": dossier.revision + 1, "to": to}
-        return keep(ctx, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
+        return _assigned(ctx, unit, seen(unit, ctx, actor, dossier_id, revision), actor, to)
 
     return once(ctx, actor, "assign", token, (dossier_id, to, revision), work, DOSSIER)
+
+
+def assign_first(ctx: AppContext, actor: Actor, dossier_ids: Sequence[str], *, token: str | None = None) -> Dossier:
+    """Assign the first of these dossiers that no agent has and that this one may act on. The same token gives the same one.
+
+    Raises `NotFound` if there is none.
+    """
+
+    def work(unit: Unit) -> Dossier:
+        hold_all(unit, dossier_ids)
+        for one in dossier_ids:
+            with suppress(NotFound, Refused):
+                dossier = seen(unit, ctx, actor, one)
+                if dossier.assigned is None:  # another agent was faster
+                    return _assigned(ctx, unit, dossier, actor, actor.id)
+        raise NotFound
+
+    return once(ctx, actor, "assign_first", token, (), work, DOSSIER)
+
+
+def _assigned(ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor, to: str | None) -> Dossier:
+    procedure = pinned(ctx, unit, dossier)
+    if dossier.closed_at is not None or dossier.is_draft:
+        raise Refused(refusal("closed"))
+    known = people_of(ctx, unit)
+    for person in (actor, known.get(to, actor if to == actor.id else None) if to else actor):
+        if person is None or person.kind != "agent" or not _may_handle(procedure, dossier, person):
+            raise Refused(refusal("role"))
+        barred = barred_from_state(procedure, dossier, dossier.state, person.id, person.roles)
+        if person.id == to and barred is not None:
+            raise Refused(barred)
+    body = {"revision": dossier.revision + 1, "to": to}
+    return keep(ctx, unit, dossier, replace(dossier, assigned=to), [EntryDraft("assigned", body)], actor)
 
 
 def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -19,11 +20,19 @@ from engine.records.dossier import Actor, Dossier
 from engine.services.accounts.assistance import end_assistance, received_by
 from engine.services.accounts.saved_views import LONGEST_VIEW, remove_view, save_view, saved_views
 from engine.services.applications.bulk_actions import may_pick
-from engine.services.applications.casework import assign, count_lists, inbox_counts, inbox_query, list_inbox, neighbours
+from engine.services.applications.casework import (
+    assign,
+    assign_first,
+    count_lists,
+    inbox_counts,
+    inbox_query,
+    list_inbox,
+    neighbours,
+)  # fmt: skip
 from engine.services.applications.messages import unread
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
-from engine.storage.results import Conflict, DossierLine, DossierQuery
+from engine.storage.results import DossierLine, DossierQuery
 from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
 from renderers.web.platform.access import agent, public
 from renderers.web.platform.dossier_context import label
@@ -421,10 +430,10 @@ def drop_view(n: int) -> Response:
 @agent()
 def take() -> Response:
     """Assign the chosen dossier to the agent and open it, also when another person must act. Raises `NotFound`."""
-    number = request.form.get("number", "")[:20]
+    number, token = request.form.get("number", "")[:20], form_token()  # one token for the many buttons of the list
     one = agent_case(number)
     try:
-        assign(app_ctx(), actor(), one.id, actor().id, token=_token_for(number))
+        assign(app_ctx(), actor(), one.id, actor().id, token=f"{token}:{number}"[:200] if token else None)
     except Refused as closed:
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
     return go(f"/agent/dossiers/{number}")
@@ -435,23 +444,16 @@ def take() -> Response:
 def take_next() -> Response:
     """Assign the unassigned dossier that is due first, and open it.
 
-    One that another agent takes meanwhile, or must take, is skipped. Returns to the inbox if none is left.
+    One that another agent takes meanwhile, or must take, is skipped. Returns to the inbox if none is left. A form sent
+    twice takes one dossier.
     """
     found = _to_take(_filters(request.form), TRIED)
-    for line in found:
-        if line.awaits is not None:  # several persons act: no assignment is needed
-            return go(f"/agent/dossiers/{line.number}")
-        try:
-            assign(app_ctx(), actor(), line.id, actor().id, token=_token_for(line.number))
-        except (Conflict, NotFound, Refused):
-            continue
-        return go(f"/agent/dossiers/{line.number}")
+    shared = next((line for line in found if line.awaits is not None), None)  # of several persons: not assigned
+    free = [line.id for line in (found[: found.index(shared)] if shared else found)]
+    with suppress(NotFound):
+        return go(f"/agent/dossiers/{assign_first(app_ctx(), actor(), free, token=form_token()).number}")
+    if shared is not None:
+        return go(f"/agent/dossiers/{shared.number}")
     if found:
         session["desk_note"] = say("tray.next_of_others")
     return go("/agent")
-
-
-def _token_for(number: str) -> str | None:
-    """Return a token for one of the many buttons of the list."""
-    token = form_token()
-    return f"{token}:{number}"[:200] if token else None

@@ -20,6 +20,7 @@ from engine.services.applications import drafts as intake
 from engine.services.applications.attachments import Upload
 from engine.services.payments import settlement
 from engine.services.sign_in.demo_accounts import PASSWORD, open_demo
+from renderers.web.agents import inbox
 from tests import worker
 from tests.engine.services.world import B3, PASSPORT, PHONE, pdf
 from tests.web.portal import photograph
@@ -207,6 +208,24 @@ def test_the_next_one_is_the_first_due(staff_site: StaffSite, passport: Dossier)
     for dossier in (passport, later):
         staff_site.world.take(staff_site.kept(dossier), staff_site.actor(GATEKEEPER), "conforme")
     assert "Il n’y a plus rien à prendre." in seat.see("/agent")
+
+
+def test_the_next_one_is_taken_once_and_from_no_colleague(
+    staff_site: StaffSite, passport: Dossier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A double click took a second dossier, and of two agents who pressed at once the later took that of the first."""
+    other = staff_site.world._person(Account("kofi", "applicant", "", "+22890000099"))
+    later = staff_site.world.sent(PASSPORT, other)
+    seat, colleague = staff_site.agent(GATEKEEPER), staff_site.agent(f"{GATEKEEPER}.2")
+    form, second = hidden(seat.get("/agent")), hidden(colleague.get("/agent"))
+    before = casework.list_inbox(staff_site.world.office, staff_site.actor(GATEKEEPER), "to_take").lines
+    assert {one.id for one in before} == {passport.id, later.id}
+    taken, left = (staff_site.kept(passport if one.id == passport.id else later) for one in before)
+    assert {seat.client.post("/agent/suivant", data=form).headers["Location"] for _ in range(2)} == {at(taken)}
+    assert staff_site.kept(left).assigned is None
+    monkeypatch.setattr(inbox, "_to_take", lambda *_: before)  # read before the first agent was faster
+    assert colleague.client.post("/agent/suivant", data=second).headers["Location"] == at(left)
+    assert staff_site.kept(taken).assigned == staff_site.actor(GATEKEEPER).id
 
 
 def test_what_is_ready_to_be_collected_is_nobodys_next(staff_site: StaffSite, passport: Dossier) -> None:
