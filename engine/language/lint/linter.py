@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from engine.core.problems import Problem, problem, set_once
-from engine.language.lint import event_rules, law_rules, message_rules, paper_rules
+from engine.language.lint import event_rules, fee_rules, law_rules, message_rules, paper_rules
 from engine.language.lint import general_rules as advice_rules
 from engine.language.lint import general_rules as edition_rules
 from engine.language.lint import graph_rules as proofs
@@ -26,6 +26,7 @@ RULE_GROUPS = (
     circuit_rules,
     edition_rules,
     event_rules,
+    fee_rules,
     law_rules,
     message_rules,
     paper_rules,

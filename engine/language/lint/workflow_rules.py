@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import needs_done
 from engine.language.expressions.typing import leaves
 from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, APPLICATION, Appointment, Fee, Form, Link, Procedure, Task, Transition
@@ -14,7 +13,6 @@ from engine.model.directory import Directory
 from engine.model.graph import (
     awaited,
     closure,
-    done_after,
     edges,
     filled,
     issued,
@@ -163,28 +161,6 @@ def without_an_unrequired_task(procedure: Procedure, directory: Directory) -> It
                 yield problem("C522", transition.where, at=transition.id, name=task)
 
 
-@rule("C530")
-def deposit_never_returned(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C530 for each deposit that no state or transition returns."""
-    returned = {fee for state in procedure.states.values() for fee in state.effects.returns}
-    returned |= {fee for transition in procedure.transitions for fee in transition.effects.returns}
-    for task in procedure.tasks.values():
-        if isinstance(task, Fee) and task.deposit and task.id not in returned:
-            yield problem("C530", task.where, at=task.id, name=task.id)
-
-
-@rule("C582")
-def fee_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C582 for each fee that a transition asks again without saying what is given back of the paid price.
-
-    An automatic transition cannot say it, so an act must ask the fee again.
-    """
-    for transition in edges(procedure):
-        for task_id in transition.reopens:
-            if isinstance(procedure.tasks.get(task_id), Fee) and task_id not in transition.effects.returns:
-                yield problem("C582", transition.where, at=transition.id, name=transition.id, fee=task_id)
-
-
 @rule("C583")
 def correction_left_unsent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield C583 for each transition, other than the sending, from a state of correction to work or to a grant.
@@ -197,76 +173,6 @@ def correction_left_unsent(procedure: Procedure, directory: Directory) -> Iterat
             continue
         if not target.is_end or target.outcome == "granted":
             yield problem("C583", transition.where, at=transition.id, name=source.id, state=target.id)
-
-
-@rule("C592")
-def granted_once_given_back(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C592 for each transition from an end that gave a fee back, if a grant follows and no act asks the fee again.
-
-    A deposit is exempt: it is given back for its own reason.
-    """
-    moves = tuple(edges(procedure))
-    ends = [state for state in procedure.states.values() if state.is_end]
-    for end in (one for one in ends if one.outcome != "granted"):
-        effects = (end.effects, *(move.effects for move in moves if move.target == end.id))
-        back = dict.fromkeys(fee for one in effects for fee, percent in one.returns.items() if percent)
-        for fee in (task for one in back if isinstance(task := procedure.tasks.get(one), Fee) and not task.deposit):
-            free = [move for move in moves if fee.id not in move.reopens]
-            follows = {one: [move.target for move in free if move.source == one] for one in procedure.states}
-            for move in (one for one in free if one.source == end.id):
-                reached = closure([move.target], follows)
-                granted = next((one.id for one in ends if one.outcome == "granted" and one.id in reached), None)
-                if granted is not None:
-                    yield problem("C592", move.where, at=move.id, name=move.id, fee=fee.id, state=granted)
-
-
-@rule("C595")
-def granted_before_asked_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C595 for each transition that reopens a fee or a visit, if a path leads to a grant before a state asks it.
-
-    P4 follows no path that comes back to a state, so it does not see this one.
-    """
-    moves = tuple(edges(procedure))
-    granted = [state.id for state in procedure.states.values() if state.is_end and state.outcome == "granted"]
-    for move in moves:
-        for asked in (task for one in move.reopens if isinstance(task := procedure.tasks.get(one), Fee | Appointment)):
-            free = [one for one in moves if asked.id not in done_after(procedure, one) and not _spares(one, asked)]
-            follows = {one: [way.target for way in free if way.source == one] for one in procedure.states}
-            reached = closure([move.target], follows)
-            state = next((one for one in granted if one in reached), None)
-            if state is not None and not _spares(move, asked):
-                yield problem("C595", move.where, at=move.id, name=move.id, task=asked.id, state=state)
-
-
-@rule("C598")
-def price_decided_again(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C598 for each act that fills or reopens a form which gives the price of a fee that may be paid already.
-
-    A price that was passed stays: a grant would follow without the difference. An act on the way may ask the fee again.
-    """
-    moves = tuple(edges(procedure))
-    granted = [state.id for state in procedure.states.values() if state.is_end and state.outcome == "granted"]
-    for fee in procedure.fees():
-        read = {name for one in fee.prices() for name in (*one.names, *one.columns)}
-        decides = {one.id for one in procedure.forms() if not read.isdisjoint(_answers_of(one))}
-        free = [one for one in moves if fee.id not in one.reopens]
-        follows = {one: [way.target for way in free if way.source == one] for one in procedure.states}
-        paid = closure([one.target for one in free if fee.id in done_after(procedure, one)], follows)
-        for move in (one for one in free if one.source in paid and decides & {one.fills, *one.reopens}):
-            reached = closure([move.target], follows)
-            state = next((one for one in granted if one in reached), None)
-            if state is not None:
-                form = min(decides & {str(move.fills), *move.reopens})
-                yield problem("C598", move.where, at=move.id, name=move.id, fee=fee.id, form=form, state=state)
-
-
-def _answers_of(form: Form) -> frozenset[str]:
-    return frozenset((form.id, *(name for field in form.fields for name in field.names_within)))
-
-
-def _spares(move: Transition, task: Task) -> bool:
-    """Return whether a transition declares that it needs no such task (`without`), or its guard needs `done(task)`."""
-    return task.id in move.without or needs_done(tree(move.when), task.id)
 
 
 @rule("C531")
