@@ -134,7 +134,7 @@ def _granted_after(procedure: Procedure, move: Transition, free: Iterable[Transi
         return end
     for output in (one for one in procedure.outputs.values() if one.grants):
         issuing = [one for one in edges(procedure) if output.id in issued_by(procedure, one)]
-        revoked = any(output.id in one.effects.revokes for one in (*procedure.states.values(), *edges(procedure)))
+        revoked = output.id in _revoked(procedure)
         if output.valid is None and output.per is None and output.kind != "letter" and not revoked:
             before = _follows([one for one in edges(procedure) if one not in issuing])
             if move.source not in closure([procedure.start], before):
@@ -143,6 +143,11 @@ def _granted_after(procedure: Procedure, move: Transition, free: Iterable[Transi
         if (state := next(made, None)) is not None:
             return state
     return None
+
+
+def _revoked(procedure: Procedure) -> frozenset[str]:
+    effects = [one.effects for one in edges(procedure)] + [one.effects for one in procedure.states.values()]
+    return frozenset(name for one in effects for name in one.revokes)
 
 
 def _granting(procedure: Procedure, move: Transition) -> bool:

@@ -74,7 +74,7 @@ def _time_that_gives_time_again(procedure: Procedure) -> Iterator[Problem]:
 
 def _without_visitor(procedure: Procedure, state: State) -> tuple[Transition, ...]:
     """The transitions out of a state while the applicant does nothing and no agent may act: by time, or by a register."""
-    if any(state.id in clock.runs_in for clock in procedure.clocks.values()):
+    if is_timed(procedure, state.id):
         return ()
     if _expects_applicant(procedure, state):
         return automatic_from(procedure, state.id, "due") if state.due else ()

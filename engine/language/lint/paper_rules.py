@@ -1,4 +1,4 @@
-"""The rules of official documents (`docs/language.md` §17, C560 to C571 and C580): laws cited, words, signatures, refusals.
+"""The rules of official documents (`docs/language.md` §17, C560 to C570 and C580): laws cited, words, signatures.
 
 Proof P13 looks at where the printed values come from, and P17 at the variants of an operative text.
 """
@@ -6,23 +6,19 @@ Proof P13 looks at where the printed values come from, and P17 at the variants o
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final
 
 from engine.core.problems import Position, Problem, problem
 from engine.core.values import Span, Text
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import And, Not
 from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
 from engine.model.directory import Directory
-from engine.model.graph import closure, edges, issued_by
+from engine.model.graph import edges, issued_by
 from engine.model.paper import OutputPaper, PaperText, Placeholder, placeholders_of
-from engine.model.provenance import answers_in, source_of
-from engine.model.types import TRUE, Constant, Expression, Type
+from engine.model.types import Constant, Expression, Type
 
-DECIDING: Final = ("letter", "decision", "permit")  # kinds that notify a decision
 _WITH_LINES: Final = ("quote",)  # kinds whose lines say all
 _WITH_ARTICLES: Final = ("contract", "decision", "permit", "letter")  # kinds whose articles say all
 _WHOLE: Final = ("integer", "money")  # what can be printed in words
@@ -40,7 +36,6 @@ _LAW_IN_TEXT: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _DAYS: Final = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "year": (365, 366)}  # fewest and most
-_Way: TypeAlias = tuple[Transition, ...]
 
 
 # -- laws --------------------------------------------------------------------------------------------------------------
@@ -254,140 +249,6 @@ def issuing(procedure: Procedure, output: Output) -> Iterator[Transition | None]
     yield from (one for one in edges(procedure) if output.id in issued_by(procedure, one))
 
 
-# -- refusals ----------------------------------------------------------------------------------------------------------
-
-
-@rule("C564")
-def refused_without_a_letter(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C564 for each refused end that a path reaches without any letter or decision of refusal.
-
-    One counts if it is issued for all answers, and no grant follows it: that of a receipt or an invitation does.
-    An act that decides an appeal needs its own.
-    """
-    silent = [one for one in edges(procedure) if not _notifies(procedure, one)]
-    contested = [one.source for one in edges(procedure) if procedure.states[one.source].is_end]
-    for state in (one for one in procedure.states.values() if one.outcome == "refused"):
-        last = [one for one in silent if one.target == state.id]
-        acts = [one for one in last if one.event is None and APPLICANT not in one.by]  # silence keeps the first refusal
-        paths = (_path(procedure, silent, last), *(_path(procedure, silent, acts, one) for one in contested))
-        if (path := next(filter(None, paths), None)) is not None:
-            yield problem("C564", state.where, at=state.id, state=state.id, path=_states(path))
-
-
-def _notifies(procedure: Procedure, act: Transition) -> bool:
-    """Return whether a transition issues a letter or decision that may be one of refusal."""
-    outputs = [procedure.outputs[one] for one in issued_by(procedure, act) if one in procedure.outputs]
-    given = [one for one in outputs if one.kind in DECIDING]
-    guard, whens = tree(act.when), [tree(one.when) for one in given if one.per is None]
-    known = (tree(TRUE), guard, *(guard.items if isinstance(guard, And) else ()))
-    always = any(one in known or Not(one) in whens for one in whens) or any(
-        one.per is not None and _of_each_request(procedure, one, one.per) for one in given
-    )
-    ends = (state for state in procedure.states.values() if state.is_end)
-    effects = [one.effects for one in edges(procedure)] + [one.effects for one in procedure.states.values()]
-    revoked = {name for one in effects for name in one.revokes}
-    follows = {state.id: [] if state.is_end else [one.target for one in edges(procedure) if one.source == state.id]
-               for state in procedure.states.values()}  # fmt: skip
-    reached = closure([act.target], follows)
-    granted = any(end.outcome == "granted" and end.id in reached for end in ends)
-    return always and (not granted or any(one.id in revoked for one in given))
-
-
-def _of_each_request(procedure: Procedure, output: Output, rows: str) -> bool:
-    """Return whether every request has a row with this document, or one that agents exclude row by row."""
-    decided = {field.id for form in procedure.forms() if form.each == rows for field in form.fields}
-    field = procedure.fields[rows]
-    hidden = [page for page in procedure.form.pages if page.when != TRUE and any(one.id == rows for one in page.fields)]
-    asked = bool(field.bounds.min_items) and field.when == TRUE and not hidden
-    return asked and (output.when == TRUE or output.when.names <= decided)
-
-
-@rule("C565")
-def refusal_without_a_reason(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C565 for each letter or decision of refusal that an act issues without any reason.
-
-    It prints the reason of the acts it names, on any part of the path, else that of the act itself. A reason asked
-    with a request for corrections is another one. A letter may instead state what a register or an agent's form found.
-    Where a rule of the file refuses, its text says why.
-    """
-    for output in procedure.outputs.values():
-        if output.kind not in DECIDING or _states_what_was_found(procedure, output):
-            continue
-        silent = [one for one in edges(procedure) if not _gives_reason(output, one)]
-        refusing = [one for one in silent if one.event is None and _refuses(procedure, one, output)]
-        named = output.paper is not None and output.paper.reason_of
-        path = _path(procedure, silent if named else edges(procedure), refusing)
-        if path is not None:
-            yield problem("C565", output.where, at=output.id, name=output.id, act=path[-1].id, path=_states(path))
-
-
-def _refuses(procedure: Procedure, act: Transition, output: Output) -> bool:
-    state = procedure.states.get(act.target)
-    return state is not None and state.outcome == "refused" and output.id in issued_by(procedure, act)
-
-
-def _gives_reason(output: Output, act: Transition) -> bool:
-    named = output.paper.reason_of if output.paper is not None else ()
-    if (named and act.id not in named) or APPLICANT in act.by:
-        return False
-    return bool(act.asks & {"reason", "grounds"}) and "correction" not in act.asks
-
-
-def _states_what_was_found(procedure: Procedure, output: Output) -> bool:
-    """Return whether the text prints, or is chosen by, what a register or an agent's form says."""
-    clauses = tuple(output.paper.clauses()) if output.paper is not None else ()
-    names = {one for clause in clauses for one in (*answers_in(clause.text), *clause.when.names)}
-    leaves = (leaf for name in sorted(names) for leaf in source_of(procedure, name).leaves())
-    return any(leaf.kind in ("register", "form") for leaf in leaves)
-
-
-@rule("C571")
-def appeal_that_the_end_does_not_open(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield C571 for each letter or decision of refusal with an appeal whose act does not leave the refused end.
-
-    A document without `remedies` prints no appeal that was lodged on the way and that the end does not open.
-    """
-    agency = directory.agencies.get(procedure.identity.agency)
-    known = procedure.identity.appeals or (agency.appeals if agency else {})
-    for output in (one for one in procedure.outputs.values() if one.kind in DECIDING):
-        named = output.paper.remedies if output.paper is not None else None
-        for appeal in (known[one] for one in (known if named is None else named) if one in known):
-            among = [one for one in edges(procedure) if named is not None or one.id != appeal.act]
-            closed = [one for one in among if appeal.act and _refuses(procedure, one, output)
-                      and all(act.id != appeal.act for act in procedure.leaving.get(one.target, ()))]  # fmt: skip
-            path = _path(procedure, among, closed)
-            if path is not None:
-                others = [
-                    one.id for one in known.values() if one.id != appeal.id and (named is None or one.id in named)
-                ]
-                yield problem(
-                    "C571", output.where, at=output.id, name=output.id, appeal=appeal.id, act=appeal.act or "",
-                    state=path[-1].target, others=", ".join(others), path=_states(path),
-                )  # fmt: skip
-
-
-def _path(
-    procedure: Procedure, among: Iterable[Transition], last: Iterable[Transition], start: str = ""
-) -> _Way | None:
-    """The shortest path of these transitions, from the start or a state, that ends with one of `last`."""
-    among, ends = tuple(among), frozenset((one.id, one.source, one.target, one.rank) for one in last)
-    left: deque[tuple[str, _Way]] = deque([(start or procedure.start, ())])
-    seen = {start or procedure.start}
-    while left:
-        state, way = left.popleft()
-        for one in (transition for transition in among if transition.source == state):
-            if (one.id, one.source, one.target, one.rank) in ends:
-                return (*way, one)
-            if one.target not in seen:
-                seen.add(one.target)
-                left.append((one.target, (*way, one)))
-    return None
-
-
-def _states(way: _Way) -> tuple[str, ...]:
-    return (*(one.source for one in way), way[-1].target)
-
-
 # -- number ------------------------------------------------------------------------------------------------------------
 
 
@@ -414,7 +275,7 @@ def valid_longer_than_its_state(procedure: Procedure, directory: Directory) -> I
             lapse = _span(state.due)
             if length is None or lapse is None or not _is_issued_in(procedure, output, state.id):
                 continue
-            if _lapses(procedure, output, state.id) and _longer(length, lapse):
+            if _lapses(procedure, output, state.id) and is_longer(length, lapse):
                 yield problem("C566", output.where, at=output.id, name=output.id, span=str(length), state=state.id,
                               lasts=str(lapse))  # fmt: skip
 
@@ -439,7 +300,7 @@ def _span(length: Expression | None) -> Span | None:
     return node.value if isinstance(node, Constant) and isinstance(node.value, Span) else None
 
 
-def _longer(one: Span, other: Span) -> bool:
+def is_longer(one: Span, other: Span) -> bool:
     """Return whether a length is longer than another whatever the months. Working days are not compared."""
     if one.working or other.working or one.unit not in _DAYS or other.unit not in _DAYS:
         return False

@@ -16,7 +16,7 @@ from engine.core.values import Plain
 from engine.domain.documents.content import is_still_open
 from engine.domain.fields.scope import evaluate_answers
 from engine.language.catalogue.check import check_definition
-from engine.language.lint.paper_rules import DECIDING
+from engine.language.lint.refusal_rules import DECIDING
 from engine.model import Output
 from engine.model.paper import placeholders_of
 from tests.engine.domain.documents.story_papers import PROCEDURES as FOLDER
