@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, Task, TimeLimit, Transition
 from engine.model.corrections import asked_by_change
-from engine.model.types import Expression
+from engine.model.types import TRUE, Expression
 
 
 def never(condition: Expression) -> bool:
@@ -40,9 +40,14 @@ def is_timed(procedure: Procedure, state_id: str) -> bool:
 
     One that is over, or that an earlier state left, does not start again: after an appeal it no longer runs.
     """
-    return any(
-        state_id in clock.runs_in and state_id not in left_by(procedure, clock) for clock in procedure.clocks.values()
-    )
+    return any(is_ended_by(procedure, state_id, clock) for clock in procedure.clocks.values())
+
+
+def is_ended_by(procedure: Procedure, state_id: str, clock: TimeLimit) -> bool:
+    """Return whether a time limit ends each stay in a state: it runs there at each, and leads on for all answers."""
+    over = automatic_from(procedure, state_id, clock.id)
+    leads_on = any(one.when == TRUE or "." in one.id for one in over)  # the last of a list takes all other cases
+    return state_id in clock.runs_in and leads_on and state_id not in left_by(procedure, clock)
 
 
 def left_by(procedure: Procedure, clock: TimeLimit) -> frozenset[str]:

@@ -18,7 +18,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Ambient, Arithmetic, FunctionCall, If, Lookup, Name, Node, Not
 from engine.language.expressions.typing import leaves
 from engine.model import APPLICANT, Form, Procedure, State, Transition
-from engine.model.graph import edges, issued_by, waits_for_applicant
+from engine.model.graph import edges, is_ended_by, is_timed, issued_by, waits_for_applicant
 from engine.model.types import DATE, TRUE, Constant, Expression
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -121,7 +121,7 @@ def _time_on(procedure: Procedure, path: Path) -> Fraction:
     for clock in sorted(procedure.clocks.values(), key=lambda one: len(one.runs_in)):
         left = _longest(procedure, clock.lasts)
         for state in times if left else ():
-            if state in clock.runs_in:
+            if is_ended_by(procedure, state, clock):
                 times[state] = min(times[state], left)
                 left -= times[state]
     spent = Fraction(0)
@@ -132,7 +132,7 @@ def _time_on(procedure: Procedure, path: Path) -> Fraction:
 
 def _from_sending(procedure: Procedure, state: State, own: Fraction) -> Fraction:
     """The longest time from the sending to the end of a state, where its limit is a date counted from the sending. Else 0."""
-    timed = any(state.id in clock.runs_in for clock in procedure.clocks.values())
+    timed = is_timed(procedure, state.id)
     limit = _limit(procedure, state, own)
     return Fraction(0) if timed or limit is None else _longest_of(procedure, _added_to("submitted_on", limit))
 

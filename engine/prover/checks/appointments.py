@@ -19,7 +19,7 @@ from engine.model import APPLICANT, SYSTEM, Appointment, Form, Hours, NamedEleme
 from engine.model.directory import Calendar, Office
 from engine.model.graph import acts_from, is_timed
 from engine.model.types import Constant
-from engine.prover.checks.branches import all_shut
+from engine.prover.checks.branches import MUST_LEAD_ON, all_shut
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
 from engine.prover.solver.witness_facts import facts_of
@@ -61,8 +61,7 @@ def second_eyes_without_holder(places: ProofContext) -> Iterator[Problem]:
     procedure = places.procedure
     for state in procedure.states.values():
         leaving = procedure.leaving.get(state.id, ())
-        automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
-        timed = automatic or is_timed(procedure, state.id)
+        timed = any(transition.event in MUST_LEAD_ON for transition in leaving) or is_timed(procedure, state.id)
         acts = acts_from(procedure, state.id)
         if not acts or timed or state.is_end:
             continue

@@ -23,7 +23,7 @@ from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
 _MOST_TRIED: Final = 60
-_MUST_LEAD_ON: Final = ("done", "booked", "missed", "due")
+MUST_LEAD_ON: Final = ("done", "booked", "missed", "due")
 ALWAYS: Final = Constant(True, YES_NO)
 SHUT: Final = Constant(False, YES_NO)
 
@@ -111,7 +111,12 @@ def _issuing(procedure: Procedure, output: Output) -> tuple[Transition, ...]:
 
 
 def _issues_anew(procedure: Procedure, path: Path, output: Output) -> bool:
-    """Return whether the end of a path makes a document: the first one, or one after that was revoked."""
+    """Return whether the end of a path makes a document: the first one, or one after that was revoked or may have expired.
+
+    A letter is made for each decision. A document of rows may be that of another row.
+    """
+    if output.valid is not None or output.per is not None or output.kind == "letter":
+        return True
     there = False
     for transition in path.transitions[:-1]:
         effects = (transition.effects, procedure.states[transition.target].effects)
@@ -180,9 +185,10 @@ def cases_that_lack_or_overlap(places: ProofContext) -> Iterator[Problem]:
                 groups.setdefault(transition.event, {}).setdefault(transition.id, []).append(transition)
         for event, transitions in groups.items():
             yield from _overlapping(places, state, transitions)
-            if event in _MUST_LEAD_ON:
+            if event in MUST_LEAD_ON:
                 yield from _lacking(places, state, transitions)
         yield from _nothing_open(places, state)
+        yield from _appeal_closed(places, state)
 
 
 def _when(transitions: Iterable[Transition]) -> Node:
@@ -225,8 +231,7 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
     """Answers for which no person may act, in a state that only acts leave."""
     procedure = places.procedure
     leaving = procedure.leaving.get(state.id, ())
-    automatic = any(transition.event not in (None, *procedure.clocks) for transition in leaving)
-    moved = automatic or is_timed(procedure, state.id)
+    moved = any(transition.event in MUST_LEAD_ON for transition in leaving) or is_timed(procedure, state.id)
     acts = acts_from(procedure, state.id)
     query = all_shut(places, acts)
     if state.mode != "by" or moved or query is None:
@@ -237,6 +242,29 @@ def _nothing_open(places: ProofContext, state: State) -> Iterator[Problem]:
         yield problem("P5", state.where, at=state.id, state=state.id, fault="closed", **facts)
     elif answer.verdict == "unknown":
         yield not_proved("P5", state)
+
+
+def _appeal_closed(places: ProofContext, state: State) -> Iterator[Problem]:
+    """Answers that are refused, and for which the act of an announced appeal is not open."""
+    procedure = places.procedure
+    for name in (
+        dict.fromkeys(one.act for one in procedure.identity.appeals.values()) if state.outcome == "refused" else ()
+    ):
+        acts = [one for one in procedure.leaving.get(state.id, ()) if one.id == name and one.event is None]
+        if not acts or any(one.when == TRUE for one in acts):
+            continue  # without any act: C571
+        guards = tuple(tree(one.when) for one in acts)
+        for entering in (one for one in edges(procedure) if one.target == state.id):
+            query = Query((tree(entering.when),), guards, sure=places.after(entering))
+            answer = places.prover.example(query)
+            if answer.verdict == "yes":
+                facts = facts_of(places.definition, answer.witness, [*query.holds, *query.fails])
+                yield problem(
+                    "P5", acts[0].where, at=acts[0].id, name=acts[0].id, state=state.id, fault="appeal", **facts
+                )  # fmt: skip
+                return
+            if answer.verdict == "unknown":
+                yield not_proved("P5", acts[0])
 
 
 def all_shut(places: ProofContext, acts: Sequence[Transition]) -> Query | None:

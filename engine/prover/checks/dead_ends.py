@@ -28,7 +28,7 @@ from engine.language.expressions.nodes import (
 from engine.language.lint.graph_rules import states_without_an_end, unreachable_states
 from engine.model import Form, Procedure, State, Transition
 from engine.model.corrections import corrected_by
-from engine.model.graph import acts_from, edges
+from engine.model.graph import acts_from, edges, is_timed
 from engine.model.types import TRUE
 from engine.prover.checks.branches import ALWAYS, SHUT, at_best
 from engine.prover.checks.conditions import not_proved
@@ -195,8 +195,7 @@ def _passes(procedure: Procedure, state: State) -> bool:
     """Return whether a state passes without a person: by time alone, or because its tasks stay done."""
     if state.wait is not None:
         leaving = procedure.leaving.get(state.id, ())
-        timed = any(state.id in clock.runs_in for clock in procedure.clocks.values())
-        return not timed and all(transition.event == "done" for transition in leaving)
+        return not is_timed(procedure, state.id) and all(transition.event == "done" for transition in leaving)
     asked_anew = (
         isinstance(task := procedure.tasks.get(one), Form) and task.register is not None for one in state.waits
     )

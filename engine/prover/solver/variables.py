@@ -15,7 +15,7 @@ import z3
 
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Name, Node
-from engine.model import Bounds, Consulted, Field, Form, Table
+from engine.model import Bounds, Consulted, Field, Form, Link, Table
 from engine.model.types import Expression, Type
 from engine.prover.solver.encoding import NO, YES, Codes, SymbolicRow, Term, all_of, any_of
 from engine.prover.solver.inputs import ProverInput
@@ -290,6 +290,10 @@ class Variables:
         return made, trace
 
     def awaited(self, task: str) -> Z:
-        """Return the formula that a task is waited for, or that a service is consulted: its `when` holds."""
+        """Return the formula that a task is waited for, or that a service is consulted: its `when` holds.
+
+        An earlier dossier that is not required is perhaps not named, and then not waited for.
+        """
         known = self.definition.procedure.tasks.get(task) or self.definition.services.get(task)
-        return YES if known is None else self.terms.holds(tree(known.when))
+        needed = self.terms.holds(tree(known.required)) if isinstance(known, Link) else YES
+        return YES if known is None else all_of(self.terms.holds(tree(known.when)), needed)
