@@ -14,6 +14,7 @@ from engine.model.base import _NONE, MOBILE_MONEY, NamedElement, Relation, Silen
 from engine.model.form import Field, Page
 from engine.model.types import TRUE, Expression
 
+LOOK_UP_DUE: Final = Span(1, "day")  # of a register whose look-up gives no time
 _NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 

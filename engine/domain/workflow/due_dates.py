@@ -35,12 +35,12 @@ from engine.domain.common.working_time import (
 from engine.domain.documents.retention import keep_moments
 from engine.model import APPLICATION, Appointment, Form, Procedure, TimeLimit
 from engine.model.directory import Calendar, Directory
+from engine.model.tasks import LOOK_UP_DUE
 from engine.model.types import Expression, Scope
 from engine.records.dossier import Booking, ClockState, Dossier, Timer
 
 DRAFT_KEPT: Final = Span(30, "day")
 DRAFT_REMINDERS: Final = (7, 1)  # days before a draft is closed
-LOOK_UP_DUE: Final = Span(1, "day")
 WAIT_LIMIT: Final = timedelta(minutes=15)  # after the start of an appointment, for a late person
 
 

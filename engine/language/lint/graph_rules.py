@@ -12,7 +12,7 @@ from engine.core.problems import Problem, problem
 from engine.core.values import Span
 from engine.language.expressions.compiler import tree
 from engine.language.lint.rule_registry import rule
-from engine.model import APPLICANT, Form, Procedure, State, Transition
+from engine.model import APPLICANT, Form, Link, Procedure, State, Transition
 from engine.model.directory import Directory
 from engine.model.graph import (
     acts_from,
@@ -104,8 +104,14 @@ def _needs_late(procedure: Procedure, state: State) -> bool:
     opened = any(
         one.when == TRUE and one.within is None and one.by != (APPLICANT,) for one in acts_from(procedure, state.id)
     )
-    waits = APPLICANT in state.by or (state.mode == "gather" and _expects_applicant(procedure, state))
+    waits = APPLICANT in state.by or _awaits_another(procedure, state)
+    waits = waits or (state.mode == "gather" and _expects_applicant(procedure, state))
     return state.by == (APPLICANT,) or (waits and not opened)
+
+
+def _awaits_another(procedure: Procedure, state: State) -> bool:
+    """Return whether a state waits for the end of an earlier request, which may stay open, such as a permit in force."""
+    return any(isinstance(procedure.tasks.get(one), Link) for one in state.waits)
 
 
 def _time_that_is_none(procedure: Procedure) -> Iterator[Problem]:
@@ -149,7 +155,7 @@ def _faults(procedure: Procedure, state: State) -> Iterator[str]:
         yield "shut_in_time"  # the day after, no person may act
     left = _needs_late(procedure, state) and not clocks
     if (left or _expects_applicant(procedure, state) or state.public == "ready") and state.due is None and not clocks:
-        yield "no_due"
+        yield "endless" if _awaits_another(procedure, state) else "no_due"
     must_end = state.mode in {"pay", "correct", "attend", "book"} or left
     if must_end and state.due is not None and not automatic_from(procedure, state.id, "due"):
         yield "no_late"

@@ -19,6 +19,7 @@ from engine.language.expressions.nodes import Ambient, Arithmetic, FunctionCall,
 from engine.language.expressions.typing import leaves
 from engine.model import APPLICANT, Form, Procedure, State, Transition
 from engine.model.graph import edges, is_ended_by, is_timed, issued_by, waits_for_applicant
+from engine.model.tasks import LOOK_UP_DUE
 from engine.model.types import DATE, TRUE, Constant, Expression
 from engine.prover.checks.conditions import not_proved
 from engine.prover.checks.established_facts import ProofContext
@@ -181,6 +182,8 @@ def _time_of_task(procedure: Procedure, task_id: str, state: State) -> Fraction:
     if not isinstance(task, Form) or waits_for_applicant(task):
         return begins
     dues = [one.due or task.due for one in task.services] or [task.due]  # a service may have longer than its round
+    if task.register is not None:
+        dues = [task.due or LOOK_UP_DUE]
     known = [working_days(due) for due in dues if due is not None]
     return begins + max(known) if known else max(begins, _own_time(procedure, state))
 

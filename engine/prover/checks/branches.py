@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of
+from engine.language.expressions.nodes import And, Happened, Node, Not, Or, names_of, walk
 from engine.model import APPLICATION, Appointment, Fee, Form, Output, Procedure, State, Task, Transition
 from engine.model.graph import acts_from, closure, done_after, edges, is_timed, issued_by, predecessors
 from engine.model.types import TRUE, YES_NO, Constant
@@ -94,7 +94,9 @@ def _without(
             return
     unknown = len(avoiding) > _MOST_TRIED
     for path in avoiding[:_MOST_TRIED]:
-        query = replace(path.query(tree(task.when)), fails=(Happened("done", task.id),))
+        query = replace(
+            path.query(tree(task.when)), fails=(Happened("done", task.id),), sure=path.done - {task.id}
+        )  # fmt: skip
         answer = places.prover.example(query)
         unknown = unknown or answer.verdict == "unknown"
         if answer.verdict == "yes":
@@ -133,7 +135,7 @@ def _covered(procedure: Procedure, path: Path, task: str) -> bool:
     covered = False
     for transition in path.transitions:
         done = task in done_after(procedure, transition, frozenset({task} if covered else ()))
-        covered = done or task in transition.without
+        covered = (done or task in transition.without) and not _counts(procedure, transition, task)
     return covered
 
 
@@ -152,7 +154,16 @@ def _twice(procedure: Procedure, task: Task) -> Callable[[Path], Hashable]:
 
 
 def _reopens(procedure: Procedure, transition: Transition, task: str) -> bool:
-    return task not in done_after(procedure, transition, frozenset({task}))
+    again = task not in done_after(procedure, transition, frozenset({task}))
+    return again or _counts(procedure, transition, task)
+
+
+def _counts(procedure: Procedure, transition: Transition, task: str) -> bool:
+    """Return whether a transition adds to an act or an absence on whose number it depends that a task is asked."""
+    known, waits = procedure.tasks.get(task), procedure.states[transition.source].waits
+    read = [one for one in walk(tree(known.when)) if isinstance(one, Happened)] if known is not None else []
+    missed = task not in waits and any(one.function == "missed" and one.id in waits for one in read)
+    return missed or any(one.function == "taken" and one.id == transition.id for one in read)
 
 
 def _turning(procedure: Procedure, path: Path, waiting: list[str], before: frozenset[str]) -> Transition:

@@ -204,3 +204,55 @@ def test_the_outcome_of_an_earlier_request_that_was_not_named_is_not_printed() -
         (LINKED % ", required: false").replace(", when: urba == 'granted'", "").replace(", when: urba != 'granted'", "")
     )
     assert "P8 hole" in found(body, "'Accordé : {urba}.'")
+
+
+PENALTY = """
+fees: {taxe: {label: Taxe, amount: 1000}, penalite: {label: Pénalité, amount: 500, when: taken(demeure) > 0}}
+workflow:
+  start: paiement
+  states:
+    paiement: {label: P, pay: [taxe, penalite], due: 9 days, late: fini, then: examen}
+    examen:
+      label: E
+      by: maire
+      due: 5 days
+      transitions:
+        accorder: {label: A, to: accorde, issues: permis}
+        demeure: {label: D, to: %s}
+    accorde: {label: F, end: granted}
+    fini: {label: F, end: expired}
+"""
+
+
+@pytest.mark.parametrize(("to", "told"), [("examen", ["P4"]), ("paiement", [])])
+def test_a_fee_that_an_act_makes_due_is_asked_after_it(to: str, told: list[str]) -> None:
+    assert found(PENALTY % to, letter="sealed_by: agency") == told
+
+
+@pytest.mark.parametrize(("late", "told"), [
+    ("due: 9 days, late: fini, ", []), ("", ["P3 endless"]), ("due: 9 days, ", ["P3 no_late"]),
+])  # fmt: skip
+def test_the_end_of_an_earlier_request_is_not_awaited_for_ever(late: str, told: list[str]) -> None:
+    """That request may be a permit in force, which nothing ends."""
+    body = LINKED.replace("due: 9 days, late: fini, ", late).replace(", when: urba == 'granted'", "")
+    body = body.replace(", when: urba != 'granted'", "")
+    assert found(body % "", letter="sealed_by: agency") == told
+
+
+ASKED = """
+look_ups: {nom_libre: {label: R, register: noms_commerciaux, with: [nom]%s}}
+workflow:
+  start: examen
+  states:
+    examen: {label: E, by: maire, due: 5 working days, transitions: {lire: {label: L, to: registre}}}
+    registre: {label: R, look_up: nom_libre, then: decision}
+    decision: {label: D, by: maire, due: 1 working day, transitions: {accorder: {label: A, to: accorde, issues: permis}}}
+    accorde: {label: F, end: granted}
+"""
+
+
+@pytest.mark.parametrize(("due", "told"), [("", ["P10"]), (", due: 1 minute", ["P10"])])
+def test_a_register_without_a_time_takes_one_day(due: str, told: list[str]) -> None:
+    """The announced delay is that of the two states of agents."""
+    assert [one for one in found(ASKED % due, delay="6 working days") if one == "P10"] == told
+    assert [one for one in found(ASKED % due, delay="7 working days") if one == "P10"] == []
