@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, Response
+from playwright.sync_api import Error, Locator, Page, Response
 
 from tests.web.page_checks import axe_faults, pieces_of
 
@@ -40,7 +40,13 @@ class Person:
 
     def go(self, path: str) -> None:
         self._requests.clear()
-        self.page.goto(path if path.startswith("http") else self.url + path)
+        address = path if path.startswith("http") else self.url + path
+        try:
+            self.page.goto(address)
+        except Error as cut:  # by a page that updates itself at the same moment
+            if "ERR_ABORTED" not in cut.message:
+                raise
+            self.page.goto(address)
         self.arrived()
 
     def named(self, text: str) -> Locator:
