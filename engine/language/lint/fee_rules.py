@@ -9,7 +9,7 @@ from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import needs_done
 from engine.language.lint.rule_registry import rule
 from engine.model import Appointment, Fee, Form, Procedure, Task, Transition
-from engine.model.corrections import asked_by_change
+from engine.model.corrections import asked_by_change, corrected_by
 from engine.model.directory import Directory
 from engine.model.graph import closure, done_after, edges, issued_by, surely_done
 
@@ -82,7 +82,7 @@ def price_decided_again(procedure: Procedure, directory: Directory) -> Iterator[
     """
     moves, sure = edges(procedure), surely_done(procedure)
     for fee in procedure.fees():
-        read = {name for one in fee.prices() for name in (*one.names, *one.columns)}
+        read = _read_by(fee)
         decides = {one.id for one in procedure.forms() if not read.isdisjoint(_answers_of(one))}
         if not decides:
             continue
@@ -96,6 +96,36 @@ def price_decided_again(procedure: Procedure, directory: Directory) -> Iterator[
                 again |= first & {*procedure.states[move.source].waits}
             if again and (state := _granted_after(procedure, move, free)) is not None:
                 yield problem("C598", move.where, at=move.id, name=move.id, fee=fee.id, form=min(again), state=state)
+
+
+@rule("C599")
+def no_common_method(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C599 for each state whose fees may be due together and have no method in common.
+
+    One payment covers all that is due. Also due are the other parts of a fee whose first part was enough, and in a state
+    of correction what the corrected answers add to fees that were passed.
+    """
+    moves, fees = edges(procedure), procedure.fees()
+    follows = _follows(moves)
+    passed = {
+        fee.id: closure((one.target for one in moves if fee.id in procedure.states[one.source].waits), follows)
+        for fee in fees
+    }
+    for state in procedure.states.values():
+        changed = {name for one in moves if one.target == state.id for name in corrected_by(procedure, one)}
+        asked = [one for one in fees if one.id in state.waits]
+        raised = [one for one in fees if state.id in passed[one.id] and not changed.isdisjoint(_read_by(one))]
+        parts = [
+            one for one in fees
+            if one.instalments is not None and one.instalments.opens == "first" and state.id in passed[one.id]
+        ]  # fmt: skip
+        due = {one.id: {*one.methods} for one in (*asked, *raised, *parts)} if asked or raised else {}
+        if due and not set.intersection(*due.values()):
+            yield problem("C599", state.where, at=state.id, state=state.id, fees=", ".join(due))
+
+
+def _read_by(fee: Fee) -> frozenset[str]:
+    return frozenset(name for one in (fee.when, *fee.prices()) for name in (*one.names, *one.columns))
 
 
 def _answers_of(form: Form) -> frozenset[str]:

@@ -131,3 +131,47 @@ def test_a_price_is_not_decided_again_once_it_was_paid(
     tasks: str, waits: str, act: str, more: str, amount: str, told: list[str]
 ) -> None:
     assert found(PRICED % (tasks, waits, PAY, END, act, more), f'"{amount}"') == told
+
+
+SEVERAL = """
+fees:
+  taxe: {label: Taxe, amount: "%s", methods: [%s]%s}
+  timbre: {label: Timbre, amount: 500, methods: [cash, card]}
+  sceau: {label: Sceau, amount: "otherwise(age, 1) * 9", methods: [cash, mobile_money]}
+form: {tout: {title: Tout, fields: {nom: {label: Nom, example: A}, age: {label: Âge, type: integer, example: 9}}}}
+workflow:
+  start: paiement
+  states:
+    paiement: {label: P, pay: [%s], due: 9 days, late: fini, then: suite}
+    suite: {label: S, pay: [%s], due: 9 days, late: fini, then: examen}
+    examen:
+      label: Examen
+      by: maire
+      due: 5 days
+      transitions:
+        accorder: {label: Accorder, to: accorde, issues: permis}
+        revoir: {label: Revoir, to: a_corriger, asks: [correction, reason], correctable: [%s]}
+    a_corriger: {label: C, correct: requested, due: 9 days, late: fini, then: examen}
+    accorde: {label: Accordé, end: granted}
+    fini: {label: Fini, end: expired}
+"""
+PARTS = ", instalments: {most: 3, every: 1 month, opens: %s}"
+
+
+@pytest.mark.parametrize(("amount", "methods", "more", "first", "then", "corrected", "told"), [
+    ("900", "mobile_money", "", "taxe, timbre", "sceau", "nom", ["paiement taxe, timbre"]),
+    ("900", "mobile_money, card", "", "taxe, timbre", "sceau", "nom", []),
+    ("900", "mobile_money, card", "", "taxe, timbre, sceau", "", "nom", ["paiement taxe, timbre, sceau"]),
+    ("900", "mobile_money", "", "taxe, sceau", "timbre", "nom", []),  # the first two are paid whole before the third
+    ("900", "mobile_money", PARTS % "last", "taxe, sceau", "timbre", "nom", []),
+    ("900", "mobile_money", PARTS % "first", "taxe, sceau", "timbre", "nom", ["suite timbre, taxe"]),
+    ("900", "card", "", "taxe", "sceau", "age", []),
+    ("age * 9", "card", "", "taxe", "sceau", "nom", []),
+    ("age * 9", "card", "", "taxe", "sceau", "age", ["a_corriger taxe, sceau"]),  # one correction raises both
+])  # fmt: skip
+def test_fees_that_are_due_together_have_a_method_in_common(
+    amount: str, methods: str, more: str, first: str, then: str, corrected: str, told: list[str]
+) -> None:
+    text = SEVERAL % (amount, methods, more, first, then, corrected)
+    problems = lint(a_procedure(text + REST % ""), the_directory())
+    assert [f"{one.facts['state']} {one.facts['fees']}" for one in problems if one.code == "C599"] == told
