@@ -15,17 +15,19 @@ from engine.core.clock import local_day
 from engine.core.problems import Fact, Refused
 from engine.core.values import Plain
 from engine.domain.common.decision import Decision
-from engine.domain.common.task_parts import is_in_parts, sealed_anew
+from engine.domain.common.task_parts import fillings, is_finished, is_in_parts, sealed_anew
 from engine.domain.editions.renaming import Translation, names_in_use
 from engine.domain.editions.unchecked_values import unchecked_value
 from engine.domain.fields.views import AnswerProblem
-from engine.domain.forms.pages import check_answers, open_fields
+from engine.domain.forms.pages import check_answers, check_filling, open_fields
+from engine.domain.forms.part_forms import check_part, kept_part
 from engine.domain.workflow.confirmations import commitments_of
 from engine.domain.workflow.due_dates import instant_of, turn_clocks
 from engine.domain.workflow.tasks import ask_parts, has_paid_more, is_satisfied, price_offsets, with_corrected_prices
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.domain.workflow.transitions import advance_until_blocked
 from engine.model import APPLICATION, Appointment, Fee, Form, Procedure
+from engine.model.graph import Sure, surely_done
 from engine.records.dossier import Dossier, Payment
 
 _ASKED_AGAIN: Final = timedelta(days=1)  # an operator may still report a failed payment as paid
@@ -184,6 +186,10 @@ def _misfits(translation: Translation, kept: Dossier, there: Dossier, moment: Mo
         unchecked = unchecked_value(translation, there, scope)
         if unchecked is not None:
             yield Stays("unchecked", {"at": unchecked})
+        asked_before = {translation.name(one) for one in _left_undone(translation.before, kept, moment)}
+        for name in _left_undone(translation.after, there, moment):
+            if name not in asked_before:
+                yield Stays("task_passed", {"at": name})
     yield from _lost_columns(translation, there)
     known = {(translation.spot(one.at), one.code) for one in _faults(translation.before, kept, moment)}
     open_ = open_fields(translation.after, there)
@@ -192,9 +198,40 @@ def _misfits(translation: Translation, kept: Dossier, there: Dossier, moment: Mo
             yield Stays("answer_missing" if one.code in ("empty", "file") else "answer_wrong", {"at": one.at})
 
 
+def _left_undone(procedure: Procedure, dossier: Dossier, moment: Moment) -> Iterator[str]:
+    """Yield the tasks that every way to the state of a dossier does in this edition, and that it has not done."""
+    scope = replace(moment, procedure=procedure).scope(dossier)
+    for name in sorted(procedure.once(_done_on_every_way)[dossier.state] - {APPLICATION}):
+        task = procedure.tasks[name]
+        parts = task if isinstance(task, Form) and is_in_parts(task) and task.when.holds(scope) else None
+        if not is_satisfied(task, dossier, scope) or (parts is not None and not is_finished(parts, dossier, scope)):
+            yield name
+
+
+def _done_on_every_way(procedure: Procedure) -> Sure:
+    """Return the tasks done on every way to each state, but for acts that declare that they need none (`without`)."""
+    return surely_done(procedure, lambda transition: transition.without)
+
+
 def _faults(procedure: Procedure, dossier: Dossier, moment: Moment) -> tuple[AnswerProblem, ...]:
-    found = check_answers(procedure, dossier, local_day(moment.now), moment.directory)
+    """Return the problems of the application, and of the later forms that were filled."""
+    day, directory = local_day(moment.now), moment.directory
+    found = [*check_answers(procedure, dossier, day, directory)]
+    for form in procedure.forms():
+        if not is_in_parts(form) and form.id in dossier.done:
+            found += check_filling(procedure, form.id, dossier, {}, day, directory)
+        for part in _filled_parts(form, dossier) if is_in_parts(form) else ():
+            place = form.id if form.services else f"{form.each}.{part}"
+            given = check_part(procedure, form, part, dossier, kept_part(form, part, dossier), day, directory)
+            found += [replace(one, at=f"{place}.{one.at}") for one in given]
     return tuple(one for one in found if not one.warns)
+
+
+def _filled_parts(form: Form, dossier: Dossier) -> Iterator[str]:
+    if form.services:
+        yield from (one.id for one in form.services if one.id in dossier.done)
+    else:
+        yield from (str(at) for at, one in enumerate(fillings(form.id, dossier.answers)) if one is not None)
 
 
 def _lost_columns(translation: Translation, there: Dossier) -> Iterator[Stays]:

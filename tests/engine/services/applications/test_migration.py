@@ -180,6 +180,59 @@ def test_a_question_that_must_be_answered_keeps_those_sent_without_it(world: Wor
     assert reasons(over(world)) == [("answer_missing", "adresse")]
 
 
+VISIT = "opinions:\n  constat: {label: Constat, due: 5 days, of: {constat_voirie: {label: Voirie, by: voirie, silence: favourable}}}\n"
+SECOND = "fees:\n  caution: {label: Caution, amount: 500}\n"
+# what an edition asks besides, and from which stage on it is passed: 0 = examined, 1 = opinions asked, 2 = at the badges
+ADDED = {
+    "a fee before the badges": (
+        [("fees:\n", SECOND), ("late: abandonne}\n    badges:",
+          "late: abandonne}\n    garantie: {label: G, pay: caution, due: 30 days, then: badges, late: abandonne}\n    badges:"),
+         ("then: badges, late: abandonne}\n    garantie", "then: garantie, late: abandonne}\n    garantie"), ("a_payer, badges]", "a_payer, garantie, badges]")],
+        2, ("task_passed", "caution"),
+    ),
+    "an opinion before the fee": (
+        [("opinions:\n", VISIT), ("then: a_payer}\n",
+          "then: sur_place}\n    sur_place: {label: S, gather: [constat], due: 9 days, then: a_payer}\n"), ("avis, a_payer", "avis, sur_place, a_payer")],
+        2, ("task_passed", "constat"),
+    ),
+    "a service in the round": (
+        [("      avis_foncier:", "      avis_pompiers: {label: Pompiers, by: voirie}\n      avis_foncier:")],
+        2, ("task_passed", "services"),
+    ),
+    "a question of an opinion": (
+        [("      reserves:", "      surface: {label: Surface, type: integer, example: 9}\n      reserves:")],
+        2, ("answer_missing", "services.surface"),
+    ),
+    "a question that is not required": (
+        [("      reserves:", "      surface: {label: Surface, type: integer, required: false, example: 9}\n      reserves:")],
+        3, ("", ""),
+    ),
+    "a question of a badge": (
+        [("      couleur:", "      taille: {label: Taille, type: integer, example: 9}\n      couleur:")],
+        3, ("answer_missing", "vendeurs.0.taille"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize(("edits", "since", "why"), ADDED.values(), ids=ADDED)
+def test_what_an_edition_adds_before_the_state_of_a_dossier_keeps_it(
+    world: World, edits: list[tuple[str, str]], since: int, why: tuple[str, str], stage: int
+) -> None:
+    dossier = sent(world)
+    if stage > 0:
+        asked_for_opinions(world, dossier)
+    if stage > 1:
+        everyone_agrees(world, dossier)
+        dossier = world.paid(world.kept(dossier))
+    if stage > 2:
+        fill_row(world.office, urbaniste(world), dossier.id, "badge", 0, {"couleur": "bleu"}, token=new_id())
+    publish(world, edition(("edition: 1\n", "edition: 2\n"), *edits, map_="migrate: {1: {}}\n"))
+    found = over(world)
+    assert reasons(found) == ([why] if stage >= since and why[0] else [])
+    assert len(found.moved) == (not found.staying)
+
+
 def test_a_payment_under_way_is_waited_for(world: World) -> None:
     dossier = asked_for_opinions(world, sent(world))
     everyone_agrees(world, dossier)
