@@ -63,6 +63,10 @@ def delays_that_cannot_be_kept(places: ProofContext) -> Iterator[Problem]:
         return
     for state in _has_unknown_time(procedure):
         yield not_proved("P10", state)
+    before_grant = {one.source for journey in journeys for one in journey.path.transitions}
+    for state in (procedure.states[one] for one in sorted(before_grant)):
+        if _ends_at_unknown_date(procedure, state):
+            yield problem("V790", state.where, at=state.id, name=state.id, proof="P10", fault="date")
     before: tuple[Node, ...] = ()
     for when, span in delay.entries:
         here = (*before, *((tree(when),) if when != TRUE else ()))
@@ -208,6 +212,16 @@ def _has_unknown_time(procedure: Procedure) -> Iterator[State]:
         nodes += [node for one in limits for day in _KNOWN_DAYS for node in _added_to(day, one)]
         if any(node.type.kind == "span" and _span(node, procedure) is None for node in nodes):
             yield state
+
+
+def _ends_at_unknown_date(procedure: Procedure, state: State) -> bool:
+    """Return whether the time of the administration in a state ends at a date that is not counted, such as a typed one."""
+    limit = _limit(procedure, state, _time_in(procedure, state))
+    if limit is None or is_timed(procedure, state.id):
+        return False
+    known = [Ambient(day, DATE) for day in _KNOWN_DAYS]
+    dates = (leaf for leaf in leaves(tree(limit)) if leaf.type == DATE)
+    return any((one.left if isinstance(one, Arithmetic) else one) not in known for one in dates)
 
 
 def spans_of(expression: Expression) -> tuple[Span, ...]:

@@ -256,3 +256,30 @@ def test_a_register_without_a_time_takes_one_day(due: str, told: list[str]) -> N
     """The announced delay is that of the two states of agents."""
     assert [one for one in found(ASKED % due, delay="6 working days") if one == "P10"] == told
     assert [one for one in found(ASKED % due, delay="7 working days") if one == "P10"] == []
+
+
+TYPED = """
+workflow:
+  start: %s
+  states:
+    attente: {label: A, wait: %s, then: decision}
+    decision: {label: D, by: maire, due: %s, transitions: {accorder: {label: A, to: accorde, issues: permis}}}
+    accorde: {label: F, wait: jour, then: fini}
+    fini: {label: Fini, end: granted}
+"""
+DATES = FORM.replace("vif:", "jour: {label: J, type: date, example: 2027-03-01}, vif:")
+
+
+@pytest.mark.parametrize(("start", "wait", "due", "told"), [
+    ("attente", "jour", "1 day", ["attente"]),
+    ("attente", "3 days", "jour - days(2)", ["decision"]),
+    ("attente", "submitted_on + days(9) if vif else jour", "1 day", ["attente"]),
+    ("attente", "submitted_on + days(9)", "today + days(3)", []),
+    ("decision", "jour", "1 day", []),  # before no grant
+])  # fmt: skip
+def test_a_time_that_ends_at_a_typed_date_is_named(start: str, wait: str, due: str, told: list[str]) -> None:
+    """The announced delay does not count it: the permit that ends at such a date is issued before."""
+    body = TYPED % (start, wait, due)
+    procedure = a_procedure(f"delay: 90 days\n{DATES}{body}{REST % ('Accordé.', 'signed_by: maire')}")
+    problems = prove(procedure, the_directory(), TODAY)
+    assert [one.facts["at"] for one in problems if one.code == "V790"] == told
