@@ -1,14 +1,17 @@
-"""The rules C596 and C597: an event that a state never has, a correction that asks nothing or is asked of no person."""
+"""The rules C596, C597 and V771: an event that a state never has, a correction of nothing, a time limit of the wrong person."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from engine.core.problems import Problem, problem
 from engine.language.lint.rule_registry import rule
-from engine.model import Appointment, Fee, Procedure, Transition
+from engine.model import APPLICANT, Appointment, Fee, Procedure, Transition
 from engine.model.directory import Directory
-from engine.model.graph import closure, edges, successors
+from engine.model.graph import acts_from, automatic_from, closure, edges, successors
+
+_GIVEN_UP: Final = ("abandoned", "withdrawn", "expired")
 
 
 @rule("C596")
@@ -65,6 +68,28 @@ def _of_correction(transition: Transition, fault: str) -> Problem:
         "C597", transition.where, at=transition.id, name=transition.id, fault=fault, state=transition.target,
         act=transition.event is None,
     )  # fmt: skip
+
+
+@rule("V771")
+def ended_without_proposal(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V771 for each `late` of a state where an agent proposes the slot, if it ends the request without an agent.
+
+    The time limit runs while no slot is booked: the applicant lost the request because no agent proposed one.
+    """
+    follows = {
+        state: [one.target for one in edges(procedure) if one.source == state and one.event is not None]
+        for state in procedure.states
+        if all(one.by == (APPLICANT,) for one in acts_from(procedure, state))
+    }
+    for state in (one for one in procedure.states.values() if one.mode in ("book", "attend")):
+        visits = [task for one in state.waits if isinstance(task := procedure.tasks.get(one), Appointment)]
+        proposed = [one for one in visits if one.proposed_by is not None]
+        for late in automatic_from(procedure, state.id, "due") if proposed else ():
+            reached = closure([late.target], follows)
+            ends = (one.id for one in procedure.states.values() if one.id in reached and one.outcome in _GIVEN_UP)
+            if (end := next(ends, None)) is not None:
+                facts = {"state": state.id, "end": end, "role": str(proposed[0].proposed_by), "visit": proposed[0].id}
+                yield problem("V771", late.where, at=late.id, name=late.id, **facts)
 
 
 def _pending(procedure: Procedure) -> frozenset[str]:
