@@ -12,12 +12,14 @@ from typing import Final
 from engine.core.problems import Position, Problem, problem
 from engine.core.values import Span, Text
 from engine.language.expressions.compiler import tree
+from engine.language.expressions.nodes import Ambient, Name, Node, walk
+from engine.language.expressions.typing import leaves
 from engine.language.lint.rule_registry import rule, written_at
 from engine.model import APPLICANT, Field, Law, Output, Procedure, Transition
 from engine.model.directory import Directory
 from engine.model.graph import edges, issued_by
 from engine.model.paper import OutputPaper, PaperText, Placeholder, placeholders_of
-from engine.model.types import Constant, Expression, Type
+from engine.model.types import DATE, Constant, Expression, Type
 
 _WITH_LINES: Final = ("quote",)  # kinds whose lines say all
 _WITH_ARTICLES: Final = ("contract", "decision", "permit", "letter")  # kinds whose articles say all
@@ -278,6 +280,25 @@ def valid_longer_than_its_state(procedure: Procedure, directory: Directory) -> I
             if _lapses(procedure, output, state.id) and is_longer(length, lapse):
                 yield problem("C566", output.where, at=output.id, name=output.id, span=str(length), state=state.id,
                               lasts=str(lapse))  # fmt: skip
+
+
+@rule("V714")
+def issued_perhaps_expired(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V714 for each document valid until a constant date, or a date typed without a minimum counted from today."""
+    for output in procedure.outputs.values():
+        ends = leaves(tree(output.valid)) if output.valid is not None and output.valid.type == DATE else ()
+        if any(_may_be_past(procedure, one) for one in ends):
+            yield problem("V714", output.where, at=output.id, name=output.id)
+
+
+def _may_be_past(procedure: Procedure, node: Node) -> bool:
+    match node:
+        case Constant():
+            return True
+        case Name(id=name) if name in procedure.fields and procedure.fields[name].value is None:
+            least = procedure.fields[name].bounds.minimum
+            return least is None or not any(isinstance(one, Ambient) for one in walk(tree(least)))
+    return False
 
 
 def _is_issued_in(procedure: Procedure, output: Output, state: str) -> bool:

@@ -57,6 +57,16 @@ def test_a_validity_is_compared_with_the_lapse(valid: str, longer: bool) -> None
     assert codes("bad/C566_valid_after_the_permit_lapses.yaml", ("3 years", valid)) == ["C566"] * longer
 
 
+@pytest.mark.parametrize(("valid", "bounds", "told"), [
+    ("2027-12-31", "", True), ("fin", "", True), ("fin", ", minimum: 2026-01-01", True), ("fin", ", minimum: today", False),
+    ("fin if fin > today else today", "", True), ("today + months(6)", "", False), ("6 months", "", False),
+])  # fmt: skip
+def test_a_document_that_may_be_issued_expired_is_named(valid: str, bounds: str, told: bool) -> None:
+    changes = (("valid: 2027-12-31", f"valid: {valid}"), ("type: date,", f"type: date{bounds},"))
+    found = faults("bad/V714_valid_until_a_constant_date.yaml", *changes)
+    assert [one.code for one in found if one.code == "V714"] == ["V714"] * told
+
+
 @pytest.mark.parametrize(("languages", "courtesy", "faults"), [
     ("fr, en", "[en]", []), ("fr, en, ee", "[en, ee]", []), ("fr, en", "[]", []), ("en, fr", "[fr]", []),
     ("fr, en", "[fr]", ["first"]), ("en, fr", "[en]", ["first"]), ("fr, en", "[ee]", ["unknown"]), ("fr, en", "[en, ee]", ["unknown"]),
