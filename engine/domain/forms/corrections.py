@@ -24,13 +24,15 @@ def made_corrections(
 ) -> frozenset[str]:  # fmt: skip
     """Return the requested questions that count as corrected with these answers, `wrong` ones excepted.
 
-    An unchanged answer counts once it is confirmed, until it changes again; so does one that is no longer asked.
+    An unchanged answer counts once it is confirmed, until it changes again; so does one that is no longer asked,
+    and evidence that is only brought, which former releases let an agent ask for.
     """
     asked = stored.correction
     made = set[str]()
     for name in asked.fields if asked else ():
         field, before = procedure.fields[name], stored.typed.answers
-        hidden = not read.after.shows(field)
+        brought = field.evidence is not None and not field.evidence.uploaded
+        hidden = brought or not read.after.shows(field)
         same = read.before.shows(field) and not any(before.get(key) != after.answers.get(key) for key in keys_of(field))
         confirms = name in confirmed and _may_confirm(field.type, name, stored.answers, after.answers)
         remains = asked is not None and name in asked.made and same

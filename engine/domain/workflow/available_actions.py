@@ -152,7 +152,11 @@ def _bad_correction(moment: Moment, dossier: Dossier, transition: Transition, ac
 
 
 def correctable_fields(procedure: Procedure, transition: Transition, scope: Scope) -> tuple[str, ...]:
-    """Return the answers of the application that an act may ask to correct: visible and allowed by the procedure."""
+    """Return the answers of the application that an act may ask to correct: visible and allowed by the procedure.
+
+    Evidence that is only brought is left out: the page of corrections has nothing to send for it.
+    """
     shown = (page for page in procedure.form.pages if page.when.holds(scope))
     asked = (field for page in shown for field in page.fields if is_asked(field) and field.when.holds(scope))
-    return tuple(field.id for field in asked if not transition.correctable or field.id in transition.correctable)
+    sent = (field for field in asked if field.evidence is None or field.evidence.uploaded)
+    return tuple(field.id for field in sent if not transition.correctable or field.id in transition.correctable)

@@ -92,7 +92,8 @@ def ask_again(
         g.is_refused = True
         kept = ((name, value) for name, value in request.args.items(multi=True) if name not in (ASKED, LANGUAGE))
         query = [] if address else list(kept)
-        return go(f"{quote(path)}?{urlencode([*query, (ASKED, '1')])}")
+        # a browser keeps the fragment of the page before, perhaps that of a piece, where the address has none
+        return go(f"{quote(path)}?{urlencode([*query, (ASKED, '1')])}#errors")
     g.refused_post = post
     answer = draw()
     answer.status_code = status if answer.status_code == 200 else answer.status_code  # the page may be gone

@@ -377,6 +377,21 @@ class TestCorrections:
         assert saved.dossier.answers["nom"] == "AMEGAN"
         assert saved.dossier.answers["taille"] == 168
 
+    def test_a_paper_that_is_only_brought_is_not_asked_again(self, world: World) -> None:
+        sent, agent = world.sent(PASSPORT), world.agent("c", "dgdn/controleur")
+        with pytest.raises(Refused, match="not_correctable"):
+            world.take(sent, agent, "faire_corriger", correction={"photos": "Floues"}, reason="Un point")
+
+    def test_a_paper_that_a_former_release_asked_again_does_not_keep_the_rest(
+        self, world: World, dossier: Dossier
+    ) -> None:
+        assert dossier.correction is not None
+        asked = replace(dossier.correction, fields={"lieu_naissance": "Illisible", "photos": "Floues"})
+        world.force(dossier, correction=asked)
+        saved = intake.save_corrections(world.office, world.applicant(), dossier.id, {"lieu_naissance": ["Tsévié"]})
+        assert saved.dossier.correction is not None
+        assert saved.dossier.correction.left == ()
+
     def test_all_must_be_made_before_it_is_sent_back(self, world: World, dossier: Dossier) -> None:
         owner = world.applicant()
         saved = intake.save_corrections(world.office, owner, dossier.id, {"lieu_naissance": ["Tsévié"]})
