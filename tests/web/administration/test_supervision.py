@@ -219,7 +219,7 @@ def test_figures_lead_to_the_list_that_they_count(staff_site: StaffSite) -> None
     world.force(staff_site.kept(some[2]), due_at=world.office.now() + timedelta(hours=1))
     page = head.see(HERE)
     assert "3 en cours 1 en retard 1 à rendre aujourd’hui 2 sans agent" in page
-    assert "Dossiers en main, par agent : " in head.get(HERE).get_data(as_text=True)
+    assert "Dossiers en main, par agent\u00a0: " in head.get(HERE).get_data(as_text=True)
     lines = {"tous": 3, "retard": 1, "jour": 2, "libres": 2, "inconnu": 3}
     for view, count in lines.items():
         assert (

@@ -167,7 +167,7 @@ def test_the_page_of_a_document_helps_to_check_it(known: PortalClient) -> None:
     page = granted(known)
     seen = known.open(page)
     assert seen.response.headers["Cache-Control"] == "no-store"
-    for said in ("Permis d'étal", "Valable", "AMEGAN", "MAIRIE-2026-00001", "L’original est le PDF signé"):
+    for said in ("Permis d’étal", "Valable", "AMEGAN", "MAIRIE-2026-00001", "L’original est le PDF signé"):
         assert said in seen.text, said
     assert '<svg class="qr" role="img"' in seen.html
     code = page.rpartition("/")[2]
