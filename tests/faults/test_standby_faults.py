@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.storage.gate import STALLED
 from engine.storage.postgres.connection_errors import why_unreachable
 from engine.storage.postgres.pool import OPTIONS
 from engine.storage.postgres.store import PostgresStore
@@ -27,7 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 PEOPLE = 4
 PROMOTED = 2.0  # seconds after a promotion until a person is served
 THREADS = 8  # of a server
-APART = 0.5  # seconds for a page that waits for no commit
+# seconds for a page that waits for no commit: at first the threads left wait for a place too
+APART = STALLED + 0.3
 UNCONFIRMED = 4.0  # seconds without a standby
 STANDBY = 1.0  # seconds in which only a standby answers
 
