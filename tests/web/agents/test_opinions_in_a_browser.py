@@ -17,7 +17,7 @@ from tests import worker
 from tests.web.agents.test_staff_pages_in_a_browser import as_agent, sent
 from tests.web.browser_person import DESK, Person
 from tests.web.conftest import Enter
-from tests.web.portal import PASSWORD, Portal
+from tests.web.portal import PASSWORD, Portal, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -111,6 +111,7 @@ class Case:
         worker.start_payment(
             office, owner, self.dossier.id, provider=provider, payer="+22890000001", token=new_id()
         )  # fmt: skip
+        wait_until(lambda: self.dossier.state != "a_payer")
 
     def visited(self) -> None:
         """The applicant telephoned: the inspector takes the slot for them, then receives."""
