@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.clock import local_day
 from engine.core.problems import Refused
+from engine.domain.common.decision import AvailableAction
 from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.workflow.progress import applicants_act, public_key
 from engine.model import State
@@ -92,12 +93,7 @@ def dossier_page(
     lines = wait_lines(one, form)
     state, checked = one.procedure.states.get(dossier.state), payment_of_step(one)
     acts = [
-        BarAct(
-            one.at(f"/acte/{each.transition.id}"),
-            label(each.transition.agents_label),
-            why(one, each),
-            each is correcting,
-        )
+        _bar_act(one, each, each is correcting)
         for each in found
         if each.transition.by != ("applicant",)  # never an agent's: their labels address the applicant
     ]
@@ -125,6 +121,11 @@ def dossier_page(
         "waits": what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
     }  # fmt: skip
     return staff_page(template, http, **{**context, **panel})
+
+
+def _bar_act(one: AgentCase, offer: AvailableAction, corrects: bool) -> BarAct:
+    transition = offer.transition
+    return BarAct(one.at(f"/acte/{transition.id}"), label(transition.agents_label), why(one, offer), corrects)
 
 
 def _state_label(one: AgentCase, state: State | None, checked: Payment | None) -> tuple[str, str]:
