@@ -129,7 +129,9 @@ def _refused(site: PortalClient, address: str) -> bool:
     return 'id="errors"' in site.follow().html
 
 
-def test_a_compiled_page_is_what_its_template_writes(site: PortalClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_page_is_what_its_template_writes(
+    site: PortalClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     compared, shown, refused, with_faults = Compared(monkeypatch), 0, 0, 0
     for at, procedure in enumerate(procedures().values()):
         number = f"26{at:09d}"
@@ -141,7 +143,8 @@ def test_a_compiled_page_is_what_its_template_writes(site: PortalClient, monkeyp
                 for address in (page.id, *(f"{page.id}{row}" for row in rows)):
                     for language in ("fr", "en"):
                         seen = site.client.get(f"/dossiers/{number}/demande/{address}?lang={language}")
-                        assert seen.status_code in (200, 303), (procedure.id, address, seen.text)
+                        why = [str(one.exc_info[1]) for one in caplog.records if one.exc_info]
+                        assert seen.status_code in (200, 303), (procedure.id, address, state, language, why)
                         shown += seen.status_code == 200
                         if state == 2 and seen.status_code == 200 and "/" not in address:
                             refused += "Zorro &lt;&amp;&gt;&#34;&#39;" in seen.text
