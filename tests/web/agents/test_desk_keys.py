@@ -186,17 +186,23 @@ class ByKeys:
 
 
 @pytest.mark.parametrize(
-    "scripts", [pytest.param(True, marks=pytest.mark.nightly("journey")), False], ids=["js", "no-js"]
+    ("scripts", "decisions"),
+    [
+        pytest.param(True, 8, marks=pytest.mark.nightly("journey")),
+        pytest.param(False, 8, marks=pytest.mark.nightly("journey")),
+        (False, 3),
+    ],
+    ids=["js", "no-js", "no-js-short"],
 )
-def test_a_day_of_twelve_dossiers_by_keyboard(enter: Enter, portal: Portal, scripts: bool) -> None:
-    """Eight decisions, a correction, a refusal, a message with a note, then a visit at the counter."""
-    numbers = {sent(portal, PASSPORT, f"+228901200{n:02d}").number for n in range(12)}
+def test_a_day_of_twelve_dossiers_by_keyboard(enter: Enter, portal: Portal, scripts: bool, decisions: int) -> None:
+    """Eight decisions, a correction, a refusal, a message with a note, then a visit at the counter. By day, three decisions."""
+    numbers = {sent(portal, PASSPORT, f"+228901200{n:02d}").number for n in range(decisions + 4)}
     visit = sorted(numbers)[0]
     day = booked(portal, visit)
     agent = as_agent(enter, LOGIN, DOOR, DESK, scripts)
     keys = ByKeys(agent, scripts)
     keys.follow("t", "button[aria-keyshortcuts=t]")
-    for _ in range(8):
+    for _ in range(decisions):
         number = keys.number
         keys.act("conforme", "1")
         keys.confirm()
