@@ -163,7 +163,8 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A slot taken. `start` is UTC. `sequence` counts changes (RFC 5545). `lost`: the opening change that cancelled it."""
+    """A slot taken. `start` is UTC. `sequence` counts changes (RFC 5545). `lost`: the opening change that cancelled it, or
+    `service` for an agent."""
 
     id: str
     appointment: str

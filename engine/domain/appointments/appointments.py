@@ -28,7 +28,7 @@ from engine.domain.common.working_time import (
     minutes_of,
     openings,
 )
-from engine.domain.workflow.actions import no_show, task_done, visit_ahead
+from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import pause_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot, holds_slot, is_satisfied, task_blockers
@@ -40,6 +40,7 @@ from engine.records.dossier import Actor, Booking, Dossier
 
 Seats = Mapping[datetime, frozenset[int]]
 GRACE: Final = Span(7, "day")  # least time to choose again, however little the state has left
+BY_SERVICE: Final = "service"  # in `Booking.lost`, where an agent cancelled and no opening change did
 _SEARCHED: Final = 400  # days searched at most for one list of slots
 
 
@@ -372,22 +373,45 @@ def release(
 ) -> Decision:  # fmt: skip
     """Cancel the slot before its start, for the applicant as long as it may be moved (`moves_until`).
 
-    The state's time runs again, and another slot may be booked. Raises `Refused`.
+    The state's time runs again, and another slot may be booked. A cancellation by an agent counts no move and leaves
+    `GRACE`. Raises `Refused`.
     """
     moment = Moment(procedure, actor, now, directory, wording)
-    task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
-    if not isinstance(task, Appointment) or booking is None or booking.status != "booked":
-        raise Refused(refusal("not_booked", task=appointment))
-    if not _may_handle(moment, dossier, task.by):
-        raise Refused(refusal("role", task.where, roles=("applicant",)))
-    if booking.start <= now:
-        raise Refused(refusal("too_late_to_move", task.where, until="0 minutes"))
-    near = too_near(task, booking, now, directory.calendar) if is_owner(dossier, actor) else None
-    if near is not None:
-        raise Refused(near)
+    closed = why_kept(moment, dossier, appointment)
+    if closed is not None:
+        raise Refused(closed)
+    booking = dossier.bookings[appointment]
+    if actor.kind == "agent" and not is_owner(dossier, actor):
+        passage = _lost(moment, dossier, booking, BY_SERVICE).note("cancelled", {"appointment": appointment})
+        return finished(passage.happened(f"called_off:{appointment}"), moment)
     passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
     return finished(passage, moment)
+
+
+def why_kept(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | None:
+    """Return why this person cannot cancel the slot now. None when they can."""
+    task, booking = moment.procedure.tasks.get(appointment), dossier.bookings.get(appointment)
+    if not isinstance(task, Appointment) or booking is None or booking.status != "booked":
+        return refusal("not_booked", task=appointment)
+    if not _may_handle(moment, dossier, (*task.by, task.proposed_by or "")):
+        return refusal("role", task.where, roles=("applicant",))
+    if booking.start <= moment.now:
+        return refusal("too_late_to_move", task.where, until="0 minutes")
+    return too_near(task, booking, moment.now, moment.directory.calendar) if is_owner(dossier, moment.actor) else None
+
+
+def _lost(moment: Moment, dossier: Dossier, booking: Booking, cause: str) -> TransitionContext:
+    """Return the context after the loss of a slot for which the applicant is not responsible."""
+    passage = drop_slot(TransitionContext.of(dossier), moment, booking.appointment)
+    bookings = passage.dossier.bookings
+    passage = passage.with_(
+        bookings={**bookings, booking.appointment: replace(bookings[booking.appointment], lost=cause)}
+    )
+    due = passage.dossier.due_at
+    if due is not None and booking.appointment in moment.procedure.state(dossier.state).waits:
+        passage = passage.with_(due_at=max(due, add_span(moment.now, GRACE, moment.directory.calendar)))
+    return passage
 
 
 def lose(
@@ -402,12 +426,7 @@ def lose(
     moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
-    passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
-    bookings = passage.dossier.bookings
-    passage = passage.with_(bookings={**bookings, appointment: replace(bookings[appointment], lost=change)})
-    due = passage.dossier.due_at
-    if due is not None and appointment in procedure.state(dossier.state).waits:
-        passage = passage.with_(due_at=max(due, add_span(now, GRACE, directory.calendar)))
+    passage = _lost(moment, dossier, booking, change)
     body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
     return finished(passage.note("slot_lost", {**body, "change": change}), moment)
 
@@ -429,19 +448,3 @@ def arrived(
     came = replace(booking, arrived_at=booking.arrived_at or now)
     passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
     return finished(passage.note("arrived", {"appointment": appointment}), moment)
-
-
-def attended(
-    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording,
-) -> Decision:  # fmt: skip
-    """Record that the appointment took place: its task is done. Raises `Refused`."""
-    return task_done(procedure, dossier, appointment, actor, now, directory, wording)
-
-
-def missed(
-    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording,
-) -> Decision:  # fmt: skip
-    """Record that the person did not come (`actions.no_show`). Raises `Refused`."""
-    return no_show(procedure, dossier, appointment, actor, now, directory, wording)

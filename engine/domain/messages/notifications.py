@@ -36,7 +36,7 @@ _OF_A_VISIT: Final = frozenset({"booked", "moved", "reminder"})
 _MEETINGS: Final = frozenset({"appointment", "moved", "reminder"})
 ROLE_ADDRESS: Final = "role:"  # an inbox shared by all holders of the role: `role:agency/role`
 _STANDARD: Final = {  # standard messages of events that no notice of a procedure can name
-    "booked": "appointment", "moved": "moved", "cancelled": "cancelled", "reminder": "reminder", "missed": "missed",
+    "booked": "appointment", "moved": "moved", "cancelled": "cancelled", "called_off": "called_off", "reminder": "reminder", "missed": "missed",
     "draft_reminder": "draft", "late": "late",
 }  # fmt: skip
 

@@ -10,20 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from engine.core.gsm7 import to_gsm
 from engine.core.problems import Fact, Refusal, Refused, refusal
-from engine.core.values import Plain, group_number, new_id
+from engine.core.values import Plain, new_id
 from engine.domain.common.access import is_own, is_owner
-from engine.domain.common.decision import EntryDraft
-from engine.domain.common.names import free_text
 from engine.domain.fields.views import AnswerProblem
-from engine.records.dossier import Actor, Attachment, Dossier, OutboundMessage
+from engine.records.dossier import Actor, Attachment, Dossier
 from engine.records.exchanges import Message, Side
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.core.idempotency import Memory, once
-from engine.services.core.journalling import journalise
-from engine.services.core.outbound_messages import dossier_link
+from engine.services.core.outbound_messages import add_message, checked_text
 from engine.services.limits.file_counts import count_file, forget_file, sender_of
 from engine.storage.files.attachments import Lost
 from engine.storage.files.inspection import Rejected
@@ -31,7 +27,6 @@ from engine.storage.gate import Crowded
 from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
-LONGEST: Final = 1000
 MOST_A_DAY: Final = 20
 FILE_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_FILE: Final = 5_000_000
@@ -67,7 +62,7 @@ def write_message(
     side = _side(dossier, actor)
     if (closed := refusal_for_message(dossier, actor)) is not None:
         raise Refused(closed)
-    text = _checked(body)
+    text = checked_text(body)
     try:
         files = (_kept(ctx, actor, dossier, file, client, browser),) if file is not None else ()
     except Rejected as rejected:
@@ -84,28 +79,11 @@ def write_message(
         others: Side = "agent" if side == "applicant" else "applicant"
         unit.read_messages(before.id, others, now)  # the writer of an answer has read the messages
         reported_already = before.id in unit.unread_messages([before.id], side)
-        message = Message(new_id(), before.id, now, actor.id, side, text, files)
-        unit.add_message(message)
-        entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}
-        commits: dict[str, Plain] = {f"messages.{message.id}": text}
-        commits |= {f"files.{one.id}": one.sha256 for one in files}
-        if side == "agent" and not reported_already:
-            _report(ctx, unit, before, message)
-        journalise(unit, before, [EntryDraft("message", entry, commits)], actor, now)
-        return SentMessage(message)
+        notify = side == "agent" and not reported_already
+        return SentMessage(add_message(ctx, unit, before, actor, side, text, files, notify=notify))
 
     digests = [one.sha256 for one in files]
     return once(ctx, actor, "write_message", token, (dossier_id, text, digests), work, WRITTEN)
-
-
-def _checked(body: str) -> str:
-    """Return the text as stored. Raises Refused: message_empty, message_long."""
-    text = free_text(body)
-    if not text:
-        raise Refused(refusal("message_empty"))
-    if len(text) > LONGEST:
-        raise Refused(refusal("message_long", maximum=LONGEST, over=len(text) - LONGEST))
-    return text
 
 
 def _recall(unit: Unit, kept: Plain) -> SentMessage:
@@ -194,19 +172,3 @@ def _kept(
     return Attachment(
         new_id(), _FILE, kept.name, kept.kind, kept.size, kept.sha256, ctx.now(), kept.pages, actor.id
     )  # fmt: skip
-
-
-def _report(ctx: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
-    """Notify the applicant that a message waits, without its text."""
-    facts = {"dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier)}
-    addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))
-    for channel, to in addresses:
-        if not to:
-            continue
-        said = ctx.wording.say(f"message.told.{channel}", dossier.language, facts)
-        subject = ctx.wording.say("message.told.subject", dossier.language, facts) if channel == "email" else ""
-        letter = OutboundMessage(
-            new_id(), dossier.id, "sms" if channel == "sms" else "email", to, subject,
-            to_gsm(said) if channel == "sms" else said, message.at, f"{dossier.id}:message:{message.id}:{channel}", message.at,
-        )  # fmt: skip
-        unit.add_letter(letter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal, TypeAlias
@@ -12,24 +13,24 @@ from engine.core.values import Text, new_id
 from engine.domain.appointments.appointments import (
     Slot,
     arrived,
-    attended,
     bookable,
     first_bookable,
     free_slots,
     last_day,
-    missed,
     offices_for,
     place,
     release,
     resource_key,
     seats_of_day,
     why_closed,
+    why_kept,
 )
-from engine.domain.common.access import in_their_offices, may_see
+from engine.domain.common.access import is_owner
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.messages.preferences import wishes_of
+from engine.domain.workflow.actions import no_show, task_done
 from engine.domain.workflow.due_dates import has_reminder_ahead
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
@@ -38,10 +39,10 @@ from engine.records.exchanges import SeatHold
 from engine.records.people import WITHOUT_PHONE
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
-from engine.services.context.edition_cache import EditionMissing
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
+from engine.services.core.outbound_messages import add_message, checked_text
 from engine.services.limits.file_counts import has_telephone, is_accepted_company
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
@@ -89,21 +90,6 @@ class SlotSheet:
     first_free: Slot | None
     next_from: date | None
     because: Refusal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DayLine:
-    """One appointment of an office day, ordered by time.
-
-    `to_bring`: labels of the evidence to show or hand over. No `appointment` where the edition of the
-    dossier is unreadable: the applicant still comes.
-    """
-
-    dossier: Dossier
-    booking: Booking
-    appointment: Appointment | None
-    procedure_title: Text
-    to_bring: tuple[Text, ...]
 
 
 # -- free slots --------------------------------------------------------------------------------------------------------
@@ -349,10 +335,21 @@ def held_until(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: s
     return hold.until if hold is not None and hold.start == start and hold.until > ctx.now() else None
 
 
+def refusal_to_cancel(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str) -> Refusal | None:
+    """Return why the actor cannot cancel a booking now. None when they can. Raises `NotFound`."""
+    with ctx.store.unit() as unit:
+        dossier = seen(unit, ctx, actor, dossier_id)
+        moment = Moment(pinned(ctx, unit, dossier), actor, ctx.now(), ctx.directory, ctx.wording)
+    return why_kept(moment, dossier, appointment_id)
+
+
 def cancel_booking(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, reason: str = "", token: str | None = None
 ) -> Dossier:
-    """Cancel a booking, which frees its seat. Raises `NotFound`, Refused."""
+    """Cancel a booking, which frees its seat. An agent gives a `reason`, which the applicant reads as a message.
+
+    Raises `NotFound`, Refused: not_booked, role, too_late_to_move, message_empty, message_long…
+    """
 
     def work(unit: Unit) -> Dossier:
         ctx.directories.look(unit)
@@ -361,56 +358,15 @@ def cancel_booking(
         decision = release(
             procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip
-        return carry_out(ctx, unit, dossier, decision, actor)
+        after = carry_out(ctx, unit, dossier, decision, actor)
+        if actor.kind == "agent" and not is_owner(dossier, actor):
+            add_message(ctx, unit, after, actor, "agent", checked_text(reason))
+        return after
 
-    return once(ctx, actor, "cancel_booking", token, (dossier_id, appointment_id), work, DOSSIER)
-
-
-# -- the day of an office ----------------------------------------------------------------------------------------------
-
-
-def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
-    """Return the appointments of a day in the offices of this agent.
-
-    Only procedures in which they have a part are included. Empty for other actors.
-    """
-    known = frozenset(ctx.directory.offices)
-    offices = (actor.offices & known) if actor.offices else known
-    if office_id is not None:
-        offices &= {office_id}
-    if actor.kind != "agent" or not offices:
-        return ()
-    from_ = at_minute(day, 0)
-    with ctx.store.unit() as unit:
-        booked = unit.bookings_on(sorted(offices), from_, from_ + timedelta(days=1))
-        lines = [_day_line(ctx, unit, actor, dossier_id, booking) for dossier_id, _, booking in booked]
-    return tuple(line for line in lines if line is not None)
+    return once(ctx, actor, "cancel_booking", token, (dossier_id, appointment_id, reason), work, DOSSIER)
 
 
-def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
-    dossier = unit.dossier(dossier_id)
-    if dossier is None:
-        return None
-    try:
-        procedure = pinned(ctx, unit, dossier)
-    except EditionMissing:  # the other appointments are still shown
-        return _unread_line(ctx, actor, dossier, booking)
-    appointment = procedure.tasks.get(booking.appointment)
-    if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
-        return None
-    return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(ctx, procedure, dossier))
-
-
-def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
-    """Return the line of a dossier with an unreadable edition.
-
-    None unless a readable edition gives the agent a part in the procedure.
-    """
-    mine = ctx.editions.having(ctx.catalogue, actor.roles)
-    known = next((one for one in mine if one.id == dossier.procedure), None)
-    if known is None or not in_their_offices(dossier, actor):
-        return None
-    return DayLine(dossier, booking, None, known.title, ())
+# -- at the office ------------------------------------------------------------------------------------------------------
 
 
 def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
@@ -446,7 +402,8 @@ def mark(
 
     Raises `NotFound`, Refused.
     """
-    rule = {"arrived": arrived, "attended": attended, "missed": missed}.get(what)
+    rules: dict[str, Callable[..., Decision]] = {"arrived": arrived, "attended": task_done, "missed": no_show}
+    rule = rules.get(what)
     if rule is None:
         raise Refused(refusal("unknown_act", act=str(what)[:40]))
 

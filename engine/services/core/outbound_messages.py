@@ -1,4 +1,4 @@
-"""Outbound messages: short links, messages about payments and refunds, and reading rights."""
+"""Messages: those to an applicant with their short links and reading rights, and those between both sides of a dossier."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.gsm7 import to_gsm
-from engine.core.values import group_number, new_id
+from engine.core.problems import Refused, refusal
+from engine.core.values import Plain, group_number, new_id
 from engine.domain.common.access import is_own, stands_for_owner
+from engine.domain.common.decision import EntryDraft
+from engine.domain.common.names import free_text
 from engine.domain.common.sms_policy import DAY
 from engine.domain.messages.notifications import ROLE_ADDRESS
-from engine.records.dossier import RECEIVED, Actor, Dossier, OutboundMessage, Payment
+from engine.records.dossier import RECEIVED, Actor, Attachment, Dossier, OutboundMessage, Payment
+from engine.records.exchanges import Message, Side
 from engine.records.refunds import Refund
 from engine.services.context.app_context import AppContext, seen
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.appointment_links import HEAD, SIGNS
+from engine.services.core.journalling import journalise
 from engine.storage.unit_of_work import Unit
 
+LONGEST: Final = 1000  # characters of a message between both sides
 UNPAID_A_DAY: Final = 10  # SMS to one number about payments that failed, expired or have no result
 _PAYMENT_KEYS: Final = {
     "paid": "notice.paid.sms", "overpaid": "notice.paid.sms", "failed": "notice.failed.sms",
@@ -111,3 +117,46 @@ def readable(dossier: Dossier, letters: Iterable[OutboundMessage], actor: Actor)
     if actor.kind == "applicant" and actor.id == dossier.owner:
         return tuple(letters)
     return tuple(replace(one, body=_VISIT_LINK.sub("/r/…", one.body)) for one in letters)
+
+
+def add_message(
+    ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor, side: Side, text: str, files: tuple[Attachment, ...] = (),
+    *, notify: bool = False,
+) -> Message:  # fmt: skip
+    """Add a message to a dossier and its journal. `notify`: the applicant is notified that it waits."""
+    now = ctx.now()
+    message = Message(new_id(), dossier.id, now, actor.id, side, text, files)
+    unit.add_message(message)
+    entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}
+    commits: dict[str, Plain] = {f"messages.{message.id}": text}
+    commits |= {f"files.{one.id}": one.sha256 for one in files}
+    if notify:
+        _report(ctx, unit, dossier, message)
+    journalise(unit, dossier, [EntryDraft("message", entry, commits)], actor, now)
+    return message
+
+
+def checked_text(body: str) -> str:
+    """Return the text as stored. Raises Refused: message_empty, message_long."""
+    text = free_text(body)
+    if not text:
+        raise Refused(refusal("message_empty"))
+    if len(text) > LONGEST:
+        raise Refused(refusal("message_long", maximum=LONGEST, over=len(text) - LONGEST))
+    return text
+
+
+def _report(ctx: AppContext, unit: Unit, dossier: Dossier, message: Message) -> None:
+    """Notify the applicant that a message waits, without its text."""
+    facts = {"dossier": group_number(dossier.number), "link": dossier_link(ctx, dossier)}
+    addresses = (("sms", dossier.contact_phone), ("email", dossier.contact_email))
+    for channel, to in addresses:
+        if not to:
+            continue
+        said = ctx.wording.say(f"message.told.{channel}", dossier.language, facts)
+        subject = ctx.wording.say("message.told.subject", dossier.language, facts) if channel == "email" else ""
+        letter = OutboundMessage(
+            new_id(), dossier.id, "sms" if channel == "sms" else "email", to, subject,
+            to_gsm(said) if channel == "sms" else said, message.at, f"{dossier.id}:message:{message.id}:{channel}", message.at,
+        )  # fmt: skip
+        unit.add_letter(letter)

@@ -25,7 +25,7 @@ from engine.model.roles import awaited_roles
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier, OutboundMessage
 from engine.services.applications.casework import inbox_counts, list_inbox
-from engine.services.appointments.bookings import day as visits_of
+from engine.services.appointments.office_day import day as visits_of
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.contact_parsing import read_email
 from engine.services.context.edition_cache import EditionMissing

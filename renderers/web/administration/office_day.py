@@ -18,7 +18,8 @@ from engine.domain.common.access import acting_role
 from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import absent_from
 from engine.services.applications.drafts import procedure_of
-from engine.services.appointments.bookings import DayLine, What, day, mark
+from engine.services.appointments.bookings import What, mark
+from engine.services.appointments.office_day import DayLine, day
 from engine.services.appointments.walk_ins import undo_arrival
 from engine.services.context.app_context import NotFound
 from renderers.procedure.search import words_of
@@ -67,6 +68,7 @@ class Visit:
     tag: str
     word: str
     marks: tuple[tuple[str, str], ...]
+    change: str  # address of the page that moves or cancels it, empty where this agent cannot
 
 
 @blueprint.get("/agent/rendez-vous")
@@ -180,8 +182,16 @@ def _visit(line: DayLine) -> Visit:
         dossier.number, href, site().words.clock(booking.start, language()),
         dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),
         tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
-        say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)),
+        say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)), _change(line, status),
     )  # fmt: skip
+
+
+def _change(line: DayLine, status: str) -> str:
+    if line.appointment is None or status != "booked" or line.booking.start <= app_ctx().now():
+        return ""
+    if not acting_role(procedure_of(app_ctx(), line.dossier), line.dossier, actor(), line.appointment.by):
+        return ""
+    return f"/agent/dossiers/{line.dossier.number}/creneau/{line.appointment.id}"
 
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Appointments proposed, booked or moved by an agent for the applicant."""
+"""Appointments proposed, booked, moved or cancelled by an agent for the applicant."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request, session
 from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.model import Appointment
-from engine.services.appointments.bookings import SlotSheet, book_slot, slots
+from engine.services.appointments.bookings import SlotSheet, book_slot, cancel_booking, refusal_to_cancel, slots
 from engine.services.context.app_context import NotFound
+from engine.services.core.outbound_messages import LONGEST
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
@@ -57,6 +58,7 @@ def _list(one: AgentCase, task: Appointment, sheet: SlotSheet, note: str = "", s
         "agent/slots.html", status, dossier=one.dossier, base=one.at(), note=note,
         title=say("visit.title", visit=label(task.agents_label)), action=here, office_id=sheet.office_id or "",
         current=moment_of(booking.start) if booking is not None and held else "",
+        call_off=f"{here}/annuler" if held and refusal_to_cancel(app_ctx(), actor(), one.id, task.id) is None else "",
         places=[(choice.office.id, label(choice.office.label)) for choice in sheet.offices],
         days=days_of(sheet) if sheet.because is None else [],
         free=sheet.because is None and any(day.slots for day in sheet.days),
@@ -93,6 +95,46 @@ def book(number: str, appointment: str) -> Response:
         return _list(one, task, sheet, refusal_text(one.procedure, closed.reason), 409)
     moment = moment_of(start)
     session["desk_note"] = say("visit.done", visit=label(task.agents_label), moment=moment)
+    return go(one.at())
+
+
+@blueprint.get("/agent/dossiers/<number>/creneau/<appointment>/annuler")
+@agent()
+def ask_to_cancel(number: str, appointment: str) -> Response:
+    """Ask the reason of a cancellation. Redirects to the dossier if it is refused."""
+    one = agent_case(number)
+    task = _visit(one, appointment)
+    closed = refusal_to_cancel(app_ctx(), actor(), one.id, task.id)
+    if closed is not None:
+        session["desk_note"] = refusal_text(one.procedure, closed)
+        return go(one.at())
+    return _cancelling(one, task)
+
+
+def _cancelling(one: AgentCase, task: Appointment, reason: str = "", error: str = "") -> Response:
+    booking = one.dossier.bookings[task.id]
+    return staff_page(
+        "agent/cancel_visit.html", 422 if error else 200, dossier=one.dossier, base=one.at(), token=new_token(),
+        details=[(say("day.visit"), label(task.agents_label)), (say("slot.date"), moment_of(booking.start)),
+                 (say("slot.place"), place_label(booking.office))],
+        action=one.at(f"/creneau/{task.id}/annuler"), reason=reason, error=error, longest=LONGEST,
+    )  # fmt: skip
+
+
+@blueprint.post("/agent/dossiers/<number>/creneau/<appointment>/annuler")
+@agent()
+def cancel(number: str, appointment: str) -> Response:
+    """Cancel the booking and redirect to the dossier. Shows the form again (422) without a valid reason."""
+    one = agent_case(number)
+    task, reason = _visit(one, appointment), request.form.get("reason", "")[: LONGEST * 4]
+    try:
+        cancel_booking(app_ctx(), actor(), one.id, task.id, reason=reason, token=form_token())
+    except Refused as closed:
+        if closed.reason.code in ("message_empty", "message_long"):
+            return _cancelling(one, task, reason, say("visit.reason_error", maximum=LONGEST))
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
+        return go(one.at())
+    session["desk_note"] = say("visit.called_off", visit=label(task.agents_label))
     return go(one.at())
 
 

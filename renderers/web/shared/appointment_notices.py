@@ -8,6 +8,7 @@ from datetime import date
 
 from engine.core.clock import local_day
 from engine.core.problems import Refusal
+from engine.domain.appointments.appointments import BY_SERVICE
 from engine.domain.appointments.opening_changes import reason_of
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
 from engine.model import Appointment, State
@@ -45,11 +46,15 @@ def lost_box(
     With `who`, it says whether that person is on the waiting list.
     """
     booking = lost_of(one, task)
-    change = current_change(app_ctx(), booking.lost) if booking is not None and booking.lost else None
-    if booking is None or change is None:
+    if booking is None or not booking.lost:
         return None
-    lines = [_who(booking, change.kind == "holiday")]
-    lines.append(say("lost_visit.because", because=label(reason_of(change))))
+    change = current_change(app_ctx(), booking.lost) if booking.lost != BY_SERVICE else None
+    if change is not None:
+        lines = [_who(booking, change.kind == "holiday"), say("lost_visit.because", because=label(reason_of(change)))]
+    elif booking.lost == BY_SERVICE:
+        lines = [say("lost_visit.called_off", office=place_label(booking.office), moment=moment_of(booking.start))]
+    else:
+        return None
     lines.append(say("lost_visit.again"))
     if who is not None and waits_at(app_ctx(), who, one.id, task.id):
         lines.append(say("lost_visit.waiting"))

@@ -13,7 +13,6 @@ from engine.records.exchanges import Message
 from engine.services.applications.attachments import Upload
 from engine.services.applications.messages import (
     LARGEST_FILE,
-    LONGEST,
     count_messages,
     read_file,
     read_messages,
@@ -21,6 +20,7 @@ from engine.services.applications.messages import (
     unread,
     write_message,
 )
+from engine.services.core.outbound_messages import LONGEST
 from renderers.web.platform.access import agent, signed_in
 from renderers.web.platform.dossier_context import DossierContext, agency_of, case
 from renderers.web.platform.errors import sentence

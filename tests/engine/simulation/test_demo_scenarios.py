@@ -17,11 +17,12 @@ from engine.core.problems import NOWHERE, problem
 from engine.integrations.gateways import InboxSender
 from engine.integrations.simulated_operator import SandboxOperator, SandboxProvider
 from engine.records.dossier import Actor, Dossier
-from engine.services.applications import casework, messages
-from engine.services.appointments import bookings
+from engine.services.applications import casework
+from engine.services.appointments import office_day
 from engine.services.audit.integrity import fsck
 from engine.services.audit.statistics import public_counts
 from engine.services.context.app_context import AppContext, publish_editions
+from engine.services.core import outbound_messages
 from engine.services.keys.signing_keys import SigningKeys
 from engine.services.sign_in.demo_accounts import is_invented, open_demo
 from engine.services.worker.worker import run_pass
@@ -158,7 +159,7 @@ def test_somebody_comes_today_and_in_the_coming_days(demo: Demo) -> None:
     assert sum(count for at, count in held.items() if at > local_day(NOW)) >= 5
     with demo.office.store.unit() as unit:
         desks = [demo.office.person(one) for one in unit.accounts("agent")]
-    assert any(bookings.day(demo.office, one, local_day(NOW)) for one in desks)
+    assert any(office_day.day(demo.office, one, local_day(NOW)) for one in desks)
 
 
 def test_people_wrote_and_wait_for_an_answer(demo: Demo) -> None:
@@ -265,4 +266,4 @@ def test_the_questions_are_real_messages(demo: Demo) -> None:
     known = set(demo.office.wording.say("demo.questions", "fr", {}).split("\n"))
     assert bodies
     assert bodies <= known
-    assert all(len(one) <= messages.LONGEST for one in known)
+    assert all(len(one) <= outbound_messages.LONGEST for one in known)

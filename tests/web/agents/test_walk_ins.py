@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.dossier import Booking, Dossier
-from engine.services.appointments import bookings
+from engine.services.appointments import office_day
 from engine.services.appointments.bookings import mark
 from engine.services.context.edition_cache import EditionMissing
 from tests.web.citizen.test_appointments import ready, starts, take
@@ -71,7 +71,7 @@ def test_a_procedure_that_cannot_be_read_closes_no_office(
     def lost(*_: object) -> None:
         raise EditionMissing(dossier.procedure)
 
-    monkeypatch.setattr(bookings, "pinned", lost)
+    monkeypatch.setattr(office_day, "pinned", lost)
     page = seat.get(f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}")
     assert page.status_code == 200
     assert "Passeport ordinaire : la démarche de ce dossier ne se lit plus. Recevez la personne" in read(page)
@@ -146,3 +146,19 @@ def booked(visitor: PortalClient, number: str) -> Booking:
         dossier = unit.dossier_numbered(number)
     assert dossier is not None
     return dossier.bookings["remise"]
+
+
+def test_an_agent_cancels_a_visit_with_a_reason(staff_site: StaffSite) -> None:
+    dossier, seat = staff_site.world.booked(to_book(staff_site), "depot", 3), staff_site.agent(DESK)
+    form = f"/agent/dossiers/{dossier.number}/creneau/depot/annuler"
+    assert "Changer ou annuler" in seat.see(f"/agent/rendez-vous/{dossier.bookings['depot'].start.date()}")
+    assert "Annuler ce rendez-vous" in seat.see(form.removesuffix("/annuler"))
+    assert "choisit une autre date" in seat.see(form)
+    refused = seat.post(form, reason=" ")
+    assert (refused.status_code, "Écrivez la raison" in read(refused)) == (422, True)
+    assert staff_site.kept(dossier).bookings["depot"].status == "booked"
+    assert seat.post(form, reason="Le scanner est en panne.").status_code == 303
+    page = seat.see(f"/agent/dossiers/{dossier.number}")
+    assert "rendez-vous annulé. Le demandeur est prévenu." in page
+    assert staff_site.kept(dossier).bookings["depot"].status == "cancelled"
+    assert seat.get(form).status_code == 303, "once is enough"

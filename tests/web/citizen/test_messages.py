@@ -14,9 +14,10 @@ from engine.core.problems import Refused
 from engine.records.dossier import Actor, Dossier
 from engine.records.people import Session
 from engine.services.applications.attachments import Upload
-from engine.services.applications.messages import LONGEST, read_messages, unread, write_message
+from engine.services.applications.messages import read_messages, unread, write_message
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
+from engine.services.core.outbound_messages import LONGEST
 from engine.services.keys.secrets import token_digest
 from engine.services.worker.worker import sweep
 from tests.web.client import MAYOR, PHONE, PortalClient, a_portal_client, another, later, picture

@@ -6,9 +6,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from engine.core.values import Text
-from engine.domain.appointments.appointments import missed
 from engine.domain.workflow import opinions as gathering
-from engine.domain.workflow.actions import open_transitions
+from engine.domain.workflow.actions import no_show, open_transitions
 from engine.domain.workflow.timers import time_over
 from engine.model import APPLICANT, APPLICATION, Consulted, Form, Page, Procedure, TimeLimit
 from engine.model.directory import Calendar
@@ -234,7 +233,7 @@ def test_an_absence_is_noted_and_the_clock_decides() -> None:
     story = Story(book(states, ways, (replace(DEPOT, no_show=0),), clocks=(clock,))).submit()
     story.book_slot("2026-12-02 08:30")
     at(story, MONDAY + timedelta(days=12))
-    story.keep(missed(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(no_show(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.dossier.missed["depot"]) == ("venir", 1)
     story.keep(time_over(story.definition, story.dossier, "silence", story.now, DIRECTORY, WORDS))
     assert (story.state, story.folds()) == ("tacite", True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from engine.core.problems import Refused
 from engine.core.values import Span, Text
-from engine.domain.appointments.appointments import attended, missed, place, release
+from engine.domain.appointments.appointments import place, release
 from engine.domain.common.decision import Act, Decision, IssueOrder
 from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.reporting.journal_state import Projection, differences, fold, projection_of
@@ -209,12 +209,12 @@ def test_one_absence_is_made_good_the_second_closes() -> None:
     story = Story(passport()).submit().take("conforme").pay(30_000).book_slot("2026-12-02 08:30")
     refused("too_soon", lambda: no_show(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS))
     story.now = datetime(2026, 12, 2, 9, tzinfo=UTC)
-    story.keep(missed(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(no_show(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.dossier.missed["depot"]) == ("rendez_vous", 1)
     story.book_slot("2026-12-07 08:30")
     assert story.dossier.bookings["depot"].moves == 0  # a new visit, not a moved one
     story.now = datetime(2026, 12, 7, 9, tzinfo=UTC)
-    story.keep(missed(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(no_show(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.folds()) == ("abandonne", True)
 
 
@@ -667,9 +667,9 @@ def test_a_book_state_is_left_as_soon_as_the_slot_is_taken() -> None:
     story = Story(book(states, ways, (DEPOT,))).submit().book_slot("2026-12-02 08:30")
     assert (story.state, story.dossier.due_paused_at) == ("venir", MONDAY)
     eve = datetime(2026, 12, 1, 23, 59, tzinfo=UTC)
-    refused("visit_ahead", lambda: attended(story.definition, story.dossier, "depot", CLERK, eve, DIRECTORY, WORDS))
+    refused("visit_ahead", lambda: task_done(story.definition, story.dossier, "depot", CLERK, eve, DIRECTORY, WORDS))
     story.now = datetime(2026, 12, 2, tzinfo=UTC)  # the first minute of the day of the visit
-    story.keep(attended(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
+    story.keep(task_done(story.definition, story.dossier, "depot", CLERK, story.now, DIRECTORY, WORDS), CLERK)
     assert (story.state, story.folds()) == ("fini", True)
 
 

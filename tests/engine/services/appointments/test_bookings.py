@@ -15,7 +15,7 @@ from engine.core.problems import Refused
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
 from engine.services.accounts.delegation import acting_for, declare_child
-from engine.services.appointments import bookings
+from engine.services.appointments import bookings, office_day
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.edition_cache import EditionMissing
@@ -172,6 +172,32 @@ class TestTaking:
         assert cancelled.due_paused_at is None
         assert _taken(world, start) == frozenset()
         assert world.booked(cancelled, "depot").bookings["depot"].status == "booked"
+        assert fsck(world.office) == ()
+
+    def test_cancelled_by_an_agent(self, world: World, clerk: Actor) -> None:
+        """It counts no move, leaves a week to choose again, and its reason is a message of the dossier."""
+        dossier = world.booked(to_book(world), "depot", 20)
+        start = dossier.bookings["depot"].start
+        with pytest.raises(Refused, match="message_empty"):
+            bookings.cancel_booking(world.office, clerk, dossier.id, "depot", reason=" ")
+        with pytest.raises(Refused, match="role"):
+            bookings.cancel_booking(
+                world.office, world.agent("checker", "dgdn/controleur"), dossier.id, "depot", reason="Panne."
+            )
+        after, again = (
+            bookings.cancel_booking(world.office, clerk, dossier.id, "depot", reason="Panne.", token="t")
+            for _ in range(2)
+        )
+        assert (after.bookings["depot"].status, after.bookings["depot"].lost) == ("cancelled", "service")
+        assert again.revision == after.revision
+        assert _taken(world, start) == frozenset()
+        assert after.due_at is not None
+        assert after.due_at >= world.office.now() + timedelta(days=7)
+        messages = world.read(lambda unit: unit.messages_of(dossier.id))
+        assert [(one.side, one.body) for one in messages] == [("agent", "Panne.")]
+        letters = world.read(lambda unit: unit.letters_of(dossier.id))
+        assert letters[-1].body.startswith("notice.called_off.sms")
+        assert world.booked(after, "depot", 3).bookings["depot"].moves == 0
         assert fsck(world.office) == ()
 
     def test_taken_and_given_back_again_and_again_sends_so_many_messages_a_day(self, world: World) -> None:
@@ -374,14 +400,14 @@ class TestDay:
     def test_who_comes_and_what_they_bring(self, world: World, clerk: Actor) -> None:
         dossier = world.booked(to_book(world), "depot")
         visit = local_day(dossier.bookings["depot"].start)
-        (line,) = bookings.day(world.office, clerk, visit)
+        (line,) = office_day.day(world.office, clerk, visit)
         assert (line.dossier.id, str(line.procedure_title)) == (dossier.id, "Passeport ordinaire")
         assert "Photos d'identité sur fond blanc" in [str(label) for label in line.to_bring]
         assert str(line.to_bring[0]) == "Formulaire du rendez-vous"
-        assert bookings.day(world.office, clerk, visit + timedelta(days=1)) == ()
-        assert bookings.day(world.office, clerk, visit, "dgdn_kara") == ()
+        assert office_day.day(world.office, clerk, visit + timedelta(days=1)) == ()
+        assert office_day.day(world.office, clerk, visit, "dgdn_kara") == ()
         for stranger in (world.agent("chief", "sncja/greffier_en_chef"), world.applicant(), world.auditor()):
-            assert bookings.day(world.office, stranger, visit) == ()
+            assert office_day.day(world.office, stranger, visit) == ()
 
     def test_an_edition_that_cannot_be_read_keeps_nobody_from_being_received(
         self, world: World, clerk: Actor, monkeypatch: pytest.MonkeyPatch
@@ -394,9 +420,9 @@ class TestDay:
                 raise EditionMissing(dossier.procedure)
             return read(office, unit, dossier)
 
-        monkeypatch.setattr(bookings, "pinned", spoilt)
+        monkeypatch.setattr(office_day, "pinned", spoilt)
         visit = local_day(lost.bookings["depot"].start)
-        first, second = bookings.day(world.office, clerk, visit)
+        first, second = office_day.day(world.office, clerk, visit)
         assert (first.dossier.id, first.appointment, str(first.procedure_title)) == (
             lost.id,
             None,
@@ -406,7 +432,7 @@ class TestDay:
         for stranger in (
             world.agent("chief", "sncja/greffier_en_chef"), replace(clerk, offices=frozenset({"dgdn_kara"})), world.auditor()
         ):  # fmt: skip
-            assert bookings.day(world.office, stranger, visit) == ()
+            assert office_day.day(world.office, stranger, visit) == ()
 
     def test_arrived_then_attended(self, world: World, clerk: Actor) -> None:
         dossier = world.booked(to_book(world), "depot")

@@ -12,7 +12,7 @@ from engine.core.problems import Refused
 from engine.language.catalogue.catalogue import Catalogue
 from engine.operations.migration import migrate
 from engine.records.dossier import Dossier
-from engine.services.appointments import bookings
+from engine.services.appointments import bookings, office_day
 from engine.services.audit.integrity import fsck
 from engine.services.core.waiting_list import wait_for_seat, waits_at
 from engine.storage.unit_of_work import Store
@@ -90,7 +90,7 @@ def test_a_past_visit_follows_its_dossier_to_the_new_name(
     bookings.mark(world.office, mayor, dossier.id, "remise", "missed")
     renamed_and_moved(world)
     assert fsck(world.office) == ()
-    (line,) = bookings.day(world.office, mayor, start.date())
+    (line,) = office_day.day(world.office, mayor, start.date())
     assert (line.dossier.id, line.booking.appointment, line.booking.status) == (dossier.id, "rdv", "missed")
 
 

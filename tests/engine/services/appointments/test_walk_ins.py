@@ -13,7 +13,7 @@ from engine.domain.common.working_time import at_minute
 from engine.domain.reporting.counters import CountedDossier, counts_of
 from engine.operations.replay import replay
 from engine.records.dossier import Actor, Dossier
-from engine.services.appointments import bookings
+from engine.services.appointments import bookings, office_day
 from engine.services.appointments.walk_ins import receive, undo_arrival, walk_in
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
@@ -50,7 +50,7 @@ def test_without_a_time_they_are_received_today_though_it_is_too_late_to_book(wo
     assert come(world, clerk, dossier, token="t").bookings == came.bookings, "a double touch is one visit"
     booking = came.bookings["depot"]
     assert (booking.start, booking.arrived_at, booking.is_walk_in) == (now, now, True)
-    (line,) = bookings.day(world.office, clerk, now.date())
+    (line,) = office_day.day(world.office, clerk, now.date())
     assert line.dossier.id == dossier.id
     with pytest.raises(Refused, match="expected_today"):
         come(world, clerk, dossier)
@@ -68,7 +68,7 @@ def test_they_take_no_place_from_who_booked(world: World, clerk: Actor) -> None:
         come(world, clerk, to_book(world, number))
     after = world.read(lambda unit: unit.seats_taken("passeport-ordinaire/depot", HERE, *_around(world)))
     assert after == before
-    assert len(bookings.day(world.office, clerk, world.clock.instant.date())) == 4
+    assert len(office_day.day(world.office, clerk, world.clock.instant.date())) == 4
     assert fsck(world.office) == ()
 
 

@@ -1,0 +1,75 @@
+"""The appointments of a day in the offices of an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from engine.core.values import Text
+from engine.domain.common.access import in_their_offices, may_see
+from engine.domain.common.working_time import at_minute
+from engine.model import Appointment
+from engine.records.dossier import Actor, Booking, Dossier
+from engine.services.appointments.bookings import to_bring
+from engine.services.context.app_context import AppContext, pinned
+from engine.services.context.edition_cache import EditionMissing
+from engine.storage.unit_of_work import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One appointment of an office day, ordered by time.
+
+    `to_bring`: labels of the evidence to show or hand over. No `appointment` where the edition of the
+    dossier is unreadable: the applicant still comes.
+    """
+
+    dossier: Dossier
+    booking: Booking
+    appointment: Appointment | None
+    procedure_title: Text
+    to_bring: tuple[Text, ...]
+
+
+def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
+    """Return the appointments of a day in the offices of this agent.
+
+    Only procedures in which they have a part are included. Empty for other actors.
+    """
+    known = frozenset(ctx.directory.offices)
+    offices = (actor.offices & known) if actor.offices else known
+    if office_id is not None:
+        offices &= {office_id}
+    if actor.kind != "agent" or not offices:
+        return ()
+    from_ = at_minute(day, 0)
+    with ctx.store.unit() as unit:
+        booked = unit.bookings_on(sorted(offices), from_, from_ + timedelta(days=1))
+        lines = [_day_line(ctx, unit, actor, dossier_id, booking) for dossier_id, _, booking in booked]
+    return tuple(line for line in lines if line is not None)
+
+
+def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:
+    dossier = unit.dossier(dossier_id)
+    if dossier is None:
+        return None
+    try:
+        procedure = pinned(ctx, unit, dossier)
+    except EditionMissing:  # the other appointments are still shown
+        return _unread_line(ctx, actor, dossier, booking)
+    appointment = procedure.tasks.get(booking.appointment)
+    if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
+        return None
+    return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(ctx, procedure, dossier))
+
+
+def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
+    """Return the line of a dossier with an unreadable edition.
+
+    None unless a readable edition gives the agent a part in the procedure.
+    """
+    mine = ctx.editions.having(ctx.catalogue, actor.roles)
+    known = next((one for one in mine if one.id == dossier.procedure), None)
+    if known is None or not in_their_offices(dossier, actor):
+        return None
+    return DayLine(dossier, booking, None, known.title, ())
