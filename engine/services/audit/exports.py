@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, canonical_json
-from engine.domain.common.access import in_mandate
-from engine.records.codec import from_plain, to_plain
+from engine.domain.common.access import in_mandate, may_read_whole, reserved_names
+from engine.domain.fields.display import answer_words
+from engine.domain.fields.field_type import Speech
+from engine.domain.fields.field_types import is_asked
+from engine.domain.fields.files import FILE_TYPES
+from engine.domain.fields.scope import evaluate_answers
+from engine.model import Field
+from engine.records.codec import LATE, from_plain, to_plain
 from engine.records.dossier import Actor
 from engine.records.jobs import Job, JobChunk
 from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
-from engine.services.context.app_context import AppContext, NotFound
+from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import FILES, ORDER, give, giver, note, progress
 from engine.storage.results import AlreadyExists, DossierLine
@@ -28,6 +34,7 @@ from engine.storage.unit_of_work import Unit
 FILE_KEPT: Final = timedelta(days=7)
 MOST_ROWS: Final = 100_000
 _PART: Final = 500  # rows
+_ANSWERS: Final = "answers"  # in a row, beside what the list shows
 
 # The rows after a cursor for the person of the job, and the next cursor: empty at the end.
 PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]
@@ -35,13 +42,27 @@ PartOf: TypeAlias = Callable[[Job, Actor, str], tuple[list[Plain], str]]
 
 @dataclass(frozen=True, slots=True)
 class InboxExport:
-    """The list to export: a queue and its filters, as in the inbox."""
+    """The list to export: a queue and its filters, as in the inbox.
+
+    `answers` are questions of the procedure (`exportable`), written in `language`.
+    """
 
     queue: str
     procedure: str = ""
     state: str = ""
     office: str = ""
     text: str = ""
+    answers: tuple[str, ...] = field(default=(), metadata=LATE)
+    language: str = field(default="", metadata=LATE)
+
+
+def exportable(ctx: AppContext, procedure: str) -> tuple[Field, ...]:
+    """Return the questions whose answers may be exported: no sensitive one, no file. Empty for an unknown procedure."""
+    known = ctx.catalogue.procedures.get(procedure)
+    if known is None:
+        return ()
+    asked = (one for one in known.form.fields if is_asked(one) and one.type not in FILE_TYPES)
+    return tuple(one for one in asked if not set(reserved_names(known)) & set(one.names_within))
 
 
 def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: str | None = None) -> Job:
@@ -51,6 +72,8 @@ def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: st
     """
     if asked.queue not in QUEUES or actor.kind != "agent":
         raise NotFound
+    known = [one.id for one in exportable(ctx, asked.procedure)]
+    asked = replace(asked, answers=tuple(one for one in known if one in asked.answers))
 
     def work(unit: Unit) -> Job:
         wanted = inbox_query(ctx, actor, *_filters(asked))
@@ -68,15 +91,37 @@ def _filters(asked: InboxExport) -> tuple[str, str | None, str | None, str | Non
 def run_export(ctx: AppContext, order: Job, parts: int) -> int:
     """Write the next chunks of a list. Return the number of rows written."""
 
+    asked = from_plain(InboxExport, order.asked)
+    queue, procedure, state, office_id, text = _filters(asked)
+
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
-        queue, procedure, state, office_id, text = _filters(from_plain(InboxExport, order.asked))
         found = list_inbox(
             ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
             after=mark or None, limit=_PART,
         )  # fmt: skip
-        return [to_plain(replace(line, owner="")) for line in found.lines], found.after or ""
+        lines = [replace(line, owner="") for line in found.lines]
+        if not asked.answers:
+            return [to_plain(line) for line in lines], found.after or ""
+        with ctx.store.unit() as unit:
+            return [_with_answers(ctx, unit, actor, asked, line) for line in lines], found.after or ""
 
     return carry_parts(ctx, order, part, parts)
+
+
+def _with_answers(ctx: AppContext, unit: Unit, actor: Actor, asked: InboxExport, line: DossierLine) -> Plain:
+    """Return a row with the answers that the person of the job may read, as text."""
+    row, dossier = to_plain(line), unit.dossier(line.id)
+    said: dict[str, Plain] = {}
+    if dossier is not None and dossier.erased_at is None:
+        procedure = pinned(ctx, unit, dossier)
+        evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
+        speech = Speech(ctx.wording, asked.language)
+        said = {
+            name: answer_words(evaluated, name, speech)
+            for name in asked.answers
+            if name in procedure.fields and may_read_whole(procedure, dossier, procedure.fields[name], actor)
+        }
+    return {**(row if isinstance(row, dict) else {}), _ANSWERS: said}
 
 
 def carry_parts(ctx: AppContext, order: Job, part_of: PartOf, most: int) -> int:
@@ -140,6 +185,11 @@ def take_file(ctx: AppContext, actor: Actor, n: int) -> Iterator[Plain]:
     return filter(_seen_by(ctx, actor) if found.order.work == "tray" else _within_mandate(actor), rows)
 
 
+def export_asked(ctx: AppContext, actor: Actor, n: int) -> InboxExport:
+    """Return what a list was ordered with. Raises `NotFound` as `take_file`."""
+    return from_plain(InboxExport, progress(ctx, actor, n).order.asked)
+
+
 def _within_mandate(actor: Actor) -> Callable[[Plain], bool]:
     """Return a filter: whether a row is of a procedure in the auditor's present mandate."""
     return lambda row: isinstance(row, dict) and in_mandate(actor, str(row.get("procedure")))
@@ -170,7 +220,15 @@ def _rows(ctx: AppContext, order: Job, parts: int) -> Iterator[Plain]:
 
 def export_row(row: Plain) -> DossierLine:
     """Return a stored row as a line of a list."""
-    return from_plain(DossierLine, row)
+    return from_plain(
+        DossierLine, {name: one for name, one in row.items() if name != _ANSWERS} if isinstance(row, dict) else row
+    )
+
+
+def answers_of(row: Plain) -> Mapping[str, Plain]:
+    """Return the exported answers of a stored row, by question."""
+    found = row.get(_ANSWERS) if isinstance(row, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def filters_of(order: Job) -> Mapping[str, Plain]:

@@ -1,13 +1,22 @@
-"""Lists that an agent exports from the inbox. A job prepares them, and they stay available for some days."""
+"""Lists that an agent exports from the inbox, with the answers chosen. A job prepares them, and they stay some days."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context
 
 from engine.core.problems import Refused
-from engine.services.audit.exports import InboxExport, export_row, order_export, take_file
+from engine.core.values import Plain
+from engine.services.audit.exports import (
+    InboxExport,
+    answers_of,
+    export_asked,
+    export_row,
+    exportable,
+    order_export,
+    take_file,
+)
 from engine.services.worker.job_runner import carry_at_once
 from engine.storage.results import DossierLine
 from renderers.web.agents.inbox import QUEUES, asked_of_form
@@ -15,12 +24,32 @@ from renderers.web.platform.access import agent
 from renderers.web.platform.csv import CSV, csv_text, named_file
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, say
-from renderers.web.shared.staff import people, procedure_of
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say
+from renderers.web.shared.staff import people, procedure_of, staff_page
 
 blueprint = Blueprint("exports", __name__)
 
 COLUMNS = ("number", "name", "procedure", "state", "office", "agent", "sent", "due", "late", "closed")
+
+
+@blueprint.get("/agent/export")
+@agent()
+def choose() -> Response:
+    """Show the questions whose answers may be added to the list. Redirects to the list without a procedure."""
+    asked = asked_of_form()
+    known = {one.id for one in exportable(app_ctx(), asked.procedure)}
+    procedure = app_ctx().catalogue.procedures.get(asked.procedure)
+    if procedure is None or not known:
+        return go(asked.address())
+    groups = [
+        (label(page.agents_title), [(one.id, label(one.agents_label)) for one in page.fields if one.id in known])
+        for page in procedure.form.pages
+    ]
+    return staff_page(
+        "agent/export.html", filters=asked, token=new_token(), procedure=label(procedure.identity.title),
+        always=", ".join(say(f"export.{name}").replace("_", " ") for name in COLUMNS), back=asked.address(),
+        groups=[(title, fields) for title, fields in groups if fields],
+    )  # fmt: skip
 
 
 @blueprint.post("/agent/export")
@@ -28,7 +57,10 @@ COLUMNS = ("number", "name", "procedure", "state", "office", "agent", "sent", "d
 def order() -> Response:
     """Order the export of the current list and redirect to its job. A short list is prepared at once."""
     asked = asked_of_form()
-    wanted = InboxExport(QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text)
+    answers = tuple(request.form.getlist("reponse"))
+    wanted = InboxExport(
+        QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text, answers, language()
+    )
     kept = order_export(app_ctx(), actor(), wanted, token=form_token())
     carry_at_once(app_ctx(), kept)
     return go(f"/agent/ordres/{kept.n}")
@@ -40,19 +72,22 @@ def take(n: int) -> Response:
     """Serve the prepared list as CSV, streamed row by row to save memory."""
     try:
         rows = take_file(app_ctx(), actor(), n)
+        asked = export_asked(app_ctx(), actor(), n)
     except Refused as closed:
         return refused(closed.reason, f"/agent/ordres/{n}")
-    return named_file(stream_with_context(_csv(map(export_row, rows))), CSV, f"liste-{n}.csv")
+    return named_file(stream_with_context(_csv(rows, asked)), CSV, f"liste-{n}.csv")
 
 
-def _csv(lines: Iterator[DossierLine]) -> Iterator[bytes]:
-    head = csv_text([[say(f"export.{name}") for name in COLUMNS]])
-    yield head.encode("utf-8-sig")
+def _csv(rows: Iterator[Plain], asked: InboxExport) -> Iterator[bytes]:
+    labels = {one.id: label(one.agents_label) for one in exportable(app_ctx(), asked.procedure)}
+    head = [*(say(f"export.{name}") for name in COLUMNS), *(labels.get(name, name) for name in asked.answers)]
+    yield csv_text([head]).encode("utf-8-sig")
     names: dict[str, str] = {}
-    for line in lines:
+    for row in rows:
+        line, answers = export_row(row), answers_of(row)
         if line.assigned and line.assigned not in names:
             names.update({line.assigned: "", **people([line.assigned])})
-        yield csv_text([_row(line, names)]).encode()
+        yield csv_text([[*_row(line, names), *(answers.get(name, "") for name in asked.answers)]]).encode()
 
 
 def _row(line: DossierLine, names: dict[str, str]) -> list[object]:

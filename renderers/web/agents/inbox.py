@@ -273,8 +273,8 @@ def _query(asked: Filters) -> DossierQuery | None:
 
 
 def asked_of_form() -> Filters:
-    """Return the filters of the list, from the hidden fields of a form."""
-    found = _filters(request.form)
+    """Return the filters of the list, from the hidden fields of a form or from the address of another page."""
+    found = _filters(request.values)
     return replace(found, text=_searched(found.text))
 
 

@@ -194,3 +194,24 @@ def test_a_long_list_is_the_workers(staff_site: StaffSite, monkeypatch: pytest.M
     assert rows == [2, 2, 1, 0]
     body = seat.get(f"{where}/liste.csv").get_data(as_text=True)
     assert len({line.split(",")[0] for line in body.splitlines()[1:]}) == len(some)
+
+
+def test_a_list_has_the_answers_chosen_and_no_sensitive_one(staff_site: StaffSite) -> None:
+    dossier, seat = (
+        staff_site.world.sent("passeport-ordinaire", staff_site.world.applicant()),
+        staff_site.agent(GATEKEEPER),
+    )
+    asked = seat.get("/agent/export?file=tous&demarche=passeport-ordinaire")
+    page = read(asked)
+    assert "Toujours dans la liste : numero, demandeur" in page
+    assert 'value="lieu_naissance"' in asked.text
+    assert 'value="signes_particuliers"' not in asked.text, "sensitive"
+    assert 'value="acte_naissance"' not in asked.text, "a file"
+    assert seat.get("/agent/export?file=tous").headers["Location"] == "/agent?file=tous"
+    form = {**hidden(asked), "file": "tous", "demarche": "passeport-ordinaire"}
+    chosen = ["lieu_naissance", "signes_particuliers", "nowhere"]
+    where = seat.client.post("/agent/export", data={**form, "reponse": chosen}).headers["Location"]
+    head, line = seat.get(f"{where}/liste.csv").get_data(as_text=True).lstrip("\ufeff").splitlines()
+    assert head.split(",")[10:] == ["Lieu de naissance"]
+    assert line.split(",")[0] == dossier.number
+    assert line.split(",")[-1] == dossier.answers["lieu_naissance"]
