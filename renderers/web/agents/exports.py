@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, request, stream_with_context
@@ -79,7 +80,7 @@ def take(n: int) -> Response:
 
 
 def _csv(rows: Iterator[Plain], asked: InboxExport) -> Iterator[bytes]:
-    labels = {one.id: label(one.agents_label) for one in exportable(app_ctx(), asked.procedure)}
+    labels = _headings(asked.procedure)
     head = [*(say(f"export.{name}") for name in COLUMNS), *(labels.get(name, name) for name in asked.answers)]
     yield csv_text([head]).encode("utf-8-sig")
     names: dict[str, str] = {}
@@ -88,6 +89,18 @@ def _csv(rows: Iterator[Plain], asked: InboxExport) -> Iterator[bytes]:
         if line.assigned and line.assigned not in names:
             names.update({line.assigned: "", **people([line.assigned])})
         yield csv_text([[*_row(line, names), *(answers.get(name, "") for name in asked.answers)]]).encode()
+
+
+def _headings(procedure_id: str) -> dict[str, str]:
+    """Return the headings of answers by question. The page is named where two questions have one label."""
+    fields, procedure = exportable(app_ctx(), procedure_id), app_ctx().catalogue.procedures.get(procedure_id)
+    labels = {one.id: label(one.agents_label) for one in fields}
+    times, pages = Counter(labels.values()), procedure.form.pages if procedure is not None else ()
+    of_page = {one.id: label(page.agents_title) for page in pages for one in page.fields}
+    return {
+        name: say("text.named", name=of_page[name], text=text) if times[text] > 1 else text
+        for name, text in labels.items()
+    }
 
 
 def _row(line: DossierLine, names: dict[str, str]) -> list[object]:

@@ -212,6 +212,6 @@ def test_a_list_has_the_answers_chosen_and_no_sensitive_one(staff_site: StaffSit
     chosen = ["lieu_naissance", "signes_particuliers", "nowhere"]
     where = seat.client.post("/agent/export", data={**form, "reponse": chosen}).headers["Location"]
     head, line = seat.get(f"{where}/liste.csv").get_data(as_text=True).lstrip("\ufeff").splitlines()
-    assert head.split(",")[10:] == ["Lieu de naissance"]
+    assert head.split(",")[10:] == ["Identité\u00a0: Lieu de naissance"], "a parent has one too"
     assert line.split(",")[0] == dossier.number
     assert line.split(",")[-1] == dossier.answers["lieu_naissance"]
