@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
+from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, fingerprint, new_id
 from engine.domain.common.agent_rights import (
@@ -82,12 +83,13 @@ def member(ctx: AppContext, actor: Actor, account_id: str) -> Account:
 
 
 def journal_of_rights(
-    ctx: AppContext, actor: Actor, before: int | None = None, limit: int = 50
-) -> tuple[tuple[JournalEntry, ...], int | None]:
+    ctx: AppContext, actor: Actor, before: int | None = None, limit: int = 50, *, person: str = "", until: date | None = None
+) -> tuple[tuple[JournalEntry, ...], int | None]:  # fmt: skip
     """Return changes that concern the team of this administrator, the newest first, and where the next page begins.
 
     `before` is the number that the last page gave. The second value is None once every entry is read. A page
-    is short when the others' entries fill all that is read at once.
+    is short when other entries fill all that is read at once. `person`: only what that account did or what concerns
+    it. `until`: nothing after that day.
     """
     found: list[JournalEntry] = []
     accounts: dict[str, Account | None] = {}
@@ -98,6 +100,8 @@ def journal_of_rights(
                 if len(found) == limit:
                     return tuple(found), before
                 before, about = entry.n, _about(entry)
+                if (person and person not in (about, entry.actor)) or (until and local_day(entry.at) > until):
+                    continue
                 if about not in accounts:
                     accounts[about] = unit.account(about)
                 account = accounts[about]

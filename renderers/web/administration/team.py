@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, request, session
 
@@ -306,16 +307,31 @@ def _shown(account: Account, asked: Person) -> Account:
 @blueprint.get("/agent/equipe/journal")
 @agent()
 def journal() -> Response:
-    """Show who changed whose rights, the newest first, 50 a page. `avant` is the number that a page gave."""
-    asked = request.args.get("avant", "")[:12]
+    """Show who changed whose rights, the newest first, 50 a page. `avant` is the number that a page gave.
+
+    `personne` and `au` (a day) narrow it.
+    """
+    asked, admin = request.args.get("avant", "")[:12], administrator()
     before = int(asked) if asked.isascii() and asked.isdigit() else None
-    entries, rest = people.journal_of_rights(app_ctx(), administrator(), before)
+    members = [(one.id, one.name or one.login) for one in people.team(app_ctx(), admin)]
+    person = next((name for name, _ in members if name == request.args.get("personne", "")), "")
+    until = _iso_day(request.args.get("au", ""))
+    entries, rest = people.journal_of_rights(app_ctx(), admin, before, person=person, until=until)
     names = names_of(name for entry in entries for name in (entry.actor, _reported(entry, "account")))
-    address = f"{_HOME}/journal"
+    kept = urlencode({name: one for name, one in (("personne", person), ("au", until and until.isoformat())) if one})
+    address = f"{_HOME}/journal" + (f"?{kept}" if kept else "")
     return staff_page(
         "agent/team_journal.html", lines=[_entry(entry, names) for entry in entries], back=_HOME,
-        first=address if before is not None else "", next=f"{address}?avant={rest}" if rest is not None else "",
+        first=address if before is not None else "", people=members, person=person, until=until.isoformat() if until else "",
+        next=f"{address}{'&' if kept else '?'}avant={rest}" if rest is not None else "",
     )  # fmt: skip
+
+
+def _iso_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _reported(entry: JournalEntry, name: str) -> str:

@@ -122,6 +122,8 @@ def test_the_journal_is_paged(staff_site: StaffSite) -> None:
     assert "A. Mensah : compte ouvert" in chef.see(older[1])
     assert "Début de la liste" in chef.see(older[1])
     assert chef.get("/agent/equipe/journal?avant=x").status_code == 200
+    assert "compte ouvert" not in chef.see("/agent/equipe/journal?au=2020-01-01")
+    assert chef.get("/agent/equipe/journal?au=x&personne=x").status_code == 200
 
 
 def test_two_administrators_on_one_page_do_not_write_over_each_other(staff_site: StaffSite) -> None:

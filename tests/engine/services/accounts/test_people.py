@@ -214,6 +214,9 @@ def test_the_journal_of_rights_is_read_to_its_first_entry(world: World) -> None:
         assert len(ours) == count
         assert {one.body["account"] for one in ours} == about  # type: ignore[index,call-overload]
         assert "person_added" in {one.kind for one in read}, "the oldest one"
+    entries, before = people.journal_of_rights(world.office, root, person=mine.id, limit=100)
+    assert (len(entries), before) == (61, None), "its opening too"
+    assert people.journal_of_rights(world.office, root, until=world.office.day() - timedelta(days=1)) == ((), None)
 
 
 def test_a_mandate_bounds_what_a_controller_reads(world: World) -> None:
