@@ -301,7 +301,7 @@ def _row(line: DossierLine, names: Mapping[str, str]) -> WorkRow:
     may_read = procedure is not None and mine and holds(who, roles_of(procedure))
     return WorkRow(
         line.number, f"/agent/dossiers/{line.number}" if may_read else "", _title(line.procedure), _state(line.procedure, line.state, line.edition),
-        short_moment(line.submitted_at), due_tag(state, line.entered_at, line.due_at, line.due_paused), names.get(line.assigned or "", ""),
+        short_moment(line.submitted_at), due_tag(state, line.due_at, line.due_paused), names.get(line.assigned or "", ""),
     )  # fmt: skip
 
 

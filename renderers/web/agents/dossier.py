@@ -104,7 +104,7 @@ def dossier_page(
     context: dict[str, object] = {
         "dossier": dossier, "place": place_in_list(dossier), "procedure": one.title, "base": one.at(),
         "assisted": assisted_by(dossier), "name": dossier.label or whole_number(dossier.number),
-        "state_tag": _state_label(one, state, checked), "tag": None if checked else due_tag(state, dossier.entered_at, dossier.due_at, dossier.due_paused_at is not None),
+        "state_tag": _state_label(one, state, checked), "tag": None if checked else due_tag(state, dossier.due_at, dossier.due_paused_at is not None),
         "wrote": _applicant_wrote(one), "departs": departs_from_journal(one.dossier), "flag": _correction_flag(one, changed), "edition": _edition(one), "newer": _newer(one),
         "sections": shown, "only_changed": only_changed, "changed_count": changed, "reused": _reused(one), "later": later_sections(one, form),
         "first_tick": next((answer.tick for section in shown for answer in section.answers if answer.tick), ""), "whys": {}, "unsaid": (),

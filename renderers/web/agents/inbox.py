@@ -373,7 +373,7 @@ def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierR
     return DossierRow(
         line.number, f"/agent/dossiers/{line.number}", line.label or "–",
         label(procedure.identity.title) if procedure else line.procedure, say("status.checking") if checked else label(state.label) if state else line.state,
-        short_moment(line.submitted_at) if line.submitted_at else None, None if checked else due_tag(state, line.entered_at, line.due_at, line.due_paused), holder,
+        short_moment(line.submitted_at) if line.submitted_at else None, None if checked else due_tag(state, line.due_at, line.due_paused), holder,
         procedure is not None and line.assigned is None and line.awaits is None and not line.closed
         and acts_in(procedure, line.state, actor()),
         pickable=procedure is not None and not line.closed and may_pick(procedure, line.state, actor()),

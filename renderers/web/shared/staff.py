@@ -41,7 +41,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 
-NEARLY = 0.8  # share of the time from which the tag is amber
+_SOON = 2  # working days left from which the tag is amber, as supervision counts them
 HOUR = timedelta(hours=1)
 LetsIn: TypeAlias = Callable[[str, Passed, str], Response]  # area, result of the password, next address
 
@@ -134,7 +134,7 @@ def awaits_applicant(state: State) -> bool:
     return kind_of(state) == "applicant" or (state.public == "ready" and not state.is_end)
 
 
-def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, paused: bool) -> DueDateTag | None:
+def due_tag(state: State | None, due_at: datetime | None, paused: bool) -> DueDateTag | None:
     """Return the time left, in words as well as colour. None if nothing is due."""
     if due_at is None or (state is not None and state.is_end):
         return None
@@ -146,8 +146,8 @@ def due_tag(state: State | None, entered_at: datetime, due_at: datetime | None, 
     title = say("due.by", moment=moment_of(due_at))
     if now > due_at:
         return DueDateTag("bad", _late(due_at, now), title)
-    used = (now - entered_at) / max(due_at - entered_at, timedelta(seconds=1))
-    return DueDateTag("act" if used >= NEARLY else "we", _left(due_at, now), title)
+    days = _working_days(now, due_at)
+    return DueDateTag("act" if days <= _SOON else "we", _left(due_at, now, days), title)
 
 
 def short_moment(instant: datetime) -> tuple[str, str, str]:
@@ -163,15 +163,20 @@ def _late(due_at: datetime, now: datetime) -> str:
     return say("due.late_hours", count=max(1, round((now - due_at) / HOUR)))
 
 
-def _left(due_at: datetime, now: datetime) -> str:
+def _left(due_at: datetime, now: datetime, days: int) -> str:
     if local_day(due_at) == local_day(now):
         hours = int((due_at - now) / HOUR)
         return say("due.left_hours", count=hours) if hours else say("due.today")
+    return say("due.left_days", count=days) if days else say("due.today")
+
+
+def _working_days(now: datetime, due_at: datetime) -> int:
+    """Return the number of working days after today up to that of an instant."""
     day, end, count = local_day(now), local_day(due_at), 0
     while day < end:
         day += timedelta(days=1)
         count += app_ctx().directory.calendar.works(day)
-    return say("due.left_days", count=count) if count else say("due.today")
+    return count
 
 
 # -- procedures --------------------------------------------------------------------------------------------------------
