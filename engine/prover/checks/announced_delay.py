@@ -17,7 +17,7 @@ from engine.core.values import Span
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import Ambient, Arithmetic, FunctionCall, If, Lookup, Name, Node, Not
 from engine.language.expressions.typing import leaves
-from engine.model import APPLICANT, Form, Procedure, State, Transition
+from engine.model import APPLICANT, Appointment, Form, Procedure, State, Transition
 from engine.model.graph import edges, is_ended_by, is_timed, issued_by, waits_for_applicant
 from engine.model.tasks import LOOK_UP_DUE
 from engine.model.types import DATE, TRUE, Constant, Expression
@@ -100,7 +100,15 @@ def _journeys(procedure: Procedure) -> Iterator[Journey]:
         lambda transition: _grants(procedure, transition) and not _from_end(procedure, transition),
         lambda transition: not _from_end(procedure, transition),
     ):
-        yield Journey(path, _time_on(procedure, path))
+        yield Journey(path, max(_time_on(procedure, path), _least_lead(procedure, path)))
+
+
+def _least_lead(procedure: Procedure, path: Path) -> Fraction:
+    """The longest time before which no slot of a visit on the path may be taken: the whole takes as long at least."""
+    left = (procedure.states[one.source] for one in path.transitions if one.event in ("done", "booked"))
+    visits = (procedure.tasks.get(task) for state in left for task in state.waits)
+    leads = [working_days(one.lead) for one in visits if isinstance(one, Appointment) and one.when == TRUE]
+    return max(leads, default=Fraction(0))
 
 
 def _grants(procedure: Procedure, transition: Transition) -> bool:

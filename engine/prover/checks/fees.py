@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Final
 
 from engine.core.problems import Problem, problem
@@ -20,6 +21,7 @@ from engine.prover.checks.established_facts import ProofContext
 from engine.prover.solver.solver import Query
 from engine.prover.solver.witness_facts import facts_of
 
+_MOST_CASES: Final = 8
 _DAY: Final = timedelta(days=1)
 _NOTHING_OWED: Final = Constant(0, MONEY)
 
@@ -39,6 +41,23 @@ def fees_that_are_no_amount(places: ProofContext) -> Iterator[Problem]:
                 yield from _negative(places, fee, total, owed, sure)
         yield from _crossed(places, fee, owed, sure)
         yield from _between_periods(places, fee, owed, sure)
+        yield from _between_cases(places, fee, owed, sure)
+
+
+def _between_cases(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:
+    """P7 for answers without a line, where no two lines hold together: these are the cases of one price, and one is left out."""
+    cases = tuple(dict.fromkeys(tree(one.when) for one in fee.lines))
+    if not 2 <= len(cases) <= _MOST_CASES or fee.at_least is not None:
+        return
+    if any(one.when == TRUE or one.for_each is not None for one in fee.lines):
+        return
+    pairs = (Query((*owed, *pair), sure=sure) for pair in combinations(cases, 2))
+    if any(places.prover.possible(one) != "no" for one in pairs):
+        return
+    answer = places.prover.example(Query(owed, cases, sure=sure))
+    if answer.verdict == "yes":
+        facts = facts_of(places.definition, answer.witness, [*owed, *cases])
+        yield problem("P7", fee.where, at=fee.id, name=fee.id, fault="case", **facts)
 
 
 def _between_periods(places: ProofContext, fee: Fee, owed: tuple[Node, ...], sure: frozenset[str]) -> Iterator[Problem]:

@@ -283,3 +283,57 @@ def test_a_time_that_ends_at_a_typed_date_is_named(start: str, wait: str, due: s
     procedure = a_procedure(f"delay: 90 days\n{DATES}{body}{REST % ('Accordé.', 'signed_by: maire')}")
     problems = prove(procedure, the_directory(), TODAY)
     assert [one.facts["at"] for one in problems if one.code == "V790"] == told
+
+
+VISITED = """
+appointments: {visite: {label: Visite, by: urbaniste, lasts: 30 minutes, lead: %s, horizon: 90 days%s}}
+workflow:
+  start: a_venir
+  states:
+    a_venir: {label: V, attend: visite, due: 20 days, then: examen, late: fini, missed: fini}
+    examen: {label: E, by: maire, due: 3 working days, transitions: {accorder: {label: A, to: accorde, issues: permis}, refuser: {label: R, asks: [reason], to: refuse}}}
+    accorde: {label: Accordé, end: granted}
+    refuse: {label: Refusé, end: refused, issues: lettre}
+    fini: {label: Fini, end: abandoned}
+"""
+
+
+@pytest.mark.parametrize(("lead", "when", "told"), [
+    ("15 days", "", ["P10"]),
+    ("2 weeks", "", []),
+    ("15 days", ", when: vif", []),  # not asked of all: left out
+])  # fmt: skip
+def test_no_grant_comes_before_the_first_slot(lead: str, when: str, told: list[str]) -> None:
+    assert [one for one in found(VISITED % (lead, when), delay="10 working days") if one == "P10"] == told
+
+
+PRICED = """
+fees:
+  taxe:
+    label: Taxe%s
+    lines: {petit: {label: P, amount: 500, when: %s}, grand: {label: G, amount: 900, when: %s}}
+workflow:
+  start: a_payer
+  states:
+    a_payer: {label: P, pay: taxe, due: 5 days, then: examen, late: fini}
+    examen: {label: E, by: maire, due: 3 days, transitions: {accorder: {label: A, to: accorde, issues: permis}, refuser: {label: R, asks: [reason], to: refuse}}}
+    accorde: {label: Accordé, end: granted}
+    refuse: {label: Refusé, end: refused, issues: lettre}
+    fini: {label: Fini, end: abandoned}
+"""
+
+
+@pytest.mark.parametrize(("extra", "small", "large", "told"), [
+    ("", "nombre < 18", "nombre > 18", ["P7 case"]),
+    ("", "nombre < 18", "nombre >= 18", []),
+    ("", "nombre > 3", "nombre > 18", []),  # two that may be owed together are no cases of one price
+    (", exempt_when: nombre == 18", "nombre < 18", "nombre > 18", []),
+    (", when: nombre != 18", "nombre < 18", "nombre > 18", []),
+    (", at_least: 500", "nombre < 18", "nombre > 18", []),
+])  # fmt: skip
+def test_each_case_of_a_price_has_its_line(extra: str, small: str, large: str, told: list[str]) -> None:
+    body = PRICED % (extra.replace(", ", "\n    ", 1), small, large)
+    text = f"delay: 90 days\n{FORM.replace('vif: {', 'nombre: {label: N, type: integer, example: 3}, vif: {')}{body}"
+    procedure = a_procedure(text + REST % ("Accordé.", "signed_by: maire"))
+    problems = prove(procedure, the_directory(), TODAY)
+    assert [f"{one.code} {one.facts.get('fault')}" for one in problems if one.code == "P7"] == told
