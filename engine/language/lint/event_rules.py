@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from engine.core.problems import Problem, problem
+from engine.core.problems import Fact, Problem, problem
+from engine.language.lint.outcome_rules import before_grant, is_filled_by_agents
 from engine.language.lint.rule_registry import rule
-from engine.model import APPLICANT, Appointment, Fee, Procedure, Transition
+from engine.model import APPLICANT, Appointment, Fee, Form, Procedure, State, Transition
 from engine.model.directory import Directory
 from engine.model.graph import acts_from, automatic_from, closure, edges, successors
 
@@ -71,25 +72,34 @@ def _of_correction(transition: Transition, fault: str) -> Problem:
 
 
 @rule("V771")
-def ended_without_proposal(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V771 for each `late` of a state where an agent proposes the slot, if it ends the request without an agent.
+def ended_without_an_agent(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V771 for each `late` that ends the request without an agent, where an agent is waited for too.
 
-    The time limit runs while no slot is booked: the applicant lost the request because no agent proposed one.
+    The applicant loses the request because no agent proposed a slot, filled a form or decided.
     """
     follows = {
         state: [one.target for one in edges(procedure) if one.source == state and one.event is not None]
         for state in procedure.states
-        if all(one.by == (APPLICANT,) for one in acts_from(procedure, state))
+        if not acts_from(procedure, state)
     }
-    for state in (one for one in procedure.states.values() if one.mode in ("book", "attend")):
-        visits = [task for one in state.waits if isinstance(task := procedure.tasks.get(one), Appointment)]
-        proposed = [one for one in visits if one.proposed_by is not None]
-        for late in automatic_from(procedure, state.id, "due") if proposed else ():
+    for state in procedure.states.values():
+        waited = _of_an_agent(procedure, state)
+        for late in automatic_from(procedure, state.id, "due") if waited else ():
             reached = closure([late.target], follows)
             ends = (one.id for one in procedure.states.values() if one.id in reached and one.outcome in _GIVEN_UP)
             if (end := next(ends, None)) is not None:
-                facts = {"state": state.id, "end": end, "role": str(proposed[0].proposed_by), "visit": proposed[0].id}
-                yield problem("V771", late.where, at=late.id, name=late.id, **facts)
+                yield problem("V771", late.where, at=late.id, name=late.id, state=state.id, end=end, **waited)
+
+
+def _of_an_agent(procedure: Procedure, state: State) -> dict[str, Fact]:
+    """Return what a state waits for of an agent: a proposed slot, a form, or before a grant an act. Empty for nothing."""
+    for task in (procedure.tasks[one] for one in state.waits if one in procedure.tasks):
+        if isinstance(task, Appointment) and task.proposed_by is not None:
+            return {"fault": "slot", "role": task.proposed_by, "task": task.id}
+        if isinstance(task, Form) and is_filled_by_agents(task):
+            return {"fault": "form", "task": task.id}
+    acts = APPLICANT not in state.by and state.public != "ready" and state.id in procedure.once(before_grant)
+    return {"fault": "act", "role": ", ".join(state.by)} if state.mode == "by" and acts else {}
 
 
 def _pending(procedure: Procedure) -> frozenset[str]:

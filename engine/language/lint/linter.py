@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from datetime import date
 
 from engine.core.problems import Problem, problem, set_once
-from engine.language.lint import event_rules, fee_rules, law_rules, message_rules, paper_rules, refusal_rules
+from engine.language.lint import (
+    event_rules,
+    fee_rules,
+    law_rules,
+    message_rules,
+    outcome_rules,
+    paper_rules,
+    refusal_rules,
+)
 from engine.language.lint import general_rules as advice_rules
 from engine.language.lint import general_rules as edition_rules
 from engine.language.lint import graph_rules as proofs
@@ -29,6 +37,7 @@ RULE_GROUPS = (
     fee_rules,
     law_rules,
     message_rules,
+    outcome_rules,
     paper_rules,
     proofs,
     refusal_rules,

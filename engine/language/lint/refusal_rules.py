@@ -49,7 +49,7 @@ def _notifies(procedure: Procedure, act: Transition) -> bool:
     )
     effects = [one.effects for one in edges(procedure)] + [one.effects for one in procedure.states.values()]
     revoked = {name for one in effects for name in one.revokes}
-    return always and (not _may_grant(procedure, act.target) or any(one.id in revoked for one in given))
+    return always and (not may_grant(procedure, act.target) or any(one.id in revoked for one in given))
 
 
 def _reached(procedure: Procedure, state: str) -> frozenset[str]:
@@ -61,7 +61,7 @@ def _reached(procedure: Procedure, state: str) -> frozenset[str]:
     return closure([state], follows)
 
 
-def _may_grant(procedure: Procedure, state: str) -> bool:
+def may_grant(procedure: Procedure, state: str) -> bool:
     """Return whether a granted end, or the issue of a document that grants, follows a state."""
     reached = _reached(procedure, state)
     granting = {one.id for one in procedure.outputs.values() if one.grants}
@@ -71,11 +71,11 @@ def _may_grant(procedure: Procedure, state: str) -> bool:
     )
 
 
-def _denied(procedure: Procedure) -> frozenset[str]:
+def only_refused(procedure: Procedure) -> frozenset[str]:
     """Return the states from which the dossier only ends refused: a refused end, and the steps before it that grant nothing."""
     return frozenset(
         state.id for state in procedure.states.values()
-        if state.outcome == "refused" or (not state.is_end and not _may_grant(procedure, state.id) and any(
+        if state.outcome == "refused" or (not state.is_end and not may_grant(procedure, state.id) and any(
             procedure.states[one].outcome == "refused" for one in _reached(procedure, state.id)
         ))
     )  # fmt: skip
@@ -98,7 +98,7 @@ def refusal_without_a_reason(procedure: Procedure, directory: Directory) -> Iter
     the refused end. A reason asked with a request for corrections is another one. A letter may instead state what a
     register or an agent's form found. Where a rule of the file refuses, its text says why.
     """
-    denied = procedure.once(_denied)
+    denied = procedure.once(only_refused)
     for output in procedure.outputs.values():
         if output.kind not in DECIDING or _states_what_was_found(procedure, output):
             continue
@@ -153,7 +153,7 @@ def appeal_that_the_end_does_not_open(procedure: Procedure, directory: Directory
     without `remedies` prints no appeal that was lodged on the way and that the end does not open.
     """
     agency = directory.agencies.get(procedure.identity.agency)
-    known, denied = procedure.identity.appeals or (agency.appeals if agency else {}), procedure.once(_denied)
+    known, denied = procedure.identity.appeals or (agency.appeals if agency else {}), procedure.once(only_refused)
     for output in (one for one in procedure.outputs.values() if one.kind in DECIDING):
         named = output.paper.remedies if output.paper is not None else None
         for appeal in (known[one] for one in (known if named is None else named) if one in known):

@@ -1,0 +1,140 @@
+"""What an end leaves in force, the words of a decision, and what an agent reads and has time for: C600 and V791 to V798."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.language.catalogue.catalogue import check_definition
+from tests.makers import the_shared
+
+BAD = Path(__file__).resolve().parents[2] / "bad"
+
+
+def _told(file: str, *changes: tuple[str, str]) -> list[str]:
+    text = (BAD / file).read_text("utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    code = file.partition("_")[0]
+    return [str(one.facts["at"]) for one in check_definition(text, file, the_shared()).report if one.code == code]
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["retiree"]),
+    ([("retiree, asks: [reason]", "retiree, asks: [reason], revokes: attestation")], []),
+    ([("retiree, asks: [reason]", "retiree, asks: [reason], suspends: attestation")], []),
+    ([("end: revoked", "end: revoked, revokes: attestation")], []),
+    ([("end: revoked", "end: expired")], []),
+    ([("to: retiree, asks: [reason]", "to: fini, asks: [reason]"), ("late: fini", "late: retiree")], []),  # over with its time
+    ([("declared: [nom]", "declared: [nom], grants: false")], []),
+])  # fmt: skip
+def test_a_revoked_end_leaves_no_document_in_force(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("C600_revoked_and_still_valid.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["attestation"]),
+    ([("end: abandoned", "end: withdrawn")], ["attestation"]),
+    ([("end: abandoned", "end: refused")], ["attestation"]),
+    ([("end: abandoned", "end: expired")], []),  # a document that is not collected
+    ([("end: abandoned", "end: abandoned, revokes: attestation")], []),
+    ([("to: a_payer, issues: attestation", "to: a_payer"), ("end: granted", "end: granted, issues: attestation")], []),
+    ([("declared: [nom]", "declared: [nom], kind: receipt")], []),
+    ([("declared: [nom]", "declared: [nom], valid: 15 days")], []),  # over with the time of the state
+    ([("declared: [nom]", "declared: [nom], valid: 1 year")], ["attestation"]),
+])  # fmt: skip
+def test_a_document_is_not_in_force_without_a_grant(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V791_issued_before_it_is_paid.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["classer"]),
+    ([("to: classe}", "to: classe, asks: [reason]}")], []),
+    ([("end: abandoned", "end: revoked")], ["classer"]),
+    ([("end: abandoned", "end: withdrawn")], []),  # at a counter, an agent notes that a person withdraws
+    ([("to: classe}", "to: classe, by: applicant}")], []),
+])  # fmt: skip
+def test_an_act_that_takes_says_why(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V792_closed_without_a_reason.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["refuse"]),
+    ([("form:\n", "appeals: {directeur: {label: Recours, within: 2 months, basis: loi}}\nform:\n")], []),
+])  # fmt: skip
+def test_a_refusal_has_an_appeal(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V793_no_appeal.yaml", *changes) == told
+
+
+CLOCK = "  clocks: {silence: {label: S, lasts: 5 days, runs_in: [examen], then: accorde, basis: loi}}\n"
+FORM = "later_forms: {controle: {title: Contrôle, by: instructeur%s, fields: {ok: {label: Conforme, type: yes_no}}}}\n"
+BY = "      by: instructeur\n      transitions:\n        accorder: {label: Accorder, to: accorde}\n"
+GATHERED = [(BY, "      gather: [controle]\n      then: accorde\n"), ("take: accorder", "do: controle")]
+IN_USE = "by: directeur, public: accepted, transitions: {fermer: {label: Fermer, to: fin}}}\n    fin: {label: Fin, end: granted}"
+TITLE = "\noutputs: {titre: {title: Titre, signed_by: instructeur, operative: La demande est accordée.}}"
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["examen"]),
+    ([("by: instructeur\n", "by: instructeur\n      due: 5 working days\n")], []),
+    ([("  states:\n", CLOCK + "  states:\n")], []),
+    ([*GATHERED, ("workflow:\n", FORM % "" + "workflow:\n")], ["examen"]),
+    ([*GATHERED, ("workflow:\n", FORM % ", due: 3 days, basis: loi" + "workflow:\n")], []),
+    ([("end: granted}", IN_USE)], ["examen", "accorde"]),
+    ([("to: accorde", "to: accorde, issues: titre"), ("end: granted}", IN_USE + TITLE)], ["examen"]),  # granted before
+])  # fmt: skip
+def test_a_step_of_agents_before_a_grant_has_a_time(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V794_step_without_a_time.yaml", *changes) == told
+
+
+FEU = "opinions: {avis: {label: Avis, due: 3 days, basis: loi, silence: favourable%s, of: {feu: {label: F, by: prefecture/commission_origine}}}}\n"
+ASKED = [
+    ("when: handicap", "when: feu == 'favourable'"), ("start: examen\n", "start: consultation\n"),
+    ("  states:\n", "  states:\n    consultation: {label: C, gather: [avis], then: examen}\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["signer"]),
+    ([("seen_by: [instructeur]", "seen_by: [instructeur, directeur]")], []),
+    ([("seen_by: [instructeur]", "seen_by: [instructeur, directeur], in: [examen]")], ["signer"]),
+    ([("seen_by: [instructeur]", "seen_by: [instructeur, directeur], in: [signature]")], []),
+    ([*ASKED, ("workflow:\n", FEU % ", confidential: [instructeur]" + "workflow:\n")], ["signer"]),
+    ([*ASKED, ("workflow:\n", FEU % ", confidential: [directeur]" + "workflow:\n")], []),
+    ([*ASKED, ("workflow:\n", FEU % "" + "workflow:\n")], []),
+])  # fmt: skip
+def test_an_agent_reads_what_decides_an_act(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V795_decided_on_what_is_not_read.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["certificat"]),
+    ([("then: examen", "then: [{when: certificat == 'granted', to: examen}, {to: abandonne}]")], []),
+    ([("to: accorde}", "to: accorde, when: certificat == 'granted'}")], []),
+    ([("relation: needs", "relation: duplicates")], []),
+])  # fmt: skip
+def test_the_outcome_of_a_needed_dossier_is_read(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V796_refused_dossier_suffices.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["registre.then"]),
+    ([("{to: inconnu}", "{when: recherche == 'unavailable', to: examen}, {to: inconnu}")], []),
+    ([("recherche == 'found'", "recherche != 'not_found'")], []),
+    ([("end: refused, issues", "end: abandoned, issues")], ["registre.then"]),
+])  # fmt: skip
+def test_a_register_that_does_not_answer_ends_no_request(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V797_register_that_does_not_answer.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["silence"]),
+    ([("runs_in: [examen]", "runs_in: [examen, signature]")], []),
+    ([("runs_in: [examen]", "runs_in: [examen], paused_in: [signature]")], []),
+    ([("end: granted}\n    tacite: {label: Accord tacite, end: granted}", "end: granted}\n    tacite: {label: Rejet tacite, end: refused}")], []),
+    ([("to: signature", "to: signature, by: applicant")], []),
+])  # fmt: skip
+def test_a_tacit_consent_runs_until_the_decision(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V798_consent_stopped_by_a_signature.yaml", *changes) == told
