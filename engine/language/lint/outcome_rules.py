@@ -1,4 +1,4 @@
-"""The rules C600 and V791 to V798: what an end leaves in force, the words of a decision, and the time and sight of who takes it."""
+"""The rules C600 and V791 to V800: what an end leaves in force, the words of a decision, and the time and sight of who takes it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from engine.model.types import Expression, Scope
 
 _TAKEN: Final = ("abandoned", "revoked")  # ends to which an act of an agent gives a reason
 _LOST: Final = ("abandoned", "withdrawn", "expired")
+_RESTORING: Final = ("issues", "restores", "revokes")
 _WITHOUT_GRANT: Final = ("refused", "abandoned", "withdrawn")
 
 
@@ -60,17 +61,13 @@ def _ends_after(procedure: Procedure, output: Output, ended: Iterable[str]) -> I
     moves = [one for one in _before_ends(procedure) if over.isdisjoint(_taken_from_holder(procedure, one))]
     issuing = [one.target for one in moves if output.id in issued_by(procedure, one)]
     refusing = output.kind in DECIDING and lost.issuperset(issuing)
-    follows: dict[str, list[str]] = {}
-    for one in moves:
-        if not (one.event == "due" and _is_over_with(output, procedure.states[one.source])):
-            follows.setdefault(one.source, []).append(one.target)
-    reached = closure([] if refusing else issuing, follows)
+    kept = (one for one in moves if one.event != "due" or not _is_over_with(output, procedure.states[one.source]))
+    reached = closure([] if refusing else issuing, _follows(kept))
     yield from (one for one in procedure.states.values() if one.is_end and one.id in reached)
 
 
 def _taken_from_holder(procedure: Procedure, move: Transition) -> frozenset[str]:
-    effects = (move.effects, procedure.states[move.target].effects)
-    return frozenset(name for one in effects for name in (*one.revokes, *one.suspends))
+    return frozenset((*_effects(procedure, move, "revokes"), *_effects(procedure, move, "suspends")))
 
 
 def _is_over_with(output: Output, state: State) -> bool:
@@ -86,6 +83,45 @@ def _span(expression: Expression | None) -> Span | None:
 
 def _before_ends(procedure: Procedure) -> list[Transition]:
     return [one for one in edges(procedure) if not procedure.states[one.source].is_end]
+
+
+@rule("V799")
+def granted_without_a_document(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V799 for each granted end that a path reaches without a document that grants, in a procedure that issues some."""
+    granting = frozenset(_granting(procedure))
+    if not granting or granting & {*procedure.states[procedure.start].effects.issues}:
+        return
+    follows = _follows(one for one in edges(procedure) if granting.isdisjoint(issued_by(procedure, one)))
+    reached = closure([procedure.start], follows)
+    for state in procedure.states.values():
+        if state.outcome == "granted" and state.id in reached:
+            yield problem("V799", state.where, at=state.id, name=state.id, output=min(granting))
+
+
+@rule("V800")
+def suspended_for_good(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V800 for each document that stays suspended where the dossier is back in a state before, or ends as granted."""
+    moves = edges(procedure)
+    for output in _granting(procedure):
+        suspending = [one for one in moves if output in _effects(procedure, one, "suspends")]
+        kept = [one for one in moves if not any(output in _effects(procedure, one, kind) for kind in _RESTORING)]
+        reached = closure((one.target for one in suspending), _follows(kept))
+        back = {one.source for one in suspending} - {one.target for one in suspending}
+        for state in procedure.states.values():
+            if state.id in reached and (state.id in back or state.outcome == "granted"):
+                yield problem("V800", state.where, at=state.id, name=output, state=state.id)
+
+
+def _effects(procedure: Procedure, move: Transition, kind: str) -> tuple[str, ...]:
+    """Return the outputs that a transition, or the state it enters, issues, revokes, suspends or restores."""
+    return (*getattr(move.effects, kind), *getattr(procedure.states[move.target].effects, kind))
+
+
+def _follows(moves: Iterable[Transition]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in moves:
+        found.setdefault(one.source, []).append(one.target)
+    return found
 
 
 # -- the words of a decision -------------------------------------------------------------------------------------------
@@ -144,11 +180,7 @@ def is_filled_by_agents(form: Form) -> bool:
 
 def before_grant(procedure: Procedure) -> frozenset[str]:
     """Return the states that a dossier reaches before a granted end or a document that grants."""
-    follows: dict[str, list[str]] = {}
-    for one in _before_ends(procedure):
-        if not _grants(procedure, one):
-            follows.setdefault(one.source, []).append(one.target)
-    return closure([procedure.start], follows)
+    return closure([procedure.start], _follows(one for one in _before_ends(procedure) if not _grants(procedure, one)))
 
 
 @rule("V795")

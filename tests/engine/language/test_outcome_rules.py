@@ -1,4 +1,4 @@
-"""What an end leaves in force, the words of a decision, and what an agent reads and has time for: C600 and V791 to V798."""
+"""What an end leaves in force, the words of a decision, and what an agent reads and has time for: C600 and V791 to V800."""
 
 from __future__ import annotations
 
@@ -138,3 +138,24 @@ def test_a_register_that_does_not_answer_ends_no_request(changes: list[tuple[str
 ])  # fmt: skip
 def test_a_tacit_consent_runs_until_the_decision(changes: list[tuple[str, str]], told: list[str]) -> None:
     assert _told("V798_consent_stopped_by_a_signature.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["accorde_sur_recours"]),
+    ([("recours, end: granted}", "recours, end: granted, issues: attestation}")], []),
+    ([("to: accorde_sur_recours}", "to: accorde_sur_recours, issues: attestation}")], []),
+    ([("declared: [nom]", "declared: [nom], grants: false")], []),  # no document of the procedure grants
+])  # fmt: skip
+def test_a_grant_has_its_document(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V799_granted_on_appeal_without_a_document.yaml", *changes) == told
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ((), ["en_service"]),
+    ([("to: en_service}", "to: en_service, restores: attestation}")], []),
+    ([("to: en_service}", "to: en_service, revokes: attestation, asks: [reason]}")], []),
+    ([("to: en_service}", "to: rendue}"), ("    fini:", "    rendue: {label: Rendue, end: granted}\n    fini:")], ["rendue"]),
+    ([("to: en_service}", "to: fini}")], []),  # the permit is over
+])  # fmt: skip
+def test_a_document_does_not_stay_suspended(changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V800_suspended_and_back_in_use.yaml", *changes) == told
