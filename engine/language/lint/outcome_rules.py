@@ -1,4 +1,4 @@
-"""The rules C600 and V791 to V800: what an end leaves in force, the words of a decision, and the time and sight of who takes it."""
+"""The rules C600 and V791 to V801: what an end leaves in force, the words of a decision, and the time and sight of who takes it."""
 
 from __future__ import annotations
 
@@ -87,15 +87,41 @@ def _before_ends(procedure: Procedure) -> list[Transition]:
 
 @rule("V799")
 def granted_without_a_document(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V799 for each granted end that a path reaches without a document that grants, in a procedure that issues some."""
+    """Yield V799 for each granted end that a path reaches without a document that grants, in a procedure that issues some.
+
+    One for each row that agents grant counts only once a condition on the way reads what they decided.
+    """
     granting = frozenset(_granting(procedure))
     if not granting or granting & {*procedure.states[procedure.start].effects.issues}:
         return
-    follows = _follows(one for one in edges(procedure) if granting.isdisjoint(issued_by(procedure, one)))
+    decided = {one.id: one.when.names | one.when.columns for one in _granted_by_row(procedure)}
+    read = frozenset[str]().union(*decided.values())
+    follows = _follows(
+        one for one in edges(procedure)
+        if granting.isdisjoint({*issued_by(procedure, one)}.difference(decided)) and read.isdisjoint(one.when.names | one.when.columns)
+    )  # fmt: skip
     reached = closure([procedure.start], follows)
     for state in procedure.states.values():
         if state.outcome == "granted" and state.id in reached:
             yield problem("V799", state.where, at=state.id, name=state.id, output=min(granting))
+
+
+@rule("V801")
+def row_without_an_answer(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield V801 for each document that agents grant row by row, if no letter or decision goes to the other rows."""
+    letters = {one.per for one in procedure.outputs.values() if one.kind in DECIDING and not one.grants}
+    for output in _granted_by_row(procedure):
+        if output.per not in letters:
+            yield problem("V801", output.where, at=output.id, name=output.id, rows=str(output.per))
+
+
+def _granted_by_row(procedure: Procedure) -> list[Output]:
+    """Return the documents that grant a right for each row for which agents say so."""
+    granting = [procedure.outputs[one] for one in _granting(procedure) if procedure.outputs[one].per]
+    columns = {form.each: {field.id for field in form.fields} for form in procedure.forms() if form.each}
+    return [
+        one for one in granting if not columns.get(one.per or "", set()).isdisjoint(one.when.names | one.when.columns)
+    ]
 
 
 @rule("V800")

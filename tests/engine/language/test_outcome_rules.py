@@ -1,4 +1,4 @@
-"""What an end leaves in force, the words of a decision, and what an agent reads and has time for: C600 and V791 to V800."""
+"""What an end leaves in force, the words of a decision, and what an agent reads and has time for: C600 and V791 to V801."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.makers import the_shared
 BAD = Path(__file__).resolve().parents[2] / "bad"
 
 
-def _told(file: str, *changes: tuple[str, str]) -> list[str]:
+def _told(file: str, *changes: tuple[str, str], code: str = "") -> list[str]:
     text = (BAD / file).read_text("utf-8")
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    code = file.partition("_")[0]
+    code = code or file.partition("_")[0]
     return [str(one.facts["at"]) for one in check_definition(text, file, the_shared()).report if one.code == code]
 
 
@@ -159,3 +159,19 @@ def test_a_grant_has_its_document(changes: list[tuple[str, str]], told: list[str
 ])  # fmt: skip
 def test_a_document_does_not_stay_suspended(changes: list[tuple[str, str]], told: list[str]) -> None:
     assert _told("V800_suspended_and_back_in_use.yaml", *changes) == told
+
+
+ANY = "      then:\n        - {when: 'any(voyageurs, accepte)', to: signature}\n        - {to: sans_objet}\n"
+LETTER = "\n  refus: {title: Refus, kind: letter, per: voyageurs, when: not accepte, signed_by: directeur, operative: La demande est refusée.}"
+
+
+@pytest.mark.parametrize(("code", "changes", "told"), [
+    ("V801", [], ["visa"]),
+    ("V801", [("issues: visa", "issues: [visa, refus]"), ("est accordée.}", "est accordée.}" + LETTER)], []),
+    ("V801", [(", when: accepte", "")], []),
+    ("V799", [], []),
+    ("V799", [(ANY, "      then: signature\n"), ("then: sans_objet", "then: signature")], ["delivre"]),  # all rows are refused
+    ("V799", [(ANY, "      then: signature\n"), ("then: sans_objet", "then: signature"), (", when: accepte", "")], []),
+])  # fmt: skip
+def test_a_row_that_agents_refuse_is_told(code: str, changes: list[tuple[str, str]], told: list[str]) -> None:
+    assert _told("V801_row_refused_without_a_letter.yaml", *changes, code=code) == told
