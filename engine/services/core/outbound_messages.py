@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlencode
 
 from engine.core.gsm7 import to_gsm
 from engine.core.problems import Refused, refusal
@@ -31,15 +32,19 @@ _PAYMENT_KEYS: Final = {
     "paid": "notice.paid.sms", "overpaid": "notice.paid.sms", "failed": "notice.failed.sms",
     "expired": "notice.failed.sms", "unknown": "notice.unknown.sms",
 }  # fmt: skip
+_UNASKED: Final = "fr"  # the language of a page for a browser that asked for none
 _VISIT_LINK: Final = re.compile(rf"/r/[a-z2-7]{{{HEAD + SIGNS}}}(?![a-z0-9])")
 
 
 def dossier_link(ctx: AppContext, dossier: Dossier) -> str:
     """Return the address of a dossier in a message.
 
-    It contains the number, which opens nothing without sign-in.
+    It contains the number, which opens nothing without sign-in, the language of the dossier, and how to sign in
+    without a phone. So the page needs to look up nothing before the sign-in.
     """
-    return f"{ctx.settings.short_url}/d/{dossier.number}"
+    asked = [("via", "mail")] if dossier.contact_email and not dossier.contact_phone else []
+    asked += [("lang", dossier.language)] if dossier.language != _UNASKED else []
+    return f"{ctx.settings.short_url}/d/{dossier.number}" + (f"?{urlencode(asked)}" if asked else "")
 
 
 def payment_letter(

@@ -269,7 +269,7 @@ def leave() -> Response:
 @blueprint.route("/suivi", methods=["GET", "POST"])
 @public
 def follow() -> Response:
-    """Ask for a dossier number and a phone, then send a code.
+    """Ask for a dossier number and a phone, then send a code. The other button asks for the mail address instead.
 
     Whether they belong together is shown only after the code.
     """
@@ -282,6 +282,9 @@ def follow() -> Response:
     digits = digits_only(typed)
     if len(digits) != 11:
         return ask_again(_follow_page, {"number": "follow.number_wrong"})
+    if request.form.get("go") == "courriel":
+        session["followed"] = digits
+        return go("/connexion/courriel")
     try:
         sent = send_code(app_ctx(), phone, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:

@@ -16,6 +16,7 @@ from engine.services.applications.document_verification import verify as verdict
 from engine.services.applications.drafts import see_form
 from engine.services.audit.integrity import proof_of_sending
 from engine.services.context.app_context import NUMBER_DIGITS, NotFound
+from engine.services.core.outbound_messages import dossier_link
 from engine.services.payments.receipts import NUMBER as RECEIPT_NUMBER
 from engine.services.payments.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
 from renderers.i18n.translations import REFERENCE, in_language, typographic
@@ -73,9 +74,8 @@ def summary(one: DossierContext) -> Response:
         (say("track.files"), papers_of(view)),
         (say("money.title"), prices or [(say("check.to_pay"), say("counter.nothing_due"))]),
     ]
-    address = f"{app_ctx().settings.short_url}/d/{one.dossier.number}"
     body = summary_pdf(
-        view, one.dossier, one.procedure, details, address, agency_of(one), app_ctx().wording, language(),
+        view, one.dossier, one.procedure, details, dossier_link(app_ctx(), one.dossier), agency_of(one), app_ctx().wording, language(),
         app_ctx().settings.marks_specimen,
     )  # fmt: skip
     return file_response(body, "application/pdf", f"recapitulatif-{one.dossier.number}.pdf")

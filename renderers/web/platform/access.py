@@ -228,6 +228,8 @@ def _to_sign_in(area: str) -> Response:
         set_aside(area, request.path, request.form.lists())
         back = "/reprendre" if area == APPLICANT_AREA else request.path
     page = PROOF if area == APPLICANT_AREA and claimant().id else _SIGN_IN[area]
+    if page == _SIGN_IN[APPLICANT_AREA] and request.args.get("via") == "mail":
+        page += "/courriel"
     return go(f"{page}?{urlencode({'suite': back})}")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.services.core.outbound_messages import dossier_link
 from tests.web.client import PortalClient, a_portal_client, another, later
 
 EMAIL = "afi@exemple.tg"
@@ -73,6 +75,32 @@ def test_answers_typed_while_the_session_ended_come_back_after_a_link(visitor: P
     visitor.send("/connexion/courriel?suite=/reprendre", email=EMAIL)
     assert visitor.send(link(visitor)).address == "/reprendre"
     assert 'value="Amegan"' in visitor.open("/reprendre").html
+
+
+def test_a_link_of_a_message_opens_the_mail_way_and_says_nothing_about_the_dossier(visitor: PortalClient) -> None:
+    visitor.send("/connexion/courriel", email=EMAIL)
+    visitor.send(link(visitor))
+    number = visitor.begin()
+    with visitor.office.store.unit() as unit:
+        dossier = unit.dossier_numbered(number)
+    assert dossier
+    path = dossier_link(visitor.office, replace(dossier, language="en")).removeprefix("http://localhost")
+    assert path == f"/d/{number}?via=mail&lang=en"
+    stranger = another(visitor)
+    pages = [stranger.open(path.replace(number, one)).address for one in (number, "26000000000")]
+    assert pages == [f"/connexion/courriel?suite=%2Fd%2F{one}%3Fvia%3Dmail%26lang%3Den" for one in (number, "26000000000")]
+
+
+def test_a_dossier_is_followed_by_mail(visitor: PortalClient) -> None:
+    visitor.send("/connexion/courriel", email=EMAIL)
+    visitor.send(link(visitor))
+    number = visitor.begin()
+    elsewhere = another(visitor)
+    assert elsewhere.send("/suivi", number="26", phone="", go="courriel").status == 422
+    assert elsewhere.send("/suivi", number=number, phone="", go="courriel").address == "/connexion/courriel"
+    later(visitor, minutes=2)
+    elsewhere.send("/connexion/courriel", email=EMAIL)
+    assert elsewhere.send(link(elsewhere)).address == f"/dossiers/{number}"
 
 
 def test_a_lost_number_has_ways_on(visitor: PortalClient) -> None:

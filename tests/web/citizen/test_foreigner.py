@@ -40,14 +40,27 @@ def test_a_visa_is_paid_by_card(enter: Enter, portal: Portal, scripts: bool, scr
     told = portal.messages(EMAIL)
     assert any("135,000 FCFA" in one and "Receipt" in one for one in told), told
     reader.french += [one for one in told if FRENCH.search(one)]
+    the_link_opens_in_english(enter, portal, told)
     check_receipt(reader, portal, number)
     assert reader.french == []
     assert reader.me.faults == []
 
 
-def sign_in_by_mail(reader: Reader, portal: Portal) -> None:
+def the_link_opens_in_english(enter: Enter, portal: Portal, told: list[str]) -> None:
+    """In a browser that never came here: the e-mail way first, then the dossier."""
+    [link] = {found[0] for one in told if (found := re.search(r"http\S+/d/\d+\S*", one))}
+    elsewhere = Reader(enter("stranger", scripts=False, looks=False))
+    elsewhere.go(link)
+    assert elsewhere.me.sees("What is your e-mail address?")
+    sign_in_by_mail(elsewhere, portal, asked=True)
+    assert elsewhere.me.page.url.startswith(f"{portal.url}/dossiers/")
+    assert elsewhere.french == []
+
+
+def sign_in_by_mail(reader: Reader, portal: Portal, asked: bool = False) -> None:
     me = reader.me
-    reader.press("Sign in by e-mail")
+    if not asked:
+        reader.press("Sign in by e-mail")
     me.fill(email=EMAIL)
     before = len(portal.messages(EMAIL))
     reader.press("Get the link")
