@@ -131,22 +131,22 @@ class StepWriter:
     def exceptions(self, path: tuple[str, ...], state: str = "") -> Iterator[str]:
         """Yield what may happen beside a path: corrections, further steps, silence, refusal, withdrawal.
 
-        Of a request that is in a `state`, only what may happen in that state.
+        Of a request that is in a `state`, only what may happen in that state, and what silence means in later ones.
         """
         found: dict[str, list[Detour]] = {}
         for one in detours(self.procedure, path):
-            if state and one.transition.source != state:
+            if state and one.transition.source != state and one.transition.event not in self.procedure.clocks:
                 continue
             key = "missed" if one.transition.event == "missed" and one.kind == "lapse" else one.kind
             found.setdefault(key, []).append(one)
         for key in _ORDER:
             if key in found:
-                yield self._exception(key, found[key])
+                yield self._exception(key, found[key], state)
 
-    def _exception(self, key: str, found: list[Detour]) -> str:
+    def _exception(self, key: str, found: list[Detour], state: str) -> str:
         place = (one.transition.source if key in _FROM else one.transition.target for one in found)
         names = dict.fromkeys(self._state(one, spans=key == "lapse") for one in place)
-        facts = {"what": joined(", ", names), "span": self._span(key, found), "count": str(len(names))}
+        facts = {"what": joined(", ", names), "span": self._span(key, found, state), "count": str(len(names))}
         if key == "missed":
             facts["count"] = str(self._absences(found))
         return self.say(f"sheet.may.{key}", **facts)
@@ -162,11 +162,18 @@ class StepWriter:
         name, span = in_language(state.label, self.language), constant_span(state.due)
         return self.say("sheet.may.in", what=name, span=self._said(span)) if spans and span else name
 
-    def _span(self, key: str, found: list[Detour]) -> str:
-        """Return the length of time of what happens, empty if it depends on answers or differs."""
-        spans = {self._length_of(key, one) for one in found}
-        span = spans.pop() if len(spans) == 1 else None
-        return self.say("sheet.may.span", span=self._said(span)) if span else ""
+    def _span(self, key: str, found: list[Detour], state: str) -> str:
+        """Return the length of time of what happens, empty if it depends on answers.
+
+        That of silence names the step it begins with, unless it is the present one: there it may run already.
+        """
+        lengths = dict.fromkeys(self._length_of(key, one) for one in found)
+        spans = [self._said(one) for one in lengths if one]
+        if not spans or len(spans) < len(lengths):
+            return ""
+        first = found[0].transition.source
+        word = "spans" if len(spans) > 1 else "span_since" if key.startswith("tacit") and first != state else "span"
+        return self.say(f"sheet.may.{word}", span=listed(spans, self.language, "or"), step=self._state(first, False))
 
     def _length_of(self, key: str, detour: Detour) -> Span | None:
         transition = detour.transition

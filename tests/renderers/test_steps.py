@@ -90,7 +90,7 @@ def test_the_sheet_announces_the_first_granted_scenario_and_lists_the_rest() -> 
     assert steps == ["Vous remplissez la demande", "Nous vérifions", "Vous recevez : Attestation d’essai"]
     assert exceptions == [
         "Selon le dossier, une étape s’ajoute : Enquête sur place.",
-        "Sans réponse de notre part dans un délai de 5 jours ouvrés, votre demande est acceptée.",
+        "Sans réponse de notre part dans un délai de 5 jours ouvrés à partir de l’étape « Examen », votre demande est acceptée.",
         "Si votre demande est refusée, nous vous disons pourquoi.",
         "Vous pouvez contester la décision dans un délai de 2 mois.",
     ]
@@ -115,6 +115,19 @@ def test_a_dossier_is_told_what_may_happen_in_its_state() -> None:
     assert list(writer.exceptions(("refuse",), "refuse")) == [
         "Vous pouvez contester la décision dans un délai de 2 mois."
     ]
+
+
+def test_silence_names_its_step_until_it_runs_and_corrections_their_times() -> None:
+    permit = the_procedure("permis-de-construire")
+    path, _, said = sheet(permit)
+    silence = "Sans réponse de notre part dans un délai de 30 jours{}, votre demande est acceptée."
+    of_step = " à partir de l’étape « Avis des services et visite du terrain »"
+    assert silence.format(of_step) in said
+    assert said[0].endswith("Vous corrigez dans un délai de 60 jours ou 30 jours, selon l’étape.")
+    for state, named in (("recevabilite", of_step), ("commission", "")):
+        left = path[path.index(state) :]
+        may = StepWriter(permit, the_words(), "fr").exceptions(left, state)
+        assert silence.format(named) in [plain(one) for one in may]
 
 
 def test_a_withdrawal_in_one_step_is_told_of_one() -> None:

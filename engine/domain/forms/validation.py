@@ -17,12 +17,16 @@ from engine.model.types import Scope, Value
 
 
 def page_problems(evaluated: EvaluatedAnswers, page: Page, among: frozenset[str] | None = None) -> list[AnswerProblem]:
-    """Return the problems of one page: its questions (only those in `among`), then its checks."""
+    """Return the problems of one page: its questions (only those in `among`), then its checks.
+
+    A check is silent beside an answer that is refused by itself: a page says one fault of an answer.
+    """
     fields = [field for field in page.fields if among is None or field.id in among]
     found = list(_problems(evaluated, fields, evaluated.values, ""))
+    refused = {one.at for one in found if not one.warns}
     for check in page.checks:
         scope = evaluated.asking_for(needed_names(tree(check.holds))).scope
-        found += _check_problems(check, page.fields, scope, "")
+        found += (one for one in _check_problems(check, page.fields, scope, "") if one.at not in refused)
     return found
 
 
