@@ -9,6 +9,8 @@ from typing import Final
 
 from flask import Blueprint, Response, request, session
 
+from engine.domain.common.working_time import add_span
+from engine.domain.reporting.counters import announced
 from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, public_status, timeline
 from engine.model import APPLICANT
 from engine.records.dossier import OutboundMessage
@@ -187,21 +189,26 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     dossier = one.dossier
     steps = [TimeStep("done", say("track.sent"), day_of(dossier.submitted_at))] if dossier.submitted_at else []
     found = timeline(one.procedure, dossier, one.evaluated().scope)
-    return [*steps, *(_step(one, milestone, after) for milestone, after in zip_longest(found, found[1:]))]
+    steps += (_step(one, milestone, after) for milestone, after in zip_longest(found, found[1:]))
+    answer = next((n for n, step in enumerate(steps) if step.grants), -1)
+    if answer >= 0 and steps[answer].kind == "next":
+        steps[answer] = replace(steps[answer], text=_answer_announced(one))
+    return steps
 
 
 def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
-    """Return the first step, the last ones before the present one, that one, the next, the decision and the last.
+    """Return the first step, the last ones before the present one, that one, the next and the decision, else the last.
 
-    The decision and the last say how many steps are left out before them.
+    The decision says how many steps are left out before it.
     """
     now, last = next((n for n, step in enumerate(steps) if step.kind != "done"), len(steps)), len(steps) - 1
-    decision = next((n for n, step in enumerate(steps) if step.grants), last)
-    first = now - 2 if decision in (now + 1, last) else now - 1
-    shown = sorted({0, *range(max(first, 0), min(now + 2, last + 1)), decision, last})
+    decision = next((n for n, step in enumerate(steps) if step.grants and n > now), last)
+    shown = sorted({0, *range(max(now - 2, 0), min(now + 2, last + 1)), decision})
     hidden = {n: n - before - 1 for before, n in pairwise(shown) if n > now}
     return [
-        replace(steps[n], text=say("track.steps_between", count=hidden[n])) if hidden.get(n) else steps[n]
+        replace(steps[n], text=". ".join(filter(None, (say("track.steps_between", count=hidden[n]), steps[n].text))))
+        if hidden.get(n)
+        else steps[n]
         for n in shown
     ]
 
@@ -230,6 +237,15 @@ def _writer(one: DossierContext) -> StepWriter:
 def _path(one: DossierContext) -> tuple[str, ...]:
     """Return the present state and the usual ones to come."""
     return (one.dossier.state, *likely_path(one.procedure, one.dossier.state, one.evaluated().scope))
+
+
+def _answer_announced(one: DossierContext) -> str:
+    """Return the last day of the announced delay, empty once it is past or a correction was asked."""
+    span, sent = announced(one.procedure, one.evaluated().scope), one.dossier.submitted_at
+    states = (one.procedure.states.get(taken.target) for taken in one.dossier.taken)
+    asked = any(state.mode == "correct" for state in states if state is not None)
+    last = add_span(sent, span, app_ctx().directory.calendar) if span and sent and not asked else None
+    return say("track.announced", day=day_of(last)) if last and last > app_ctx().now() else ""
 
 
 def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) -> TimeStep:

@@ -88,7 +88,9 @@ def test_a_link_of_a_message_opens_the_mail_way_and_says_nothing_about_the_dossi
     assert path == f"/d/{number}?via=mail&lang=en"
     stranger = another(visitor)
     pages = [stranger.open(path.replace(number, one)).address for one in (number, "26000000000")]
-    assert pages == [f"/connexion/courriel?suite=%2Fd%2F{one}%3Fvia%3Dmail%26lang%3Den" for one in (number, "26000000000")]
+    assert pages == [
+        f"/connexion/courriel?suite=%2Fd%2F{one}%3Fvia%3Dmail%26lang%3Den" for one in (number, "26000000000")
+    ]
 
 
 def test_a_dossier_is_followed_by_mail(visitor: PortalClient) -> None:

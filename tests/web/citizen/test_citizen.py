@@ -1214,7 +1214,7 @@ def test_the_page_of_a_request_counts_the_steps_it_leaves_out(visitor: PortalCli
     few, _, all_of_them = page.partition("Toutes les étapes (5)")
     named = r'<li class="(?:done|now|next)"[^>]*><b>([^<]+)</b>'
     assert re.findall(named, few) == ["Demande envoyée", "Examen", "Paiement", "Accordé"]
-    assert '<b>Accordé</b><span class="soft">Après 1 autre étape</span>' in few
+    assert '<b>Accordé</b><span class="soft">Après 1 autre étape. Délai annoncé' in few
     assert re.findall(named, all_of_them)[3:] == ["Remise de la clé", "Accordé"]
     assert "Après 1" not in all_of_them
 
@@ -1222,6 +1222,7 @@ def test_the_page_of_a_request_counts_the_steps_it_leaves_out(visitor: PortalCli
 PERMIT = """
 title: Permis
 summary: Construire.
+delay: 45 days
 form:
   vous:
     title: Vous
@@ -1253,12 +1254,12 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
         ("Examen", "En cours depuis le 24 novembre 2026"),
         ("Commission", ""),
     ]
-    ends = [("Permis délivré", "Après 1 autre étape"), ("Travaux conformes", "Après 1 autre étape")]
-    assert _history(me, number) == [*lines, *ends]
+    day = "Délai annoncé : le 8 janvier 2027, si rien ne manque"
+    assert _history(me, number) == [*lines, ("Permis délivré", f"Après 1 autre étape. {day}")]
     me.decide(number, "proposer")
     past = [("Demande envoyée", "24 novembre 2026"), ("Examen : c’est fait", "24 novembre 2026")]
     now = [("Commission", "En cours depuis le 24 novembre 2026"), ("Signature", "")]
-    assert _history(me, number) == [*past, *now, ("Permis délivré", ""), ("Travaux conformes", "Après 1 autre étape")]
+    assert _history(me, number) == [*past, *now, ("Permis délivré", day)]
 
 
 def _history(known: PortalClient, number: str) -> list[tuple[str, str]]:
