@@ -30,14 +30,16 @@ def document_pdf(
     wording: Wording,
     language: str,
     day: date | None = None,
+    beside: Sequence[Plain] = (),
 ) -> bytes:
     """Return an issued document: its paper, or for the first form of the language its content.
 
     `verify_url` is the page of the printed code. The QR code holds `verify_url/<token>`. `day` decides what the paper
-    is worth: one that expired or was withdrawn says so across each page.
+    is worth: one that expired or was withdrawn says so across each page. `beside` are sections drawn before its own,
+    which are no part of what is signed.
     """
     if document.paper is not None:
-        return _issued(document, document.paper, day or local_day(document.issued_at), wording)
+        return _issued(document, document.paper, day or local_day(document.issued_at), wording, beside)
     output = procedure.outputs[document.output]
     terms = [[_say(wording, "pdf.issued_on", language), wording.day(local_day(document.issued_at), language)]]
     if document.valid_until is not None:
@@ -61,10 +63,14 @@ def document_pdf(
     return render_pdf("certificate", data, {"qr": qr_svg(f"{verify_url}/{document.token}").encode()})
 
 
-def _issued(document: IssuedDocument, paper: Mapping[str, Plain], day: date, wording: Wording) -> bytes:
+def _issued(
+    document: IssuedDocument, paper: Mapping[str, Plain], day: date, wording: Wording, beside: Sequence[Plain]
+) -> bytes:
     """Return the frozen paper with its signature. Its attachment is what was frozen, without what is drawn beside."""
+    own = paper.get("sections")
+    sections: list[Plain] = [*beside, *(own if isinstance(own, list) else ())]
     return paper_pdf(
-        {"holder": document.holder, "issued": document.issued_at.isoformat(), **paper},
+        {"holder": document.holder, "issued": document.issued_at.isoformat(), **paper, "sections": sections},
         worth=status_of(document, day),
         stamp=stamp_of(document, day, wording, str(paper.get("lang", "fr"))),
         attachments={CONTENT: canonical_json(dict(paper)), "acte.jws": document.jws.encode()},

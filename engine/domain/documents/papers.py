@@ -360,9 +360,11 @@ class _Composer:
         return {key: value for key, value in found.items() if value}
 
     def signatures(self, kind: str) -> Iterator[dict[str, Plain]]:
-        """Yield who signed: the person who acted, from the journal, or the seal of a rule. Then the applicant."""
+        """Yield who signed: the person who acted, from the journal, or the seal of a rule. Then the applicant.
+
+        A form has no signature: the applicant declared its answers when they sent them, and may show it on a phone.
+        """
         if kind == "form":
-            yield {"place_day": "", "quality": self.phrase("sign.applicant"), "name": "", "text": "", "blank": True}
             return
         facts = {"day": self.day(local_day(self.order.now)), "hour": hour_of(self.order.now, self.speech)}
         place = self.phrase("made_at", town=self.town(), **facts) if self.town() else self.phrase("made_on", **facts)

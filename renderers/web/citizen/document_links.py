@@ -38,7 +38,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.platform.security import unlisted
-from renderers.web.shared.issued_documents import drawn_document, paper_view
+from renderers.web.shared.issued_documents import drawn_document, paper_view, until_line
 from renderers.web.shared.outcomes import go_noting
 
 blueprint = Blueprint("document_links", __name__)
@@ -51,11 +51,11 @@ def document(one: DossierContext, document_id: str) -> Response:
     A document that is not valid has no code. Raises `NotFound` once it is erased.
     """
     shown = read_document(app_ctx(), actor(), one.id, document_id)
-    state, on = status_of(shown, local_day(app_ctx().now())), shown.valid_until
-    scanned = state == "valid" and one.procedure.outputs[shown.output].verify != "none"
+    state, output = status_of(shown, local_day(app_ctx().now())), one.procedure.outputs[shown.output]
+    scanned = state == "valid" and output.verify != "none"
     return page(
         "citizen/document.html", dossier=one.dossier, title=typographic(shown.title, REFERENCE), holder=shown.holder, state=state,
-        details=[*_facts(shown, one.procedure), (say("verdict.until"), day_of(on) if on else say("verdict.forever"))],
+        details=[*_facts(shown, one.procedure), *([] if output.kind == "form" else [until_line(shown.valid_until)])],
         square=qr_path(_address(shown)) if scanned else None, digits=" ".join(wrap(shown.code, 4)),
         site=f"{urlsplit(app_ctx().settings.short_url).netloc}/v", here=one.at(f"/documents/{document_id}"),
         lines=_shares(one, document_id), days=LASTS.days if is_owner(one.dossier, actor()) else 0, token=new_token(),

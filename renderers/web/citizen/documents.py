@@ -39,7 +39,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.platform.security import unlisted
 from renderers.web.shared.answers import papers_of
-from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view
+from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view, until_line
 from renderers.web.shared.money import francs, money_lines
 
 blueprint = Blueprint("documents", __name__)
@@ -205,7 +205,6 @@ def _lines(found: Verdict) -> list[str]:
 
 def _details(found: Verdict) -> list[tuple[str, str]]:
     """Return only the data needed to compare a document with its verdict."""
-    until = day_of(found.valid_until) if found.valid_until else say("verdict.forever")
     ended = found.kind in ("revoked", "replaced")  # the text above shows the day
     return [
         (say("verdict.document"), typographic(found.title, REFERENCE)),
@@ -213,7 +212,7 @@ def _details(found: Verdict) -> list[tuple[str, str]]:
         (say("verdict.holder"), found.holder),
         (say("verdict.agency"), in_language(found.agency, language())),
         (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
-        (say("verdict.until"), "" if ended else until),
+        *([] if ended else [until_line(found.valid_until)]),
     ]
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.domain.common.text_provider import Wording
-from engine.model import Procedure
+from engine.domain.documents.paper_words import literal
+from engine.model import Appointment, Procedure
 from engine.records.dossier import Dossier, IssuedDocument
 from renderers.i18n.translations import REFERENCE, in_language
 from renderers.pdf.documents import document_pdf
-from renderers.web.platform.request_context import app_ctx
+from renderers.web.platform.request_context import app_ctx, day_of, say
 
 _SIGNATURE: Final = ("place_day", "quality", "name", "text")
 
@@ -57,14 +59,37 @@ class PaperView:
 def drawn_document(document: IssuedDocument, dossier: Dossier, procedure: Procedure) -> bytes:
     """Return a document in the language of its dossier, for any reader, marked with what it is worth today.
 
-    A document that is revoked, suspended, replaced or expired says so across the page.
+    A document that is revoked, suspended, replaced or expired says so across the page. A form to bring names the
+    appointments that are booked today.
     """
     ctx, spoken = app_ctx(), dossier.language
-    agency = ctx.directory.agencies.get(procedure.identity.agency)
+    agency, form = (
+        ctx.directory.agencies.get(procedure.identity.agency),
+        procedure.outputs[document.output].kind == "form",
+    )
+    visits: list[Plain] = [*_visits(dossier, procedure)] if form else []
+    sections = [{"title": ctx.wording.say("booking.title", spoken, {}), "rows": visits}] if visits else []
     return document_pdf(
         document, procedure, dossier.number, in_language(agency.label, spoken) if agency else "",
-        f"{ctx.settings.short_url}/v", ctx.wording, spoken, local_day(ctx.now()),
+        f"{ctx.settings.short_url}/v", ctx.wording, spoken, local_day(ctx.now()), sections,
     )  # fmt: skip
+
+
+def _visits(dossier: Dossier, procedure: Procedure) -> Iterator[Plain]:
+    """Yield the title, the day and the place of each booked appointment, in the language of the dossier."""
+    ctx, spoken = app_ctx(), dossier.language
+    for booking in sorted(dossier.bookings.values(), key=lambda one: one.start):
+        task, office = procedure.tasks.get(booking.appointment), ctx.directory.offices.get(booking.office)
+        if booking.status != "booked" or not isinstance(task, Appointment):
+            continue
+        place = (office.label, office.address) if office and task.place == "office" else ()
+        where = [in_language(one, spoken) for one in place if one] or [ctx.wording.say("slot.at_yours", spoken, {})]
+        yield [in_language(task.label, spoken), literal(", ".join([ctx.wording.moment(booking.start, spoken), *where]))]
+
+
+def until_line(last: date | None) -> tuple[str, str]:
+    """Return the last day of a document, or that its validity has no limit."""
+    return (say("verdict.until"), day_of(last)) if last else (say("sheet.validity"), say("verdict.forever"))
 
 
 def paper_view(paper: Mapping[str, Plain], wording: Wording, whole: bool = False) -> PaperView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from icalendar import Calendar
+from pypdf import PdfReader
 
 from engine.services.appointments import bookings
 from engine.services.audit.integrity import fsck
@@ -170,6 +172,26 @@ def test_a_visit_that_is_never_changed_says_so(tmp_path: Path) -> None:
     take(known, mine, starts(known, mine)[-1])
     assert "Ce rendez-vous ne se change pas. Cette date ne vous convient plus ?" in known.page.text
     assert "Changer de rendez-vous" not in known.page.text
+
+
+def test_the_form_of_a_visit_names_it_and_its_page_leads_to_the_form(tmp_path: Path) -> None:
+    book = STALL.replace("attend: remise,", "attend: remise, issues: fiche,")
+    known = a_portal_client(tmp_path, book + "  fiche: {title: Fiche du rendez-vous, kind: form}\n").sign_in()
+    mine = ready(known)
+    shown = re.search(r"/dossiers/\d+/documents/[^\"]+", known.open(mine.removesuffix("/rendez-vous")).html)
+    assert shown
+    assert "Valable jusqu" not in known.open(shown[0]).text
+    assert "Rendez-vous\nRemise" not in _printed(known, shown[0])
+    take(known, mine, starts(known, mine)[-1])
+    assert shown[0] in known.page.html
+    when = re.search(r"Date\s+(.+? à \d+ h(?: \d+)?)", known.page.text.replace("\xa0", " "))
+    assert when
+    assert f"Remise de la clé {when[1].lower()}" in _printed(known, shown[0])
+
+
+def _printed(known: PortalClient, document: str) -> str:
+    [page] = PdfReader(io.BytesIO(known.open(f"{document}.pdf").response.data)).pages
+    return page.extract_text().replace("\xa0", " ")
 
 
 # -- the waiting list --------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_the_signatory_is_the_person_who_took_the_act_that_issues(procedure: str
 def test_the_place_and_the_day_of_issue_stand_once(procedure: str) -> None:
     for one in issued(procedure):
         zones = one.document.paper or {}
-        signed = [str(signature.get("place_day", "")) for signature in zones["signatures"]]  # type: ignore[union-attr]
+        signed = [str(signature.get("place_day", "")) for signature in zones.get("signatures", [])]  # type: ignore[union-attr]
         assert len([words for words in (str(zones.get("day", "")), *signed) if words]) == 1, one.name
 
 
