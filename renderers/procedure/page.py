@@ -92,7 +92,7 @@ class ProcedureSheet:
     `closed` says why.
 
     `draft` is the address of the reader's draft. `verified` and `to_confirm` name what an official text says, and what
-    none says yet. `priced`: the price needs a list of its own.
+    none says yet. `priced`: the price needs a list of its own. `spoken` says that the rest is in another language.
     """
 
     slug: str
@@ -122,6 +122,7 @@ class ProcedureSheet:
     agency: str
     offices: tuple[SheetLine, ...]
     version: str
+    spoken: str
 
 
 class SheetWriter:
@@ -228,7 +229,8 @@ class SheetWriter:
             audience=self._audience(), appeals=self.appeals(),
             laws=tuple(self._law(law) for law in laws if law.is_public), verified=verified, to_confirm=to_confirm,
             channels=self._channels(),
-            agency=self.agency(), offices=offices, version=self._version(),
+            agency=self.agency(), offices=() if self._goes_nowhere() else offices, version=self._version(),
+            spoken="" if self.language in identity.languages else self.say("sheet.spoken"),
         )  # fmt: skip
 
     def _audience(self) -> str:
@@ -281,11 +283,15 @@ class SheetWriter:
             self.say("sheet.visit"), visit_lines(visits_of(self.procedure, self.language), self.say, self.language)
         )
         near = listed([one.label for one in offices], self.language, "or") if len(offices) <= _MOST_NAMED else ""
-        nowhere = self.procedure.identity.channels == ("web",) and not self.procedure.appointments()
+        nowhere = self._goes_nowhere()
         where = (self.agency(),) if nowhere or not near else (near,)
         yield SheetFact(self.say("sheet.service" if nowhere else "sheet.where"), where)
         if validity:
             yield SheetFact(self.say("sheet.validity"), validity)
+
+    def _goes_nowhere(self) -> bool:
+        """Return whether all is done on the site."""
+        return self.procedure.identity.channels == ("web",) and not self.procedure.appointments()
 
     def _validity(self) -> tuple[str, tuple[str, ...]]:
         """Return for how long what is granted is valid: a sentence, or a line for each document if they differ."""

@@ -337,6 +337,20 @@ def test_who_applies_online_only_is_told_the_service_and_no_place() -> None:
     assert "Où" not in named
 
 
+def test_the_sheet_says_once_that_the_form_is_in_french() -> None:
+    of = {name: the_procedure(name) for name in ("branchement-eau", "e-visa")}
+    said = {name: SheetWriter(one, the_directory(), the_words(), "en", TODAY).sheet() for name, one in of.items()}
+    assert (said["branchement-eau"].title, said["e-visa"].spoken) == ("Water connection", "")
+    assert said["branchement-eau"].spoken == "The form and the messages of this procedure are in French."
+    assert said["e-visa"].offices == (), "nothing is done there"
+
+
+@pytest.mark.parametrize("procedure", sorted(path.stem for path in PROCEDURES.glob("*.yaml")))
+def test_every_shipped_title_and_summary_has_english(procedure: str) -> None:
+    identity = the_procedure(procedure).identity
+    assert {"fr", "en"} <= identity.title.languages & identity.summary.languages
+
+
 def test_files_and_photos_of_the_form_are_papers_to_prepare() -> None:
     seen = sheet("form: {kiosque: {title: Kiosque, fields: {plan: {label: Plan, type: file}, nom: {label: Nom}}}}")
     assert [(paper.label, paper.how) for paper in seen.evidence] == [("Plan", "photo ou PDF")]

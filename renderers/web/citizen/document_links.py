@@ -27,7 +27,6 @@ from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
-    day_of,
     file_response,
     form_token,
     go,
