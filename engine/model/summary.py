@@ -54,6 +54,7 @@ class EditionSummary:
     states: tuple[StateSummary, ...]
     receives: frozenset[str] = frozenset()
     life_events: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 def summarize(procedure: Procedure) -> EditionSummary:
@@ -63,7 +64,7 @@ def summarize(procedure: Procedure) -> EditionSummary:
         procedure.id, procedure.edition, procedure.fingerprint, identity.from_, identity.until, identity.title,
         identity.summary, identity.category, identity.agency, roles_of(procedure),
         tuple(_state(procedure, name) for name in procedure.states),
-        receiving_roles(procedure), identity.life_events,
+        receiving_roles(procedure), identity.life_events, identity.languages,
     )  # fmt: skip
 
 
@@ -98,6 +99,7 @@ def write_summary(summary: EditionSummary) -> str:
         states,
         sorted(rank[role] for role in summary.receives),
         summary.life_events,
+        summary.languages,
     ]
     return json.dumps(whole, separators=(",", ":"))
 
@@ -106,11 +108,11 @@ def read_summary(
     line: str, procedure: str, edition: int, fingerprint: str, from_: date | None, until: date | None
 ) -> EditionSummary:  # fmt: skip
     """Return the summary in a line that `write_summary` wrote."""
-    title, summary, category, agency, parts, roles, states, receives, life_events = json.loads(line)
+    title, summary, category, agency, parts, roles, states, receives, life_events, languages = json.loads(line)
     return EditionSummary(
         procedure, edition, fingerprint, from_, until, Text.of(title), Text.of(summary), category, agency,
         frozenset(roles[number] for number in parts), tuple(_read_state(one, roles) for one in states),
-        frozenset(roles[number] for number in receives), tuple(life_events),
+        frozenset(roles[number] for number in receives), tuple(life_events), tuple(languages),
     )  # fmt: skip
 
 

@@ -14,11 +14,11 @@ from typing import Final
 
 from engine.core.clock import local_day
 from engine.core.values import Plain, Span
-from engine.domain.common.working_time import DAY, counts_days, elapsed, length_in_days, minutes_of
+from engine.domain.common.working_time import DAY, add_span, counts_days, elapsed, length_in_days, minutes_of
 from engine.domain.fields.scope import scope_of
 from engine.journal.chain import JournalEntry
 from engine.model import APPLICANT, Appointment, Procedure, State
-from engine.model.directory import Directory
+from engine.model.directory import Calendar, Directory
 from engine.model.graph import waits_for_applicant
 from engine.model.types import Scope
 from engine.records.dossier import Dossier
@@ -161,6 +161,15 @@ def _corrections(case: CountedDossier, answer: FirstDecision) -> set[str] | None
 def announced(procedure: Procedure, scope: Scope) -> Span | None:
     """Return the delay that the public page announces for these answers, None without one."""
     return next((span for when, span in procedure.identity.delay.entries if when.holds(scope)), None)
+
+
+def last_day_announced(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> datetime | None:
+    """Return when the announced delay ends, None without one and once a correction was asked: its time is not ours."""
+    span, sent = announced(procedure, scope), dossier.submitted_at
+    states = (procedure.states.get(taken.target) for taken in dossier.taken)
+    if span is None or sent is None or any(state.mode == "correct" for state in states if state is not None):
+        return None
+    return add_span(sent, span, calendar)
 
 
 def unit_of(span: Span) -> str:

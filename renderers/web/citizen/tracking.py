@@ -9,8 +9,7 @@ from typing import Final
 
 from flask import Blueprint, Response, request, session
 
-from engine.domain.common.working_time import add_span
-from engine.domain.reporting.counters import announced
+from engine.domain.reporting.counters import last_day_announced
 from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, public_status, timeline
 from engine.model import APPLICANT
 from engine.records.dossier import OutboundMessage
@@ -190,9 +189,10 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     steps = [TimeStep("done", say("track.sent"), day_of(dossier.submitted_at))] if dossier.submitted_at else []
     found = timeline(one.procedure, dossier, one.evaluated().scope)
     steps += (_step(one, milestone, after) for milestone, after in zip_longest(found, found[1:]))
-    answer = next((n for n, step in enumerate(steps) if step.grants), -1)
-    if answer >= 0 and steps[answer].kind == "next":
-        steps[answer] = replace(steps[answer], text=_answer_announced(one))
+    answer = next((n for n, step in enumerate(steps) if step.grants), None)
+    last = last_day_announced(one.procedure, dossier, one.evaluated().scope, app_ctx().directory.calendar)
+    if answer and steps[answer].kind == "next" and last and last > app_ctx().now():
+        steps[answer] = replace(steps[answer], text=say("track.announced", day=day_of(last)))
     return steps
 
 
@@ -237,15 +237,6 @@ def _writer(one: DossierContext) -> StepWriter:
 def _path(one: DossierContext) -> tuple[str, ...]:
     """Return the present state and the usual ones to come."""
     return (one.dossier.state, *likely_path(one.procedure, one.dossier.state, one.evaluated().scope))
-
-
-def _answer_announced(one: DossierContext) -> str:
-    """Return the last day of the announced delay, empty once it is past or a correction was asked."""
-    span, sent = announced(one.procedure, one.evaluated().scope), one.dossier.submitted_at
-    states = (one.procedure.states.get(taken.target) for taken in one.dossier.taken)
-    asked = any(state.mode == "correct" for state in states if state is not None)
-    last = add_span(sent, span, app_ctx().directory.calendar) if span and sent and not asked else None
-    return say("track.announced", day=day_of(last)) if last and last > app_ctx().now() else ""
 
 
 def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) -> TimeStep:

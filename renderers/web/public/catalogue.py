@@ -19,7 +19,6 @@ from engine.services.applications.drafts import mine
 from engine.services.audit.statistics import received_lately
 from engine.storage.results import Busy
 from renderers.html.pagination import ON_A_PAGE, paged
-from renderers.i18n.language_spans import LanguageSpan
 from renderers.i18n.translations import REFERENCE
 from renderers.procedure.page import ProcedureCard
 from renderers.procedure.search import Searched, WordIndex
@@ -194,7 +193,7 @@ def _put_in_order(catalogue: Catalogue) -> Listed:
             if catalogue.fingerprint(one.id) != one.fingerprint:
                 continue  # an edition that no address serves
             theme, title = one.category or "other", label(one.title)
-            listed.append((isinstance(title, LanguageSpan), title.casefold(), one.id, theme))
+            listed.append((language() not in one.languages, title.casefold(), one.id, theme))
             moments[one.id] = frozenset(one.life_events)
             yield Searched(one.id, title, f"{label(one.summary)} {theme} {one.id}")
 
