@@ -320,7 +320,8 @@ def _page(
     steps, sure = _steps(one, view)
     multipart = has_files(replace(view, fields=tuple([asked for asked in view.fields if not is_long(asked)])))
     reused = one.dossier.reused
-    taken = reused is not None and any(asked.id in reused.fields for asked in view.fields)
+    answered = {asked.id for asked in view.fields if asked.shown and (asked.value not in (None, "") or asked.files)}
+    taken = reused is not None and not answered.isdisjoint(reused.fields)
     of_person = {
         "errors": error_summary(view, draw), "follow_up": follow_up, "note": note, "note_kind": note_kind,
         "changed": change_of(one), "in_row": bool(screen.row), "taken": day_of(reused.sent_at) if reused and taken else "",

@@ -33,7 +33,7 @@ from renderers.html.controls import national
 from renderers.html.templates import Pages
 from renderers.i18n.formats import device_named
 from renderers.i18n.language_spans import as_text
-from renderers.i18n.translations import Translations, in_language
+from renderers.i18n.translations import REFERENCE, Translations, in_language
 from renderers.web.platform.assets import Assets
 from renderers.web.platform.languages import LanguageChoice, choices, language
 from renderers.web.platform.security import csrf_token
@@ -310,15 +310,15 @@ def html(template: str, **context: object) -> str:
 
 def _frame() -> Frame:
     settings = site().settings
-    who = _known_actor()
+    who, code = _known_actor(), "" if settings.phone.startswith("+") else "+228\u00a0"
     return Frame(
         home=_HOMES[g.get("area", APPLICANT_AREA)],
         demo=settings.demo,
         warning=settings.warning() if settings.demo or who.kind in ("agent", "auditor") else "",
         signed_in=bool(who.id) and not who.unproven,
         unverified=f"{PROOF}?{urlencode({'suite': request.path})}" if who.unproven else "",
-        phone=settings.phone.replace(" ", "\u00a0"),
-        phone_link=("+" if settings.phone.startswith("+") else "+228") + digits_only(settings.phone),
+        phone=(code if language() != REFERENCE else "") + settings.phone.replace(" ", "\u00a0"),
+        phone_link=(code.strip() or "+") + digits_only(settings.phone),
         phone_hours=phone_hours(),
         country=in_language(settings.portal.country, language()) or say("frame.country"),
         brand=in_language(settings.portal.brand, language()) or say("frame.brand"),

@@ -515,7 +515,7 @@ def test_a_corrected_answer_is_read_beside_the_former_one_until_an_agent_acts(
     text = seat.see(at(passport))
     assert "Corrections reçues : 3" in text
     assert f"LAWSON Avant : {former} Corrigé. Demandé : « Autre nom »" in text
-    assert "Inchangé. Demandé : « Incomplets »" in text
+    assert "Confirmé sans changement. Demandé : « Incomplets »" in text
     assert "Réponses changées : Nom, Acte de naissance" in text, "not the given names"
     old = next(one for one in passport.attachments if one.field == "acte_naissance")
     assert f"Avant : {old.name}" in text

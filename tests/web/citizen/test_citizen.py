@@ -416,7 +416,7 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     assert "Écrire en entier" in page.text
     assert "Que vendez-vous" not in page.text
     known.send(address, nom="Amegan Afi", go="save")
-    assert "1 sur 2 enregistrées" in known.follow().text
+    assert "Déjà enregistré : 1 sur 2." in known.follow().text
     known.send(address, **{"file:carte": picture(), "go": "save"})
     assert "Tout est enregistré" in known.follow().text
     said = "Tout est enregistré. Relisez, puis renvoyez votre dossier."

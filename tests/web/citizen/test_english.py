@@ -150,7 +150,7 @@ def sign_in(reader: Reader, portal: Portal) -> None:
 def add_traveller(reader: Reader, at: int, nom: str, prenoms: str, born: str, country: str) -> None:
     """One screen: who they are, and their papers; the paper of a minor is asked for once the date of birth is known."""
     me, row = reader.me, f"voyageurs.{at}"
-    reader.press("Add: Travellers")
+    reader.press("Add a line: Travellers")
     if at == 0:
         reader.press("Continue")
         assert me.sees("Enter “Surname”")

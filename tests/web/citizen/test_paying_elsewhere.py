@@ -46,7 +46,7 @@ def test_the_payer_goes_to_the_operators_page_and_comes_back(tmp_path: Path) -> 
         payment = the_payment(visitor, number)
         visitor.follow()
         assert f'href="https://checkout.example/{payment.reference}"' in visitor.page.html
-        assert "Ouvrir la page de" in visitor.page.text
+        assert "Ouvrir la page de paiement" in visitor.page.text
         assert "Tapez votre code secret" not in visitor.page.text
 
         back = operator.asked[0][2]["return_url"].removeprefix("http://localhost")
