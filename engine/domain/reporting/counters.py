@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.core.clock import local_day
@@ -164,12 +164,20 @@ def announced(procedure: Procedure, scope: Scope) -> Span | None:
 
 
 def last_day_announced(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> datetime | None:
-    """Return when the announced delay ends, None without one and once a correction was asked: its time is not ours."""
-    span, sent = announced(procedure, scope), dossier.submitted_at
-    states = (procedure.states.get(taken.target) for taken in dossier.taken)
-    if span is None or sent is None or any(state.mode == "correct" for state in states if state is not None):
-        return None
-    return add_span(sent, span, calendar)
+    """Return when the announced delay ends, later by the time that was the applicant's.
+
+    None without a delay, and while the applicant has to act.
+    """
+    span, since, theirs = announced(procedure, scope), dossier.submitted_at, timedelta()
+    sent = since
+    for taken in dossier.taken:
+        source = procedure.states.get(taken.source)
+        if since is not None and source is not None and is_theirs(procedure, source, (), scope):
+            theirs += max(taken.at - since, timedelta())
+        since = taken.at
+    state = procedure.states.get(dossier.state)
+    waits = state is None or is_theirs(procedure, state, (), scope)
+    return None if span is None or sent is None or waits else add_span(sent + theirs, span, calendar)
 
 
 def unit_of(span: Span) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.core.values import Plain
-from engine.domain.reporting.counters import CountedDossier, counts_of
+from engine.domain.fields.scope import evaluated_before
+from engine.domain.reporting.counters import CountedDossier, counts_of, last_day_announced
 from engine.journal.chain import JournalEntry, seal
 from engine.model import Procedure
-from engine.records.dossier import SYSTEM_ACTOR
+from engine.records.dossier import SYSTEM_ACTOR, TakenTransition
 from engine.records.statistics import COUNTED, CURRENT, Count
-from tests.makers import a_procedure, a_sent_dossier, the_directory
+from tests.makers import NOW, TODAY, a_procedure, a_sent_dossier, the_directory, the_procedure
 
 FORM = """
 form:
@@ -262,3 +263,18 @@ def test_a_payment_has_one_end() -> None:
 def test_an_edition_that_is_lost_leaves_what_is_known_without_it(plain: Procedure) -> None:
     case = replace(a_case(plain, sent(), GRANTED), definitions={})
     assert counted(case) == {("received", "web"): 1, ("standing", ""): 1}
+
+
+def test_the_announced_day_comes_later_by_what_the_applicant_took() -> None:
+    """Permits are announced in 45 days; nothing is announced while the applicant has to act."""
+    permit = the_procedure("permis-de-construire")
+    scope = evaluated_before(permit, {}, TODAY, the_directory()).scope
+
+    def last(state: str, *days: tuple[str, str, int]) -> str:
+        taken = tuple(TakenTransition("x", a, b, NOW + timedelta(n), "maire", "agent") for a, b, n in days)
+        dossier = replace(a_sent_dossier(permit, state), taken=taken)
+        found = last_day_announced(permit, dossier, scope, the_directory().calendar)
+        return str((found - NOW).days) if found else ""
+
+    checked, paid = ("recevabilite", "a_payer", 2), ("a_payer", "instruction", 12)
+    assert (last("recevabilite"), last("a_payer", checked), last("instruction", checked, paid)) == ("45", "", "55")
