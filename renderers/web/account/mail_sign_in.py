@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
@@ -53,8 +51,7 @@ def _email_page() -> Response:
     following = safe_next(post.typed("suite", request.args.get("suite", "")), "")
     return page(
         "citizen/sign_in_email.html", errors=post.errors, email=post.typed("email")[:254], next=following,
-        back="/connexion" + (f"?{urlencode({'suite': following})}" if following else ""),
-        has_saved_post=bool(session.get("aside")),
+        back="/connexion", has_saved_post=bool(session.get("aside")),
     )  # fmt: skip
 
 

@@ -282,20 +282,19 @@ def follow() -> Response:
     digits = digits_only(typed)
     if len(digits) != 11:
         return ask_again(_follow_page, {"number": "follow.number_wrong"})
+    session["followed"] = digits
     if request.form.get("go") == "courriel":
-        session["followed"] = digits
         return go("/connexion/courriel")
     try:
         sent = send_code(app_ctx(), phone, asker=asker(), language=language(), mark=_mark())
     except Refused as closed:
         if closed.reason.code == "code_too_soon" and _is_awaited(phone):
-            session["followed"] = digits
             return go("/connexion/code")
         if closed.reason.code in WAITS:
             return refused(closed.reason, "/suivi")
         return ask_again(_follow_page, {"phone": closed.reason})
     note_served()
-    session["phone"], session["followed"] = sent.phone, digits
+    session["phone"] = sent.phone
     return go("/connexion/code")
 
 

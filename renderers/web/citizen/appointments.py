@@ -52,7 +52,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.shared.appointment_notices import hour_come, lost_box, lost_of, missed_lines
 from renderers.web.shared.outcomes import confirm_page, go_noting
-from renderers.web.shared.row_results import document_line
+from renderers.web.shared.row_results import form_lines
 from renderers.web.shared.slots import SlotButton, days_of, instant_of, iso_of, office_lines, why_none, why_taken
 
 blueprint = Blueprint("appointments", __name__)
@@ -221,12 +221,10 @@ class Counter:
             raise NotFound
         now = app_ctx().now()
         near = too_near(self.task, booking, now, app_ctx().directory.calendar)
-        issued = () if self.by_link or at_counter() else self.one.dossier.documents
-        kinds = self.one.procedure.outputs
         return page(
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
-            bring=to_bring(self.one), forms=[document_line(self.one, one) for one in issued if kinds[one.output].kind == "form"],
-            details=_details(self.task, booking.start, booking.office, booking.minutes), action=self.here,
+            bring=to_bring(self.one), forms=() if self.by_link or at_counter() else form_lines(self.one), action=self.here,
+            details=_details(self.task, booking.start, booking.office, booking.minutes),
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
             moves_left=self._moves_left(booking), moves=self._moves_said(booking), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),

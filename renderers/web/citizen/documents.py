@@ -205,14 +205,13 @@ def _lines(found: Verdict) -> list[str]:
 
 def _details(found: Verdict) -> list[tuple[str, str]]:
     """Return only the data needed to compare a document with its verdict."""
-    ended = found.kind in ("revoked", "replaced")  # the text above shows the day
     return [
         (say("verdict.document"), typographic(found.title, REFERENCE)),
         (say("verdict.number"), found.number),
         (say("verdict.holder"), found.holder),
         (say("verdict.agency"), in_language(found.agency, language())),
         (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
-        *([] if ended else [until_line(found.valid_until)]),
+        *([] if found.kind in ("revoked", "replaced") else [until_line(found.valid_until)]),  # shown by the text above
     ]
 
 

@@ -20,6 +20,7 @@ from engine.services.applications.messages import unread
 from engine.services.sign_in.unverified_drafts import waiting as waiting_here
 from engine.storage.results import DossierLine
 from renderers.html.pagination import paged
+from renderers.i18n.language_spans import joined
 from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
 from renderers.web.citizen.acts import appeal_lines, new_request, no_way_out, own_acts
@@ -204,19 +205,16 @@ def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
     now, last = next((n for n, step in enumerate(steps) if step.kind != "done"), len(steps)), len(steps) - 1
     decision = next((n for n, step in enumerate(steps) if step.grants and n > now), last)
     shown = sorted({0, *range(max(now - 2, 0), min(now + 2, last + 1)), decision})
-    hidden = {n: n - before - 1 for before, n in pairwise(shown) if n > now}
-    return [
-        replace(steps[n], text=". ".join(filter(None, (say("track.steps_between", count=hidden[n]), steps[n].text))))
-        if hidden.get(n)
-        else steps[n]
-        for n in shown
-    ]
+    left_out = [(n, n - before - 1) for before, n in pairwise(shown) if n > max(now, before + 1)]
+    said = {n: say("track.steps_between", count=count) for n, count in left_out}
+    return [replace(steps[n], text=joined(". ", filter(None, (said.get(n), steps[n].text)))) for n in shown]
 
 
 def steps_ahead(one: DossierContext) -> list[TimeStep]:
     """Return the submission and what comes after it, in the words of the public sheet: one step of each kind."""
     sent, kinds = one.dossier.submitted_at, ("next", "now") if one.dossier.closed_at is None else ("done", "done")
-    ahead = _writer(one).steps(_path(one))[1:]  # the first is to fill in
+    writer, path = _ahead(one)
+    ahead = writer.steps(path)[1:]  # the first is to fill in
     return [
         *([TimeStep("done", say("track.sent"), day_of(sent))] if sent else ()),
         *(TimeStep(kinds[step is ahead[0]], f"{step.verb} {step.detail}".strip()) for step in ahead),
@@ -227,16 +225,14 @@ def exceptions(one: DossierContext) -> list[str]:
     """Return what may happen in the present state beside the next step of the history."""
     if one.dossier.is_draft or one.dossier.closed_at is not None:
         return []
-    return list(_writer(one).exceptions(_path(one), one.dossier.state))
+    writer, path = _ahead(one)
+    return list(writer.exceptions(path, one.dossier.state))
 
 
-def _writer(one: DossierContext) -> StepWriter:
-    return StepWriter(one.procedure, site().words, language())
-
-
-def _path(one: DossierContext) -> tuple[str, ...]:
-    """Return the present state and the usual ones to come."""
-    return (one.dossier.state, *likely_path(one.procedure, one.dossier.state, one.evaluated().scope))
+def _ahead(one: DossierContext) -> tuple[StepWriter, tuple[str, ...]]:
+    """Return who writes the steps, and the present state with the usual ones to come."""
+    usual = likely_path(one.procedure, one.dossier.state, one.evaluated().scope)
+    return StepWriter(one.procedure, site().words, language()), (one.dossier.state, *usual)
 
 
 def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) -> TimeStep:

@@ -57,6 +57,12 @@ def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine
     )  # fmt: skip
 
 
+def form_lines(one: DossierContext) -> list[DocumentLine]:
+    """Return the issued forms that the applicant brings."""
+    issued = (document for document in one.dossier.documents if one.procedure.outputs[document.output].kind == "form")
+    return [document_line(one, document) for document in issued]
+
+
 def row_results(one: DossierContext, form: FormView) -> list[RowResult]:
     """Return the documents and the agents' answers of each row, once the dossier is decided.
 
