@@ -35,6 +35,7 @@ from engine.records.codec import Unreadable, instant_text
 from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
 from engine.records.exchanges import Message, Note, Share
 from engine.services.context.app_context import AppContext, seen
+from engine.services.payments.settlement import OPEN
 from engine.storage.results import Damaged, IntegrityFinding
 from engine.storage.unit_of_work import Unit
 
@@ -220,6 +221,7 @@ def _of_payments(
 ) -> Iterator[IntegrityFinding]:
     started = {str(_body(one).get("payment")): _body(one) for one in entries if one.kind == "payment_started"}
     credited = {str(_body(one).get("payment")): one for one in entries if one.kind == "credited"}
+    ended = {str(_body(one).get("payment")) for one in entries if one.kind == "payment_ended"} | credited.keys()
     for one in beside.payments:
         body, (name, value) = started.get(one.id), payment_row(one)
         if body is None:
@@ -227,7 +229,8 @@ def _of_payments(
             continue
         reported = (body.get("provider"), body.get("amount"), body.get("fees"))
         receipt = _body(credited[one.id]).get("receipt") if one.id in credited else None
-        if reported != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt:
+        is_over = one.status not in OPEN  # no operator is asked any more, so the money would never be credited
+        if reported != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt or is_over != (one.id in ended):
             yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
         elif name not in known.last:
             before["payment"] = before.get("payment", 0) + 1

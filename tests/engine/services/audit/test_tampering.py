@@ -17,6 +17,7 @@ import yaml
 from engine.core.values import group_number
 from engine.services.audit.integrity import Inspected, _of_dossier, findings, fsck, inspect, number_of
 from engine.services.audit.integrity_rows import what_is_read
+from engine.services.payments.payments import start_payment
 from engine.storage.results import IntegrityFinding
 from engine.storage.sql.connection import Queries
 from engine.storage.sql.integrity import QUESTIONS
@@ -262,6 +263,17 @@ def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Ta
         hand.changed("UPDATE dossier_body SET body = replace(body, 'AMEGAN', 'KOSSI')", "dossier_body"),
     ):
         assert {"salts_missing", "body_differs", "answers_differ"} <= {one.code for one in fsck(world.office)}
+
+
+@pytest.mark.parametrize("status", ["failed", "expired"])
+def test_a_payment_in_progress_is_not_ended(tmp_path: Path, status: str) -> None:
+    """Its operator would be asked no more, and what it collects would never be credited."""
+    world = a_world(tmp_path, SqliteStore(tmp_path / "guichet.db"))
+    start_payment(world.office, afi := world.applicant(), world.sent(owner=afi).id, provider="sandbox", payer="90112233")
+    assert fsck(world.office) == ()
+    with closing(SqliteTamperer(tmp_path / "guichet.db")) as hand:
+        hand.run(f"UPDATE payment SET status = '{status}'")
+        assert [one.code for one in fsck(world.office)] == ["payment_differs"]
 
 
 def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Tamperer]) -> None:
