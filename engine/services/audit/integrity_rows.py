@@ -230,7 +230,11 @@ def _of_payments(
         reported = (body.get("provider"), body.get("amount"), body.get("fees"))
         receipt = _body(credited[one.id]).get("receipt") if one.id in credited else None
         is_over = one.status not in OPEN  # no operator is asked any more, so the money would never be credited
-        if reported != (one.provider, one.amount, [*one.fees]) or receipt != one.receipt or is_over != (one.id in ended):
+        if (
+            reported != (one.provider, one.amount, [*one.fees])
+            or receipt != one.receipt
+            or is_over != (one.id in ended)
+        ):
             yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
         elif name not in known.last:
             before["payment"] = before.get("payment", 0) + 1

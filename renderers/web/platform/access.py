@@ -52,6 +52,9 @@ _drawing: Final = AdmissionGate(DRAWN_AT_ONCE, DRAWING_WAITS, kept=DRAWN_FOR_STA
 PAGES_AT_ONCE: Final = 2  # pages of files drawn at once, each by a child process; they count as papers too
 PAGES_WAIT: Final = 1  # more wait: of four threads one stays free
 _paging: Final = AdmissionGate(PAGES_AT_ONCE, PAGES_WAIT)
+WORKED_OUT_AT_ONCE: Final = 2  # public pages that take up to 0.3 s of the processor
+WORKED_OUT_WAIT: Final = 2  # more wait: of eight threads half stay free
+_working_out: Final = AdmissionGate(WORKED_OUT_AT_ONCE, WORKED_OUT_WAIT)
 _SIGN_IN: Final = {APPLICANT_AREA: "/connexion", AGENT_AREA: "/agent/connexion", AUDITOR_AREA: "/audit/connexion"}
 
 
@@ -150,6 +153,20 @@ def draws(view: View) -> View:
         with app_ctx().store.unit() as unit:
             counted = counted_as(unit, who.id)
         with _drawing.turn(known=False, place=counted if counted.startswith("+") else block_of(client())):
+            return view(*args, **kwargs)
+
+    return cast(View, in_turn)
+
+
+def costly(view: View) -> View:
+    """Let few visitors have a costly public page worked out at once, the address that used the least time first.
+
+    Raises `Busy`. Written below a guard.
+    """
+
+    @wraps(view)
+    def in_turn(*args: Any, **kwargs: Any) -> Any:
+        with _working_out.turn(known=False, place=block_of(client())):
             return view(*args, **kwargs)
 
     return cast(View, in_turn)

@@ -14,7 +14,7 @@ from renderers.reports.changes import ChangeWriter, Comparison
 from renderers.reports.changes_page import page_of
 from renderers.reports.changes_report import changes_json
 from renderers.reports.changes_summary import Sides
-from renderers.web.platform.access import auditor, public
+from renderers.web.platform.access import auditor, costly, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.languages import language
 from renderers.web.platform.request_context import app_ctx, go, page, site
@@ -53,6 +53,7 @@ def _chosen(slug: str, base: str, otherwise: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/compare/<pair>")
 @public
+@costly
 def compare(slug: str, pair: str) -> Response:
     """Show the differences of two editions. Counts of dossiers below `FEW` are hidden."""
     before, after = _pair(slug, pair)
@@ -62,6 +63,7 @@ def compare(slug: str, pair: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/compare/<pair>.json")
 @public
+@costly
 def compare_json(slug: str, pair: str) -> Response:
     """Return the public comparison as JSON, readable from other sites."""
     before, after = _pair(slug, pair)

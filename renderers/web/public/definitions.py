@@ -18,7 +18,7 @@ from renderers.definition.reader import spelled
 from renderers.definition.workflow import CircuitReader
 from renderers.html.diagram import DiagramRow, diagram_rows, kind_of, workflow_svg
 from renderers.reports.publication import SignatureText
-from renderers.web.platform.access import auditor, public
+from renderers.web.platform.access import auditor, costly, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.languages import language
 from renderers.web.platform.request_context import app_ctx, file_response, page, say, site
@@ -106,6 +106,7 @@ def history(slug: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/definition")
 @public
+@costly
 def definition(slug: str) -> Response:
     """Show the definition of an edition in sentences. `fingerprint` in the query selects the edition."""
     procedure = edition_asked(slug)
@@ -140,6 +141,7 @@ def source(slug: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/circuit")
 @public
+@costly
 def workflow(slug: str) -> Response:
     """Show the workflow of an edition as diagram and table. Small counts are hidden."""
     procedure = edition_asked(slug)
@@ -166,6 +168,7 @@ def workflow_for_auditors(slug: str) -> Response:
 
 @blueprint.get("/demarches/<slug>/circuit.svg")
 @public
+@costly
 def picture(slug: str) -> Response:
     """Serve the diagram of the workflow as SVG. Small counts are hidden."""
     procedure = edition_asked(slug)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from engine.services.keys import secrets
 from renderers.web.citizen import documents
+from renderers.web.public import comparisons, definitions
 from tests.engine.services.world import pdf
 from tests.faults.installation import patient
 from tests.web.client import ANSWERS, PortalClient, a_portal_client
@@ -137,17 +138,29 @@ def test_while_passwords_are_judged_the_other_pages_answer(tmp_path: Path, monke
 
 
 @pytest.mark.slow
-def test_papers_are_drawn_by_turns_and_the_other_pages_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "slow", "path"),
+    [
+        (documents, "summary_pdf", "/dossiers/{}/recapitulatif.pdf"),
+        (definitions, "definition_text", "/demarches/essai/definition"),
+        (definitions, "workflow_svg", "/demarches/essai/circuit.svg"),
+        (comparisons, "_compared", "/demarches/essai/compare/1...1"),
+    ],
+)
+def test_slow_pages_are_drawn_by_turns_and_the_other_pages_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, slow: str, path: str
+) -> None:
     """One person who asked for the longest summary from sixty connections kept a page from others for 45 s."""
     visitor = a_portal_client(tmp_path)
     number, drawing, done = visitor.sign_in().sent(), threading.Semaphore(0), threading.Event()
+    work = getattr(module, slow)
 
-    def drawn(*_: object) -> bytes:
+    def drawn(*given: object, **named: object) -> object:
         drawing.release()
         assert done.wait(30)
-        return b"%PDF"
+        return b"%PDF" if slow == "summary_pdf" else work(*given, **named)
 
-    monkeypatch.setattr(documents, "summary_pdf", drawn)
+    monkeypatch.setattr(module, slow, drawn)
     cookies = "; ".join(f"{one.key}={one.value}" for one in visitor.client._cookies.values())
     said: Counter[int] = Counter()
     with listening(visitor.client.application, THREADS) as listener:
@@ -155,7 +168,7 @@ def test_papers_are_drawn_by_turns_and_the_other_pages_answer(tmp_path: Path, mo
 
         def asks() -> None:
             line = HTTPConnection(host, timeout=60)
-            line.request("GET", f"/dossiers/{number}/recapitulatif.pdf", headers={"Cookie": cookies})
+            line.request("GET", path.format(number), headers={"Cookie": cookies})
             said[line.getresponse().status] += 1
 
         askers = [threading.Thread(target=asks) for _ in range(SENT)]

@@ -269,7 +269,9 @@ def test_answers_are_not_changed_with_their_salts_deleted(owned: tuple[World, Ta
 def test_a_payment_in_progress_is_not_ended(tmp_path: Path, status: str) -> None:
     """Its operator would be asked no more, and what it collects would never be credited."""
     world = a_world(tmp_path, SqliteStore(tmp_path / "guichet.db"))
-    start_payment(world.office, afi := world.applicant(), world.sent(owner=afi).id, provider="sandbox", payer="90112233")
+    start_payment(
+        world.office, afi := world.applicant(), world.sent(owner=afi).id, provider="sandbox", payer="90112233"
+    )
     assert fsck(world.office) == ()
     with closing(SqliteTamperer(tmp_path / "guichet.db")) as hand:
         hand.run(f"UPDATE payment SET status = '{status}'")
