@@ -22,7 +22,7 @@ from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, COMPANY, WITHOUT_PHONE, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.contact_change import release_contact
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
-from engine.services.accounts.mandates import MandateView, called, known_within
+from engine.services.accounts.mandates import MandateView, called, declared_before, known_within
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
@@ -217,7 +217,7 @@ def _claimed(
 
 
 def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:
-    """Create a mandate for one's own child, as declared, until the eve of majority.
+    """Create a mandate for one's own child, as declared, until the eve of majority. Asked twice, it is one.
 
     Raises Refused: name_missing, name_signs, name_long, not_a_child, too_many_tries.
     """
@@ -233,13 +233,13 @@ def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], bor
         new_id(), child.id, actor.id, "", "child", "manager", "active", actor.id, ctx.now(), until=last
     )  # fmt: skip
     with ctx.store.unit(write=True) as unit:
-        closed = _many(ctx, unit, actor)
-        if closed is None:
+        closed, twin = _many(ctx, unit, actor), declared_before(unit, mandate, child)
+        if closed is None and twin is None:
             unit.put_account(child)
             unit.put_mandate(mandate)
     if closed:
         raise Refused(closed)
-    return mandate
+    return twin or mandate
 
 
 def ask_person(

@@ -118,6 +118,15 @@ def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None
     return "erased" if asked else None
 
 
+def declared_before(unit: Unit, mandate: Mandate, child: Account) -> Mandate | None:
+    """Return the active mandate that the holder has for a child of this name and day of birth, None without one."""
+    for one in unit.mandates_held(mandate.holder):
+        known = unit.account(one.principal) if (one.kind, one.status) == ("child", "active") else None
+        if known is not None and child.profile.items() <= known.profile.items():
+            return one
+    return None
+
+
 LATELY: Final = timedelta(days=31)  # the sweep sees a mandate this long after its last day
 
 

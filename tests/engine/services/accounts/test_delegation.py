@@ -246,6 +246,7 @@ class TestPeople:
         afi, child = world.applicant(), {"family_name": "AMEGAN", "given_names": "Kossi"}
         mandate = representation.declare_child(world.office, afi, child, date(2015, 3, 27))
         assert mandate.until == date(2033, 3, 26)
+        assert representation.declare_child(world.office, afi, child, date(2015, 3, 27)) == mandate, "sent twice"
         acting = as_(world, afi, mandate)
         blank = intake.open_dossier(world.office, acting, B3, criteria={"etranger": False}, token="child")
         assert blank.answers["telephone"] == PHONE, "that of the parent"
