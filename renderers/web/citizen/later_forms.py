@@ -86,8 +86,9 @@ def _asked(one: DossierContext, form_id: str) -> LaterFormView | None:
 def part_title(one: DossierContext, form: Form, part: str) -> str:
     """Return the label of a row in the first form, or its number."""
     group = next((view for found in one.form().pages for view in found.fields if view.id == form.each), None)
-    row = group.rows[int(part)] if group and part.isdecimal() and int(part) < len(group.rows) else None
-    return (row.label if row else "") or say("rows.number", number=int(part) + 1 if part.isdecimal() else part)
+    number = part if len(part) < 5 and part.isdecimal() else ""  # of an address: more digits are no number
+    row = group.rows[int(number)] if group and number and int(number) < len(group.rows) else None
+    return (row.label if row else "") or say("rows.number", number=int(number) + 1 if number else part)
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------

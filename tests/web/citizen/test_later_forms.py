@@ -268,6 +268,7 @@ def test_later_forms_are_filled_whole_and_row_by_row(visitor: PortalClient) -> N
     each = f"/dossiers/{number}/a-faire/gardien"
     assert "Il reste 2" in visitor.open(each).text
     assert visitor.send(f"{each}/0").status == 422
+    assert visitor.post(f"{each}/{'9' * 5000}", **visitor.page.form()).status == 404
     visitor.send(f"{each}/0", gardien="KOFFI")
     assert visitor.page.address == each
     visitor.send(f"{each}/1", gardien="AMA")
