@@ -106,7 +106,7 @@ def page_picture(number: str, attachment_id: str, page: int) -> Response:
     knows_webp = any(kind == "image/webp" for kind, _ in request.accept_mimetypes)
     form, kind = ("webp", "image/webp") if knows_webp else ("jpg", "image/jpeg")
     try:
-        with drawing_page():
+        with drawing_page(actor().id):
             drawn = draw_page(
                 body, attachment.kind, page, width, turn, form=form, mark=_former_mark(one, attachment)
             )  # fmt: skip

@@ -21,7 +21,7 @@ from engine.services.context.rate_limit import block_of
 from engine.services.limits.file_counts import counted_as
 from engine.services.sign_in.sessions import is_fresh
 from engine.services.sign_in.unverified_drafts import holds
-from engine.storage.gate import AdmissionGate
+from engine.storage.gate import WAIT_LIMIT, AdmissionGate
 from renderers.web.platform.dossier_context import case
 from renderers.web.platform.request_context import (
     AGENT_AREA,
@@ -51,7 +51,7 @@ DRAWN_FOR_STAFF: Final = 1  # of both, reserved for agents
 _drawing: Final = AdmissionGate(DRAWN_AT_ONCE, DRAWING_WAITS, kept=DRAWN_FOR_STAFF)
 PAGES_AT_ONCE: Final = 2  # pages of files drawn at once, each by a child process; they count as papers too
 PAGES_WAIT: Final = 1  # more wait: of four threads one stays free
-_paging: Final = AdmissionGate(PAGES_AT_ONCE, PAGES_WAIT)
+_paging: Final = AdmissionGate(PAGES_AT_ONCE, PAGES_WAIT, unknown_wait_limit=WAIT_LIMIT)
 WORKED_OUT_AT_ONCE: Final = 2  # public pages that take up to 0.3 s of the processor
 WORKED_OUT_WAIT: Final = 2  # more wait: of eight threads half stay free
 _working_out: Final = AdmissionGate(WORKED_OUT_AT_ONCE, WORKED_OUT_WAIT)
@@ -173,9 +173,9 @@ def costly(view: View) -> View:
 
 
 @contextmanager
-def drawing_page() -> Iterator[None]:
-    """Draw a page of a file as one of few threads. Raises `Crowded`."""
-    with _paging.turn(), _drawing.turn():
+def drawing_page(who: str) -> Iterator[None]:
+    """Draw a page of a file as one of few threads, the person (`who`) who used the least time first. Raises `Crowded`."""
+    with _paging.turn(known=False, place=who), _drawing.turn():
         yield
 
 

@@ -35,6 +35,7 @@ from tests.web.staff_site import Seat, StaffSite, open_staff_site, read
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 PASSPORT, GATEKEEPER, CLERK = "passeport-ordinaire", "dgdn.controleur", "sncja.greffier_en_chef"
+GUICHET: Final = "dgdn.guichet"
 BROWSER: Final = {"Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
 THREADS: Final = 4
 SLOW: Final = 3.0  # seconds of a page that is ended
@@ -256,11 +257,42 @@ def test_a_broken_file_takes_no_page_down(staff_site: StaffSite, dossier: Dossie
 def test_a_page_that_finds_no_place_says_that_the_server_is_busy(staff_site: StaffSite, dossier: Dossier) -> None:
     seat = staff_site.agent(GATEKEEPER)
     path = links(seat.get(at(dossier)))["picture"]
-    with access.drawing_page(), access.drawing_page():
+    with access.drawing_page("a"), access.drawing_page("b"):
         answer = seat.client.get(path, headers=BROWSER)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert "Serveur occupé" in answer.get_data(as_text=True)
     assert seat.client.get(path, headers=BROWSER).status_code == 200
+
+
+def test_one_agent_who_asks_for_many_pages_leaves_their_turn_to_others(
+    staff_site: StaffSite, dossier: Dossier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty requests at once of one agent answered « Serveur occupé » to every other."""
+    monkeypatch.setattr(attachments, "draw_page", lambda *_, **__: time.sleep(0.2) or b"RIFF")
+    one, other = staff_site.agent(GATEKEEPER), staff_site.agent(GUICHET)
+    path, done = links(one.get(at(dossier)))["picture"], threading.Event()
+    with listening(staff_site.app, 2 * THREADS) as listener:
+        host = listener.address.partition("//")[2]
+
+        def get(seat: Seat) -> int:
+            line = HTTPConnection(host, timeout=60)
+            cookies = "; ".join(f"{one.key}={one.value}" for one in seat.client._cookies.values())
+            line.request("GET", path, headers={"Cookie": cookies, **BROWSER})
+            return line.getresponse().status
+
+        def asks() -> None:
+            while not done.is_set():
+                get(one)
+
+        flood = [threading.Thread(target=asks) for _ in range(6)]
+        for thread in flood:
+            thread.start()
+        time.sleep(0.5)
+        said = [get(other) for _ in range(5)]
+        done.set()
+        for thread in flood:
+            thread.join()
+    assert said == [200] * 5
 
 
 @pytest.fixture
