@@ -125,19 +125,23 @@ class AdmissionGate:
         self._clock, self._spent = clock, TimeSpent()
 
     @contextmanager
-    def turn(self, *names: str, known: bool = True, place: str = "") -> Iterator[Callable[[], None]]:
+    def turn(
+        self, *names: str, known: bool = True, place: str = "", most: int | None = None
+    ) -> Iterator[Callable[[], None]]:
         """Enter the gate while the context is open. Raises `Crowded`.
 
-        It raises at once if one of these names is present or the queue is full. It raises after the time
+        It raises at once if one of these names is present, `most` callers of the place are, or the queue is full. It raises after the time
         limit if no place became free. It raises earlier if another caller takes the place in the queue. A
-        caller without names may be present any number of times. `place` is the address of an unknown caller.
+        caller without names may be present any number of times. `place` is the address of an unknown caller, or a person.
         The context is a function to call from the same thread: it raises once the work took `GRANTED` and a
         caller waits whose address spent less.
         """
         with self._change:
             if not self._names.isdisjoint(names):
                 raise Crowded("twice")
-            same = sum(not one.known and one.place == place for one in (*self._inside, *self._in_line))
+            same = sum((one.known, one.place) == (known, place) for one in (*self._inside, *self._in_line))
+            if most is not None and same >= most:
+                raise Crowded("many")
             caller = _Caller(known, place, 0 if known or not place else same)
             self._names.update(names)
             try:

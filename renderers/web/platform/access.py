@@ -48,6 +48,7 @@ DossierView = TypeVar("DossierView", bound=Callable[..., Response])
 DRAWN_AT_ONCE: Final = 2  # papers drawn at once: the largest takes both processors for seconds
 DRAWING_WAITS: Final = 4  # more wait: two of eight threads stay free for other pages
 DRAWN_FOR_STAFF: Final = 1  # of both, reserved for agents
+DRAWN_FOR_ONE: Final = 3  # of both together, the most for one agent: the others and applicants have the rest
 _drawing: Final = AdmissionGate(DRAWN_AT_ONCE, DRAWING_WAITS, kept=DRAWN_FOR_STAFF)
 PAGES_AT_ONCE: Final = 2  # pages of files drawn at once, each by a child process; they count as papers too
 PAGES_WAIT: Final = 1  # more wait: of four threads one stays free
@@ -148,7 +149,7 @@ def draws(view: View) -> View:
     def in_turn(*args: Any, **kwargs: Any) -> Any:
         who = myself()
         if who.kind in ("agent", "auditor"):
-            with _drawing.turn():
+            with _drawing.turn(place=who.id, most=DRAWN_FOR_ONE):
                 return view(*args, **kwargs)
         with app_ctx().store.unit() as unit:
             counted = counted_as(unit, who.id)

@@ -170,6 +170,15 @@ def test_the_address_that_spent_least_takes_the_place_of_the_one_that_spent_most
     assert [gate._spent.of(address, now[0]) > 0 for address in ("a", "b", "new")] == [True, True, False]
 
 
+def test_one_known_person_takes_some_of_the_places() -> None:
+    gate = AdmissionGate(4, 0)
+    with gate.turn(place="a", most=2), gate.turn(place="a", most=2):
+        with pytest.raises(Crowded, match="many"), gate.turn(place="a", most=2):
+            pass
+        with gate.turn(place="b", most=2), gate.turn():
+            pass
+
+
 def test_what_takes_long_makes_way_for_an_address_that_spent_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_module, "GRANTED", 0.0)
     gate, told = AdmissionGate(2, 3, kept=1, unknown_wait_limit=9), list[str]()

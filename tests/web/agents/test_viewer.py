@@ -25,6 +25,7 @@ from engine.storage.files import page_pictures
 from engine.storage.files.page_pictures import PageNotDrawn
 from renderers.i18n.translations import load_words
 from renderers.web.agents import attachments
+from renderers.web.citizen import documents
 from renderers.web.platform import access
 from tests.engine.storage.test_page_pictures import a_scan, endless, pages_of
 from tests.faults.installation import patient
@@ -35,7 +36,6 @@ from tests.web.staff_site import Seat, StaffSite, open_staff_site, read
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
 PASSPORT, GATEKEEPER, CLERK = "passeport-ordinaire", "dgdn.controleur", "sncja.greffier_en_chef"
-GUICHET: Final = "dgdn.guichet"
 BROWSER: Final = {"Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
 THREADS: Final = 4
 SLOW: Final = 3.0  # seconds of a page that is ended
@@ -264,17 +264,13 @@ def test_a_page_that_finds_no_place_says_that_the_server_is_busy(staff_site: Sta
     assert seat.client.get(path, headers=BROWSER).status_code == 200
 
 
-def test_one_agent_who_asks_for_many_pages_leaves_their_turn_to_others(
-    staff_site: StaffSite, dossier: Dossier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Thirty requests at once of one agent answered « Serveur occupé » to every other."""
-    monkeypatch.setattr(attachments, "draw_page", lambda *_, **__: time.sleep(0.2) or b"RIFF")
-    one, other = staff_site.agent(GATEKEEPER), staff_site.agent(GUICHET)
-    path, done = links(one.get(at(dossier)))["picture"], threading.Event()
-    with listening(staff_site.app, 2 * THREADS) as listener:
+def beside_a_flood(site: StaffSite, flooding: tuple[Seat, str], asked: list[tuple[Seat, str]]) -> list[int]:
+    """The answers to each of these, five times, while an agent opens six of one address at once, again and again."""
+    done = threading.Event()
+    with listening(site.app, 2 * THREADS) as listener:
         host = listener.address.partition("//")[2]
 
-        def get(seat: Seat) -> int:
+        def get(seat: Seat, path: str) -> int:
             line = HTTPConnection(host, timeout=60)
             cookies = "; ".join(f"{one.key}={one.value}" for one in seat.client._cookies.values())
             line.request("GET", path, headers={"Cookie": cookies, **BROWSER})
@@ -282,17 +278,40 @@ def test_one_agent_who_asks_for_many_pages_leaves_their_turn_to_others(
 
         def asks() -> None:
             while not done.is_set():
-                get(one)
+                get(*flooding)
 
         flood = [threading.Thread(target=asks) for _ in range(6)]
         for thread in flood:
             thread.start()
         time.sleep(0.5)
-        said = [get(other) for _ in range(5)]
+        said = [get(*one) for _ in range(5) for one in asked]
         done.set()
         for thread in flood:
             thread.join()
-    assert said == [200] * 5
+    return said
+
+
+def test_one_agent_who_asks_for_many_pages_leaves_their_turn_to_others(
+    staff_site: StaffSite, dossier: Dossier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty requests at once of one agent answered « Serveur occupé » to every other."""
+    monkeypatch.setattr(attachments, "draw_page", lambda *_, **__: time.sleep(0.2) or b"RIFF")
+    one, other = staff_site.agent(GATEKEEPER), staff_site.agent("dgdn.guichet")
+    path = links(one.get(at(dossier)))["picture"]
+    assert beside_a_flood(staff_site, (one, path), [(other, path)]) == [200] * 5
+
+
+def test_one_agent_who_asks_for_many_documents_leaves_a_place_to_others(
+    staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An applicant read no receipt meanwhile, and another agent no document."""
+    for module, name in ((attachments, "drawn_document"), (documents, "summary_pdf")):
+        monkeypatch.setattr(module, name, lambda *_: time.sleep(0.1) or b"%PDF")
+    world, one, other = staff_site.world, staff_site.agent(CLERK), staff_site.agent("sncja.agent_traitement")
+    signed = world.take(world.paid(world.sent()), staff_site.actor(CLERK), "signer")
+    path = f"/agent/dossiers/{signed.number}/documents/{signed.documents[0].id}.pdf"
+    asked = [(other, path), (staff_site.owner(signed), f"/dossiers/{signed.number}/recapitulatif.pdf")]
+    assert beside_a_flood(staff_site, (one, path), asked) == [200] * 10
 
 
 @pytest.fixture
