@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -168,6 +169,9 @@ def test_nobody_writes_about_a_draft_or_what_is_over_nor_without_end(known: Port
         write_message(known.office, owner_of(known, number), number, f"{count}")
     with pytest.raises(Refused, match="messages_many"):
         write_message(known.office, owner_of(known, number), number, "encore")
+    for count in range(20):
+        write_message(known.office, MAYOR, number, f"{count}")
+    assert write_message(known.office, replace(MAYOR, id="colleague"), number, "Bonjour").message, "each has their own"
     known.decide(number, "refuser", reason="Place prise.")
     assert "On ne peut plus y écrire" in known.open(f"/dossiers/{number}/messages").text
     assert "<textarea" not in known.page.html
