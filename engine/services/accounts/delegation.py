@@ -22,7 +22,7 @@ from engine.records.dossier import Account, Actor
 from engine.records.people import CHAIN, COMPANY, WITHOUT_PHONE, Mandate, MandateKind, MandateRole, MandateStatus
 from engine.services.accounts.contact_change import release_contact
 from engine.services.accounts.invitations import notifies_by_sms, notify_of_mandate, too_many_invitations
-from engine.services.accounts.mandates import MandateView, called, declared_before, known_within
+from engine.services.accounts.mandates import MandateView, called, declared_before, given_before, known_within
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import AppContext, NotFound, seen
 from engine.services.context.contact_parsing import read_phone
@@ -278,7 +278,7 @@ def give(
 ) -> Mandate:  # fmt: skip
     """Give a mandate for the person this actor acts for, in general or for one dossier.
 
-    It lasts until the last day of the manager who gives it at most. Ending the manager's mandate leaves it in force.
+    Given twice, it is one. It lasts until the last day of the manager who gives it at most. Ending the manager's mandate leaves it in force.
     Raises `NotFound`. Raises Refused: phone_format, mandate_bounds, own_mandate, day_past, procedure_unknown,
     too_many_tries, invitations_many, invitations_paused.
     """
@@ -311,6 +311,8 @@ def give(
                 new_id(), principal.id, known.id if known else "", phone, kind, role, "active", actor.id, ctx.now(),
                 until=until, procedures=procedures, dossiers=dossiers,
             )  # fmt: skip
+            if (twin := given_before(unit, mandate, ctx.day())) is not None:
+                return twin
             unit.put_mandate(mandate)
             if notifies_by_sms(unit, actor):
                 notify_of_mandate(ctx, unit, phone, "dossier" if number else "given", known, number)

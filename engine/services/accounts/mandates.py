@@ -8,7 +8,7 @@ stays unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final, Literal, TypeAlias
 
 from engine.core.values import national
@@ -116,6 +116,12 @@ def paper_of(mandate: Mandate, principal: Account | None) -> PaperOutcome | None
         return "kept"
     asked = mandate.made_by == mandate.holder and principal is not None and principal.login.startswith(_ON_PAPER)
     return "erased" if asked else None
+
+
+def given_before(unit: Unit, mandate: Mandate, day: date) -> Mandate | None:
+    """Return the same mandate that was given before and is active, None without one."""
+    found = (one for one in unit.mandates_given(mandate.principal) if is_active(one, day))
+    return next((one for one in found if replace(mandate, id=one.id, created_at=one.created_at) == one), None)
 
 
 def declared_before(unit: Unit, mandate: Mandate, child: Account) -> Mandate | None:

@@ -168,6 +168,7 @@ class TestCompanies:
         manager = as_(world, afi, mandate)
         sub = representation.give(world.office, manager, mandate.id, OTHER, "agent")
         other = representation.give(world.office, manager, mandate.id, "+22890998877", "reader")
+        assert representation.give(world.office, manager, mandate.id, OTHER, "agent") == sub, "given twice, ended once"
         employee = as_(world, koffi, sub)
         for theirs in (mandate, other):
             with pytest.raises(NotFound):
