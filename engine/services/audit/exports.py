@@ -21,9 +21,11 @@ from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.files import FILE_TYPES
 from engine.domain.fields.scope import evaluate_answers
 from engine.model import Field
+from engine.model.roles import roles_of
 from engine.records.codec import LATE, from_plain, to_plain
 from engine.records.dossier import Actor
 from engine.records.jobs import Job, JobChunk
+from engine.records.people import Reading
 from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.idempotency import once
@@ -103,14 +105,20 @@ def run_export(ctx: AppContext, order: Job, parts: int) -> int:
         if not asked.answers:
             return [to_plain(line) for line in lines], found.after or ""
         with ctx.store.unit() as unit:
-            return [_with_answers(ctx, unit, actor, asked, line) for line in lines], found.after or ""
+            read = [_with_answers(ctx, unit, actor, asked, line) for line in lines]
+        with ctx.store.unit(write=True) as unit:  # before the file exists: its applicants see who read them
+            for reading in filter(None, (one for _, one in read)):
+                unit.note_reading(reading)
+        return [row for row, _ in read], found.after or ""
 
     return carry_parts(ctx, order, part, parts)
 
 
-def _with_answers(ctx: AppContext, unit: Unit, actor: Actor, asked: InboxExport, line: DossierLine) -> Plain:
-    """Return a row with the answers that the person of the job may read, as text."""
-    row, dossier = to_plain(line), unit.dossier(line.id)
+def _with_answers(
+    ctx: AppContext, unit: Unit, actor: Actor, asked: InboxExport, line: DossierLine
+) -> tuple[Plain, Reading | None]:
+    """Return a row with the answers that the person of the job may read, as text, and this reading, None without answers."""
+    row, dossier, reading = to_plain(line), unit.dossier(line.id), None
     said: dict[str, Plain] = {}
     if dossier is not None and dossier.erased_at is None:
         procedure = pinned(ctx, unit, dossier)
@@ -121,7 +129,10 @@ def _with_answers(ctx: AppContext, unit: Unit, actor: Actor, asked: InboxExport,
             for name in asked.answers
             if name in procedure.fields and may_read_whole(procedure, dossier, procedure.fields[name], actor)
         }
-    return {**(row if isinstance(row, dict) else {}), _ANSWERS: said}
+        if said:
+            role = min(roles_of(procedure) & actor.roles, default="")
+            reading = Reading(dossier.id, actor.id, ctx.day(), ctx.now(), role)
+    return {**(row if isinstance(row, dict) else {}), _ANSWERS: said}, reading
 
 
 def carry_parts(ctx: AppContext, order: Job, part_of: PartOf, most: int) -> int:

@@ -215,3 +215,5 @@ def test_a_list_has_the_answers_chosen_and_no_sensitive_one(staff_site: StaffSit
     assert head.split(",")[10:] == ["Identité\u00a0: Lieu de naissance"], "a parent has one too"
     assert line.split(",")[0] == dossier.number
     assert line.split(",")[-1] == dossier.answers["lieu_naissance"]
+    read_by = staff_site.owner(dossier).see("/compte/consultations")
+    assert "Agent de conformité" in read_by, "who has the answers in a list read them"
