@@ -75,27 +75,32 @@ _EMPTIED: Final = "".join(
     ("BEGIN;", "SET LOCAL session_replication_role = replica;", *(f"DELETE FROM {name};" for name in TABLES), "COMMIT")
 )  # past the guards of the journal, as only the owner of a server may; ten times as fast as TRUNCATE on few rows
 
-_kept: dict[str, Any] = {}
+_kept: dict[str, tuple[Any, str]] = {}
+
+
+def emptied_database(use: str) -> str:
+    """The address of a database without a row, the one of this process for this use. Making one anew takes seconds."""
+    if use not in _kept:
+        keeper = database()
+        _kept[use] = (keeper, keeper.__enter__())
+        store = PostgresStore(_kept[use][1])
+        store.migrate()
+        store.close()
+    address = _kept[use][1]
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(_EMPTIED)
+    return address
 
 
 def an_empty_store() -> PostgresStore:
     """A store without a row, in the one database of this process."""
-    if not _kept:
-        keeper = database()
-        _kept.update(keeper=keeper, address=keeper.__enter__())
-        store = PostgresStore(_kept["address"])
-        store.migrate()
-        store.close()
-    with psycopg.connect(_kept["address"], autocommit=True) as connection:
-        connection.execute(_EMPTIED)
-    return PostgresStore(_kept["address"])
+    return PostgresStore(emptied_database("store"))
 
 
 def drop_database() -> None:
     """At the end of the process."""
-    if _kept:
-        _kept.pop("keeper").__exit__(None, None, None)
-        _kept.clear()
+    while _kept:
+        _kept.popitem()[1][0].__exit__(None, None, None)
 
 
 def install() -> None:

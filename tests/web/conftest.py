@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import FLAGS, browser_path
-from tests.postgres import database
+from tests.postgres import emptied_database
 from tests.web.browser_person import PHONE, Person
 from tests.web.portal import Portal, open_portal
 
@@ -43,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def portal(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Portal]:
     with ExitStack() as kept:
-        address = kept.enter_context(database()) if request.param == "postgresql" else ""
+        address = emptied_database("portal") if request.param == "postgresql" else ""
         yield kept.enter_context(open_portal(tmp_path / "data", address))
 
 
