@@ -54,6 +54,7 @@ def enter(browser: Browser, portal: Portal, request: pytest.FixtureRequest) -> I
     folder = os.environ.get("GUICHET_SHOTS")
 
     def someone(name: str, viewport: dict[str, int] = PHONE, scripts: bool = True, **options: object) -> Person:
+        options.setdefault("looks", scripts)  # axe is a script: without them it would wait without end
         context = browser.new_context(viewport=viewport, java_script_enabled=scripts, locale="fr-FR")  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
