@@ -73,6 +73,7 @@ class _Starter:
             "evidence": {"piece_identite": {"label": self.say("identity"), "basis": _LAW}},
             **self.fees(),
             **self.visits(),
+            "appeals": {"recours": {"label": self.say("appeal"), "basis": _LAW}},
             "workflow": self.circuit(),
             "outputs": self.outputs(),
             "personal_data": {

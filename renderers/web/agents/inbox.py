@@ -274,7 +274,7 @@ def _query(asked: Filters) -> DossierQuery | None:
 
 def asked_of_form() -> Filters:
     """Return the filters of the list, from the hidden fields of a form or from the address of another page."""
-    found = _filters(request.values)
+    found = _filters(request.form if request.method == "POST" else request.args)
     return replace(found, text=_searched(found.text))
 
 
