@@ -380,9 +380,10 @@ def release(
     closed = why_kept(moment, dossier, appointment)
     if closed is not None:
         raise Refused(closed)
-    booking = dossier.bookings[appointment]
-    if actor.kind == "agent" and not is_owner(dossier, actor):
-        passage = _lost(moment, dossier, booking, BY_SERVICE).note("cancelled", {"appointment": appointment})
+    task, booking = procedure.tasks.get(appointment), dossier.bookings[appointment]
+    if actor.kind == "agent" and isinstance(task, Appointment) and not is_owner(dossier, actor):
+        by = acting_role(procedure, dossier, actor, (*task.by, task.proposed_by or ""))
+        passage = _lost(moment, dossier, booking, BY_SERVICE).note("cancelled", {"appointment": appointment, "by": by})
         return finished(passage.happened(f"called_off:{appointment}"), moment)
     passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")

@@ -302,11 +302,13 @@ class _Life:
         )  # fmt: skip
 
     def give_back(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
-        """Cancel the slot."""
+        """Cancel the slot: it is lost where an agent did, whose role the entry names."""
+        if "by" in body:
+            return self.lose(entry, {**body, "change": appointments.BY_SERVICE})
         return self._at_visit(appointments.release, entry, body)
 
     def lose(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
-        """Cancel the slot because of the recorded opening change."""
+        """Cancel the slot because of the recorded cause."""
         name, change = self.name(body.get("appointment")), str(body.get("change"))
         common = (SYSTEM_ACTOR, entry.at, self.directory, self.wording)
         return appointments.lose(self.definition, self.dossier, name, change, *common)

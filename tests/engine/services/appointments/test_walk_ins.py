@@ -185,12 +185,7 @@ def test_no_reminder_leaves_once_the_hour_has_come(world: World) -> None:
     assert "reminded" not in world.kinds(dossier)
 
 
-def test_a_life_with_one_is_lived_again_the_same(world: World, clerk: Actor) -> None:
-    """Received without a time, sent away for their originals, never back: replayed under its own edition."""
-    dossier = to_book(world)
-    come(world, clerk, dossier)
-    bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
-    world.take(world.kept(dossier), clerk, "ajourner", reason="Il manque l'acte")
+def _is_lived_again_the_same(world: World, dossier: Dossier) -> None:
     world.wait(days=100)
     run_pass(world.office)
     assert world.kept(dossier).closed_at is not None
@@ -198,3 +193,25 @@ def test_a_life_with_one_is_lived_again_the_same(world: World, clerk: Actor) -> 
     assert book
     found = replay(world.office, book, world.office.directory, None)
     assert (found.played, found.same, found.found, found.unfaithful) == (1, 1, {}, ())
+
+
+def test_a_life_with_one_is_lived_again_the_same(world: World, clerk: Actor) -> None:
+    """Received without a time, sent away for their originals, never back: replayed under its own edition."""
+    dossier = to_book(world)
+    come(world, clerk, dossier)
+    bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
+    world.take(world.kept(dossier), clerk, "ajourner", reason="Il manque l'acte")
+    _is_lived_again_the_same(world, dossier)
+
+
+def test_a_visit_cancelled_by_an_agent_is_lived_again_the_same(world: World, clerk: Actor) -> None:
+    """The week that the applicant had to choose again, past the time of the state, is theirs in the replay too."""
+    dossier = to_book(world)
+    world.wait(days=57)
+    dossier = world.booked(dossier, "depot")
+    bookings.cancel_booking(world.office, clerk, dossier.id, "depot", reason="Panne.")
+    world.wait(days=5)
+    dossier = world.booked(world.kept(dossier), "depot")
+    world.wait(days=1)
+    bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
+    _is_lived_again_the_same(world, dossier)
