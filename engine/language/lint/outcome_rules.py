@@ -185,16 +185,19 @@ def refused_without_an_appeal(procedure: Procedure, directory: Directory) -> Ite
 
 @rule("V794")
 def step_without_a_time(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
-    """Yield V794 for each step of agents before a grant that has no time limit: the announced delay counts 0 days for it."""
+    """Yield V794 for each step of agents before a grant that has no time limit: the announced delay counts 0 days for it.
+
+    Where a document waits to be collected, the time is the applicant's.
+    """
     for state in procedure.states.values():
         if state.id in procedure.once(before_grant) and state.due is None and may_grant(procedure, state.id):
-            forms = [one for one in state.waits if _is_filled_at_leisure(procedure, one)]
-            waits = (state.mode == "by" and state.by != (APPLICANT,)) or forms
+            acts = state.mode == "by" and state.by != (APPLICANT,) and state.public != "ready"
+            waits = acts or any(_is_without_time(procedure, one) for one in state.waits)
             if waits and not is_timed(procedure, state.id):
                 yield problem("V794", state.where, at=state.id, name=state.id)
 
 
-def _is_filled_at_leisure(procedure: Procedure, task_id: str) -> bool:
+def _is_without_time(procedure: Procedure, task_id: str) -> bool:
     form = procedure.tasks.get(task_id)
     return isinstance(form, Form) and is_filled_by_agents(form) and form.due is None
 

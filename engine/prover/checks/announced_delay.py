@@ -104,7 +104,7 @@ def _journeys(procedure: Procedure) -> Iterator[Journey]:
 
 
 def _least_lead(procedure: Procedure, path: Path) -> Fraction:
-    """The longest time before which no slot of a visit on the path may be taken: the whole takes as long at least."""
+    """The longest `lead` of a visit that the path waits for: the path takes as long at least."""
     left = (procedure.states[one.source] for one in path.transitions if one.event in ("done", "booked"))
     visits = (procedure.tasks.get(task) for state in left for task in state.waits)
     leads = [working_days(one.lead) for one in visits if isinstance(one, Appointment) and one.when == TRUE]

@@ -79,6 +79,7 @@ TITLE = "\noutputs: {titre: {title: Titre, signed_by: instructeur, operative: La
 @pytest.mark.parametrize(("changes", "told"), [
     ((), ["examen"]),
     ([("by: instructeur\n", "by: instructeur\n      due: 5 working days\n")], []),
+    ([("by: instructeur\n", "by: instructeur\n      public: ready\n")], []),  # it is collected
     ([("  states:\n", CLOCK + "  states:\n")], []),
     ([*GATHERED, ("workflow:\n", FORM % "" + "workflow:\n")], ["examen"]),
     ([*GATHERED, ("workflow:\n", FORM % ", due: 3 days, basis: loi" + "workflow:\n")], []),
