@@ -13,10 +13,12 @@ from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import digits_only
+from engine.domain.appointments.appointments import why_kept
 from engine.domain.appointments.opening_changes import ClosedDay, shut_on
 from engine.domain.common.access import acting_role
 from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import absent_from
+from engine.domain.workflow.transition_context import Moment
 from engine.services.applications.drafts import procedure_of
 from engine.services.appointments.bookings import What, mark
 from engine.services.appointments.office_day import DayLine, day
@@ -182,16 +184,16 @@ def _visit(line: DayLine) -> Visit:
         dossier.number, href, site().words.clock(booking.start, language()),
         dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),
         tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
-        say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)), _change(line, status),
+        say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)), _change(line) if status == "booked" else "",
     )  # fmt: skip
 
 
-def _change(line: DayLine, status: str) -> str:
-    if line.appointment is None or status != "booked" or line.booking.start <= app_ctx().now():
+def _change(line: DayLine) -> str:
+    ctx, dossier, task = app_ctx(), line.dossier, line.appointment
+    if task is None:
         return ""
-    if not acting_role(procedure_of(app_ctx(), line.dossier), line.dossier, actor(), line.appointment.by):
-        return ""
-    return f"/agent/dossiers/{line.dossier.number}/creneau/{line.appointment.id}"
+    moment = Moment(procedure_of(ctx, dossier), actor(), ctx.now(), ctx.directory, ctx.wording)
+    return "" if why_kept(moment, dossier, task.id) else f"/agent/dossiers/{dossier.number}/creneau/{task.id}"
 
 
 def _marks(line: DayLine, status: str) -> Iterable[tuple[str, str]]:

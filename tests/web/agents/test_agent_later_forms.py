@@ -413,6 +413,7 @@ def test_a_visit_is_proposed_by_the_role_that_the_book_names(tmp_path: Path) -> 
     assert kept.bookings["visite"].status == "booked"
     assert kept.awaits == ()
     assert "Visite du lieu : rendez-vous le" in planner.see(at(dossier))
+    assert "Changer ou annuler" in planner.see(f"/agent/rendez-vous/{kept.bookings['visite'].start.date()}")
     assert "AMEGAN" in planner.see("/agent?file=attente")
     stranger = staff_site.agent(MAYOR)
     assert stranger.get(page).status_code in (303, 404)
