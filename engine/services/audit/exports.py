@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -20,7 +21,7 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import is_asked
 from engine.domain.fields.files import FILE_TYPES
 from engine.domain.fields.scope import evaluate_answers
-from engine.model import Field
+from engine.model import Field, Procedure
 from engine.model.roles import roles_of
 from engine.records.codec import LATE, from_plain, to_plain
 from engine.records.dossier import Actor
@@ -28,6 +29,7 @@ from engine.records.jobs import Job, JobChunk
 from engine.records.people import Reading
 from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
 from engine.services.context.app_context import AppContext, NotFound, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import once
 from engine.services.core.jobs import FILES, ORDER, give, giver, note, progress
 from engine.storage.results import AlreadyExists, DossierLine
@@ -61,10 +63,12 @@ class InboxExport:
 def exportable(ctx: AppContext, procedure: str) -> tuple[Field, ...]:
     """Return the questions whose answers may be exported: no sensitive one, no file. Empty for an unknown procedure."""
     known = ctx.catalogue.procedures.get(procedure)
-    if known is None:
-        return ()
-    asked = (one for one in known.form.fields if is_asked(one) and one.type not in FILE_TYPES)
-    return tuple(one for one in asked if not set(reserved_names(known)) & set(one.names_within))
+    return tuple(one for one in known.form.fields if _is_exportable(known, one)) if known is not None else ()
+
+
+def _is_exportable(procedure: Procedure, field: Field) -> bool:
+    is_open = set(reserved_names(procedure)).isdisjoint(field.names_within)
+    return is_open and is_asked(field) and field.type not in FILE_TYPES
 
 
 def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: str | None = None) -> Job:
@@ -117,21 +121,25 @@ def run_export(ctx: AppContext, order: Job, parts: int) -> int:
 def _with_answers(
     ctx: AppContext, unit: Unit, actor: Actor, asked: InboxExport, line: DossierLine
 ) -> tuple[Plain, Reading | None]:
-    """Return a row with the answers that the person of the job may read, as text, and this reading, None without answers."""
+    """Return a row with the answers that the person of the job may read, as text, and this reading, None without answers.
+
+    Each edition says what is sensitive in its dossiers. One that cannot be read gives no answers.
+    """
     row, dossier, reading = to_plain(line), unit.dossier(line.id), None
     said: dict[str, Plain] = {}
-    if dossier is not None and dossier.erased_at is None:
-        procedure = pinned(ctx, unit, dossier)
-        evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
-        speech = Speech(ctx.wording, asked.language)
-        said = {
-            name: answer_words(evaluated, name, speech)
-            for name in asked.answers
-            if name in procedure.fields and may_read_whole(procedure, dossier, procedure.fields[name], actor)
-        }
-        if said:
+    with suppress(EditionMissing):
+        if dossier is not None and dossier.erased_at is None:
+            procedure = pinned(ctx, unit, dossier)
+            evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
+            speech = Speech(ctx.wording, asked.language)
+            fields = (procedure.fields[name] for name in asked.answers if name in procedure.fields)
+            said = {
+                one.id: answer_words(evaluated, one.id, speech)
+                for one in fields
+                if _is_exportable(procedure, one) and may_read_whole(procedure, dossier, one, actor)
+            }
             role = min(roles_of(procedure) & actor.roles, default="")
-            reading = Reading(dossier.id, actor.id, ctx.day(), ctx.now(), role)
+            reading = Reading(dossier.id, actor.id, ctx.day(), ctx.now(), role) if said else None
     return {**(row if isinstance(row, dict) else {}), _ANSWERS: said}, reading
 
 

@@ -12,6 +12,7 @@ import pytest
 from engine.core.problems import Refused
 from engine.core.values import Plain, canonical_json
 from engine.domain.common.decision import Act
+from engine.model import Procedure
 from engine.records.codec import to_plain
 from engine.records.dossier import ANONYMOUS, Account, Actor, Dossier
 from engine.records.jobs import JobChunk
@@ -24,13 +25,15 @@ from engine.services.applications.notes import write_note
 from engine.services.appointments import bookings
 from engine.services.audit import exports
 from engine.services.audit import integrity as inspection
-from engine.services.context.app_context import NotFound, WrongAnswers
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned
+from engine.services.context.edition_cache import EditionMissing
 from engine.services.core import outbound_messages as letters
 from engine.services.payments import payments as cashier
 from engine.storage.results import Conflict
 from engine.storage.sql.accounts import SecurityLogQueries
 from engine.storage.sql.dossiers import line_of
 from engine.storage.sqlite.store import SqliteStore
+from engine.storage.unit_of_work import Unit
 from tests import worker
 from tests.engine.services.editions import FIRST, publish
 from tests.engine.services.world import PASSPORT, World, a_world
@@ -354,6 +357,32 @@ def test_a_list_names_only_dossiers_of_editions_in_which_the_agent_has_a_part(
         assert [exports.export_row(row).number for row in exports.take_file(world.office, keeper, one.n)] == [mine]
     everything = casework.list_inbox(world.office, world.agent("planner", "mairie/urbaniste"), "all")
     assert {line.number for line in everything.lines} == {one.number for one in sent.values()}
+
+
+def test_each_edition_says_which_answers_a_list_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them reserves an answer, and another can no longer be read: the list is still made, without theirs."""
+    world, sent = a_world(tmp_path), list[Dossier]()
+    kept = "  sensitive: {enseigne: {seen_by: [urbaniste]}}\n"
+    for edition in (1, 2, 3):
+        text = FIRST.replace("edition: 1", f"edition: {edition}").replace(
+            "personal_data: {purpose: Tenir les kiosques, keep:", "personal_data:\n  purpose: Tenir les kiosques\n"
+            + kept * (edition == 1) + "  keep:").replace("abandoned: 30 days}}", "abandoned: 30 days}")  # fmt: skip
+        publish(world, compiled(text, "kiosque.yaml"))
+        sent.append(world.sent("kiosque", world.applicant(f"+2289099990{edition}")))
+
+    def spoilt(ctx: AppContext, unit: Unit, dossier: Dossier) -> Procedure:
+        if dossier.edition == 2:
+            raise EditionMissing(dossier.procedure)
+        return pinned(ctx, unit, dossier)
+
+    monkeypatch.setattr(exports, "pinned", spoilt)
+    planner = world.agent("planner", "mairie/urbaniste")
+    asked = exports.InboxExport("all", "kiosque", answers=("enseigne",), language="fr")
+    order = exports.order_export(world.office, planner, asked)
+    exports.run_export(world.office, order, 9)
+    rows = list(exports.take_file(world.office, planner, order.n))
+    found = {exports.export_row(row).number: exports.answers_of(row) for row in rows}
+    assert found == {sent[0].number: {}, sent[1].number: {}, sent[2].number: {"enseigne": sent[2].answers["enseigne"]}}
 
 
 def test_what_shows_nothing_is_no_message_note_or_motive(world: World, checker: Actor) -> None:
