@@ -48,8 +48,7 @@ def choose() -> Response:
     ]
     return staff_page(
         "agent/export.html", filters=asked, token=new_token(), procedure=label(procedure.identity.title),
-        always=", ".join(say(f"export.{name}").replace("_", " ") for name in COLUMNS), back=asked.address(),
-        groups=[(title, fields) for title, fields in groups if fields],
+        back=asked.address(), groups=[(title, fields) for title, fields in groups if fields],
     )  # fmt: skip
 
 

@@ -203,7 +203,7 @@ def test_a_list_has_the_answers_chosen_and_no_sensitive_one(staff_site: StaffSit
     )
     asked = seat.get("/agent/export?file=tous&demarche=passeport-ordinaire")
     page = read(asked)
-    assert "Toujours dans la liste : numero, demandeur" in page
+    assert "Toujours dans la liste : numéro, demandeur" in page
     assert 'value="lieu_naissance"' in asked.text
     assert 'value="signes_particuliers"' not in asked.text, "sensitive"
     assert 'value="acte_naissance"' not in asked.text, "a file"
