@@ -230,6 +230,8 @@ def said() -> Iterator[str]:
     yield f"{unproven_files.PER_DRAFT:,} bytes a draft, {unproven_files.PER_ADDRESS:,} an address"
     yield f"stay {minutes(unproven_files.KEPT_FOR) // 60} hours after the last action"
     yield f"{access.DRAWN_AT_ONCE} at once; {access.DRAWING_WAITS} more wait, agents {gate.WAIT_LIMIT:.0f} s and the others {gate.UNKNOWN_WAIT_LIMIT:.0f} s"
+    yield f"An agent has {access.DRAWN_FOR_ONE} of both together"
+    yield f"worked out in a process | {access.WORKED_OUT_AT_ONCE} at once; {access.WORKED_OUT_WAIT} more wait, {gate.UNKNOWN_WAIT_LIMIT:.0f} s at most"
     yield f"{access.PAGES_AT_ONCE} at once; {access.PAGES_WAIT} more waits, {gate.WAIT_LIMIT:.0f} s at most; they count among the papers"
     yield f"{page_child.MEMORY >> 20} MB of addresses, {page_child.PROCESSOR} processor seconds, {page_pictures.SECONDS:.0f} s in all, {page_pictures.LARGEST:,} bytes"
     yield f"{page_child.MOST_PIXELS:,} pixels, {page_child.MOST_SIDE:,} a side"

@@ -130,9 +130,10 @@ class AdmissionGate:
     ) -> Iterator[Callable[[], None]]:
         """Enter the gate while the context is open. Raises `Crowded`.
 
-        It raises at once if one of these names is present, `most` callers of the place are, or the queue is full. It raises after the time
-        limit if no place became free. It raises earlier if another caller takes the place in the queue. A
-        caller without names may be present any number of times. `place` is the address of an unknown caller, or a person.
+        It raises at once if one of these names is present, `most` callers of the place are, or the queue is full.
+        It raises after the time limit if no place became free. It raises earlier if another caller takes the place
+        in the queue. A caller without names may be present any number of times. `place` is the address of an unknown
+        caller, or a person.
         The context is a function to call from the same thread: it raises once the work took `GRANTED` and a
         caller waits whose address spent less.
         """
