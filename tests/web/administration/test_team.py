@@ -122,7 +122,11 @@ def test_the_journal_is_paged(staff_site: StaffSite) -> None:
     assert "A. Mensah : compte ouvert" in chef.see(older[1])
     assert "Début de la liste" in chef.see(older[1])
     assert chef.get("/agent/equipe/journal?avant=x").status_code == 200
-    assert "compte ouvert" not in chef.see("/agent/equipe/journal?au=2020-01-01")
+    assert "Aucun changement." in chef.see("/agent/equipe/journal?au=2020-01-01")
+    narrowed = f"/agent/equipe/journal?personne={about.id}&au=2999-12-31"
+    rest = re.search(r'href="([^"]+)" rel="next"', chef.get(narrowed).get_data(as_text=True))
+    assert rest
+    assert rest[1].startswith(narrowed.replace("&", "&amp;") + "&amp;avant=")
     assert chef.get("/agent/equipe/journal?au=x&personne=x").status_code == 200
 
 
