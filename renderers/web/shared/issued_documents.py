@@ -63,11 +63,9 @@ def drawn_document(document: IssuedDocument, dossier: Dossier, procedure: Proced
     appointments that are booked today.
     """
     ctx, spoken = app_ctx(), dossier.language
-    agency, form = (
-        ctx.directory.agencies.get(procedure.identity.agency),
-        procedure.outputs[document.output].kind == "form",
-    )
-    visits: list[Plain] = [*_visits(dossier, procedure)] if form else []
+    agency = ctx.directory.agencies.get(procedure.identity.agency)
+    is_form = procedure.outputs[document.output].kind == "form"
+    visits = [*_visits(dossier, procedure)] if is_form else list[Plain]()
     sections = [{"title": ctx.wording.say("booking.title", spoken, {}), "rows": visits}] if visits else []
     return document_pdf(
         document, procedure, dossier.number, in_language(agency.label, spoken) if agency else "",
