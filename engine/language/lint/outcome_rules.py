@@ -240,8 +240,10 @@ def _readers(procedure: Procedure, name: str, state: str) -> Iterator[set[str]]:
 @rule("V796")
 def need_never_read(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield V796 for each earlier dossier that is needed, if no condition reads how it ended: a refused one suffices."""
-    read = frozenset[str]().union(*(one.when.names for one in procedure.transitions))
-    read |= frozenset[str]().union(*(one.names for one in procedure.definitions.values()))
+    conditions = [one.when for one in procedure.transitions]
+    conditions += [one.when for one in procedure.outputs.values()]
+    conditions += [one.when for one in procedure.tasks.values()]
+    read = {name for one in (*conditions, *procedure.definitions.values()) for name in one.names}
     for link in (one for one in procedure.forms() if isinstance(one, Link) and one.relation == "needs"):
         if link.id not in read:
             yield problem("V796", link.where, at=link.id, name=link.id)

@@ -114,6 +114,7 @@ def test_an_agent_reads_what_decides_an_act(changes: list[tuple[str, str]], told
     ((), ["certificat"]),
     ([("then: examen", "then: [{when: certificat == 'granted', to: examen}, {to: abandonne}]")], []),
     ([("to: accorde}", "to: accorde, when: certificat == 'granted'}")], []),
+    ([("to: accorde}", "to: accorde, issues: titre}"), ("links:", TITLE[1:-2] + ", when: certificat == 'granted'}}\nlinks:")], []),
     ([("relation: needs", "relation: duplicates")], []),
 ])  # fmt: skip
 def test_the_outcome_of_a_needed_dossier_is_read(changes: list[tuple[str, str]], told: list[str]) -> None:
