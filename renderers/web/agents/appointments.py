@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
-from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.model import Appointment
 from engine.services.appointments.bookings import SlotSheet, book_slot, cancel_booking, refusal_to_cancel, slots
@@ -19,7 +18,7 @@ from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text
-from renderers.web.shared.slots import days_of
+from renderers.web.shared.slots import day_ahead, days_of, instant_of
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("agent_appointments", __name__)
@@ -37,9 +36,9 @@ def _visit(one: AgentCase, name: str) -> Appointment:
 def show(number: str, appointment: str) -> Response:
     """Show free slots of an office (`bureau`) from a day (`jour`) on. `start` selects one to confirm."""
     one = agent_case(number)
-    task, start = _visit(one, appointment), _instant(request.args.get("start", ""))
+    task, start = _visit(one, appointment), instant_of(request.args.get("start", ""))
     sheet = slots(
-        app_ctx(), actor(), one.id, task.id, office_id=request.args.get("bureau"), from_day=_day(request.args.get("jour", ""))
+        app_ctx(), actor(), one.id, task.id, office_id=request.args.get("bureau"), from_day=day_ahead(request.args.get("jour", ""))
     )  # fmt: skip
     if sheet.because is not None and sheet.because.code == "role":
         session["desk_note"] = refusal_text(one.procedure, sheet.because)
@@ -84,7 +83,7 @@ def _confirm(one: AgentCase, task: Appointment, office_id: str, start: datetime)
 def book(number: str, appointment: str) -> Response:
     """Book the slot and redirect to the dossier. Shows the slots again (409) if it is taken."""
     one = agent_case(number)
-    task, start = _visit(one, appointment), _instant(request.form.get("start", ""))
+    task, start = _visit(one, appointment), instant_of(request.form.get("start", ""))
     office_id = request.form.get("bureau", "")[:100]
     if start is None:
         return go(one.at(f"/creneau/{task.id}"))
@@ -136,19 +135,3 @@ def cancel(number: str, appointment: str) -> Response:
         return go(one.at())
     session["desk_note"] = say("visit.called_off", visit=label(task.agents_label))
     return go(one.at())
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text[:40].replace(" ", "+"))
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _day(text: str) -> date | None:
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if 0 <= (found - local_day(app_ctx().now())).days <= 400 else None

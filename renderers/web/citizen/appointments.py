@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
@@ -53,11 +53,19 @@ from renderers.web.platform.request_context import (
 from renderers.web.shared.appointment_notices import hour_come, lost_box, lost_of, missed_lines
 from renderers.web.shared.outcomes import confirm_page, go_noting
 from renderers.web.shared.row_results import form_lines
-from renderers.web.shared.slots import SlotButton, days_of, instant_of, iso_of, office_lines, why_none, why_taken
+from renderers.web.shared.slots import (
+    SlotButton,
+    day_ahead,
+    days_of,
+    instant_of,
+    iso_of,
+    office_lines,
+    why_none,
+    why_taken,
+)
 
 blueprint = Blueprint("appointments", __name__)
 
-_FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
 _DAYS = 3  # of slots on a page, however many each has
 _GONE = ("slot_full", "slot_closed")  # the list of slots shows what is left
 _HELD = ("too_late_to_move", "too_many_moves")  # slots may be free, but the booking cannot move
@@ -124,7 +132,7 @@ class Counter:
         """
         sheet = slots(
             app_ctx(), self.who, self.one.id, self.task.id, office_id=request.values.get("bureau"),
-            from_day=_day(request.args.get("jour", "")), least_days=_DAYS,
+            from_day=day_ahead(request.args.get("jour", "")), least_days=_DAYS,
         )  # fmt: skip
         first = sheet.first_free
         waits = waits_at(app_ctx(), self.who, self.one.id, self.task.id)
@@ -354,16 +362,3 @@ def _details(task: Appointment, start: datetime, office_id: str, minutes: int) -
     address = [(say("slot.address"), label(there.address))] if there and there.address else []
     lasts = (say("slot.lasts"), say("slot.minutes", count=minutes))
     return [(say("slot.date"), first_capital(moment_of(start))), where, *address, lasts]
-
-
-# -- small readings ----------------------------------------------------------------------------------------------------
-
-
-def _day(text: str) -> date | None:
-    """Return the date of a query, None if it is invalid, past or too far ahead."""
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    today = local_day(app_ctx().now())
-    return found if today <= found <= today + _FARTHEST else None

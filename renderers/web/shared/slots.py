@@ -11,8 +11,10 @@ from engine.services.appointments.bookings import SlotSheet
 from renderers.procedure.appointments import unconfirmed
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import language, moment_of, say, site
+from renderers.web.platform.request_context import app_ctx, language, moment_of, say, site
 from renderers.web.shared.appointment_notices import day_note
+
+_FARTHEST = timedelta(days=3660)  # a day that a page of slots may begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,16 @@ def why_taken(reason: Refusal) -> str:
 
 
 # -- small readings ----------------------------------------------------------------------------------------------------
+
+
+def day_ahead(text: str) -> date | None:
+    """Return the date of a query, None if it is invalid, past or too far ahead."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    today = local_day(app_ctx().now())
+    return found if today <= found <= today + _FARTHEST else None
 
 
 def instant_of(text: str) -> datetime | None:
