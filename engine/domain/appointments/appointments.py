@@ -311,7 +311,7 @@ def place(
 def _moves_after(before: Booking) -> int:
     """Return the number of moves after a booking.
 
-    A changed or cancelled slot counts, one cancelled by a closure does not. After an attended or missed one
+    A changed or cancelled slot counts, one cancelled by a closure or an agent does not. After an attended or missed one
     it is 0.
     """
     if before.lost or before.is_walk_in:

@@ -22,7 +22,7 @@ from renderers.web.platform.request_context import app_ctx, at_counter, language
 
 @dataclass(frozen=True, slots=True)
 class CancelledAppointmentBox:
-    """An appointment cancelled by a closure: who, why and what to do.
+    """An appointment cancelled by a closure or an agent: who, why and what to do.
 
     `choose` leads to new slots. `diary` is the calendar file that cancels the entry, empty at a counter.
     """
@@ -33,7 +33,7 @@ class CancelledAppointmentBox:
 
 
 def lost_of(one: DossierContext, task: Appointment) -> Booking | None:
-    """Return the booking cancelled by a closure, None once another slot is taken."""
+    """Return the booking cancelled by a closure or an agent, None once another slot is taken."""
     booking = one.dossier.bookings.get(task.id)
     return booking if booking is not None and booking.status == "cancelled" and booking.lost else None
 
@@ -48,7 +48,7 @@ def lost_box(
     booking = lost_of(one, task)
     if booking is None or not booking.lost:
         return None
-    change = current_change(app_ctx(), booking.lost) if booking.lost != BY_SERVICE else None
+    change = current_change(app_ctx(), booking.lost)
     if change is not None:
         lines = [_who(booking, change.kind == "holiday"), say("lost_visit.because", because=label(reason_of(change)))]
     elif booking.lost == BY_SERVICE:
