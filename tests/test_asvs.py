@@ -19,12 +19,13 @@ from engine.publication import git as followed
 from engine.services.accounts import assistance, invitations
 from engine.services.applications import document_links as sharing
 from engine.services.applications import draft_answers as answering
-from engine.services.applications import messages, notes
+from engine.services.applications import notes
 from engine.services.applications import unverified_files as unproven_files
 from engine.services.appointments import bookings
 from engine.services.audit import exports
 from engine.services.context.app_context import AppSettings
 from engine.services.core import jobs as orders
+from engine.services.core import outbound_messages
 from engine.services.keys import secrets
 from engine.services.limits import code_limits, file_counts, guesses
 from engine.services.payments import payments as cashier
@@ -251,7 +252,7 @@ def said() -> Iterator[str]:
     yield f"bodies above {console_bodies.SMALL >> 10} KiB under way in a process | {console_bodies.MOST:,} bytes together, counted as they come in steps of {console_bodies.STEP:,}; one IPv4"
     yield f"half of what the others leave, and {console_bodies.LEFT >> 20} MiB"
     yield f"waits {GLANCE} s for a store"
-    yield f"{messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
+    yield f"{outbound_messages.MOST_A_DAY} a day; notes of an agent {notes.MOST_A_DAY}"
     yield f"{cashier.TRIES_PER_DOSSIER} a dossier, {cashier.TRIES_PER_ACCOUNT} an account, {cashier.TRIES_AT_COUNTER} an agent at a counter"
     yield f"{cashier.TRIES_PER_FOREIGN_NUMBER} an account, {cashier.TRIES_PER_NUMBER} from all accounts, and {cashier.FOREIGN_A_DAY} an account a day"
     yield f"{sharing.MOST} open at once, {sharing.LASTS.days} days"

@@ -27,7 +27,6 @@ from engine.storage.gate import Crowded
 from engine.storage.results import GLANCE, Busy
 from engine.storage.unit_of_work import Unit
 
-MOST_A_DAY: Final = 20  # by one person about one dossier
 FILE_KINDS: Final = ("pdf", "jpg", "png")
 LARGEST_FILE: Final = 5_000_000
 _FILE: Final = "message"  # the field name of its file among those of a dossier
@@ -73,11 +72,8 @@ def write_message(
         before = seen(unit, ctx, actor, dossier_id)
         if (closed := refusal_for_message(before, actor)) is not None:
             raise Refused(closed)
-        now = ctx.now()
-        if unit.count_try(f"messages@{before.id}@{actor.id}", f"{ctx.day()}") > MOST_A_DAY:
-            raise Refused(refusal("messages_many", maximum=MOST_A_DAY))
         others: Side = "agent" if side == "applicant" else "applicant"
-        unit.read_messages(before.id, others, now)  # the writer of an answer has read the messages
+        unit.read_messages(before.id, others, ctx.now())  # the writer of an answer has read the messages
         reported_already = before.id in unit.unread_messages([before.id], side)
         notify = side == "agent" and not reported_already
         return SentMessage(add_message(ctx, unit, before, actor, side, text, files, notify=notify))

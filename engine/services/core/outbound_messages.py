@@ -27,6 +27,7 @@ from engine.services.core.journalling import journalise
 from engine.storage.unit_of_work import Unit
 
 LONGEST: Final = 1000  # characters of a message between both sides
+MOST_A_DAY: Final = 20  # of them by one person about one dossier
 UNPAID_A_DAY: Final = 10  # SMS to one number about payments that failed, expired or have no result
 _PAYMENT_KEYS: Final = {
     "paid": "notice.paid.sms", "overpaid": "notice.paid.sms", "failed": "notice.failed.sms",
@@ -128,8 +129,13 @@ def add_message(
     ctx: AppContext, unit: Unit, dossier: Dossier, actor: Actor, side: Side, text: str, files: tuple[Attachment, ...] = (),
     *, notify: bool = False,
 ) -> Message:  # fmt: skip
-    """Add a message to a dossier and its journal. `notify`: the applicant is notified that it waits."""
+    """Add a message to a dossier and its journal. `notify`: the applicant is notified that it waits.
+
+    Raises Refused("messages_many").
+    """
     now = ctx.now()
+    if unit.count_try(f"messages@{dossier.id}@{actor.id}", f"{ctx.day()}") > MOST_A_DAY:
+        raise Refused(refusal("messages_many", maximum=MOST_A_DAY))
     message = Message(new_id(), dossier.id, now, actor.id, side, text, files)
     unit.add_message(message)
     entry: dict[str, Plain] = {"message": message.id, "side": side, "files": len(files)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.commit import keep
+from engine.services.core.outbound_messages import MOST_A_DAY
 from engine.storage.sql.ledger import LedgerQueries
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Unit
@@ -198,6 +200,17 @@ class TestTaking:
         letters = world.read(lambda unit: unit.letters_of(dossier.id))
         assert letters[-1].body.startswith("notice.called_off.sms")
         assert world.booked(after, "depot", 3).bookings["depot"].moves == 0
+        assert fsck(world.office) == ()
+
+    def test_reasons_of_an_agent_count_among_their_messages_of_a_day(self, world: World, clerk: Actor) -> None:
+        """Each cancellation sends an SMS."""
+        dossier = to_book(world)
+        for number in range(MOST_A_DAY + 1):
+            (free,) = bookings.slots(world.office, clerk, dossier.id, "depot", limit=1).days[0].slots[:1]
+            bookings.book_slot(world.office, clerk, dossier.id, "depot", "dgdn_lome", free.start)
+            with pytest.raises(Refused, match="messages_many") if number == MOST_A_DAY else nullcontext():
+                bookings.cancel_booking(world.office, clerk, dossier.id, "depot", reason="Panne.")
+        assert world.kept(dossier).bookings["depot"].status == "booked"
         assert fsck(world.office) == ()
 
     def test_taken_and_given_back_again_and_again_sends_so_many_messages_a_day(self, world: World) -> None:
