@@ -24,7 +24,7 @@ from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Appointment, Procedure
-from engine.model.directory import Directory
+from engine.model.directory import Directory, Office
 from engine.records.dossier import OFF_THE_LIST, Actor, Booking, Dossier
 
 
@@ -39,6 +39,12 @@ def receivable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | 
     if booking is not None and booking.status == "booked" and local_day(booking.start) == local_day(moment.now):
         return refusal("expected_today", task.where, task=appointment, start=iso_minute(booking.start))
     return not_awaited(moment, dossier, task)
+
+
+def receiving(moment: Moment, dossier: Dossier, task: Appointment) -> tuple[Office, ...]:
+    """Return the offices of the appointment in which this agent receives people."""
+    places = offices_for(moment.procedure, task, dossier, moment)
+    return tuple(one for one in places if not moment.actor.offices or one.id in moment.actor.offices)
 
 
 def came_late(booking: Booking | None, now: datetime) -> bool:
@@ -59,7 +65,7 @@ def come(
     assert isinstance(task, Appointment)
     if before is not None and came_late(before, now):
         return _late(moment, dossier, before)
-    if office not in {one.id for one in offices_for(procedure, task, dossier, moment)}:
+    if office not in {one.id for one in receiving(moment, dossier, task)}:
         raise Refused(refusal("slot_closed", task.where, why="office", name="", office=office))
     seat = OFF_THE_LIST + crc32(booking_id.encode()) % OFF_THE_LIST
     booking = Booking(booking_id, appointment, office, now, minutes_of(task.lasts), seat, arrived_at=now)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.problems import Refusal
+from engine.core.problems import Refusal, refusal
 from engine.core.values import new_id
-from engine.domain.appointments.appointments import offices_for
-from engine.domain.appointments.walk_ins import came_late, come, not_come, receivable
+from engine.domain.appointments.walk_ins import came_late, come, not_come, receivable, receiving
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, directory
 from engine.records.dossier import Actor, Booking, Dossier
@@ -44,13 +43,12 @@ def walk_in(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str)
     if not isinstance(task, Appointment):
         raise NotFound
     moment = Moment(procedure, actor, ctx.now(), ctx.directory, ctx.wording)
-    places = offices_for(procedure, task, dossier, moment)
-    mine = tuple(one for one in places if not actor.offices or one.id in actor.offices)
+    places, closed = receiving(moment, dossier, task), receivable(moment, dossier, appointment_id)
     booking = dossier.bookings.get(appointment_id)
     held = booking if booking is not None and booking.status == "booked" else None
-    return WalkIn(
-        task, mine or places, held, came_late(booking, ctx.now()), receivable(moment, dossier, appointment_id)
-    )
+    if not places and closed is None:
+        closed = refusal("role", task.where, roles=tuple(task.by))
+    return WalkIn(task, places, held, came_late(booking, ctx.now()), closed)
 
 
 def receive(

@@ -77,6 +77,18 @@ def _around(world: World) -> tuple[object, object]:
     return now - timedelta(hours=1), now + timedelta(hours=1)
 
 
+def test_an_agent_of_other_offices_receives_nobody_here(world: World) -> None:
+    dossier, elsewhere = (
+        world.force(to_book(world), office=None),
+        world.agent("k", "dgdn/guichet", offices=("dgdn_kara",)),
+    )
+    there = {one.id for one in walk_in(world.office, elsewhere, dossier.id, "depot").offices}
+    assert HERE not in there
+    with pytest.raises(Refused, match="slot_closed"):
+        come(world, elsewhere, dossier)
+    assert there or walk_in(world.office, elsewhere, dossier.id, "depot").closed
+
+
 def test_a_slot_of_another_day_is_given_back(world: World, clerk: Actor) -> None:
     dossier = world.booked(to_book(world), "depot", 3)
     held = dossier.bookings["depot"]
