@@ -44,6 +44,7 @@ from engine.storage.unit_of_work import Unit
 QUEUE: Final = ""  # the receiver of dossiers that no agent has
 SPREAD: Final = "*"  # the receivers are all who are present
 MOST_COUNTED: Final = 30_000  # open dossiers: more would take over 0.1 s of the processor
+LONGEST_ABSENCE: Final = timedelta(days=5 * 366)
 _SOON: Final = 2  # working days
 
 
@@ -330,13 +331,15 @@ def _closed(dossier: Dossier) -> Refusal | None:
 def set_absence(ctx: AppContext, actor: Actor, account_id: str, first: date | None, last: date | None) -> Account:
     """Set the absence of an agent whom the person leads or administers; without days, end it.
 
-    Raises `NotFound`. Raises Refused: absence_backwards, absence_past.
+    Raises `NotFound`. Raises Refused: absence_backwards, absence_past, absence_long.
     """
     absence = Absence(first, last) if first is not None and last is not None else None
     if absence is not None and absence.last < absence.first:
         raise Refused(refusal("absence_backwards"))
     if absence is not None and absence.last < ctx.day():
         raise Refused(refusal("absence_past"))
+    if absence is not None and absence.last > ctx.day() + LONGEST_ABSENCE:
+        raise Refused(refusal("absence_long", day=(ctx.day() + LONGEST_ABSENCE).isoformat()))
     with ctx.store.unit(write=True) as unit:
         before = unit.account_held(account_id)
         if before is None or not _supervises_person(ctx, actor, before):

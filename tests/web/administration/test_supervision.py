@@ -196,6 +196,7 @@ def test_an_absence_is_said_and_ended(staff_site: StaffSite) -> None:
     assert "Donnez le premier" in say(du="2026-11-23")
     assert "vient avant le premier" in say(du="2026-11-27", au="2026-11-24")
     assert "déjà finie" in say(du="2026-11-01", au="2026-11-02")
+    assert "27 novembre 2031 au plus tard" in say(du="2026-11-23", au="9999-12-31")
     say(du="2026-11-23", au="2026-11-27")
     page = head.see(HERE)
     assert f"{other.name} (en absence)" in page
