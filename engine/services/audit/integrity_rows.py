@@ -229,11 +229,14 @@ def _of_payments(
             continue
         reported = (body.get("provider"), body.get("amount"), body.get("fees"))
         receipt = _body(credited[one.id]).get("receipt") if one.id in credited else None
+        # a receipt whose payment ends after its refund arose is called received
+        is_later = one.id in credited and (one.ended_at or one.started_at) > credited[one.id].at
         is_over = one.status not in OPEN  # no operator is asked any more, so the money would never be credited
         if (
             reported != (one.provider, one.amount, [*one.fees])
             or receipt != one.receipt
             or is_over != (one.id in ended)
+            or is_later
         ):
             yield IntegrityFinding("payment_differs", dossier.id, {"about": one.id})
         elif name not in known.last:

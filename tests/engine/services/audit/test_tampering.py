@@ -278,6 +278,13 @@ def test_a_payment_in_progress_is_not_ended(tmp_path: Path, status: str) -> None
         assert [one.code for one in fsck(world.office)] == ["payment_differs"]
 
 
+def test_a_payment_ends_no_later_than_its_credit(owned: tuple[World, Tamperer]) -> None:
+    """Else its receipt is called received after the money went back."""
+    world, hand = owned
+    with hand.changed("UPDATE payment SET ended_at = replace(ended_at, '2026-', '2027-')", "payment"):
+        assert "payment_differs" in {one.code for one in fsck(world.office)}
+
+
 def test_many_of_one_kind_are_one_sentence(owned: tuple[World, Tamperer]) -> None:
     world, _ = owned
     found = Inspected(tuple(IntegrityFinding("edition_lost", f"d{n}", {"edition": "b3"}) for n in range(59)), {})
