@@ -35,6 +35,7 @@ log = logging.getLogger("guichet.checkpoints")
 EVERY: Final = timedelta(seconds=60)
 ASTRAY: Final = timedelta(minutes=5)  # the difference of clocks between machines, and the time an act may take
 LATEST: Final = "latest.note"
+_STORE: Final = "(store)"  # names the note in the store
 _BATCH: Final = 1000
 _MOST_BATCHES: Final = 200
 
@@ -195,7 +196,7 @@ def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
         whole = not unit.owed_leaves(1)
     texts: list[tuple[str, Callable[[], str]]] = []
     if tree is not None and (tree.note or (tree.size and whole)):  # without a note only until it is first signed
-        texts.append(("(store)", lambda: tree.note))
+        texts.append((_STORE, lambda: tree.note))
     if folder is not None:
         files = sorted(folder.rglob("*.note"))
         texts += [(str(file.relative_to(folder)), partial(file.read_text, "utf-8")) for file in files]
@@ -206,9 +207,18 @@ def broken_checkpoints(ctx: AppContext) -> Iterator[IntegrityFinding]:
         if wrong:
             continue
         one = read_note(text())
+        if name == _STORE and not _is_whole(ctx.store, one):
+            yield IntegrityFinding("checkpoint_differs", None, {"file": name, "entries": one.size})
         notes.setdefault(one.size, []).append((name, one))
     yield from _of_lengths(ctx.store, notes)
     yield from _backdated(ctx.store, notes)
+
+
+def _is_whole(store: Store, note: Checkpoint) -> bool:
+    """Return whether the stored subtrees lead to the root of the last note. The next one is signed over them."""
+    with store.unit() as unit, suppress(ValueError, IndexError):
+        return root_of(note.size, unit.tree_nodes) == note.root
+    return False
 
 
 def has_notes(ctx: AppContext) -> bool:

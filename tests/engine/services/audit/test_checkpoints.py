@@ -225,6 +225,19 @@ def test_a_tree_rewritten_with_it_is_found_by_the_note_outside(world: World) -> 
     assert found == {"checkpoint_differs"}
 
 
+@pytest.mark.parametrize("change", ["DELETE FROM tree_node", "UPDATE tree_node SET hash = replace(hash, '0', '1')"])
+def test_subtrees_that_prevent_the_next_signature_are_found(
+    world: World, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal is signed over them: until then an act could be written as the application writes it."""
+    for module in ("engine.journal.merkle", "engine.storage.sql.journal"):
+        monkeypatch.setattr(f"{module}.STEP", 1)
+    world.sent(B3)
+    sign_journal(world.office)
+    assert codes(world) == set()
+    assert rewritten(world, lambda connection: connection.execute(change)) == {"checkpoint_differs"}
+
+
 def test_without_the_folder_the_note_in_the_store_finds_it(world: World) -> None:
     """As in a backup restored elsewhere, or once somebody threw the folder away."""
     dossier = world.sent(B3)
