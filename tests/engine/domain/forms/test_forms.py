@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -430,6 +430,18 @@ def test_a_warning_does_not_refuse() -> None:
     [problem] = check_answers(BOOK, draft(**{**FULL, "naissance": "1900-01-01"}), TODAY, DIRECTORY)
     assert problem.warns
     assert (problem.facts["id"], str(problem.message)) == ("ancien", "Vérifiez la date.")
+
+
+@pytest.mark.parametrize(("days", "found"), [(6, ["sept_jours"]), (7, ["reponse_apres_entree"]), (17, [])])
+def test_a_visa_that_may_come_after_the_entry_is_not_announced_in_silence(days: int, found: list[str]) -> None:
+    """The request is taken until 7 days before the entry. The answer takes 7 working days: 9 days or more."""
+    visa, dates = (
+        the_procedure("e-visa"),
+        {"date_entree": str(TODAY + timedelta(days=days)), "date_sortie": str(TODAY + timedelta(days=days + 5))},
+    )
+    answers = example_answers(visa, dates, TODAY, DIRECTORY)
+    problems = check_answers(visa, replace(a_dossier(visa), answers=answers), TODAY, DIRECTORY)
+    assert [one.facts["id"] for one in problems if one.at == "date_entree"] == found
 
 
 def test_every_fault_has_a_known_code_and_names_its_question() -> None:
