@@ -141,14 +141,19 @@ class StepWriter:
             found.setdefault(key, []).append(one)
         for key in _ORDER:
             if key in found:
-                yield self._exception(key, found[key], state)
+                yield self._exception(key, found[key], state, found.get("further", []))
 
-    def _exception(self, key: str, found: list[Detour], state: str) -> str:
+    def _exception(self, key: str, found: list[Detour], state: str, further: list[Detour]) -> str:
         place = (one.transition.source if key in _FROM else one.transition.target for one in found)
         names = dict.fromkeys(self._state(one, spans=key == "lapse") for one in place)
         facts = {"what": joined(", ", names), "span": self._span(key, found, state), "count": str(len(names))}
         if key == "missed":
             facts["count"] = str(self._absences(found))
+        if key.startswith("tacit"):  # the same silence may lead to another step first
+            ends = {(one.transition.source, one.transition.event) for one in found}
+            first = (one.transition for one in further if (one.transition.source, one.transition.event) in ends)
+            names = dict.fromkeys(self._state(one.target, spans=False) for one in first)
+            facts["before"] = self.say("sheet.may.before", what=joined(", ", names)) if names else ""
         return self.say(f"sheet.may.{key}", **facts)
 
     def _absences(self, found: list[Detour]) -> int:

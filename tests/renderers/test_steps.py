@@ -120,7 +120,10 @@ def test_a_dossier_is_told_what_may_happen_in_its_state() -> None:
 def test_silence_names_its_step_until_it_runs_and_corrections_their_times() -> None:
     permit = the_procedure("permis-de-construire")
     path, _, said = sheet(permit)
-    silence = "Sans réponse de notre part dans un délai de 30 jours{}, votre demande est acceptée."
+    silence = (
+        "Sans réponse de notre part dans un délai de 30 jours{}, votre demande est acceptée."
+        " Parfois, une étape s’ajoute avant : Avis obligatoires avant l’accord."  # a place open to the public
+    )
     of_step = " à partir de l’étape « Avis des services et visite du terrain »"
     assert silence.format(of_step) in said
     assert said[0].endswith("Vous corrigez dans un délai de 60 jours ou 30 jours, selon l’étape.")

@@ -331,8 +331,8 @@ def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
             follow_it,
             {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")},
         ]
-    other = payment.reason in ("balance", "limit")
-    return [{"href": one.at("/paiement"), "label": say("payment.other_number" if other else "payment.retry")}]
+    other = say("payment.other_number" if payment.reason in ("balance", "limit") else "payment.retry")
+    return [*([{"href": one.at("/paiement"), "label": other}] if any(a.left for a in one.accounts) else []), follow_it]
 
 
 def _next_task(one: DossierContext) -> str:

@@ -416,7 +416,7 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     assert "Écrire en entier" in page.text
     assert "Que vendez-vous" not in page.text
     known.send(address, nom="Amegan Afi", go="save")
-    assert "Déjà enregistré : 1 sur 2." in known.follow().text
+    assert "Déjà enregistré : 1 sur 2. Pas encore renvoyé." in known.follow().text
     known.send(address, **{"file:carte": picture(), "go": "save"})
     assert "Tout est enregistré" in known.follow().text
     said = "Tout est enregistré. Relisez, puis renvoyez votre dossier."
@@ -521,6 +521,16 @@ def test_receipts_and_summaries_of_a_demonstration_have_no_value(
         assert PdfReader(io.BytesIO(printed)).pages[0].extract_text().startswith("SPÉCIMEN") is specimen, name
     told = another(known).open(f"/v?quittance={payment.receipt}&dossier={number}").text
     assert ("Spécimen, sans valeur" in told) is specimen
+
+
+def test_a_time_limit_of_the_service_is_announced_as_a_duty_and_its_messages_by_their_place(
+    known: PortalClient,
+) -> None:
+    """Nothing happens by itself on that day, and texts were sent before anybody wrote."""
+    number = known.sent()
+    for page in ("", "/envoye"):
+        assert "Cette étape doit se terminer au plus tard le" in known.open(f"/dossiers/{number}{page}").text
+    assert "Nos SMS et nos e-mails sont sur la page du dossier." in known.open(f"/dossiers/{number}/messages").text
 
 
 def test_a_summary_is_no_document(known: PortalClient) -> None:
@@ -675,6 +685,17 @@ def test_after_a_try_that_took_nothing_the_money_is_asked_for(known: PortalClien
     listed = known.open("/dossiers").text
     assert "À payer" in listed
     assert "Paiement en cours de vérification" not in listed
+
+
+def test_the_page_of_a_failed_payment_leads_on_and_asks_for_no_second_payment(known: PortalClient) -> None:
+    number = tried(known, "90000002")
+    failed = known.page.address
+    assert [f'href="/dossiers/{number}{one}"' in known.open(failed).html for one in ("/paiement", "")] == [True, True]
+    known.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
+    later(known, seconds=5)
+    work_off(known.office)
+    assert "payés en entier" in known.open(f"/dossiers/{number}").text
+    assert f'href="/dossiers/{number}/paiement"' not in known.open(failed).html
 
 
 def test_after_a_payment_nothing_is_checked_or_asked_for(known: PortalClient) -> None:
