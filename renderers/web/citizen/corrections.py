@@ -12,7 +12,7 @@ from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import dossier_page
-from renderers.web.platform.dossier_context import DossierContext, case, drawing
+from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
 from renderers.web.platform.refused_posts import as_faults, ask_again, problems_left, refused_post
 from renderers.web.platform.request_context import (
     actor,
@@ -97,11 +97,11 @@ def _asked_now(one: DossierContext) -> PageView:
 
 def _page(one: DossierContext, view: PageView) -> Response:
     correction = one.dossier.correction
-    left = correction.left if correction else ()
+    left = {name: one.procedure.fields.get(name) for name in (correction.left if correction else ())}
     draw: DrawingContext = drawing(one)
     return page(
         "citizen/corrections.html", dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
-        asked=len(correction.fields) if correction else 0, left=left, due=one.dossier.due_at,
+        asked=len(correction.fields) if correction else 0, left=[label(field.label) if field else name for name, field in left.items()], due=one.dossier.due_at,
         unchanged=[problem for problem in view.problems if problem.code in UNCHANGED], reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
         revision=one.dossier.revision, back=one.at(), note=session.pop("note", ""), confirmed=CONFIRMED,
     )  # fmt: skip

@@ -416,7 +416,7 @@ def test_correcting_opens_only_what_was_asked(known: PortalClient) -> None:
     assert "Écrire en entier" in page.text
     assert "Que vendez-vous" not in page.text
     known.send(address, nom="Amegan Afi", go="save")
-    assert "Déjà enregistré : 1 sur 2. Pas encore renvoyé." in known.follow().text
+    assert "Déjà enregistré : 1 sur 2. Il reste : Carte d’identité. Pas encore renvoyé." in known.follow().text
     known.send(address, **{"file:carte": picture(), "go": "save"})
     assert "Tout est enregistré" in known.follow().text
     said = "Tout est enregistré. Relisez, puis renvoyez votre dossier."
