@@ -10,6 +10,7 @@ from engine.domain.forms.corrections import CONFIRMED, UNCHANGED
 from engine.services.applications.drafts import detach, save_corrections, see_corrections, send_corrections
 from engine.storage.results import Conflict
 from renderers.html.controls import DrawingContext, error_summary
+from renderers.i18n.language_spans import joined
 from renderers.web.citizen.form import is_clash, page_with, posted_answers
 from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label
@@ -101,7 +102,7 @@ def _page(one: DossierContext, view: PageView) -> Response:
     draw: DrawingContext = drawing(one)
     return page(
         "citizen/corrections.html", dossier=one.dossier, procedure=one.title, errors=error_summary(view, draw),
-        asked=len(correction.fields) if correction else 0, left=[label(field.label) if field else name for name, field in left.items()], due=one.dossier.due_at,
+        asked=len(correction.fields) if correction else 0, left=left, left_names=joined(", ", [label(field.label) if field else name for name, field in left.items()]), due=one.dossier.due_at,
         unchanged=[problem for problem in view.problems if problem.code in UNCHANGED], reason=correction.reason if correction else "", questions=site().pages.questions(view, draw), token=new_token(),
         revision=one.dossier.revision, back=one.at(), note=session.pop("note", ""), confirmed=CONFIRMED,
     )  # fmt: skip
