@@ -103,7 +103,7 @@ def test_a_bit_of_any_byte_of_the_journal(owned: Owned) -> None:
     chance, unseen, flips = random.Random(tries(1)), [], 0
     whole = {dossier for dossier, _ in owned.rows()[:8]}
     for dossier, n in owned.rows():
-        step = 1 if dossier in whole else max(1, 64 // tries(1))
+        step = 1 if dossier in whole else max(1, 128 // tries(1))
         for cell in CELLS:
             where = (dossier, n)
             (text,) = owned.hand.execute(f"SELECT {cell} FROM entry WHERE dossier = ? AND n = ?", where).fetchone()

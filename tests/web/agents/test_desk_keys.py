@@ -190,12 +190,12 @@ class ByKeys:
     [
         pytest.param(True, 8, marks=pytest.mark.nightly("journey")),
         pytest.param(False, 8, marks=pytest.mark.nightly("journey")),
-        (False, 3),
+        (False, 1),
     ],
     ids=["js", "no-js", "no-js-short"],
 )
 def test_a_day_of_twelve_dossiers_by_keyboard(enter: Enter, portal: Portal, scripts: bool, decisions: int) -> None:
-    """Eight decisions, a correction, a refusal, a message with a note, then a visit at the counter. By day, three decisions."""
+    """Eight decisions, a correction, a refusal, a message with a note, then a visit at the counter. By day, one decision."""
     numbers = {sent(portal, PASSPORT, f"+228901200{n:02d}").number for n in range(decisions + 4)}
     visit = sorted(numbers)[0]
     day = booked(portal, visit)

@@ -59,7 +59,11 @@ def test_the_first_act_has_the_focus_after_three_keys(enter: Enter, portal: Port
     assert agent.page.locator(":focus").inner_text().startswith("Confirmer"), "the page begins at the panel of the act"
 
 
-@pytest.mark.parametrize("viewport", [DESK, WIDE, PHONE], ids=lambda one: str(one["width"]))
+@pytest.mark.parametrize(
+    "viewport",
+    [DESK, pytest.param(WIDE, marks=pytest.mark.nightly("screen")), PHONE],
+    ids=lambda one: str(one["width"]),
+)
 def test_a_document_is_beside_the_answers_and_the_acts_stay_below(
     enter: Enter, portal: Portal, viewport: dict[str, int]
 ) -> None:
