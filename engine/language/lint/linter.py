@@ -13,34 +13,30 @@ from engine.core.problems import Problem, problem, set_once
 from engine.language.lint import (
     event_rules,
     fee_rules,
+    general_rules,
+    graph_rules,
     law_rules,
     message_rules,
     outcome_rules,
     paper_rules,
     refusal_rules,
+    workflow_rules,
 )
-from engine.language.lint import general_rules as advice_rules
-from engine.language.lint import general_rules as edition_rules
-from engine.language.lint import graph_rules as proofs
-from engine.language.lint import workflow_rules as appeal_rules
-from engine.language.lint import workflow_rules as circuit_rules
 from engine.language.lint.rule_registry import RULES
 from engine.model import Procedure
 from engine.model.directory import Directory
 
 RULE_GROUPS = (
-    advice_rules,
-    appeal_rules,
-    circuit_rules,
-    edition_rules,
     event_rules,
     fee_rules,
+    general_rules,
+    graph_rules,
     law_rules,
     message_rules,
     outcome_rules,
     paper_rules,
-    proofs,
     refusal_rules,
+    workflow_rules,
 )  # imported so that their rules are registered
 
 

@@ -54,7 +54,7 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "letter": {"due_at": _FATE, "attempts": _FATE, "sent_at": _FATE, "failed": _FATE, "claimed_until": _FATE},
     "payment": {
         "started_at": "corrected after a clock that was ahead; its entry says when",
-        "ended_at": "brought back after a clock that was ahead; a later one than its credit is told",
+        "ended_at": "brought back after a clock that was ahead; a later one than its credit is found",
         "provider_ref": "the operator's own; it is asked by our reference",
         "checked_at": "when it was last asked about",
         "page": "the operator's page, of use while the payment is pending",
