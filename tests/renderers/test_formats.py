@@ -84,7 +84,7 @@ def test_a_year_is_not_grouped() -> None:
 
 
 def test_the_script_of_uploads_writes_the_same_units() -> None:
-    script = Path("renderers/static/guichet.js").read_text("utf-8")
+    script = Path("renderers/static/files.js").read_text("utf-8")
     units = [WORDS.size(1_000, language).split()[1] for language in OFFERED]
     assert [f'unit: " {unit}"' in script for unit in units] == [True, True]
 

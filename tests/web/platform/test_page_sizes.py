@@ -116,12 +116,28 @@ def test_a_first_visit_to_a_sheet_is_light(staff_site: StaffSite) -> None:
     assert not heavy, heavy
 
 
-def _visited(port: int, path: str) -> int:
+def test_a_first_visit_to_a_tracking_page_is_light(staff_site: StaffSite) -> None:
+    """The same for the page of a request that was sent, paid or not: it opens from the link of an SMS."""
+    weights = dict[str, int]()
+    with fronting(staff_site.app) as port:
+        for slug in SLUGS:
+            owner = staff_site.world.applicant(f"+228902{SLUGS.index(slug):05d}")
+            given = staff_site.world.office.catalogue.procedures[slug].scenarios[0].given
+            dossier = staff_site.world.sent(slug, owner, **given)
+            cookie = _browser(staff_site, owner).get_cookie("guichet")
+            assert cookie is not None
+            weights[slug] = _visited(port, f"/dossiers/{dossier.number}", f"guichet={cookie.value}")
+            print(f"{slug:36} {weights[slug]:>6} octets")
+    heavy = {slug: weight for slug, weight in weights.items() if weight > MOST_AT_FIRST}
+    assert not heavy, heavy
+
+
+def _visited(port: int, path: str, cookie: str = "") -> int:
     """Octets of all answers of a first visit."""
-    head, body, weight = _answer(port, path, "")
+    head, body, weight = _answer(port, path, cookie)
     if found := re.search(r"(?m)^Location: (\S+)", head):
-        cookie = re.search(r"(?m)^Set-Cookie: ([^;]+)", head)
-        head, body, more = _answer(port, found[1], cookie[1] if cookie else "")
+        kept = re.search(r"(?m)^Set-Cookie: ([^;]+)", head)
+        head, body, more = _answer(port, found[1], kept[1] if kept else cookie)
         weight += more
     html = gzip.decompress(body).decode()
     parts = sorted(set(re.findall(r'(?:href|src)="(/static/[^"]+)"', html)))
