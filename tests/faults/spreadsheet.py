@@ -26,20 +26,17 @@ class Cell:
     is_formula: bool
 
 
-def opened(table: bytes, folder: Path) -> Iterator[Cell]:
-    """The cells that hold something, once Gnumeric has opened a CSV."""
+IMPORTERS: Final = {"csv": "Gnumeric_stf:stf_csvtab", "xlsx": "Gnumeric_Excel:xlsx"}
+
+
+def opened(table: bytes, folder: Path, kind: str = "csv") -> Iterator[Cell]:
+    """The cells that hold something, once Gnumeric has opened a CSV or a workbook."""
     program = shutil.which("ssconvert")
     if program is None:
         raise RuntimeError("Gnumeric is not here; run `make spreadsheet`, or `apt-get install gnumeric`")
-    taken, kept = folder / "table.csv", folder / "table.xml"
+    taken, kept = folder / f"table.{kind}", folder / "table.xml"
     taken.write_bytes(table)
-    told = [
-        program,
-        "--import-type=Gnumeric_stf:stf_csvtab",
-        "--export-type=Gnumeric_XmlIO:sax:0",
-        str(taken),
-        str(kept),
-    ]
+    told = [program, f"--import-type={IMPORTERS[kind]}", "--export-type=Gnumeric_XmlIO:sax:0", str(taken), str(kept)]
     subprocess.run(told, check=True, capture_output=True, timeout=60, env={**os.environ, "HOME": str(folder)})
     for one in ElementTree.parse(kept).iter(_CELL):
         yield Cell(one.text or "", "ValueType" not in one.attrib)  # a formula has no value before it is reckoned

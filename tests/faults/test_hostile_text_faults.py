@@ -27,8 +27,8 @@ from engine.records.dossier import OutboundMessage
 from engine.services.worker.worker import run_pass
 from renderers.html.templates import Pages
 from renderers.i18n.log_format import JsonLines
-from renderers.web.platform import csv as tables
 from renderers.web.platform import request_context as base
+from renderers.web.platform import tables
 from tests.effort import tries
 from tests.faults import hostile_texts
 from tests.faults.hostile_texts import ELSEWHERE, MARK, SUM, TEXTS, hits_in, leads_away, planted, texts

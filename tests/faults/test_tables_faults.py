@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from renderers.web.platform import csv as tables
+from renderers.web.platform import tables
 from tests.faults.hostile_texts import FORMULA, MARK, TEXTS
 from tests.faults.spreadsheet import Cell, opened
 from tests.faults.test_hostile_text_faults import a_hostile_world, formulas_as_they_are, readers
@@ -52,6 +54,28 @@ def test_each_text_is_opened_as_a_text(tmp_path: Path) -> None:
         cells = list(opened(tables.csv_text([["zz", text]]).encode("utf-8-sig"), tmp_path))
         assert cells[0] == Cell("zz", False)
         assert not [one for one in cells if one.is_formula], text
+
+
+def test_a_workbook_keeps_texts_instants_and_the_longest_cell(tmp_path: Path) -> None:
+    texts = [*TEXTS, *FORMULAS, "x" * 40_000]
+    rows = [["number", "at"], *([text, datetime(2026, 11, 26, 8, tzinfo=UTC)] for text in texts)]
+    cells = list(opened(b"".join(tables.workbook(rows)), tmp_path, "xlsx"))
+    assert not [one for one in cells if one.is_formula]
+    assert [cells[0].text, cells[1].text] == ["number", "at"]
+    filled = [one for one in texts if one]
+    assert [one.text for one in cells if one.text in {*FORMULAS, filled[-1][:32_767]}] == [*FORMULAS, "x" * 32_767]
+    days = [float(one.text) for one in cells[2:] if one.text.startswith("46352.")]
+    assert days == [pytest.approx(46352 + 8 / 24)] * len(texts)  # 26 November 2026, 8 h
+
+
+def test_a_long_workbook_is_written_in_constant_memory() -> None:
+    rows = ([f"{n:011}", "Adjoa Mensah", *["12 rue des Cocotiers"] * 18] for n in range(2_000))
+    tracemalloc.start()
+    try:
+        size = sum(len(one) for one in tables.workbook(rows))
+        assert size < tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def split_otherwise(table: str) -> Iterator[str]:

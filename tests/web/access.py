@@ -61,6 +61,7 @@ MEANT: Final[Mapping[str, Mapping[str, str]]] = {
     "auditor_events.manifest": {"n": "{events}"},
     "auditor_events.take": {"n": "{events}"},
     "exports.take": {"n": "{file}"},
+    "exports.take_workbook": {"n": "{file}"},
     "jobs.auditor_one": {"n": "{events}"},
     "mail_signin.follow": {"token": "{mail_token}"},
     "documents.verify": {"token": "{document_id}"},

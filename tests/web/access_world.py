@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import sqlite3
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ from engine.storage.files.attachments import AttachmentStore
 from engine.storage.sqlite.store import SqliteStore
 from renderers.i18n.translations import load_words
 from renderers.web.platform.assets import Assets
+from renderers.web.platform.tables import XLSX
 from server import Settings, create_app
 from tests import worker
 from tests.engine.services.world import MONDAY, World, keys
@@ -168,10 +170,13 @@ class AccessWorld:
 
 
 def said(answer: TestResponse) -> str:
-    """Everything an answer says: its headers, its body, the words of a PDF."""
+    """Everything an answer says: its headers, its body, the words of a PDF or of a workbook."""
     headers = "\n".join(f"{name}: {value}" for name, value in answer.headers)
     if answer.mimetype == "application/pdf" and answer.data:
         return headers + "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.data)).pages)
+    if answer.mimetype == XLSX and answer.data:
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as parts:
+            return headers + "".join(parts.read(one).decode() for one in parts.namelist())
     return headers + answer.data.decode("latin-1" if answer.mimetype.startswith("image/") else "utf-8")
 
 

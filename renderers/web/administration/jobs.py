@@ -14,10 +14,10 @@ from engine.services.core.jobs import FILES, Progress, closed_by, lines, my_orde
 from renderers.html.pagination import paged
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import agent, auditor
-from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, day_of, moment_of, say
+from renderers.web.platform.tables import MOST_IN_WORKBOOK, csv_response
 from renderers.web.shared.agent_dossier import act_label, refusal_text
 from renderers.web.shared.journal_queries import question_said
 from renderers.web.shared.staff import people, procedure_of, staff_page
@@ -127,7 +127,10 @@ def one(n: int) -> Response:
     """Show one job: its progress, then the outcome of each dossier, those that failed first."""
     found = progress(app_ctx(), actor(), n)
     if found.order.work in FILES:
-        return file_page(found, "/agent", [("liste.csv", say("orders.take_csv"))])
+        kinds = [("liste.csv", say("orders.take_csv"))]
+        if found.order.total <= MOST_IN_WORKBOOK:
+            kinds.insert(0, ("liste.xlsx", say("orders.take_xlsx")))
+        return file_page(found, "/agent", kinds)
     results = [_result(found.order, *line) for line in lines(app_ctx(), actor(), n)]
     results.sort(key=lambda one: one.kind == "ok")  # failures come first
     here = paged(results, request.args.get("page", ""), f"/agent/ordres/{n}", size=_A_PAGE)

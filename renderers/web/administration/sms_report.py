@@ -14,9 +14,9 @@ from engine.records.statistics import SmsCount
 from engine.services.audit.sms_report import may_read_report, sms_report
 from renderers.reports.sms import SmsTotal, csv_rows, total
 from renderers.web.platform.access import agent
-from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, language, say, site
+from renderers.web.platform.tables import csv_response
 from renderers.web.public.statistics_views import writer_of
 from renderers.web.shared.staff import procedure_of, staff_page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Response, request, stream_with_context
 
@@ -18,14 +18,16 @@ from engine.services.audit.exports import (
     order_export,
     take_file,
 )
+from engine.services.context.app_context import NotFound
+from engine.services.core.jobs import progress
 from engine.services.worker.job_runner import carry_at_once
 from engine.storage.results import DossierLine
 from renderers.web.agents.inbox import QUEUES, asked_of_form
-from renderers.web.platform.access import agent
-from renderers.web.platform.csv import CSV, csv_text, named_file
+from renderers.web.platform.access import agent, draws
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say
+from renderers.web.platform.tables import CSV, MOST_IN_WORKBOOK, XLSX, csv_text, named_file, workbook
 from renderers.web.shared.staff import people, procedure_of, staff_page
 
 blueprint = Blueprint("exports", __name__)
@@ -70,24 +72,44 @@ def order() -> Response:
 @agent()
 def take(n: int) -> Response:
     """Serve the prepared list as CSV, streamed row by row to save memory."""
+    return _taken(n, lambda table: named_file(stream_with_context(_csv(table)), CSV, f"liste-{n}.csv"))
+
+
+@blueprint.get("/agent/ordres/<int:n>/liste.xlsx")
+@agent()
+@draws
+def take_workbook(n: int) -> Response:
+    """Serve the prepared list as a workbook. Raises `NotFound` for a list that is too long for one."""
+    if progress(app_ctx(), actor(), n).order.total > MOST_IN_WORKBOOK:
+        raise NotFound
+    return _taken(n, lambda table: named_file(workbook(table), XLSX, f"liste-{n}.xlsx"))
+
+
+def _taken(n: int, as_file: Callable[[Iterator[list[object]]], Response]) -> Response:
     try:
         rows = take_file(app_ctx(), actor(), n)
         asked = export_asked(app_ctx(), actor(), n)
     except Refused as closed:
         return refused(closed.reason, f"/agent/ordres/{n}")
-    return named_file(stream_with_context(_csv(rows, asked)), CSV, f"liste-{n}.csv")
+    return as_file(_table(rows, asked))
 
 
-def _csv(rows: Iterator[Plain], asked: InboxExport) -> Iterator[bytes]:
+def _csv(table: Iterator[list[object]]) -> Iterator[bytes]:
+    yield csv_text([next(table)]).encode("utf-8-sig")
+    for row in table:
+        yield csv_text([row]).encode()
+
+
+def _table(rows: Iterator[Plain], asked: InboxExport) -> Iterator[list[object]]:
+    """Yield the heading, then each row."""
     labels = _headings(asked.procedure)
-    head = [*(say(f"export.{name}") for name in COLUMNS), *(labels.get(name, name) for name in asked.answers)]
-    yield csv_text([head]).encode("utf-8-sig")
+    yield [*(say(f"export.{name}") for name in COLUMNS), *(labels.get(name, name) for name in asked.answers)]
     names: dict[str, str] = {}
     for row in rows:
         line, answers = export_row(row), answers_of(row)
         if line.assigned and line.assigned not in names:
             names.update({line.assigned: "", **people([line.assigned])})
-        yield csv_text([[*_row(line, names), *(answers.get(name, "") for name in asked.answers)]]).encode()
+        yield [*_row(line, names), *(answers.get(name, "") for name in asked.answers)]
 
 
 def _headings(procedure_id: str) -> dict[str, str]:
@@ -109,6 +131,6 @@ def _row(line: DossierLine, names: dict[str, str]) -> list[object]:
     return [
         line.number, line.label, label(procedure.identity.title) if procedure else line.procedure,
         label(state.label) if state else line.state, place_label(line.office), names.get(line.assigned or "", ""),
-        line.submitted_at.isoformat() if line.submitted_at else "", line.due_at.isoformat() if line.due_at else "",
+        line.submitted_at or "", line.due_at or "",
         say("export.it_is") if late else say("export.it_is_not"), say("export.it_is") if line.closed else say("export.it_is_not"),
     ]  # fmt: skip

@@ -21,10 +21,10 @@ from engine.services.context.app_context import NotFound
 from engine.services.core.jobs import progress
 from engine.services.worker.job_runner import carry_at_once
 from renderers.web.platform.access import auditor
-from renderers.web.platform.csv import CSV, csv_text, named_file
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
+from renderers.web.platform.tables import CSV, csv_text, named_file
 from renderers.web.shared.agent_dossier import act_label
 from renderers.web.shared.editions import json_response
 from renderers.web.shared.journal_queries import channel_label, kind_label, procedure_label

@@ -17,10 +17,10 @@ from engine.services.audit.statistics import current_counts
 from engine.storage.results import DossierQuery
 from renderers.html.pagination import Paged, paged
 from renderers.web.platform.access import auditor
-from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.languages import language
 from renderers.web.platform.request_context import actor, app_ctx, day_of
+from renderers.web.platform.tables import csv_response
 from renderers.web.public.definitions import edition_lines
 from renderers.web.shared.editions import json_response
 from renderers.web.shared.staff import known, mandated, procedure_of, staff_page

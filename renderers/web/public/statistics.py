@@ -32,9 +32,9 @@ from engine.services.audit.statistics import (
 from renderers.html.pagination import Paged
 from renderers.procedure.statistics import Row
 from renderers.web.platform.access import agent, auditor, public
-from renderers.web.platform.csv import csv_response
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, page, say
+from renderers.web.platform.tables import csv_response
 from renderers.web.public.statistics_views import (
     Period,
     Shown,

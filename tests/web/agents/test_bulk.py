@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -147,7 +149,9 @@ def test_the_journal_of_the_dossier_and_of_the_team_name_the_order(staff_site: S
 # -- lists taken away --------------------------------------------------------------------------------------------------
 
 
-def test_a_list_is_prepared_and_taken_by_its_giver_alone(staff_site: StaffSite) -> None:
+def test_a_list_is_prepared_and_taken_by_its_giver_alone(
+    staff_site: StaffSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     some, seat = to_sign(staff_site.world, 3), staff_site.agent(CLERK)
     stands_on = seat.get(f"/agent?file=tous&demarche={B3}&etape=signature")
     form = {**hidden(stands_on), "file": "tous", "demarche": B3, "etape": "signature"}
@@ -160,8 +164,15 @@ def test_a_list_is_prepared_and_taken_by_its_giver_alone(staff_site: StaffSite) 
     assert sorted(line.split(",")[0] for line in lines[1:]) == sorted(one.number for one in some)
     assert "Signature" in lines[1]
     assert staff_site.agent(OTHER_CLERK).get(f"{where}/liste.csv").status_code == 404
+    assert f"{where}/liste.xlsx" in seat.get(where).text
+    assert zipfile.ZipFile(io.BytesIO(seat.get(f"{where}/liste.xlsx").data)).testzip() is None
     kinds = [entry.kind for entry in staff_site.world.read(lambda unit: unit.rights())]
-    assert kinds[:2] == ["tray_taken", "tray_ordered"]
+    assert kinds[:3] == ["tray_taken", "tray_taken", "tray_ordered"]
+    with monkeypatch.context() as patch:
+        for module in ("renderers.web.agents.exports", "renderers.web.administration.jobs"):
+            patch.setattr(f"{module}.MOST_IN_WORKBOOK", 2)
+        assert "liste.xlsx" not in seat.get(where).text
+        assert seat.get(f"{where}/liste.xlsx").status_code == 404
     staff_site.world.clock.advance(FILE_KEPT)
     assert staff_site.agent(CLERK).get(f"{where}/liste.csv").status_code == 409
     assert "effacé" in staff_site.agent(CLERK).see(where)
