@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Final
 
 from engine.core.values import canonical_json
@@ -258,12 +259,13 @@ class DossierQueries(Queries):
         self, places: Sequence[tuple[str, str]], offices: Collection[str] | None, instants: Sequence[datetime], most: int
     ) -> tuple[OpenCount, ...]:  # fmt: skip
         """Return how many open dossiers each (procedure, state) holds, by agent and due date. At most `most` are read."""
-        found: list[OpenCount] = []
+        found: dict[tuple[str, str, str | None], list[int]] = {}
         for begin in range(0, len(places), MOST_COUNTED_AT_ONCE):
-            some, left = places[begin : begin + MOST_COUNTED_AT_ONCE], most - sum(one.count for one in found)
-            for rank, held, count, *bands in self._rows(*open_counts(some, offices, instants, left)):
-                found.append(OpenCount(some[rank][0], some[rank][1], held, count, tuple(bands)))
-        return tuple(found)
+            some = places[begin : begin + MOST_COUNTED_AT_ONCE]
+            left = most - sum(chain.from_iterable(found.values()))
+            for rank, held, band, count in self._rows(*open_counts(some, offices, instants, left)):
+                found.setdefault((*some[rank], held), [0] * (len(instants) + 2))[band] += count
+        return tuple(OpenCount(*key, sum(bands), tuple(bands[:-1])) for key, bands in found.items())
 
     # journal
 

@@ -90,8 +90,9 @@ def order_terms(query: DossierQuery) -> str:
 def open_counts(
     places: Sequence[tuple[str, str]], offices: Collection[str] | None, instants: Sequence[datetime], most: int
 ) -> tuple[str, list[Any]]:
-    """Return the SELECT that counts open dossiers by place and agent, and by due date in the bands of `instants`.
+    """Return the SELECT that counts open dossiers by place, agent and band of the due date between `instants`.
 
+    Band -1 has no date, or a paused one. Sums by band in columns take half as long again in PostgreSQL.
     One index holds all that it reads (`WORK_ORDER`), and each place is one part of it. Of very many dossiers, it
     counts `most`.
     """
@@ -104,11 +105,10 @@ def open_counts(
         for rank, place in enumerate(places)
     ]
     bands = "".join(f" WHEN due < ? THEN {rank}" for rank in range(len(instants)))
-    sums = ", ".join(f"sum(CASE WHEN band = {rank} THEN 1 ELSE 0 END)" for rank in range(len(instants) + 1))
-    sql = f"""SELECT place, assigned, count(*), {sums} FROM (
+    sql = f"""SELECT place, assigned, band, count(*) FROM (
           SELECT place, assigned, CASE WHEN due = '{LAST}' THEN -1{bands} ELSE {len(instants)} END AS band
           FROM ({" UNION ALL ".join(part for part, _ in parts)} LIMIT ?) AS work
-        ) AS found GROUP BY place, assigned"""
+        ) AS found GROUP BY place, assigned, band"""
     return sql, [*map(instant_text, instants), *(cell for _, cells in parts for cell in cells), most]
 
 
