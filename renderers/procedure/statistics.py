@@ -22,6 +22,7 @@ FEW_SIGN, KEPT_SIGN = "<10", "hidden"  # values for machines in place of a hidde
 LINE: Final = ("received", "answered", "standing", "delay_median", "delay_most", "in_time")
 _SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "delay": ("delay_median", "delay_most", "in_time", "late", "pause_median", "pause_most"),
+    "step": ("step_median", "step_most"),
     "outcome": ("outcome",),
     "refusal": ("refusal",),
     "corrected": ("corrected", "corrected_share", "corrected_field"),
@@ -32,7 +33,18 @@ _SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "channel": ("channel",),
 }
 _DRAWN: Final = frozenset(
-    {"outcome", "refusal", "corrected_field", "dropped_page", "visit", "payment", "payment_why", "channel"}
+    {
+        "step_median",
+        "step_most",
+        "outcome",
+        "refusal",
+        "corrected_field",
+        "dropped_page",
+        "visit",
+        "payment",
+        "payment_why",
+        "channel",
+    }
 )
 _MOST_FIELDS: Final = 10
 _MOST_SAID: Final = 3  # parts in the sentence of a plot
@@ -141,6 +153,10 @@ class StatisticsWriter:
         field = self.definition.fields.get(detail) if self.definition else None
         return self._label_of(field.label if field else None, detail)
 
+    def _state(self, detail: str) -> str:
+        state = self.definition.states.get(detail) if self.definition else None
+        return self._label_of(state.label if state else None, detail)
+
     def _refusal(self, detail: str) -> str:
         act, _, state = detail.partition(">")
         if self.definition is None:
@@ -179,7 +195,7 @@ class StatisticsWriter:
         "channel": lambda self, detail: self._coded("stat.channel", detail),
         "outcome": lambda self, detail: self._coded("stat.outcome", detail),
         "refusal": _refusal, "corrected_field": _field, "dropped_page": _page, "visit": _visit, "payment": _payment,
-        "payment_why": _why,
+        "payment_why": _why, "step_median": _state, "step_most": _state,
     }  # fmt: skip
 
     # -- periods -------------------------------------------------------------------------------------------------------
@@ -258,7 +274,7 @@ class StatisticsWriter:
             here = [one for figure in figures for one in self._of(cells, figure)]
             if any(one.value != 0 for one in here):
                 title, drawn = self.say(f"stat.section.{name}"), [one for one in here if one.figure in _DRAWN]
-                plot = self._parts(title, drawn)
+                plot = self._steps(title, here) if name == "step" else self._parts(title, drawn)
                 lines = tuple(self._lines([one for one in here if plot is None or one not in drawn]))
                 yield FigureSection(drawn[0].figure if drawn else "", title, lines, plot)
 
@@ -279,6 +295,24 @@ class StatisticsWriter:
         name, rows = self.name(cells[0]), [(self.label(one), [(one.value, self.value(one))]) for one in cells]
         said = ", ".join(f"{label} {values[0][1]}" for label, values in rows[:_MOST_SAID])
         return stacked_bars(name, self.say("frame.pair", label=title, value=said), title, (name,), rows, self._amount)
+
+    def _steps(self, title: str, cells: Sequence[Cell]) -> Plot:
+        """Return the plot of the times of each state, in the order of the workflow."""
+        median, most = ({one.detail: one for one in cells if one.figure == f"step_{of}"} for of in ("median", "most"))
+        order = [one for one in self.definition.states if one in median] if self.definition else []
+        order += [one for one in median if one not in order]
+        rows = [
+            (self.label(median[one]), [
+                (median[one].value, self.value(median[one])),
+                ((most[one].value or 0) - (median[one].value or 0), self.value(most[one])),
+            ])
+            for one in order
+        ]  # fmt: skip
+        units = " / ".join(self.say(f"stat.units.{one}") for one in dict.fromkeys(one.unit for one in median.values()))
+        series = [self.say(f"stat.series_{of}", units=units) for of in ("median", "most")]
+        said = ", ".join(f"{label} {values[0][1]}" for label, values in rows[:_MOST_SAID])
+        sentence = self.say("frame.pair", label=title, value=said)
+        return stacked_bars(title, sentence, self.say("stat.step"), series, rows, self._amount)
 
     def _amount(self, value: int) -> str:
         return self.words.amount(value, self.language)

@@ -77,6 +77,8 @@ def counts_of(case: CountedDossier, new: Collection[int], directory: Directory) 
             yield Count(case.dossier.procedure, month, figure, office, detail), n
             if figure in TOTALLED:
                 yield Count("", month, figure, "", detail), n
+    for at, detail in _steps(case, new, directory):
+        yield Count(case.dossier.procedure, month_of(at), "step", place, detail), 1
 
 
 def _added(
@@ -205,6 +207,29 @@ def time_of_answer(
     They are counted in the unit of `span`.
     """
     used = paused = 0
+    for stay in _stays(case, scope):
+        length = elapsed(stay.since, stay.until.at, span, directory.calendar)
+        if stay.is_theirs:
+            paused += length
+        else:
+            used += length
+        if stay.until.n >= answer.entry.n:
+            break
+    return used, paused
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """Time in one state, None when its edition is unknown, until an entry that names a state again."""
+
+    state: State | None
+    since: datetime
+    until: JournalEntry
+    is_theirs: bool  # of the applicant
+
+
+def _stays(case: CountedDossier, scope: Scope) -> Iterator[_Stay]:
+    """Yield the times since the submission, in order."""
     state: State | None = None
     procedure: Procedure | None = None
     done: set[str] = set()
@@ -214,11 +239,8 @@ def time_of_answer(
         if "state" not in body:
             continue
         if since is not None:
-            length = elapsed(since, entry.at, span, directory.calendar)
-            if state is not None and procedure is not None and is_theirs(procedure, state, done, scope):
-                paused += length
-            else:
-                used += length
+            theirs = state is not None and procedure is not None and is_theirs(procedure, state, done, scope)
+            yield _Stay(state, since, entry, theirs)
         names = body.get("names")
         if isinstance(names, dict):
             done = {_text(names.get(one, one)) for one in done}
@@ -226,9 +248,25 @@ def time_of_answer(
         procedure = case.definitions.get(entry.edition)
         state = procedure.states.get(_text(body["state"])) if procedure else None
         since = entry.at if since is not None or entry.kind == "submitted" else None
-        if entry.n >= answer.entry.n:
-            break
-    return used, paused
+
+
+def _steps(case: CountedDossier, new: Collection[int], directory: Directory) -> Iterator[tuple[datetime, str]]:
+    """Yield when a new entry left a state, and the state with the administration's time in it: `examen:working_day:3`.
+
+    A state in which only the applicant could act yields nothing.
+    """
+    sent = case.sent()
+    if case.definition is None or sent is None or not any(one.n in new and one.n > sent.n for one in case.entries):
+        return
+    scope = scope_of(case.definition, case.dossier, local_day(sent.at), directory)
+    span, used, is_ours = announced(case.definition, scope) or NOTHING_ANNOUNCED, 0, False
+    for stay in _stays(case, scope):
+        if not stay.is_theirs:
+            used, is_ours = used + elapsed(stay.since, stay.until.at, span, directory.calendar), True
+        if stay.state is None or _body(stay.until)["state"] != stay.state.id:
+            if stay.state is not None and is_ours and stay.until.n in new:
+                yield stay.until.at, f"{stay.state.id}:{_length(used, span)}"
+            used, is_ours = 0, False
 
 
 def is_theirs(procedure: Procedure, state: State, done: Collection[str], scope: Scope) -> bool:

@@ -8,7 +8,7 @@ rounded to the nearest ten.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,19 +68,31 @@ class Figures:
 
     def spread(self, figure: str) -> Spread | None:
         """Return the spread of a figure whose details are lengths (`working_day:12`), in their commonest unit."""
-        lengths: dict[str, dict[int, int]] = {}
+        return _spread(self.by(figure))
+
+    def spreads(self, figure: str) -> dict[str, Spread]:
+        """Return the spread of each part of a figure, whose details name the part before the length."""
+        parts: dict[str, dict[str, int]] = {}
         for detail, n in self.by(figure).items():
-            unit, _, length = detail.partition(":")
-            lengths.setdefault(unit, {})[int(length)] = n
-        if not lengths:
-            return None
-        unit = max(lengths, key=lambda one: (sum(lengths[one].values()), one))
-        return Spread(unit, sum(lengths[unit].values()), *(percentile(lengths[unit], one) for one in (_MEDIAN, _MOST)))
+            part, _, length = detail.partition(":")
+            parts.setdefault(part, {})[length] = n
+        return {part: spread for part, lengths in parts.items() if (spread := _spread(lengths))}
 
     @property
     def is_empty(self) -> bool:
         """True without any count and without stock."""
         return not self._by and not self.standing
+
+
+def _spread(details: Mapping[str, int]) -> Spread | None:
+    lengths: dict[str, dict[int, int]] = {}
+    for detail, n in details.items():
+        unit, _, length = detail.partition(":")
+        lengths.setdefault(unit, {})[int(length)] = n
+    if not lengths:
+        return None
+    unit = max(lengths, key=lambda one: (sum(lengths[one].values()), one))
+    return Spread(unit, sum(lengths[unit].values()), *(percentile(lengths[unit], one) for one in (_MEDIAN, _MOST)))
 
 
 def percentile(lengths: Mapping[int, int], percent: int) -> int:
@@ -165,7 +177,7 @@ def all_cells(figures: Figures, few: int = 0) -> tuple[Cell, ...]:
     refused = outcomes.get("refused") is not None and answered is not None
     dropped = shown_count(figures.total("dropped"), few)
     return (
-        *flow_cells(figures, few), *_spread_cells(figures, "pause", few),
+        *flow_cells(figures, few), *_spread_cells(figures, "pause", few), *_step_cells(figures, few),
         *_parts("channel", figures.by("received"), received is not None, few),
         *_parts("outcome", figures.by("answered"), answered is not None, few),
         *_parts("refusal", figures.by("refusal"), refused, few),
@@ -199,6 +211,13 @@ def _spread_cells(figures: Figures, figure: str, few: int) -> tuple[Cell, ...]:
         Cell(f"{figure}_median", spread.median if seen else None, unit=spread.unit),
         Cell(f"{figure}_most", spread.most if seen else None, unit=spread.unit),
     )
+
+
+def _step_cells(figures: Figures, few: int) -> Iterator[Cell]:
+    """Yield the times of each state. They are not public: few dossiers pass through some states."""
+    for state, spread in ({} if few else figures.spreads("step")).items():
+        yield Cell("step_median", spread.median, state, spread.unit)
+        yield Cell("step_most", spread.most, state, spread.unit)
 
 
 def _in_time(figures: Figures, few: int) -> tuple[Cell, ...]:

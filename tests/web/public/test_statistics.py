@@ -70,7 +70,8 @@ def busy(site: Site) -> Site:
         ("refusal", "refuser>refuse", 30), ("corrected", "", 45), ("corrected_field", "acte_naissance", 40),
         ("corrected_field", "nom", 3), ("visit", "depot:attended", 60), ("visit", "depot:missed", 20),
         ("payment", "sandbox:started", 150), ("payment", "sandbox:paid", 130), ("payment", "sandbox:failed", 20),
-        ("payment_why", "sandbox:balance", 20),
+        ("payment_why", "sandbox:balance", 20), ("step", "production:working_day:5", 120),
+        ("step", "conformite:working_day:2", 100), ("step", "conformite:working_day:9", 50),
     )  # fmt: skip
     site.count(("received", "web", 40), ("answered", "granted", 40), ("judged", "", 40), office=KARA)
     site.count(("opened", "web", 300), ("dropped", "", 12), ("dropped", "identite", 33), office="")
@@ -124,6 +125,7 @@ def test_the_same_figures_are_taken_away(busy: Site) -> None:
     assert value(found, "received", office=KARA) == 40
     assert value(found, "channel", "counter") == 20
     assert value(found, "in_time") == 92
+    assert not [one for one in found if one["figure"].startswith("step")], "not public"
     assert value(found, "corrected_field", "acte_naissance") == 40
     told = json.loads(busy.stranger().get(f"/demarches/{PASSPORT}/statistiques.json").data)
     assert (told["period"], told["fewer_than"]) == (MONTH, 10)
@@ -226,6 +228,9 @@ def test_an_agent_reads_what_is_theirs_exactly(busy: Site) -> None:
     assert value(found, "corrected_field", "nom") == 3
     assert value(found, "late") == 15
     assert value(found, "standing") == 50
+    assert value(found, "step_median", "conformite") == 2
+    assert value(found, "step_most", "conformite") == 9
+    assert "Temps dans chaque étape" in seat.see(f"/agent/statistiques?demarche={PASSPORT}&periode={MONTH}")
     year = rows(seat, f"/agent/statistiques?demarche={PASSPORT}&periode=2026")
     assert value(year, "received", period="2026") == 244
     assert value(year, "received", period=NOW) == 4

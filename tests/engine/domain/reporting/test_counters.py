@@ -107,7 +107,21 @@ def test_a_request_and_its_answer(plain: Procedure) -> None:
     assert counted(case) == {
         ("opened", "web"): 1, ("received", "web"): 1, ("answered", "granted"): 1,
         ("delay", "working_day:3"): 1, ("pause", "working_day:0"): 1, ("judged", ""): 1,
+        ("step", "examen:working_day:3"): 1,
     }  # fmt: skip
+
+
+def test_the_time_of_each_step_is_the_administrations(plain: Procedure) -> None:
+    """A note in the middle leaves nothing. Time to correct is the applicant's, and a step seen twice counts twice."""
+    case = a_case(
+        plain, sent(), ("25", "noted", {"state": "examen", "done": ["lu"]}),
+        way("26", "corriger", "examen", "a_corriger", fields=["nom"]), way("27", "done", "a_corriger", "examen"),
+        way("30", "accorder", "examen", "pret"), way("30 12:00", "remettre", "pret", "accorde"),
+    )  # fmt: skip
+    steps = {detail: n for (figure, detail), n in counted(case).items() if figure == "step"}
+    assert steps == {"examen:working_day:2": 1, "examen:working_day:1": 1}
+    again = [counted(case, {one.n}) for one in case.entries if one.kind in COUNTED]
+    assert sum(n for each in again for (figure, _), n in each.items() if figure == "step") == 2
 
 
 def test_each_entry_is_counted_when_it_is_new_and_at_its_office(plain: Procedure) -> None:

@@ -85,16 +85,17 @@ def test_whoever_may_know_is_told_everything() -> None:
             ("corrected", "", 1), ("corrected_field", "acte", 1), ("refusal", "refuser>refuse", 1), ("opened", "web", 6),
             ("dropped", "identite", 2), ("visit", "depot:missed", 1), ("visit", "depot:attended", 3),
             ("payment", "mixx:started", 4), ("payment", "mixx:paid", 3), ("payment", "mixx:failed", 1),
-            ("payment_why", "mixx:balance", 1),
+            ("payment_why", "mixx:balance", 1), ("step", "examen:day:2", 2), ("step", "examen:day:9", 1),
         ), 7,
     )  # fmt: skip
+    assert not [one for one in all_cells(figures, FEW) if one.figure.startswith("step")]
     assert shown(all_cells(figures)) == {
         "received": 4, "answered": 3, "standing": 7, "delay_median": 4, "delay_most": 9, "in_time": 67, "late": 1,
         "pause_median": 0, "pause_most": 0, "channel:web": 3, "channel:counter": 1, "outcome:granted": 2,
         "outcome:refused": 1, "refusal:refuser>refuse": 1, "corrected": 1, "corrected_share": 33,
         "corrected_field:acte": 1, "opened": 6, "dropped": 2, "dropped_page:identite": 2, "missed_share": 25,
         "visit:depot:attended": 3, "visit:depot:missed": 1, "payment:mixx:started": 4, "payment:mixx:paid": 3,
-        "payment:mixx:failed": 1, "payment_why:mixx:balance": 1,
+        "payment:mixx:failed": 1, "payment_why:mixx:balance": 1, "step_median:examen": 2, "step_most:examen": 9,
     }  # fmt: skip
 
 
