@@ -36,7 +36,7 @@ _UNTOUCHED: Final = frozenset(
 )
 _REFUSING: Final = ("letter", "decision", "permit")
 _TRANSLATED: Final = (
-    "title", "subtitle", "object", "issuer", "basis", "considering", "decides", "particulars", "operative", "table",
+    "heading", "title", "subtitle", "object", "issuer", "basis", "considering", "decides", "particulars", "operative", "table",
     "articles", "lines", "declared", "validity", "mentions", "remedies",
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.core.values import Plain, Text, digits_only, has_check_digit
+from engine.domain.documents.content import issuer_of
 from engine.domain.documents.documents import check_claims, is_erased, masked, status_of
 from engine.domain.documents.paper_tokens import read_token
 from engine.model import Procedure
@@ -37,9 +38,9 @@ class Verdict:
     """
 
     kind: Kind
-    title: str = ""
+    title: Text | None = None
     number: str = ""
-    agency: Text | None = None
+    issuer: Text | None = None
     holder: str = ""
     issued_on: date | None = None
     valid_until: date | None = None
@@ -78,7 +79,7 @@ def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) ->
         if found is None or dossier is None:
             return UNKNOWN
         procedure = pinned(ctx, unit, dossier)
-        verdict = _verdict(ctx, procedure, found[1])
+        verdict = _verdict(ctx, procedure, dossier, found[1])
         if verdict is UNKNOWN or procedure.outputs[found[1].output].verify != "token":
             return verdict
         if is_erased(found[1]):
@@ -87,17 +88,31 @@ def verify(ctx: AppContext, token_or_code: str, asker: Asker = UNKNOWN_ASKER) ->
     return replace(verdict, readable=paper is not None) if by_code else replace(verdict, paper=paper)
 
 
-def _verdict(ctx: AppContext, procedure: Procedure, document: IssuedDocument) -> Verdict:
+def _verdict(ctx: AppContext, procedure: Procedure, dossier: Dossier, document: IssuedDocument) -> Verdict:
     output = procedure.outputs.get(document.output)
     if output is None or output.verify == "none" or not is_intact(ctx, procedure, document):
         return UNKNOWN
-    agency = ctx.directory.agencies.get(procedure.identity.agency)
+    agency, office = issuer_of(procedure, output, dossier.office, ctx.directory)
+    issuer = (office.issuer if office else None) or (agency.label if agency else None)
     changed = local_day(document.changed_at) if document.changed_at else None
     return Verdict(
-        status_of(document, local_day(ctx.now())), document.title, document.number, agency.label if agency else None,
+        status_of(document, local_day(ctx.now())), title_of(document, dossier.language), document.number, issuer,
         masked(document.holder), local_day(document.issued_at), document.valid_until, changed,
         specimen=bool((document.paper or {}).get("specimen")),
     )  # fmt: skip
+
+
+def title_of(document: IssuedDocument, language: str) -> Text:
+    """Return the title of a document as it is printed, in each language of its paper. Without a paper, in `language`."""
+    paper = document.paper or {}
+    courtesy = paper.get("courtesy")
+    versions = [paper, *(courtesy if isinstance(courtesy, list | tuple) else ())]
+    titles = {
+        str(one["lang"]): str(one["title"])
+        for one in versions
+        if isinstance(one, Mapping) and {"lang", "title"} <= one.keys()
+    }
+    return Text.of(titles or {language: document.title})
 
 
 def _erased_on(unit: Unit, dossier: Dossier, document: IssuedDocument) -> date | None:

@@ -16,10 +16,10 @@ from engine.model import Procedure
 from engine.records.dossier import IssuedDocument
 from engine.records.exchanges import Share
 from engine.services.applications.document_links import LASTS, Lent, lend, lent, shares_of, take_back
-from engine.services.applications.document_verification import read_document
+from engine.services.applications.document_verification import read_document, title_of
 from engine.services.context.app_context import NotFound
 from renderers.i18n.language_spans import LanguageSpan
-from renderers.i18n.translations import REFERENCE, in_language, typographic
+from renderers.i18n.translations import REFERENCE, in_language
 from renderers.pdf.qr import qr_path
 from renderers.web.platform.access import dossier_page, draws, public
 from renderers.web.platform.dossier_context import DossierContext
@@ -27,6 +27,7 @@ from renderers.web.platform.errors import link_over, sentence
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
+    day_of,
     file_response,
     form_token,
     go,
@@ -37,7 +38,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.platform.security import unlisted
-from renderers.web.shared.issued_documents import drawn_document, paper_view, until_line
+from renderers.web.shared.issued_documents import drawn_document, operative_of, paper_view
 from renderers.web.shared.outcomes import go_noting
 
 blueprint = Blueprint("document_links", __name__)
@@ -52,9 +53,11 @@ def document(one: DossierContext, document_id: str) -> Response:
     shown = read_document(app_ctx(), actor(), one.id, document_id)
     state, output = status_of(shown, local_day(app_ctx().now())), one.procedure.outputs[shown.output]
     scanned = state == "valid" and output.verify != "none"
+    until = [(say("verdict.until"), day_of(shown.valid_until))] if shown.valid_until and output.kind != "form" else []
     return page(
-        "citizen/document.html", dossier=one.dossier, title=typographic(shown.title, REFERENCE), holder=shown.holder, state=state,
-        details=[*_facts(shown, one.procedure), *([] if output.kind == "form" else [until_line(shown.valid_until)])],
+        "citizen/document.html", dossier=one.dossier, title=in_language(title_of(shown, one.dossier.language), language()),
+        holder=shown.holder, state=state, details=[*_facts(shown, one.procedure), *until],
+        operative=operative_of(shown.paper or {}, language()),
         square=qr_path(_address(shown)) if scanned else None, digits=" ".join(wrap(shown.code, 4)),
         site=f"{urlsplit(app_ctx().settings.short_url).netloc}/v", here=one.at(f"/documents/{document_id}"),
         lines=_shares(one, document_id), days=LASTS.days if is_owner(one.dossier, actor()) else 0, token=new_token(),
@@ -147,7 +150,7 @@ def _shared_page(token: str, found: Lent) -> Response:
     state = status_of(lent_one, local_day(app_ctx().now()))
     view = paper_view(lent_one.paper, app_ctx().wording) if lent_one.paper is not None else None
     return unlisted(page(
-        "citizen/shared.html", title=typographic(lent_one.title, REFERENCE), details=_facts(lent_one, found.procedure), kind="ok" if state == "valid" else "act",
+        "citizen/shared.html", title=in_language(title_of(lent_one, REFERENCE), language()), details=_facts(lent_one, found.procedure), kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
         until=moment_of(found.until), code=lent_one.code, view=view,
     ))  # fmt: skip

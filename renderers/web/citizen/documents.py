@@ -19,7 +19,7 @@ from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from engine.services.core.outbound_messages import dossier_link
 from engine.services.payments.receipts import NUMBER as RECEIPT_NUMBER
 from engine.services.payments.receipts import ReceiptVerdict, is_receipt_code, verify_receipt, verify_receipt_number
-from renderers.i18n.translations import REFERENCE, in_language, typographic
+from renderers.i18n.translations import in_language
 from renderers.pdf.documents import summary_pdf
 from renderers.web.citizen.linked_dossiers import linked_lines
 from renderers.web.platform.access import dossier_page, draws, public
@@ -39,7 +39,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.platform.security import unlisted
 from renderers.web.shared.answers import papers_of
-from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view, until_line
+from renderers.web.shared.issued_documents import PaperView, drawn_document, paper_view
 from renderers.web.shared.money import francs, money_lines
 
 blueprint = Blueprint("documents", __name__)
@@ -206,12 +206,15 @@ def _lines(found: Verdict) -> list[str]:
 def _details(found: Verdict) -> list[tuple[str, str]]:
     """Return only the data needed to compare a document with its verdict."""
     return [
-        (say("verdict.document"), typographic(found.title, REFERENCE)),
+        (say("verdict.document"), in_language(found.title, language()) if found.title else ""),
         (say("verdict.number"), found.number),
         (say("verdict.holder"), found.holder),
-        (say("verdict.agency"), in_language(found.agency, language())),
+        (say("verdict.agency"), in_language(found.issuer, language())),
         (say("verdict.issued"), day_of(found.issued_on) if found.issued_on else ""),
-        *([] if found.kind in ("revoked", "replaced") else [until_line(found.valid_until)]),  # shown by the text above
+        (
+            say("verdict.until"),
+            day_of(found.valid_until) if found.valid_until and found.kind not in ("revoked", "replaced") else "",
+        ),
     ]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from engine.core.clock import local_day
@@ -19,7 +18,7 @@ from engine.model import Appointment, Procedure
 from engine.records.dossier import Dossier, IssuedDocument
 from renderers.i18n.translations import REFERENCE, in_language
 from renderers.pdf.documents import document_pdf
-from renderers.web.platform.request_context import app_ctx, day_of, say
+from renderers.web.platform.request_context import app_ctx
 
 _SIGNATURE: Final = ("place_day", "quality", "name", "text")
 
@@ -85,23 +84,34 @@ def _visits(dossier: Dossier, procedure: Procedure) -> Iterator[Plain]:
         yield [in_language(task.label, spoken), literal(", ".join([ctx.wording.moment(booking.start, spoken), *where]))]
 
 
-def until_line(last: date | None) -> tuple[str, str]:
-    """Return the last day of a document, or that its validity has no limit."""
-    return (say("verdict.until"), day_of(last)) if last else (say("sheet.validity"), say("verdict.forever"))
-
-
 def paper_view(paper: Mapping[str, Plain], wording: Wording, whole: bool = False) -> PaperView:
     """Return a paper as its page shows it. Any zone may be missing: an older paper has fewer.
 
     The words that the page adds are in the language of the paper. `whole` adds what a verification leaves out: who
     signs a paper reads all that it prints.
     """
-    translations = (paper_view(_zone(one), wording, whole) for one in _list(paper.get("courtesy")))
+    translations = (paper_view(_completed(_zone(one), paper), wording, whole) for one in _list(paper.get("courtesy")))
     return PaperView(
         _text(paper.get("lang")) or REFERENCE, _text(paper.get("title")), _text(paper.get("subtitle")),
         bool(paper.get("specimen")), tuple(one for one in _zones(paper, wording, whole) if one != PaperZone(one.title)),
         next(iter(_words(paper.get("prevails"))), ""), tuple(translations),
     )  # fmt: skip
+
+
+def operative_of(paper: Mapping[str, Plain], language: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a paper decides or certifies, as it or its translation in `language` says it, after its language."""
+    versions = [paper, *map(_zone, _list(paper.get("courtesy")))]
+    one = next((one for one in versions if one.get("lang") == language), paper)
+    return _text(one.get("lang")) or REFERENCE, _texts(_list(one.get("operative")))
+
+
+def _completed(translation: Mapping[str, Plain], paper: Mapping[str, Plain]) -> Mapping[str, Plain]:
+    """Return a translation with what it shares with its paper: number, issuer, and the particulars that a page shows."""
+    rows, translated = (_list(_zone(one.get("particulars")).get("rows")) for one in (paper, translation))
+    known = {_cells(row): other for row, other in zip(rows, translated, strict=False)}
+    shows = _list(_zone(paper.get("verify")).get("shows"))
+    shared = {name: paper.get(name) for name in ("number", "heading")}
+    return {**shared, **translation, "verify": {"shows": [known.get(_cells(row), row) for row in shows]}}
 
 
 def _zones(paper: Mapping[str, Plain], wording: Wording, whole: bool) -> Iterator[PaperZone]:

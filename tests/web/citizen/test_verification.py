@@ -273,13 +273,22 @@ def test_the_page_shows_each_translation_of_the_paper_first_what_its_reader_spea
     translated = replace(document, id="000000000042", code="000000000042", number="N-2", token="A" * 26, paper=paper)
     procedure = site.world.office.catalogue.procedures[B3]
     claims = document_claims(translated, procedure, procedure.identity.agency)
+    signed = replace(translated, jws=site.world.office.keys.sign(claims))
     with site.world.office.store.unit(write=True) as unit:
-        unit.add_document(dossier.id, replace(translated, jws=site.world.office.keys.sign(claims)))
+        unit.add_document(dossier.id, signed)
+    site.world.force(dossier, documents=(*dossier.documents, signed))
     page = site.stranger().get(f"/V/{translated.token}?lang={language}").get_data(as_text=True)
     words = plain(page)
-    own, other = words.index("certifie que"), words.index("The French text prevails. No entry.")
+    own, other = words.index("certifie que"), words.index("No entry.")
+    assert "The French text prevails." in words
+    assert words.count(document.number) == 2, "in each version"
     assert (own < other) is (language == "fr")
     assert [page.count(f'<section lang="{one}">') for one in ("fr", "en")] == [1, 1]
+    screen = site.owner(dossier, language).see(f"/dossiers/{dossier.number}/documents/{translated.id}")
+    for said in ("Record" if language == "en" else document.title, document.number, document.holder):
+        assert said in screen
+    assert ("entry" in screen) is (language == "en")
+    assert ("certifie que" in screen) is (language == "fr")
 
 
 def test_a_translation_shows_no_particular_that_the_paper_hides() -> None:
@@ -289,6 +298,8 @@ def test_a_translation_shows_no_particular_that_the_paper_hides() -> None:
     }  # fmt: skip
     view = paper_view(paper, the_words())
     assert [one.language for one in view.translations] == ["en"]
+    shown = paper_view({**paper, "verify": {"shows": [["Nom", "AMEGAN"]]}}, the_words()).translations[0]
+    assert ("Surname", "AMEGAN") in shown.zones[0].rows, "what the paper shows"
     assert "AMEGAN" not in " ".join(text for one in view.first_in("fr") for text in all_of(one))
 
 
