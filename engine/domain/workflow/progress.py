@@ -185,16 +185,15 @@ def _search(procedure: Procedure, state_id: str, scope: Scope, seen: set[str]) -
 def _next(procedure: Procedure, state_id: str, scope: Scope) -> tuple[str, ...]:
     """Return the next states, the usual first: as the granted scenarios go, in their order, then automatic ones.
 
-    Acts and tacit outcomes come later. Those excluded by the answers come last.
+    Acts come later, and those excluded by the answers last. A tacit outcome is likely only where nothing else leads on.
     """
     forward = [transition for transition in procedure.leaving.get(state_id, ()) if _leads_on(transition)]
     usual = procedure.once(_usual_targets).get(state_id, ())
-    silence = frozenset(procedure.clocks)
+    forward = [one for one in forward if one.event not in procedure.clocks] or forward
     forward.sort(
         key=lambda transition: (
             _is_ruled_out(transition, scope),
             usual.index(transition.target) if transition.target in usual else len(usual),
-            transition.event in silence,
             transition.event is None,
         )
     )

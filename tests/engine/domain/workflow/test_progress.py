@@ -156,14 +156,15 @@ def test_silence_is_not_what_usually_happens() -> None:
     """A clock of the law that grants is told only where nothing else leads to a good end."""
     states = (
         state("a", "by", by=("controleur",)), state("signe", "end", outcome="granted"),
-        state("tacite", "end", outcome="granted"),
+        state("tacite", "end", outcome="granted"), state("non", "end", outcome="refused"),
     )  # fmt: skip
     silence = auto("a", "silence", "tacite")
     clock = TimeLimit(id="silence", label=Text.of("Silence"), lasts=TRUE, runs_in=frozenset({"a"}))
-    for acts, end in (((act("signer", "a", "signe", "controleur"),), "signe"), ((), "tacite")):
+    granted, refused = act("signer", "a", "signe", "controleur"), act("refuser", "a", "non", "controleur")
+    for acts, path in (((granted,), ("signe",)), ((), ("tacite",)), ((refused,), ())):
         procedure = replace(book(states, (silence, *acts)), clocks={"silence": clock})
         scope = scope_of(procedure, draft(procedure), local_day(MONDAY), DIRECTORY)
-        assert likely_path(procedure, "a", scope) == (end,)
+        assert likely_path(procedure, "a", scope) == path, "a refusal that waits for its signature promises nothing"
 
 
 def test_what_the_silence_of_the_administration_means() -> None:
