@@ -39,7 +39,7 @@ workflow:
     classe: {label: Classé, end: abandoned}
 """
 SAME = "« Nom » n’a pas changé. Changez la réponse, ou confirmez-la en bas de page"
-KEPT = "« Plans » contient encore l’ancien fichier. Supprimez-le, ou confirmez-le en bas de page"
+KEPT = "Vos anciens fichiers de « Plans » sont toujours là. Cochez en bas de page s’ils sont justes, sinon supprimez-les"
 
 
 @pytest.fixture
