@@ -250,6 +250,11 @@ def test_the_proxy_of_a_cluster_says_what_the_portal_believes() -> None:
     ]
     [most] = re.findall(r"sc0_conn_cur gt (\d+)", text)
     assert 100 <= int(most) <= _AT_ONCE // 4
+    [all_of_it], shares = (
+        re.findall(r"maxconn (\d+)", text),
+        re.findall(r"connection reject if { sc1_conn_cur gt (\d+) }", text),
+    )
+    assert [10 * int(one) <= int(all_of_it) for one in shares] == [True, True], "in each frontend, before a request"
     plain = text[text.index("frontend plain") : text.index("frontend people")]
     for asked in (
         "deny_status 403 unless { method GET HEAD }",

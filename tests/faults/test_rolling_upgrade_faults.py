@@ -6,11 +6,13 @@ their forms and sessions: no page fails, no act is lost or doubled.
 
 from __future__ import annotations
 
+import select
+import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.nightly("upgrade
 
 PEOPLE = 4
 EARLIEST = "26999bae"
+SHARE = 800  # connections of one address
 ONCE = {"Accept": "*/*", "Connection": "close"}  # a browser asks again by itself on a connection that was closed
 
 
@@ -110,3 +113,30 @@ def test_two_releases_replace_each_other(tmp_path: Path) -> None:
         assert answers[200] + answers[303] > 500, answers
         assert installation.accidents() == []
         assert faults_of(installation, load.done.all()) == []
+
+
+def test_silent_connections_of_one_address_leave_the_others_served(tmp_path: Path) -> None:
+    """The documented proxy ends what one address opens beyond its share, before a request: all its places were taken."""
+    with balanced(tmp_path / "haproxy", [free_port(), free_port()]) as port, ExitStack() as opened:
+        ends = time.monotonic() + patient(10)
+        while not answers(port) and time.monotonic() < ends:
+            time.sleep(0.05)
+        lines = list[socket.socket]()
+        for _ in range(SHARE + 50):
+            with suppress(ConnectionResetError):
+                lines.append(opened.enter_context(socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.66", 0))))
+        time.sleep(patient(1))
+        kept = sum(not select.select([one], [], [], 0)[0] for one in lines)
+        assert kept <= SHARE
+        assert kept > SHARE - 10
+        assert answers(port)
+
+
+def answers(port: int) -> bool:
+    """Whether the proxy answers another address: no process is behind it."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 2) as line:
+            line.sendall(b"GET /aide HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return line.recv(100).startswith(b"HTTP/1.1 503 ")
+    except OSError:
+        return False

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.core.problems import Refused, refusal
-from engine.core.values import FORBIDDEN
+from engine.core.values import BLANK, FORBIDDEN
 
 LONGEST: Final = 80
 REFUSALS: Final = frozenset({"name_missing", "name_signs", "name_long", "company_name_missing", "company_name_signs"})
@@ -24,8 +24,7 @@ _LINES: Final = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _JOINERS: Final = frozenset("\u200c\u200d")  # Persian and the scripts of India write with them, and so do pictures
 # Letters, marks and symbols without any visible shape.
 _INVISIBLE: Final = frozenset(
-    (0x034F, 0x2800, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
-     *range(0xE0100, 0xE01F0))
+    (*BLANK, 0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 )  # fmt: skip
 
 

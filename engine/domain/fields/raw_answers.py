@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from engine.core.problems import Fact
-from engine.core.values import Plain, Text
+from engine.core.values import BLANK, Plain, Text
 from engine.domain.fields.views import AnswerProblem
 from engine.model import Field
 
@@ -101,7 +101,9 @@ def tidy(text: str, lines: bool = False) -> str:
     A control character becomes U+FFFD, which `has_control` finds. With `lines`, new lines remain.
     """
     text = text[:LONGEST_KEPT]
-    if text.isprintable():  # most answers: no character to replace, only spaces to tidy
+    if text.isprintable() and BLANK.isdisjoint(
+        map(ord, text)
+    ):  # most answers: no character to replace, only spaces to tidy
         return " ".join(unicodedata.normalize("NFC", text).split())
     text = _LINES.sub("\n", text)
     text = "".join(_sign(sign) for sign in text)
@@ -116,7 +118,9 @@ def _sign(sign: str) -> str:
     if sign == "\n" or " " <= sign <= "~":
         return sign
     category = unicodedata.category(sign)
-    if category == "Cf":  # zero-width characters, soft hyphens, direction overrides: copied by accident or to deceive
+    if (
+        category == "Cf" or ord(sign) in BLANK
+    ):  # zero-width characters, soft hyphens, direction overrides: copied by accident or to deceive
         return ""
     if category == "Zs" or sign == "\t":
         return " "

@@ -8,8 +8,8 @@ and for the installation. All other numbers are served whatever these limits say
 Other requests without sign-in are limited by the kind of caller. An address alone is a wrong measure. A
 mobile operator puts thousands of people behind one address, and an attacker has many. Signed-in persons
 are counted by account, and browsers served before are counted each. All of these at one address share a
-limit. New browsers of an address share another limit. A client that drops its cookies uses up the second,
-never the first.
+limit; those who verify papers share one by kind. New browsers of an address share another limit. A client that
+drops its cookies uses up that one only.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def limits_of(asker: Asker, what: str, most: int = PER_BROWSER) -> tuple[Limit, 
     if asker.staff:
         return (Limit(f"{what}@{asker.account}", max(most, PER_AGENT)),)
     if own := asker.account or asker.browser:
-        return Limit(f"{what}@{own}", most), Limit(f"{what}-again@{asker.client}", *AGAIN_PER_ADDRESS)
+        shared = f"{what}-{'own' if asker.account and what == 'verify' else 'again'}@{asker.client}"
+        return Limit(f"{what}@{own}", most), Limit(shared, *AGAIN_PER_ADDRESS)
     return tuple(Limit(f"{what}-first@{asker.client}", most, within) for most, within in FIRST_PER_ADDRESS)
 
 

@@ -127,7 +127,11 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Parse data and return the number of bytes used. Space is reserved as the body arrives."""
         is_new = not self.headers_finished
-        taken: int = super().received(data)
+        try:
+            taken: int = super().received(data)
+        except ValueError:  # of an address that urllib cannot split
+            self.error, self.completed = BadRequest("Bad Request"), True
+            return len(data)
         if self.error is not None or not self.headers_finished:
             return taken
         if any(len(getattr(self.body_rcv, name, b"")) > LONGEST_LINE for name in ("control_line", "trailer")):

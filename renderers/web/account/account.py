@@ -96,9 +96,9 @@ def _said(name: str, value: str) -> str:
 
 
 def _wishes(wishes: NotificationPreferences) -> list[tuple[str, str]]:
-    yes_no = site().words.yes_no
+    yes_no, spoken = site().words.yes_no, wishes.language or language()
     return [
-        (say("own.language"), say(f"own.language_{wishes.language or language()}")),
+        (say("own.language"), say(f"own.language_{spoken if spoken in OFFERED else OFFERED[0]}")),
         (say("own.wish_email"), yes_no(wishes.email, language())),
         (say("own.wish_reminders"), yes_no(wishes.reminders, language())),
     ]

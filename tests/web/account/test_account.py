@@ -95,6 +95,12 @@ def test_a_device_is_signed_out_by_who_proves_anew(visitor: PortalClient) -> Non
     assert other.open("/dossiers").status == 200, "not yet"
 
 
+def test_the_account_opens_in_a_language_that_is_a_sample(visitor: PortalClient) -> None:
+    visitor.sign_in()
+    visitor.client.set_cookie("langue", "ee")
+    assert visitor.open("/compte").status == 200
+
+
 def test_wishes_choose_the_language_here_and_at_the_next_sign_in(visitor: PortalClient) -> None:
     visitor.sign_in()
     kept = visitor.send("/compte/messages", language="en")

@@ -39,7 +39,9 @@ workflow:
     classe: {label: Classé, end: abandoned}
 """
 SAME = "« Nom » n’a pas changé. Changez la réponse, ou confirmez-la en bas de page"
-KEPT = "Vos anciens fichiers de « Plans » sont toujours là. Cochez en bas de page s’ils sont justes, sinon supprimez-les"
+KEPT = (
+    "Vos anciens fichiers de « Plans » sont toujours là. Cochez en bas de page s’ils sont justes, sinon supprimez-les"
+)
 
 
 @pytest.fixture

@@ -153,6 +153,12 @@ def test_a_body_that_does_not_say_its_length_counts_as_it_comes(bodies: Bodies) 
     assert bodies._taken == 0
 
 
+def test_an_address_that_cannot_be_split_is_refused(bodies: Bodies) -> None:
+    with a_door() as door, socket.create_connection(door, patient(5)) as line:
+        line.sendall(b"GET http://[/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert line.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
 def test_temporary_files_never_fill_their_disk(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type(console_bodies.shutil.disk_usage("/"))
     free = console_bodies.LEFT + 2 * MEGABYTE
