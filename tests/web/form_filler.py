@@ -19,6 +19,7 @@ from tests.web.page_checks import Looker, faults_of, read
 
 MOST_HTML: Final = 14_000  # octets, as sent
 MOST_AFTER: Final = 8_000  # of any page after the first: what a browser keeps is not sent again
+SENDS_FILES: Final = 4_000  # once: the script of the pages that ask for files
 ROUNDS: Final = 6  # of one page: each may open the questions of the next
 _CONTROLS: Final = """() => [...document.querySelectorAll("main form [name]")]
   .filter((one) => !one.disabled && one.type !== "hidden" && !one.closest("[hidden]"))
@@ -168,7 +169,8 @@ class FormFiller(Person):
         found = [f"{one.status} {one.url}" for one in self._requests if one.status >= 400]
         found += faults_of(seen, self.language, self.names)
         found += self._html_weight()
-        found += [f"{weight} octets more"] if weight > MOST_AFTER and not self.desk and len(self.screens) > 1 else []
+        most = MOST_AFTER + SENDS_FILES * any("/files." in one.url for one in self._requests)
+        found += [f"{weight} octets more"] if weight > most and not self.desk and len(self.screens) > 1 else []
         if self.looker is not None:
             found += self.looker.faults(self.page, self._kind(), self.scripts)
         self.faults += [f"{self.path}: {one}" for one in found]
