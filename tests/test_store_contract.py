@@ -1216,6 +1216,32 @@ def test_notes_are_read_in_their_order_and_forgotten_with_their_dossier(store: S
         assert unit.notes_of("d2") == (other,)
 
 
+def test_a_list_holds_what_an_agent_follows_until_it_or_they_go(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    with store.unit(write=True) as unit:
+        for account, dossier in (("afi", "d1"), ("afi", "d1"), ("afi", "d2"), ("kofi", "d2")):
+            unit.follow(account, dossier)
+
+    def followed(account: str, places: tuple[tuple[str, str], ...] | None = None) -> list[str]:
+        with store.unit() as unit:
+            query = DossierQuery(places, follower=account, open_only=False)
+            lines = unit.find_dossiers(query).lines
+            assert unit.count_dossiers(query) == len(lines) == sum(unit.follows(account, line.id) for line in lines)
+            return [line.id for line in lines]
+
+    assert followed("afi") == ["d1", "d2"]
+    assert followed("kofi") == ["d2"]
+    assert followed("kofi", (("elsewhere", "draft"),)) == []
+    with store.unit(write=True) as unit:
+        unit.unfollow("afi", "d1")
+        unit.unfollow("kofi")
+    assert followed("afi") == ["d2"]
+    assert followed("kofi") == []
+    with store.unit(write=True) as unit:
+        unit.erase_exchanges("d2")
+    assert followed("afi") == []
+
+
 def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:
     opened(store, a_dossier("d1"), a_dossier("d2"))
     start, until = later(days=1), later(minutes=10)

@@ -1,4 +1,4 @@
-"""Exchanges beside the workflow: messages, internal notes, held seats, the waiting list, shared documents."""
+"""Exchanges beside the workflow: messages, internal notes, who follows, held seats, the waiting list, shared documents."""
 
 from __future__ import annotations
 
@@ -130,4 +130,12 @@ CREATE TABLE note (
   body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX note_dossier ON note (dossier, at);
+"""
+FOLLOWS = """
+CREATE TABLE follow (
+  account TEXT NOT NULL,
+  dossier TEXT NOT NULL REFERENCES dossier (id) DEFERRABLE INITIALLY DEFERRED,
+  PRIMARY KEY (account, dossier)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX follow_dossier ON follow (dossier);
 """

@@ -106,6 +106,7 @@ class DossierQuery:
     barred: tuple[tuple[str, int], ...] = ()
     order: str = "due"  # a key of `ORDERS`
     reverse: bool = False  # the last of the order first
+    follower: str | None = None  # only those that this agent follows
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "messages.staff_write": {"body": "Bonjour"},
     "messages.write": {"body": "Bonjour"},
     "notes.add": {"body": "Bonjour"},
+    "notes.follow_it": {"suivre": "1"},
     "payments.begin": {"provider": "sandbox", "payer": "90000001"},
     "refunds.post": {"reference": "OM-2026-4471", **CONFIRM},
     "rows.save": {"aides.0.prenom": "KOFFI", "go": "next"},

@@ -172,7 +172,7 @@ def change_person(
 
 
 def close_person(ctx: AppContext, actor: Actor, account_id: str) -> Account:
-    """Disable an account and end its sessions at once.
+    """Disable an account, end its sessions at once, and forget which dossiers it follows.
 
     Raises `NotFound`. Raises Refused: own_rights, not_your_agency.
     """
@@ -181,6 +181,7 @@ def close_person(ctx: AppContext, actor: Actor, account_id: str) -> Account:
         after = replace(before, disabled=True)
         if not before.disabled:
             unit.put_account(after)
+            unit.unfollow(before.id)
             note_about(ctx, unit, actor, "person_closed", after)
         unit.drop_sessions(before.id)
     return after

@@ -89,7 +89,7 @@ class Filling:
     view: FormView
 
 
-QUEUES: Final = ("to_take", "ready", "mine", "waiting", "late", "all", "done")
+QUEUES: Final = ("to_take", "ready", "mine", "waiting", "late", "followed", "all", "done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,8 +348,8 @@ def inbox_query(
     return DossierQuery(
         places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
         roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
-        late_at=ctx.now() if queue == "late" else None, text=text, phone=_phone(actor, text), open_only=queue not in ("done", "all"),
-        barred=_barred(ctx, actor, {place[0] for place in places}),
+        late_at=ctx.now() if queue == "late" else None, text=text, phone=_phone(actor, text), open_only=queue not in ("done", "all", "followed"),
+        barred=_barred(ctx, actor, {place[0] for place in places}), follower=actor.id if queue == "followed" else None,
     )  # fmt: skip
 
 
@@ -422,5 +422,5 @@ def _to_begin(state: StateSummary, actor: Actor) -> bool:
 _Chosen: TypeAlias = Callable[[StateSummary, Actor], bool]
 _PLACES: Final[Mapping[str, _Chosen]] = {
     "to_take": _to_begin, "ready": lambda state, actor: _acting(state, actor) and state.ready, "mine": _acting, "late": _acting, "waiting": _waiting,
-    "all": lambda state, actor: True, "done": lambda state, actor: state.ends,
+    "all": lambda state, actor: True, "followed": lambda state, actor: True, "done": lambda state, actor: state.ends,
 }  # fmt: skip

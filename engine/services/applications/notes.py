@@ -1,6 +1,6 @@
-"""Internal notes between agents about a dossier.
+"""What agents keep about a dossier for themselves: internal notes, and which dossiers they follow.
 
-Its owner never reads them. The journal commits to each.
+Its owner never reads them. The journal commits to each note.
 """
 
 from __future__ import annotations
@@ -57,6 +57,23 @@ def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]
     with ctx.store.unit() as unit:
         dossier = _open_to(unit, ctx, actor, dossier_id)
         return () if is_own(dossier, actor) else unit.notes_of(dossier.id)
+
+
+def follow(ctx: AppContext, actor: Actor, dossier_id: str, wanted: bool) -> None:
+    """Add the dossier to those that the agent follows, or remove it. The journal says nothing of it.
+
+    Raises `NotFound`.
+    """
+    with ctx.store.unit(write=True) as unit:
+        dossier = _open_to(unit, ctx, actor, dossier_id)
+        change = unit.follow if wanted else unit.unfollow
+        change(actor.id, dossier.id)
+
+
+def is_followed(ctx: AppContext, actor: Actor, dossier_id: str) -> bool:
+    """Return whether the agent follows the dossier."""
+    with ctx.store.unit() as unit:
+        return unit.follows(actor.id, dossier_id)
 
 
 def refusal_for_note(dossier: Dossier, actor: Actor) -> Refusal | None:

@@ -51,6 +51,7 @@ NAMES: Final = (
     "0029 entered order",
     "0030 work order",
     "0031 former order",
+    "0032 follows",
 )
 # The migrations that remove or forbid what a former release needs, with the newest migration that a release must know
 # afterwards. `guichet upgrade --finish` applies them, and every new store has them. PostgreSQL only.

@@ -1,4 +1,4 @@
-"""Queries on messages, notes, held seats, waiting lists and shares."""
+"""Queries on messages, notes, followed dossiers, held seats, waiting lists and shares."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class ExchangeQueries(Queries):
         return dict(self._rows(sql, (*dossiers, side)))
 
     def erase_exchanges(self, dossier_id: str) -> None:
-        """Delete messages, notes, held seats, waiting-list entries and shares of the dossier."""
-        for table in ("message", "note", "seat_hold", "waiting", "share"):
+        """Delete messages, notes, who follows it, held seats, waiting-list entries and shares of the dossier."""
+        for table in ("message", "note", "follow", "seat_hold", "waiting", "share"):
             self._change(f"DELETE FROM {table} WHERE dossier = ?", (dossier_id,))
 
     # internal notes
@@ -66,6 +66,23 @@ class ExchangeQueries(Queries):
     def notes_of(self, dossier_id: str) -> tuple[Note, ...]:
         """Return the notes of the dossier, the oldest first."""
         return NOTES.read_all(self._rows(f"{NOTES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
+
+    # followed dossiers
+
+    def follow(self, account_id: str, dossier_id: str) -> None:
+        """Note that the agent follows the dossier. Nothing changes if they do already."""
+        self._change(
+            "INSERT INTO follow (account, dossier) VALUES (?, ?) ON CONFLICT DO NOTHING", (account_id, dossier_id)
+        )
+
+    def follows(self, account_id: str, dossier_id: str) -> bool:
+        """Return whether the agent follows the dossier."""
+        return self._row("SELECT 1 FROM follow WHERE account = ? AND dossier = ?", (account_id, dossier_id)) is not None
+
+    def unfollow(self, account_id: str, dossier_id: str = "") -> None:
+        """Delete that the agent follows the dossier, or every dossier."""
+        one = " AND dossier = ?" if dossier_id else ""
+        self._change(f"DELETE FROM follow WHERE account = ?{one}", (account_id, *filter(None, [dossier_id])))
 
     # held seats
 

@@ -73,7 +73,7 @@ def dossier_query(
     terms += by_word
     if after:
         terms.append((f"({ORDERS[query.order]}, id) {'<' if query.reverse else '>'} (?, ?)", list(after)))
-    if places is None or selective or query.assigned or len(places) > MOST_STREAMS[query.order]:
+    if places is None or selective or query.assigned or query.follower or len(places) > MOST_STREAMS[query.order]:
         return _select(columns, terms + _among(places))
     once = dict.fromkeys(places)
     streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
@@ -130,6 +130,8 @@ def _terms(query: DossierQuery) -> Terms:
         )
     if query.assigned is not None:
         terms.append(("assigned = ?", [query.assigned]))
+    if query.follower is not None:
+        terms.append(("id IN (SELECT dossier FROM follow WHERE account = ?)", [query.follower]))
     owed, roles = _owed(query.roles), [f'"{role}"' for role in query.roles]
     if query.unassigned and roles:
         terms.append((f"((assigned IS NULL AND awaits = 'null') OR {owed})", roles))

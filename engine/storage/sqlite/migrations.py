@@ -18,7 +18,7 @@ from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
 from engine.journal.search import EVENTS
 from engine.records.administration import LOST, OPENINGS, SNIPPETS
-from engine.records.exchanges import EXCHANGES, NOTES
+from engine.records.exchanges import EXCHANGES, FOLLOWS, NOTES
 from engine.records.jobs import ORDERS
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
@@ -319,6 +319,12 @@ def work_order(db: Database) -> None:
 def former_order(db: Database) -> None:
     """Drop the index that it replaces."""
     db.execute(FORMER_ORDER)
+
+
+@MIGRATIONS(name=NAMES[31])
+def follows(db: Database) -> None:
+    """Create the table of dossiers that agents follow."""
+    db.executescript(FOLLOWS)
 
 
 def _index(db: Database, name: str, on: str) -> None:

@@ -18,6 +18,7 @@ from engine.domain.workflow.progress import applicants_act, public_key
 from engine.model import State
 from engine.records.dossier import Payment
 from engine.services.applications.casework import assign, inbox_counts, offers
+from engine.services.applications.notes import is_followed
 from renderers.i18n.translations import whole_number
 from renderers.web.agents.answers import answer_sections, application, changed_only, later_sections
 from renderers.web.agents.attachments import document_pane
@@ -116,7 +117,7 @@ def dossier_page(
         "pieces_at": inside or f"?{'voir=corrige&' if only_changed else ''}piece=",
         "holder": _holder(one, people([dossier.assigned])), "mine": dossier.assigned == actor().id,
         "takeable": dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
-        "unread": unread_of(one), "thread": thread_of(one), "note_lines": note_lines(one), "note": session.pop("desk_note", ""), "went_on": (went_on := session.pop("desk_next", "")), "token": new_token(),
+        "unread": unread_of(one), "thread": thread_of(one), "note_lines": note_lines(one), "follows": is_followed(app_ctx(), actor(), one.id), "note": session.pop("desk_note", ""), "went_on": (went_on := session.pop("desk_next", "")), "token": new_token(),
         "takes_next": bool(counts := inbox_counts(app_ctx(), actor()) if went_on else {}) and counts["to_take"] > 0,
         "waits": what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The inbox of agents: sign-in, queues, filters, and assignment of dossiers."""
+"""The inbox of agents: queues, filters, and assignment of dossiers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, Response, request, session
+from flask import Response, request, session
 
 from engine.core.problems import Refused
 from engine.core.values import digits_only
@@ -17,7 +17,7 @@ from engine.model import DRAFT, Form, Procedure
 from engine.model.roles import awaited_roles, role_key
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor, Dossier
-from engine.services.accounts.assistance import end_assistance, received_by
+from engine.services.accounts.assistance import received_by
 from engine.services.accounts.saved_views import LONGEST_VIEW, remove_view, save_view, saved_views
 from engine.services.applications.bulk_actions import may_pick
 from engine.services.applications.casework import (
@@ -33,28 +33,17 @@ from engine.services.applications.messages import unread
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
 from engine.storage.results import DossierLine, DossierQuery
-from renderers.web.agents.sign_in import enrolment_qr, next_step, passed
-from renderers.web.platform.access import agent, public
+from renderers.web.agents.sign_in import blueprint
+from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import AGENT_AREA, actor, app_ctx, form_token, go, language, new_token, say
+from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say
 from renderers.web.shared.agent_dossier import agent_case, refusal_text
-from renderers.web.shared.staff import (
-    DueDateTag,
-    due_tag,
-    people,
-    procedure_of,
-    short_moment,
-    sign_in_page,
-    sign_out_of,
-    staff_page,
-)
+from renderers.web.shared.staff import DueDateTag, due_tag, people, procedure_of, short_moment, staff_page
 from renderers.web.shared.statuses import lines_public
 
-blueprint = Blueprint("agent", __name__)
-
 QUEUES: Final[Mapping[str, str]] = {
-    "a-prendre": "to_take", "a-remettre": "ready", "miens": "mine", "attente": "waiting", "retard": "late", "tous": "all", "termines": "done",
+    "a-prendre": "to_take", "a-remettre": "ready", "miens": "mine", "attente": "waiting", "retard": "late", "suivis": "followed", "tous": "all", "termines": "done",
 }  # fmt: skip
 SORTS: Final[Mapping[str, str]] = {"rendre": "due", "recu": "received", "etape": "entered"}  # columns with an order
 PAGE: Final = 50
@@ -149,38 +138,6 @@ class Filters:
 
 
 NO_FILTERS: Final = Filters("a-prendre", "", "", "", "", "")
-
-
-# -- sign-in -----------------------------------------------------------------------------------------------------------
-
-
-@blueprint.route("/agent/connexion", methods=["GET", "POST"])
-@public
-def sign_in() -> Response:
-    """Show the sign-in of agents. A post checks name and password and leads to the second factor."""
-    return sign_in_page(AGENT_AREA, "agent", passed)
-
-
-@blueprint.route("/agent/connexion/suite", methods=["GET", "POST"])
-@public
-def second_step() -> Response:
-    """Show the next step of the sign-in, or check its answer."""
-    return next_step(AGENT_AREA)
-
-
-@blueprint.get("/agent/connexion/qr.svg")
-@public
-def enrolment_code() -> Response:
-    """Serve the QR code of the second factor during its set-up."""
-    return enrolment_qr(AGENT_AREA)
-
-
-@blueprint.post("/agent/deconnexion")
-@agent()
-def leave() -> Response:
-    """Sign the agent out, which ends the assistance at a counter, and redirect to the sign-in."""
-    end_assistance(app_ctx(), actor())
-    return sign_out_of(AGENT_AREA, "/agent/connexion")
 
 
 # -- queues ------------------------------------------------------------------------------------------------------------

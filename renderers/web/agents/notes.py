@@ -1,13 +1,13 @@
-"""Internal notes on a dossier, for agents only."""
+"""What agents keep about a dossier for themselves: internal notes, and that they follow it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
-from engine.services.applications.notes import LONGEST, notes_of, refusal_for_note, write_note
+from engine.services.applications.notes import LONGEST, follow, notes_of, refusal_for_note, write_note
 from renderers.web.platform.access import agent
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
@@ -45,6 +45,16 @@ def add(number: str) -> Response:
     except Refused as closed:
         return _page(one, body, sentence(closed.reason))
     return go(f"{one.at()}#n-{note.id}")
+
+
+@blueprint.post("/agent/dossiers/<number>/suivre")
+@agent()
+def follow_it(number: str) -> Response:
+    """Add the dossier to those that the agent follows, or remove it, and show it again."""
+    one, wanted = agent_case(number), request.form.get("suivre") == "1"
+    follow(app_ctx(), actor(), one.id, wanted)
+    session["desk_note"] = say("case.followed" if wanted else "case.unfollowed")
+    return go(one.at())
 
 
 def note_lines(one: AgentCase) -> list[NoteLine]:

@@ -1,4 +1,4 @@
-"""Steps of the staff sign-in after the password: new password, set-up of the second factor, code.
+"""The sign-in of agents, and its steps after the password: new password, set-up of the second factor, code.
 
 One address of each area asks for whatever `wanted_of` returns. The ticket between two steps is in the browser's
 signed cookie and gives no other access.
@@ -6,9 +6,10 @@ signed cookie and gives no other access.
 
 from __future__ import annotations
 
-from flask import Response, g, request, session
+from flask import Blueprint, Response, g, request, session
 
 from engine.core.problems import Refused
+from engine.services.accounts.assistance import end_assistance
 from engine.services.sign_in.agent_sign_in import (
     Enrolment,
     Halfway,
@@ -23,9 +24,11 @@ from engine.services.sign_in.agent_sign_in import (
 )
 from engine.services.sign_in.sessions import SignedIn
 from renderers.pdf.qr import qr_svg
+from renderers.web.platform.access import agent, public
 from renderers.web.platform.errors import sentence, until_then
 from renderers.web.platform.request_context import (
     AGENT_AREA,
+    actor,
     app_ctx,
     client,
     device,
@@ -36,11 +39,42 @@ from renderers.web.platform.request_context import (
     safe_next,
     say,
 )
-from renderers.web.shared.staff import staff_page
+from renderers.web.shared.staff import sign_in_page, sign_out_of, staff_page
+
+blueprint = Blueprint("agent", __name__)  # of the inbox too
 
 _KINDS: dict[str, Kind] = {"agent": "agent", "audit": "auditor"}
 _HALFWAY = "halfway"
 _AFTER = "after"
+
+
+@blueprint.route("/agent/connexion", methods=["GET", "POST"])
+@public
+def sign_in() -> Response:
+    """Show the sign-in of agents. A post checks name and password and leads to the second factor."""
+    return sign_in_page(AGENT_AREA, "agent", passed)
+
+
+@blueprint.route("/agent/connexion/suite", methods=["GET", "POST"])
+@public
+def second_step() -> Response:
+    """Show the next step of the sign-in, or check its answer."""
+    return next_step(AGENT_AREA)
+
+
+@blueprint.get("/agent/connexion/qr.svg")
+@public
+def enrolment_code() -> Response:
+    """Serve the QR code of the second factor during its set-up."""
+    return enrolment_qr(AGENT_AREA)
+
+
+@blueprint.post("/agent/deconnexion")
+@agent()
+def leave() -> Response:
+    """Sign the agent out, which ends the assistance at a counter, and redirect to the sign-in."""
+    end_assistance(app_ctx(), actor())
+    return sign_out_of(AGENT_AREA, "/agent/connexion")
 
 
 def passed(area: str, result: Passed, following: str = "") -> Response:

@@ -1,4 +1,4 @@
-"""Notes that agents leave one another about a dossier: colleagues read them, its owner never, and they go with the dossier."""
+"""What agents keep about a dossier for themselves: notes, which go with it, and that they follow it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from engine.core.problems import Refused
 from engine.records.dossier import Actor
 from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications.casework import inbox_counts
 from engine.services.applications.notes import LONGEST, notes_of, write_note
 from engine.services.audit.integrity import export, fsck
 from engine.services.context.app_context import NotFound
@@ -113,3 +114,22 @@ def test_a_double_tap_is_one_note(known: PortalClient) -> None:
     for _ in range(2):
         desk.post(f"/agent/dossiers/{number}/notes", **{**form, "body": SECRET})
     assert len(notes_of(known.office, MAYOR, number)) == 1
+
+
+def test_a_dossier_that_an_agent_follows_is_in_a_list_of_theirs_alone(known: PortalClient) -> None:
+    number = known.sent()
+    desk, colleague = as_an_agent(known), Actor("agent", "awa", "Awa", MAYOR.roles)
+    (token,) = desk.open(f"/agent/dossiers/{number}").form()["csrf_token"]
+    before = known.open(f"/dossiers/{number}").text
+    desk.post(f"/agent/dossiers/{number}/suivre", csrf_token=token, suivre="1")
+    assert "Ne plus suivre" in desk.follow().text
+    assert f'href="/agent/dossiers/{number}"' in desk.open("/agent?file=suivis").html
+    assert "Suivis 1" in desk.page.text
+    assert inbox_counts(known.office, MAYOR)["followed"] == 1
+    assert inbox_counts(known.office, colleague)["followed"] == 0
+    assert known.open(f"/dossiers/{number}").text == before
+    dossier = the_dossier(known, number)
+    with known.office.store.unit() as unit:
+        assert not any("follow" in entry.kind for entry in unit.entries(dossier.id))
+    desk.post(f"/agent/dossiers/{number}/suivre", csrf_token=token, suivre="0")
+    assert "Suivis 0" in desk.open("/agent?file=suivis").text

@@ -21,7 +21,7 @@ from engine.services.applications import casework
 from engine.services.applications import document_verification as verification
 from engine.services.applications import drafts as intake
 from engine.services.applications.messages import write_message
-from engine.services.applications.notes import write_note
+from engine.services.applications.notes import follow, write_note
 from engine.services.appointments import bookings
 from engine.services.audit import exports
 from engine.services.audit import integrity as inspection
@@ -207,15 +207,16 @@ class TestTrays:
         casework.assign(world.office, checker, first.id, checker.id)
         waiting = world.take(world.sent(PASSPORT, world.applicant("+22890445568")), checker, "conforme")
         gone = world.take(world.sent(PASSPORT, world.applicant("+22890445569")), checker, "refuser", reason="Non")
+        follow(world.office, checker, gone.id, True)
         queues = {
             queue: {line.id for line in casework.list_inbox(world.office, checker, queue).lines}
             for queue in casework.QUEUES
         }
         assert queues == {
             "to_take": {second.id}, "mine": {first.id}, "late": set(), "ready": set(), "waiting": {waiting.id}, "done": {gone.id},
-            "all": {first.id, second.id, waiting.id, gone.id},
+            "all": {first.id, second.id, waiting.id, gone.id}, "followed": {gone.id},
         }  # fmt: skip
-        counts = {"to_take": 1, "ready": 0, "mine": 1, "late": 0, "waiting": 1, "done": 1, "all": 4}
+        counts = {"to_take": 1, "ready": 0, "mine": 1, "late": 0, "followed": 1, "waiting": 1, "done": 1, "all": 4}
         assert casework.inbox_counts(world.office, checker) == counts
         world.wait(days=4)
         assert {line.id for line in casework.list_inbox(world.office, checker, "late").lines} == {first.id, second.id}
