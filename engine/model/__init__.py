@@ -31,7 +31,7 @@ from engine.model.base import (
     Silence,
     Template,
 )
-from engine.model.form import Bounds, Criterion, EvidenceTerms, Field, FormCheck, Option, Page, Total
+from engine.model.form import Annotation, Bounds, Criterion, EvidenceTerms, Field, FormCheck, Option, Page, Total
 from engine.model.legal import Accept, Appeal, Contact, Delay, Identity, Law, PersonalData, Sensitive
 from engine.model.procedure import CodeList, Notice, Output, Procedure, Scenario, Scheme, Step
 from engine.model.tasks import Appointment, Consulted, Cut, Fee, FeeLine, Form, Hours, Instalments, Link, Task
@@ -48,6 +48,7 @@ __all__ = [
     "PAYMENT_METHODS",
     "SYSTEM",
     "Accept",
+    "Annotation",
     "Appeal",
     "Appointment",
     "Bounds",

@@ -1,9 +1,12 @@
-"""The form: questions, their bounds, evidence, pages, and the eligibility questions before it."""
+"""The form: questions, their bounds, evidence, pages, the eligibility questions before it; and what agents note."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
 
 from engine.core.values import Span, Text
 from engine.model.base import How, NamedElement, Template
@@ -170,3 +173,37 @@ class Criterion(NamedElement):
     because: Text
     instead: str | None = None
     instead_title: Text | None = None  # its usual name, when it is not a procedure of this catalogue
+
+
+# -- what agents note --------------------------------------------------------------------------------------------------
+
+AnnotationType: TypeAlias = Literal["yes_no", "choice", "choices", "integer", "date", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation(NamedElement):
+    """One value that agents write about a dossier. No expression, document, message or applicant reads it.
+
+    `show: list` is for `choices` only: its options are labels, shown in the list of dossiers.
+    """
+
+    label: Text
+    type: AnnotationType
+    options: Mapping[str, Text] = field(default_factory=lambda: MappingProxyType({}))
+    show: Literal["list"] | None = None
+
+
+USUAL: Final = MappingProxyType({
+    "etiquettes": Annotation(
+        id="etiquettes",
+        label=Text((("fr", "Étiquettes"), ("en", "Labels"))),
+        type="choices",
+        options=MappingProxyType({
+            "urgent": Text((("fr", "Urgent"), ("en", "Urgent"))),
+            "a_revoir": Text((("fr", "À revoir"), ("en", "To see again"))),
+            "attente_piece": Text((("fr", "Attente pièce"), ("en", "Awaits a document"))),
+        }),
+        show="list",
+    )
+})  # fmt: skip
+"""The annotations of a procedure that declares none."""

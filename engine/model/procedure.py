@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from engine.core.problems import NOWHERE, Position
 from engine.core.values import Plain, Span, Text
 from engine.model.base import APPLICANT, APPLICATION, Lasting, NamedElement, Template
-from engine.model.form import Criterion, Field, Option
+from engine.model.form import USUAL, Annotation, Criterion, Field, Option
 from engine.model.legal import Accept, Identity, Law, PersonalData
 from engine.model.paper import OutputPaper
 from engine.model.tasks import Appointment, Fee, Form, Link, Task
@@ -112,6 +112,7 @@ class Procedure(Lasting):
     definitions: Mapping[str, Expression] = field(default_factory=lambda: MappingProxyType({}))  # for messages
     outputs: Mapping[str, Output]
     notices: tuple[Notice, ...]
+    annotations: Mapping[str, Annotation] = field(default_factory=lambda: MappingProxyType({}))
     personal_data: PersonalData
     scenarios: tuple[Scenario, ...]
     migrate: Mapping[int, Mapping[str, str | None]]
@@ -142,6 +143,14 @@ class Procedure(Lasting):
     def state(self, state_id: str) -> State:
         """Return the state of that id. Raises `KeyError` when it does not exist."""
         return self.states[state_id]
+
+    def noted(self) -> Mapping[str, Annotation]:
+        """Return the annotations that the file declares, else the usual ones."""
+        return self.annotations or USUAL
+
+    def labels(self) -> Mapping[str, Annotation]:
+        """Return the annotations whose options are labels in the list of dossiers."""
+        return {name: one for name, one in self.noted().items() if one.show == "list"}
 
     def fees(self) -> tuple[Fee, ...]:
         """Return the fees, in the order of the tasks."""

@@ -122,7 +122,7 @@ _NOTE: Final = "<!-- Written by `make reference`; change the source it names ins
 _SECTIONS: Final = (
     "criterion", "page", "use_one", "field", "option", "check", "evidence", "table", "fee", "line", "reduction",
     "appointment", "round", "service", "later_form", "look_up", "link", "workflow", "state", "act", "clock", "output",
-    "notice_one", "personal_data", "sensitive", "accept", "scenario", "step", "expect", "law", "appeal", "contact",
+    "notice_one", "annotation", "personal_data", "sensitive", "accept", "scenario", "step", "expect", "law", "appeal", "contact",
     "block", "list", "item", "preset", "agency", "agency_role", "office", "closure", "calendar", "scheme", "register",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from engine.core.values import Span
-from engine.model import Appeal, Law, Output, Procedure
+from engine.model import Annotation, Appeal, Law, Output, Procedure
 from engine.model.directory import Directory
 from engine.model.types import Constant
 from renderers.definition.expressions import ExpressionWriter
@@ -233,12 +233,24 @@ class _Reader(PaperReader):
             for name, span in data.keep.items()
         ]
         yield self.say("keep"), f"{' ; '.join(kept)}, {self.say(f'afterwards_{data.afterwards}')}."
+        if self.definition.annotations:
+            yield self.say("annotations"), " ; ".join(map(self._annotation, self.definition.annotations.values()))
         if law := self.basis(data, "personal_data"):
             yield self.say("laws"), law
         for said in self.rest(
             data, "personal_data", "purpose", "ground", "declaration", "keep", "afterwards", "sensitive"
         ):
             yield self.say("also"), said
+
+    def _annotation(self, one: Annotation) -> str:
+        """Return what agents keep about a dossier for themselves: label, type, options, whether the list shows it."""
+        parts = (
+            self.say("annotation_line", label=self.t(one.label), type=self.say(f"type.{one.type}")),
+            self.say("values", options=", ".join(map(self.t, one.options.values()))) if one.options else "",
+            self.say("annotation_listed") if one.show else "",
+            *self.rest(one, "annotations", "label", "type", "options", "show"),
+        )
+        return ", ".join(filter(None, parts))
 
     def sensitive(self) -> Iterator[str]:
         """Yield one sentence for each sensitive answer: the roles that see it, in which states, how long it is

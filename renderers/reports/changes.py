@@ -35,7 +35,7 @@ _DEARER: Final = frozenset({"pays_more", "pays_otherwise", "one_more_fee"})  # a
 _COUNTED: Final = ("answered", "standing", "priced", "booked", "drafts")
 _NAMED: Final[Mapping[str, str]] = {
     "pages": "page", "states": "state", "acts": "act", "checks": "check", "law": "law", "lists": "list",
-    "definitions": "definition", "notices": "notice", "sensitive": "sensitive",
+    "definitions": "definition", "notices": "notice", "annotations": "annotation", "sensitive": "sensitive",
 }  # fmt: skip
 
 
@@ -200,8 +200,9 @@ class ChangeWriter:
         return name
 
     def _title(self, name: str, side: ChangeValues) -> str:
-        code_list = side.reader.definition.lists.get(name)
-        return side.reader.t(code_list.title) if code_list else side.reader.label(name)
+        code_list, noted = side.reader.definition.lists.get(name), side.reader.definition.annotations.get(name)
+        named = code_list.title if code_list else noted.label if noted else None
+        return side.reader.t(named) if named else side.reader.label(name)
 
     def _key_of_row(self, key: str, side: ChangeValues) -> str:
         """Return the key of a table's row, with labels of options in place of codes."""

@@ -70,7 +70,7 @@ UNSAID: Final[Mapping[str, str]] = {
         (f"Link.{one}" for one in ("services", "confirms", "matches", "sends", "seen_by", "register", "quorum", "each", "due", "asked", "pages", "by")),
         "not of a link",
     ),
-    **dict.fromkeys((f"{one}.basis" for one in ("Scenario", "Notice", "Law", "Accept")), "rests on no law"),
+    **dict.fromkeys((f"{one}.basis" for one in ("Scenario", "Notice", "Annotation", "Law", "Accept")), "rests on no law"),
     **dict.fromkeys(
         (f"Procedure.{one}" for one in ("identity", "personal_data", "tasks", "states", "transitions", "definitions")),
         "told by its parts; a definition is written out where it is used",

@@ -1,4 +1,4 @@
-"""Builder of the legal part: administration, laws, personal data, accepted advice, names moved between editions."""
+"""Builder of the legal part: administration, laws, personal data, annotations, accepted advice, moved names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from engine.language.compiler.build_context import BuildContext, frozen, read_te
 from engine.language.compiler.symbols import SymbolContext
 from engine.language.source.loader import Path
 from engine.model import Accept, Appeal, Contact, Delay, Field, Form, Identity, Law, PersonalData, Sensitive, Template
+from engine.model.form import Annotation, AnnotationType
 from engine.model.types import TRUE, YES_NO
 
 Status = Literal["sourced", "to_confirm", "plausible"]
@@ -179,6 +180,23 @@ def _sensitive(symbols: SymbolContext, path: Path) -> Iterator[tuple[str, Sensit
                 build.unknown("N307", place, state, states)
         listed = tuple(state for state in build.ids((*there, "in")) if state in states)
         yield name, Sensitive(build.roles((*there, "seen_by")), listed, build.span((*there, "keep")))
+
+
+# -- annotations -------------------------------------------------------------------------------------------------------
+
+
+def build_annotations(build: BuildContext) -> Iterator[Annotation]:
+    """Yield the annotations, in the order of the file."""
+    for name, path in build.each(("annotations",)):
+        options = {code: build.title((*path, "options", code)) for code in build.entries((*path, "options"))}
+        yield Annotation(
+            id=name,
+            where=build.where(path, key=True),
+            label=build.title((*path, "label")),
+            type=cast(AnnotationType, build.choice((*path, "type"), get_args(AnnotationType), "text")),
+            options=frozen(options),
+            show="list" if build.words((*path, "show")) == "list" else None,
+        )
 
 
 # -- editions ----------------------------------------------------------------------------------------------------------

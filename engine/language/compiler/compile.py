@@ -16,6 +16,7 @@ from engine.language.compiler.build_context import BuildContext, Library, frozen
 from engine.language.compiler.build_form import build_application, build_eligibility
 from engine.language.compiler.build_legal import (
     build_accept,
+    build_annotations,
     build_identity,
     build_laws,
     build_migrate,
@@ -121,6 +122,7 @@ def _compile(build: BuildContext) -> Procedure | None:
         definitions=frozen(dict(_definitions(symbols))),
         outputs=frozen(outputs),
         notices=tuple(build_notices(symbols)),
+        annotations=frozen({one.id: one for one in build_annotations(build)}),
         personal_data=build_personal_data(symbols),
         scenarios=tuple(build_scenarios(symbols)),
         migrate=MappingProxyType(dict(build_migrate(build))),

@@ -26,7 +26,7 @@ _CHAPTER_OF: Final[Mapping[str, Chapter]] = {
     "schemes": "questions",
     "workflow": "steps", "states": "steps", "acts": "steps", "clocks": "steps", "later_forms": "steps",
     "look_ups": "steps", "opinions": "steps", "links": "steps", "appeals": "steps",
-    "appointments": "visits", "notices": "messages", "definitions": "messages", "outputs": "documents",
+    "appointments": "visits", "notices": "messages", "definitions": "messages", "outputs": "documents", "annotations": "data",
     "personal_data": "data",
 }  # fmt: skip
 _FELT_ELSEWHERE: Final[Mapping[tuple[str, str], Chapter]] = {

@@ -47,6 +47,7 @@ LEFT_OUT: Final[Mapping[str, frozenset[str]]] = MappingProxyType({
     "CodeList": frozenset({"id", "items"}),  # elements
     "Scheme": frozenset({"id"}),
     "Notice": frozenset({"event"}),  # its path
+    "Annotation": frozenset({"options"}),  # elements
 })  # fmt: skip
 
 
@@ -378,6 +379,11 @@ def _given(procedure: Procedure) -> Iterator[Element]:
             name = event if at == 0 else f"{event} {at + 1}"
             thing = procedure.things.get(event)
             yield _element(notice, ("notices", name), getattr(thing, "label", None) or getattr(thing, "title", None))
+    for one in procedure.annotations.values():
+        yield _element(one, ("annotations", one.id), order=tuple(one.options))
+        for code, label in one.options.items():
+            own: Mapping[str, object] = MappingProxyType({"label": label})
+            yield Element(("annotations", one.id, "options", code), f"{one.id}.{code}", label, one.where, own)
 
 
 def _kept(procedure: Procedure) -> Iterator[Element]:

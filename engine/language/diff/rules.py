@@ -140,6 +140,7 @@ _FACETS: Final[Mapping[str, Mapping[str, Judge]]] = {
         "note": always(SAFE),
     },
     "appeals": {"within": by_size(MORE_TIME, LESS_TIME, given=LESS_TIME, dropped=MORE_TIME)},
+    "annotations": {"show": _LAYOUT},
     "eligibility": _ASKED,
     "questions": _ASKED,
     "evidence": _ASKED,
@@ -293,6 +294,8 @@ _REMOVED: Final[Mapping[str, ImpactDetail]] = {
 
 def weigh_added(element: Element, around: EditionPair) -> ImpactDetail:
     """Return the impact of a new element."""
+    if element.section == "annotations":
+        return SAFE
     if element.noun in ("questions", "evidence"):
         return _asked_anew(element, around)
     if element.noun == "checks" and element.facets.get("warns"):
@@ -330,6 +333,8 @@ def weigh_removed(element: Element, around: EditionPair) -> ImpactDetail:
     """Return the impact of a removed element, when that is declared or no dossier holds it."""
     if element.noun == "checks" and element.facets.get("warns"):
         return SAFE
+    if element.section == "annotations":
+        return REVIEW
     if element.noun == "options" and around.moved:
         return replace(BREAKING, feel="one_less_choice")
     if element.noun in ("questions", "evidence"):

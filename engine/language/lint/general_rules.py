@@ -73,6 +73,8 @@ def _around(procedure: Procedure) -> Iterator[_Said]:
     yield from ((one, one.label) for one in identity.appeals.values())
     yield from ((one, one.title) for one in procedure.laws.values())
     yield procedure.personal_data, procedure.personal_data.purpose
+    for noted in procedure.annotations.values():
+        yield from ((noted, text) for text in (noted.label, *noted.options.values()))
 
 
 def _asked(procedure: Procedure) -> Iterator[_Said]:

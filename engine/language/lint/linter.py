@@ -11,6 +11,7 @@ from datetime import date
 
 from engine.core.problems import Problem, problem, set_once
 from engine.language.lint import (
+    annotation_rules,
     event_rules,
     fee_rules,
     general_rules,
@@ -27,6 +28,7 @@ from engine.model import Procedure
 from engine.model.directory import Directory
 
 RULE_GROUPS = (
+    annotation_rules,
     event_rules,
     fee_rules,
     general_rules,

@@ -86,6 +86,8 @@ def rules_of_procedure(source: PositionedTree, partial: bool) -> Iterator[Proble
         yield from rules.fee(("fees", name))
     for name in _map(top.get("notices")):
         yield from rules.notice(("notices", name))
+    for name in _map(top.get("annotations")):
+        yield from rules.annotation(("annotations", name))
     yield from rules.first_match(("delay",))
     yield from rules.period(("in_force",))
     yield from rules.workflow(("workflow",))
@@ -229,6 +231,18 @@ class _Rules:
             yield from self._options(path, criterion, "choice")
         elif "options" in criterion and isinstance(type_, str):
             yield self.say("S205", (*path, "options"), key=True, name="options", type=type_, types=("choice",))
+
+    def annotation(self, path: Path) -> Iterator[Problem]:
+        """Yield the faults of an annotation: keys that its type does not take, missing options."""
+        annotation = _map(self.at(path))
+        type_ = annotation.get("type")
+        if not isinstance(type_, str):
+            return
+        for key, types in (("options", ("choice", "choices")), ("show", ("choices",))):
+            if key in annotation and type_ not in types:
+                yield self.say("S205", (*path, key), key=True, name=key, type=type_, types=types)
+        if type_ in ("choice", "choices"):
+            yield from self._options(path, annotation, type_)
 
     def check(self, path: Path) -> Iterator[Problem]:
         check = self.at(path)

@@ -255,6 +255,8 @@ EDITS: dict[str, tuple[tuple[str, str], str, str, str, str]] = {
     "a message in other words": (("Venez en personne.", "Venez vous-même."), "notices.pret", "sms", "safe", "wording"),
     "a message less": (("  pret: {sms: 'Passeport {dossier} disponible, {office}. Venez en personne.'}\n", ""), "notices.pret", "", "review", "told_less"),
     "a message more": (("notices:\n", "notices:\n  refuse: {sms: 'Passeport {dossier} refuse. {link}'}\n"), "notices.refuse", "", "safe", "told_more"),
+    # annotations
+    "an annotation more": (("personal_data:\n", "annotations:\n  rappel: {label: Rappel, type: date}\npersonal_data:\n"), "annotations.rappel", "", "safe", ""),
     # personal data
     "another purpose": (("purpose: Établir et délivrer le passeport", "purpose: Établir le passeport et des statistiques"),
                         "personal_data", "purpose", "breaking", "new_purpose"),
@@ -281,6 +283,18 @@ def test_a_single_edit_is_found_with_its_class(
     assert (found[0].impact, found[0].facts.get("feel", "")) == (impact, feel)
     assert found[0].code == ("R804" if impact == "breaking" else "")
     assert found[0].chapter in CHAPTERS
+
+
+def test_what_changed_of_an_annotation_is_named() -> None:
+    noted = "annotations:\n  etat: {label: État, type: choices, options: {urgent: Urgent, vu: Vu}, show: list}\npersonal_data:\n"
+    other = noted.replace("options: {urgent: Urgent, vu: Vu}, show: list", "options: {urgent: Pressé}")
+    whole = ("personal_data:\n", noted)
+    found = {(*told_one[:4],) for told_one in told(compare(edited(whole), edited(("personal_data:\n", other))))}
+    assert found == {
+        ("removed", "annotations.etat.options.vu", "", "review"),
+        ("changed", "annotations.etat.options.urgent", "label", "safe"),
+        ("changed", "annotations.etat", "show", "safe"),
+    }
 
 
 @pytest.mark.parametrize("edit", [edit for edit, *_ in EDITS.values()], ids=EDITS)
@@ -546,7 +560,7 @@ def test_every_attribute_of_the_model_is_compared_or_left_out_by_name() -> None:
         assert left <= {one.name for one in dataclasses.fields(kinds[name])}, name
     compared = {"Identity", "Law", "Appeal", "Criterion", "Page", "Field", "FormCheck", "Option", "Bounds", "EvidenceTerms",
                 "Form", "Consulted", "Link", "Fee", "FeeLine", "Cut", "Instalments", "Appointment", "Hours", "State", "Effects",
-                "Transition", "TimeLimit", "Table", "Output", "Notice", "PersonalData", "Sensitive", "CodeList", "Scheme",
+                "Transition", "TimeLimit", "Table", "Output", "Notice", "Annotation", "PersonalData", "Sensitive", "CodeList", "Scheme",
                 "Delay", "Contact", "Total", "Template", "Key"}  # fmt: skip
     apart = {
         "NamedElement",
