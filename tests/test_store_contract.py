@@ -18,7 +18,7 @@ from engine.journal.chain import seal, verify
 from engine.journal.search import EventsAsked, mark_of, read_mark
 from engine.records.administration import Hold, OpeningChange, Snippet
 from engine.records.dossier import SYSTEM_ACTOR, Account, Actor, Attachment
-from engine.records.exchanges import Message, Note, SeatHold, Share, WaitingListEntry
+from engine.records.exchanges import Message, Note, NotedValue, SeatHold, Share, WaitingListEntry
 from engine.records.jobs import Job, JobChunk, JobItem, Work
 from engine.records.people import CHAIN as RIGHTS
 from engine.records.people import Identifier, Mandate, Reading, SecondFactor
@@ -1240,6 +1240,29 @@ def test_a_list_holds_what_an_agent_follows_until_it_or_they_go(store: Store) ->
     with store.unit(write=True) as unit:
         unit.erase_exchanges("d2")
     assert followed("afi") == []
+
+
+def test_annotations_are_replaced_sought_by_label_and_forgotten_with_their_dossier(store: Store) -> None:
+    opened(store, a_dossier("d1"), a_dossier("d2"))
+    urgent = NotedValue("d1", "labels", ["late", "urgent"], NOON, "afi")
+    with store.unit(write=True) as unit:
+        unit.put_annotation(replace(urgent, value=["late"]))
+        unit.put_annotation(urgent)
+        unit.put_annotation(NotedValue("d2", "labels", None, NOON, "afi"))
+        unit.put_annotation(NotedValue("d2", "other", ["urgent"], NOON, "afi"))
+
+    def labelled(label: str) -> list[str]:
+        with store.unit() as unit:
+            return [line.id for line in unit.find_dossiers(DossierQuery(label=label, open_only=False)).lines]
+
+    assert labelled("labels.urgent") == ["d1"]
+    assert labelled("labels.urg") == []
+    with store.unit(write=True) as unit:
+        assert unit.annotations_of(["d1"]) == (urgent,)
+        assert [one.name for one in unit.annotations_of(["d1", "d2"])] == ["labels", "labels", "other"]
+        assert unit.annotations_of([]) == ()
+        unit.erase_exchanges("d1")
+    assert labelled("labels.urgent") == []
 
 
 def test_a_held_seat_is_nobody_elses_for_a_while(store: Store) -> None:

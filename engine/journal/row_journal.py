@@ -22,7 +22,7 @@ from engine.core.values import Plain
 from engine.journal.chain import JournalEntry, seal, with_commitments
 from engine.records.codec import to_plain
 from engine.records.dossier import SYSTEM_ACTOR, Booking, OutboundMessage, Payment, PaymentEvent
-from engine.records.exchanges import Message, Note, Share
+from engine.records.exchanges import Message, Note, NotedValue, Share
 
 ROW_JOURNAL: Final = """
 CREATE TABLE row_entry (
@@ -156,6 +156,11 @@ def note_row(note: Note) -> tuple[str, Plain]:
     return f"{ROWS}.note.{note.id}", _cells(note, "at", "by")
 
 
+def annotation_row(noted: NotedValue) -> tuple[str, Plain]:
+    """Return the name and the committed value of an annotation as it is now."""
+    return f"{ROWS}.annotation.{noted.name}", _cells(noted, "value", "at", "by")
+
+
 def payment_row(payment: Payment) -> tuple[str, Plain]:
     """Return the name and the committed value of a payment. Once ended, it includes the result."""
     return f"{ROWS}.payment.{payment.id}", _cells(payment, *(_PAYMENT if payment.ended_at is None else _ENDED))
@@ -183,6 +188,8 @@ def share_row(share: Share) -> tuple[str, Plain]:
     return name, _cells(share, "token_sha256", "document", "created_at", "expires_at", "revoked_at")
 
 
-def _cells(record: OutboundMessage | Message | Note | Payment | PaymentEvent | Share, *names: str) -> Plain:
+def _cells(
+    record: OutboundMessage | Message | Note | NotedValue | Payment | PaymentEvent | Share, *names: str
+) -> Plain:
     plain = to_plain(record)
     return {name: plain[name] for name in names if plain.get(name) not in (None, "", [])}

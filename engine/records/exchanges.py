@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from engine.core.values import Plain
 from engine.records.dossier import Attachment
 
 Side: TypeAlias = Literal["applicant", "agent"]
@@ -34,6 +35,17 @@ class Note:
     at: datetime
     by: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotedValue:
+    """What agents noted under one annotation of the procedure, and who wrote it last. None once it was removed."""
+
+    dossier: str
+    name: str
+    value: Plain
+    at: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +150,15 @@ CREATE TABLE follow (
   PRIMARY KEY (account, dossier)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX follow_dossier ON follow (dossier);
+"""
+ANNOTATIONS = """
+CREATE TABLE annotation (
+  dossier TEXT NOT NULL REFERENCES dossier (id) DEFERRABLE INITIALLY DEFERRED,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  at TEXT NOT NULL,
+  by TEXT NOT NULL,
+  PRIMARY KEY (dossier, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX annotation_name ON annotation (name, dossier);
 """

@@ -107,6 +107,7 @@ class DossierQuery:
     order: str = "due"  # a key of `ORDERS`
     reverse: bool = False  # the last of the order first
     follower: str | None = None  # only those that this agent follows
+    label: str = ""  # only those with this label: `annotation.option`
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from engine.core.progress import ProgressReporter, unwatched
 # In the order of insertion: referenced tables come first.
 TABLES: Final = (
     "edition", "publication", "publication_entry", "watch", "account", "people_entry", "second_factor",
-    "identifier", "phone_move", "mandate", "row_entry", "row_salt", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "unproven_file", "letter", "timer", "payment", "pay_event", "credit", "refund", "booking", "message", "note", "follow", "seat_hold", "waiting", "share", "serial", "document", "session",
+    "identifier", "phone_move", "mandate", "row_entry", "row_salt", "dossier", "dossier_body", "dossier_word", "entry", "reading", "salt", "unproven_file", "letter", "timer", "payment", "pay_event", "credit", "refund", "booking", "message", "note", "annotation", "follow", "seat_hold", "waiting", "share", "serial", "document", "session",
     "sign_in_code", "rate", "aside", "reply", "tally", "tally_mark", "sms_count", "work_order",
     "order_line", "order_part", "snippet", "opening_change", "opening_head", "leaf_owed", "leaf", "tree_node", "tree",
 )  # fmt: skip

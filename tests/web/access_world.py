@@ -83,7 +83,7 @@ ENDED: Final = date(2026, 11, 20)
 # Tables in which the facts are kept: what is refused writes in none of them.
 FACTS: Final = (
     "account", "booking", "document", "dossier", "entry", "identifier", "mandate", "message", "note", "opening_change", "payment", "phone_move", "refund", "seat_hold",
-    "follow", "second_factor", "session", "share", "snippet", "waiting", "work_order",
+    "annotation", "follow", "second_factor", "session", "share", "snippet", "waiting", "work_order",
 )  # fmt: skip
 ABSENT: Final = "26482911374"  # a number with its check digit that no dossier has
 

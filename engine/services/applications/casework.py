@@ -284,13 +284,13 @@ def _may_handle(procedure: Procedure, dossier: Dossier, agent: Actor) -> bool:
 def list_inbox(
     ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None = None, state: str | None = None,
     office_id: str | None = None, text: str = "", after: str | None = None, limit: int = 50, order: str = "due",
-    reverse: bool = False,
+    reverse: bool = False, label: str = "",
 ) -> ResultPage:  # fmt: skip
     """Return one page of a queue (`QUEUES`), by due date or another of `ORDERS`, `reverse` with the last first.
 
     Filters only narrow what the person may see.
     """
-    asked = inbox_query(ctx, actor, queue, procedure, state, office_id, text)
+    asked = inbox_query(ctx, actor, queue, procedure, state, office_id, text, label)
     if asked is None:
         return ResultPage(())
     with ctx.store.unit() as unit:
@@ -328,6 +328,7 @@ def inbox_query(
     state: str | None,
     office_id: str | None,
     text: str,
+    label: str = "",
 ) -> DossierQuery | None:
     """Return the query of a queue; None when it must be empty for this person."""
     chosen = _PLACES.get(queue)
@@ -349,7 +350,7 @@ def inbox_query(
         places, offices, assigned=actor.id if queue == "mine" else None, unassigned=queue == "to_take",
         roles=tuple(sorted(actor.roles)), parts_done=queue == "waiting",
         late_at=ctx.now() if queue == "late" else None, text=text, phone=_phone(actor, text), open_only=queue not in ("done", "all", "followed"),
-        barred=_barred(ctx, actor, {place[0] for place in places}), follower=actor.id if queue == "followed" else None,
+        barred=_barred(ctx, actor, {place[0] for place in places}), follower=actor.id if queue == "followed" else None, label=label,
     )  # fmt: skip
 
 

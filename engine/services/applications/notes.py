@@ -1,22 +1,32 @@
-"""What agents keep about a dossier for themselves: internal notes, and which dossiers they follow.
+"""What agents keep about a dossier for themselves: internal notes, annotations, and which dossiers they follow.
 
-Its owner never reads them. The journal commits to each note.
+Its owner never reads them. The journal commits to each note and value. An auditor reads that it was written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from engine.core.problems import Refusal, Refused, refusal
-from engine.core.values import Plain, new_id
+from engine.core.values import Plain, canonical_json, new_id
 from engine.domain.common.access import is_own, is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.common.names import free_text
+from engine.domain.fields.raw_answers import Raw
+from engine.domain.fields.views import AnswerProblem, FieldView
+from engine.domain.forms.annotations import read_annotations, view_annotations
+from engine.domain.forms.views_of_fields import speech_for
+from engine.domain.workflow.transition_context import codes
+from engine.records.codec import to_plain
 from engine.records.dossier import Actor, Dossier
-from engine.records.exchanges import Note
-from engine.services.context.app_context import AppContext, NotFound, seen
-from engine.services.core.idempotency import Memory, once
+from engine.records.exchanges import Note, NotedValue
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
+from engine.services.core.idempotency import NOTHING, Memory, once
 from engine.services.core.journalling import journalise
+from engine.storage.results import DossierLine
 from engine.storage.unit_of_work import Unit
 
 LONGEST: Final = 1000
@@ -38,8 +48,7 @@ def write_note(ctx: AppContext, actor: Actor, dossier_id: str, body: str, *, tok
             raise Refused(refusal("note_empty"))
         if len(text) > LONGEST:
             raise Refused(refusal("note_long", maximum=LONGEST, over=len(text) - LONGEST))
-        if unit.count_try(f"notes@{before.id}@{actor.id}", f"{ctx.day()}") > MOST_A_DAY:
-            raise Refused(refusal("notes_many", maximum=MOST_A_DAY))
+        _count(unit, ctx, actor, before)
         now = ctx.now()
         note = Note(new_id(), before.id, now, actor.id, text)
         unit.add_note(note)
@@ -57,6 +66,99 @@ def notes_of(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[Note, ...]
     with ctx.store.unit() as unit:
         dossier = _open_to(unit, ctx, actor, dossier_id)
         return () if is_own(dossier, actor) else unit.notes_of(dossier.id)
+
+
+# -- annotations -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """The annotations of a dossier: as they are drawn, as they are stored, and a mark of what is stored now."""
+
+    views: tuple[FieldView, ...]
+    stored: Mapping[str, NotedValue]
+    mark: str
+
+
+def annotations_of(
+    ctx: AppContext, actor: Actor, dossier_id: str, raw: Raw | None = None, problems: Iterable[AnswerProblem] = ()
+) -> Annotated:
+    """Return the annotations for agents who see the dossier, with what they posted, if anything. None of their own one.
+
+    Raises `NotFound` for others.
+    """
+    with ctx.store.unit() as unit:
+        dossier = _open_to(unit, ctx, actor, dossier_id)
+        if is_own(dossier, actor):
+            return Annotated((), {}, "")
+        procedure = pinned(ctx, unit, dossier)
+        stored = _stored(unit, dossier)
+    values: Mapping[str, Plain] = {name: one.value for name, one in stored.items()}
+    if raw is not None:
+        values, _ = read_annotations(procedure, raw, ctx.day(), ctx.directory)
+    speech = speech_for(actor, dossier, ctx.wording)
+    views = view_annotations(procedure, values, ctx.day(), ctx.directory, speech, problems)
+    return Annotated(views, stored, _mark(stored))
+
+
+def annotate(ctx: AppContext, actor: Actor, dossier_id: str, raw: Raw, mark: str, *, token: str | None = None) -> None:
+    """Write the annotations of a post: those that it changes. `mark` says what its page showed.
+
+    Raises `NotFound`, `WrongAnswers`. Raises Refused: notes_closed, own_dossier, annotations_changed, notes_many.
+    """
+
+    def work(unit: Unit) -> None:
+        before = _open_to(unit, ctx, actor, dossier_id)
+        if (closed := refusal_for_note(before, actor)) is not None:
+            raise Refused(closed)
+        values, problems = read_annotations(pinned(ctx, unit, before), raw, ctx.day(), ctx.directory)
+        if problems:
+            raise WrongAnswers(problems)
+        stored = _stored(unit, before)
+        if mark != _mark(stored):
+            raise Refused(refusal("annotations_changed"))
+        changed = sorted(name for name, value in values.items() if value != _value(stored.get(name)))
+        if not changed:
+            return
+        _count(unit, ctx, actor, before)
+        now = ctx.now()
+        for name in changed:
+            unit.put_annotation(NotedValue(before.id, name, values[name], now, actor.id))
+        journalise(unit, before, [EntryDraft("annotated", {"annotations": codes(changed)})], actor, now)
+
+    once(ctx, actor, "annotate", token, (dossier_id, mark), work, NOTHING)
+
+
+def labels_in(ctx: AppContext, actor: Actor, lines: Sequence[DossierLine]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Return the labels of dossiers of a list, as pairs of annotation and option. None of the agent's own ones."""
+    with ctx.store.unit() as unit:
+        noted = unit.annotations_of([line.id for line in lines if line.owner not in (actor.id, actor.owns)])
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for one in noted:
+        options = one.value if isinstance(one.value, list) else []
+        found[one.dossier] = (*found.get(one.dossier, ()), *((one.name, str(code)) for code in options))
+    return found
+
+
+def _stored(unit: Unit, dossier: Dossier) -> dict[str, NotedValue]:
+    return {one.name: one for one in unit.annotations_of([dossier.id])}
+
+
+def _value(noted: NotedValue | None) -> Plain:
+    return noted.value if noted is not None else None
+
+
+def _mark(stored: Mapping[str, NotedValue]) -> str:
+    """Return what tells whether a page shows the values of now."""
+    return sha256(canonical_json([to_plain(one) for one in stored.values()])).hexdigest()[:16]
+
+
+def _count(unit: Unit, ctx: AppContext, actor: Actor, dossier: Dossier) -> None:
+    if unit.count_try(f"notes@{dossier.id}@{actor.id}", f"{ctx.day()}") > MOST_A_DAY:
+        raise Refused(refusal("notes_many", maximum=MOST_A_DAY))
+
+
+# -- following ---------------------------------------------------------------------------------------------------------
 
 
 def follow(ctx: AppContext, actor: Actor, dossier_id: str, wanted: bool) -> None:

@@ -58,6 +58,7 @@ class InboxExport:
     text: str = ""
     answers: tuple[str, ...] = field(default=(), metadata=LATE)
     language: str = field(default="", metadata=LATE)
+    label: str = field(default="", metadata=LATE)
 
 
 def exportable(ctx: AppContext, procedure: str) -> tuple[Field, ...]:
@@ -90,20 +91,20 @@ def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: st
     return once(ctx, actor, "order_tray", token, asked, work, ORDER)
 
 
-def _filters(asked: InboxExport) -> tuple[str, str | None, str | None, str | None, str]:
-    return asked.queue, asked.procedure or None, asked.state or None, asked.office or None, asked.text
+def _filters(asked: InboxExport) -> tuple[str, str | None, str | None, str | None, str, str]:
+    return asked.queue, asked.procedure or None, asked.state or None, asked.office or None, asked.text, asked.label
 
 
 def run_export(ctx: AppContext, order: Job, parts: int) -> int:
     """Write the next chunks of a list. Return the number of rows written."""
 
     asked = from_plain(InboxExport, order.asked)
-    queue, procedure, state, office_id, text = _filters(asked)
+    queue, procedure, state, office_id, text, label = _filters(asked)
 
     def part(order: Job, actor: Actor, mark: str) -> tuple[list[Plain], str]:
         found = list_inbox(
             ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text,
-            after=mark or None, limit=_PART,
+            after=mark or None, limit=_PART, label=label,
         )  # fmt: skip
         lines = [replace(line, owner="") for line in found.lines]
         if not asked.answers:

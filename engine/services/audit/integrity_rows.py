@@ -21,6 +21,7 @@ from engine.journal.row_journal import (
     ROWS,
     TIMERS,
     WHOLE,
+    annotation_row,
     booking_row,
     event_row,
     event_rows,
@@ -33,7 +34,7 @@ from engine.journal.row_journal import (
 from engine.model import Appointment, Procedure
 from engine.records.codec import Unreadable, instant_text
 from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
-from engine.records.exchanges import Message, Note, Share
+from engine.records.exchanges import Message, Note, NotedValue, Share
 from engine.services.context.app_context import AppContext, seen
 from engine.services.payments.settlement import OPEN
 from engine.storage.results import Damaged, IntegrityFinding
@@ -52,6 +53,7 @@ class Beside:
     letters: tuple[OutboundMessage, ...]
     messages: tuple[Message, ...]
     notes: tuple[Note, ...]
+    annotations: tuple[NotedValue, ...]
     shares: tuple[Share, ...]
     payments: tuple[Payment, ...]
     events: tuple[PaymentEvent, ...]
@@ -66,7 +68,7 @@ class Beside:
         events = tuple(event for one in payments for event in unit.events_of(one.id))
         return cls(
             unit.body_digest(dossier_id), unit.letters_of(dossier_id), unit.messages_of(dossier_id),
-            unit.notes_of(dossier_id), unit.shares_of(dossier_id), payments, events,
+            unit.notes_of(dossier_id), unit.annotations_of([dossier_id]), unit.shares_of(dossier_id), payments, events,
             unit.credits_of(dossier_id), unit.bookings_of(dossier_id), unit.timer_rows(dossier_id),
         )  # fmt: skip
 
@@ -172,6 +174,7 @@ def of_rows(
     kinds = (
         ("letter", [(*letter_row(one), one.created_at) for one in beside.letters]),
         ("share", [(*share_row(one), one.created_at) for one in beside.shares]),
+        ("annotation", [(*annotation_row(one), one.at) for one in beside.annotations]),
     )
     for kind, rows in kinds:
         for code, name in _compared(

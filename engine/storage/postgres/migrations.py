@@ -20,7 +20,7 @@ from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
 from engine.journal.search import EVENTS
 from engine.records.administration import LOST, OPENINGS, SNIPPETS
-from engine.records.exchanges import EXCHANGES, FOLLOWS, NOTES
+from engine.records.exchanges import ANNOTATIONS, EXCHANGES, FOLLOWS, NOTES
 from engine.records.jobs import ORDERS
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
@@ -286,6 +286,10 @@ def _follows() -> Iterator[str]:
     yield from translated(FOLLOWS)
 
 
+def _annotations() -> Iterator[str]:
+    yield from translated(ANNOTATIONS)
+
+
 def _immediate_keys() -> Iterator[Filling]:
     """Yield the step that makes foreign keys immediate, as distributed engines require."""
 
@@ -328,6 +332,7 @@ _EACH: Final = (
     ConcurrentIndex(*WORK_ORDER),
     _former_order,
     _follows,
+    _annotations,
 )  # fmt: skip
 MIGRATIONS: Final[Mapping[str, Migration]] = dict(zip(NAMES, _EACH, strict=True))
 _FINISHING: Final[Mapping[str, Migration]] = dict(zip(FINISHING, (_immediate_keys,), strict=True))

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from engine.journal.row_journal import message_row, note_row, share_row
+from engine.journal.row_journal import annotation_row, message_row, note_row, share_row
 from engine.records.codec import instant_text
-from engine.records.exchanges import Message, Note, SeatHold, Share, Side, WaitingListEntry
+from engine.records.exchanges import Message, Note, NotedValue, SeatHold, Share, Side, WaitingListEntry
 from engine.storage.sql.connection import Queries, TableMapping
 
 MESSAGES: Final = TableMapping(Message, "message")
 NOTES: Final = TableMapping(Note, "note")
+ANNOTATIONS: Final = TableMapping(NotedValue, "annotation", ("dossier", "name"))
 HOLDS: Final = TableMapping(SeatHold, "seat_hold", ("resource", "office", "start", "seat"))
 WAITING: Final = TableMapping(WaitingListEntry, "waiting", ("dossier", "appointment"))
 SHARES: Final = TableMapping(Share, "share", ("token_sha256",))
@@ -52,8 +53,8 @@ class ExchangeQueries(Queries):
         return dict(self._rows(sql, (*dossiers, side)))
 
     def erase_exchanges(self, dossier_id: str) -> None:
-        """Delete messages, notes, who follows it, held seats, waiting-list entries and shares of the dossier."""
-        for table in ("message", "note", "follow", "seat_hold", "waiting", "share"):
+        """Delete messages, notes, annotations, who follows it, held seats, waiting-list entries and shares of the dossier."""
+        for table in ("message", "note", "annotation", "follow", "seat_hold", "waiting", "share"):
             self._change(f"DELETE FROM {table} WHERE dossier = ?", (dossier_id,))
 
     # internal notes
@@ -66,6 +67,19 @@ class ExchangeQueries(Queries):
     def notes_of(self, dossier_id: str) -> tuple[Note, ...]:
         """Return the notes of the dossier, the oldest first."""
         return NOTES.read_all(self._rows(f"{NOTES.select} WHERE dossier = ? ORDER BY at, rowid", (dossier_id,)))
+
+    # annotations
+
+    def put_annotation(self, noted: NotedValue) -> None:
+        """Insert or replace the value of an annotation. The next entry of the dossier commits to it."""
+        self._change(ANNOTATIONS.upsert, ANNOTATIONS.cells(noted))
+        self._commit_to(noted.dossier, *annotation_row(noted))
+
+    def annotations_of(self, dossiers: Sequence[str]) -> tuple[NotedValue, ...]:
+        """Return the annotations of these dossiers, by dossier and name."""
+        among = ", ".join("?" * len(dossiers)) or "NULL"
+        sql = f"{ANNOTATIONS.select} WHERE dossier IN ({among}) ORDER BY dossier, name"
+        return ANNOTATIONS.read_all(self._rows(sql, tuple(dossiers)))
 
     # followed dossiers
 

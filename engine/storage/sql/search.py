@@ -70,10 +70,18 @@ def dossier_query(
     if places is not None and not places:
         return _select(columns, [("1 = 0", [])])
     by_word, selective = _exact_terms(row, query, terms) or _word_terms(row, query.text)
-    terms += by_word
+    labelled, few = _label_terms(row, query.label)
+    terms += by_word + labelled
     if after:
         terms.append((f"({ORDERS[query.order]}, id) {'<' if query.reverse else '>'} (?, ?)", list(after)))
-    if places is None or selective or query.assigned or query.follower or len(places) > MOST_STREAMS[query.order]:
+    if (
+        places is None
+        or selective
+        or few
+        or query.assigned
+        or query.follower
+        or len(places) > MOST_STREAMS[query.order]
+    ):
         return _select(columns, terms + _among(places))
     once = dict.fromkeys(places)
     streams = [_select(columns, [("procedure = ? AND state = ?", list(place)), *terms]) for place in once]
@@ -185,6 +193,22 @@ def _word_terms(row: Row, text: str) -> tuple[Terms, bool]:
     )
     terms = [(among if selective and place == rarest else has, list(cells)) for place, cells in enumerate(ranges)]
     return terms, selective
+
+
+def _label_terms(row: Row, label: str) -> tuple[Terms, bool]:
+    """Return the condition of a label, and whether it is rare enough to search first."""
+    if not label:
+        return [], False
+    name, _, code = label.partition(".")
+    cells = [name, f'"{code}"']
+    counted = "SELECT count(*) FROM (SELECT 1 FROM annotation WHERE name = ? AND instr(value, ?) > 0 LIMIT ?) AS found"
+    few = row(counted, [*cells, FEW + 1])[0] <= FEW
+    having = "name = ? AND instr(value, ?) > 0"
+    if few:
+        return [(f"id IN (SELECT dossier FROM annotation WHERE {having})", cells)], True
+    return [
+        (f"EXISTS (SELECT 1 FROM annotation WHERE annotation.dossier = dossier.id AND {having} {_EACH})", cells)
+    ], False
 
 
 LAST: Final = "~"  # sorts after every instant, so lines without due date come last

@@ -18,7 +18,7 @@ from engine.journal.leaves import LEAVES, OWE, OWED_SO_FAR
 from engine.journal.row_journal import ADD_SALT, ROW_JOURNAL, found_so_far
 from engine.journal.search import EVENTS
 from engine.records.administration import LOST, OPENINGS, SNIPPETS
-from engine.records.exchanges import EXCHANGES, FOLLOWS, NOTES
+from engine.records.exchanges import ANNOTATIONS, EXCHANGES, FOLLOWS, NOTES
 from engine.records.jobs import ORDERS
 from engine.records.publications import PUBLICATIONS
 from engine.records.refunds import REFUNDS, owed_so_far
@@ -325,6 +325,12 @@ def former_order(db: Database) -> None:
 def follows(db: Database) -> None:
     """Create the table of dossiers that agents follow."""
     db.executescript(FOLLOWS)
+
+
+@MIGRATIONS(name=NAMES[32])
+def noted_values(db: Database) -> None:
+    """Create the table of what agents note under the annotations of a procedure."""
+    db.executescript(ANNOTATIONS)
 
 
 def _index(db: Database, name: str, on: str) -> None:

@@ -74,7 +74,7 @@ def _picked() -> list[str]:
         asked = asked_of_form()
         return list(picked_all(
             app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
-            office_id=asked.office or None, text=asked.text,
+            office_id=asked.office or None, text=asked.text, label=asked.label,
         ))  # fmt: skip
     ticked = (one.partition(":")[0] for one in request.form.getlist(PICKED))
     return [one for one in dict.fromkeys(ticked) if one.isascii() and one.isdigit() and len(one) == 11][:MOST_LINES]

@@ -26,7 +26,7 @@ from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, w
 from renderers.web.agents.history import events
 from renderers.web.agents.inbox import NO_FILTERS, acts_in, place_in_list, what_waits
 from renderers.web.agents.ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
-from renderers.web.agents.notes import note_lines
+from renderers.web.agents.notes import note_lines, noted_values
 from renderers.web.agents.refunds import refund_lines
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import DossierContext, label
@@ -117,7 +117,7 @@ def dossier_page(
         "pieces_at": inside or f"?{'voir=corrige&' if only_changed else ''}piece=",
         "holder": _holder(one, people([dossier.assigned])), "mine": dossier.assigned == actor().id,
         "takeable": dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
-        "unread": unread_of(one), "thread": thread_of(one), "note_lines": note_lines(one), "follows": is_followed(app_ctx(), actor(), one.id), "note": session.pop("desk_note", ""), "went_on": (went_on := session.pop("desk_next", "")), "token": new_token(),
+        "unread": unread_of(one), "thread": thread_of(one), "note_lines": note_lines(one), "noted": noted_values(one), "follows": is_followed(app_ctx(), actor(), one.id), "note": session.pop("desk_note", ""), "went_on": (went_on := session.pop("desk_next", "")), "token": new_token(),
         "takes_next": bool(counts := inbox_counts(app_ctx(), actor()) if went_on else {}) and counts["to_take"] > 0,
         "waits": what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
     }  # fmt: skip

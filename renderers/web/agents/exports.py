@@ -61,7 +61,7 @@ def order() -> Response:
     asked = asked_of_form()
     answers = tuple(request.form.getlist("reponse"))
     wanted = InboxExport(
-        QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text, answers, language()
+        QUEUES[asked.queue], asked.procedure, asked.state, asked.office, asked.text, answers, language(), asked.label
     )
     kept = order_export(app_ctx(), actor(), wanted, token=form_token())
     carry_at_once(app_ctx(), kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,6 +14,7 @@ from engine.core.problems import Refused
 from engine.core.values import digits_only
 from engine.domain.common.access import holds
 from engine.model import DRAFT, Form, Procedure
+from engine.model.form import USUAL
 from engine.model.roles import awaited_roles, role_key
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor, Dossier
@@ -30,6 +31,7 @@ from engine.services.applications.casework import (
     neighbours,
 )  # fmt: skip
 from engine.services.applications.messages import unread
+from engine.services.applications.notes import labels_in
 from engine.services.context.app_context import NotFound
 from engine.services.payments.refunds import refunds_to_pay
 from engine.storage.results import DossierLine, DossierQuery
@@ -95,6 +97,7 @@ class DossierRow:
     unread: str = ""  # messages of the applicant that no agent has read
     pickable: bool = False  # the state has an act for many dossiers at once
     task: str = ""  # what is awaited of this agent, where several persons act
+    labels: tuple[str, ...] = ()  # those that agents gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +111,12 @@ class Filters:
     text: str
     after: str
     sort: str = ""  # a key of `SORTS`, with a hyphen before it for the last first; "" is by due date
+    label: str = ""  # `annotation.option`
 
     def address(self, **changes: str) -> str:
         """Return the address of the list with other filters, from its first page."""
         values = {"file": self.queue, "demarche": self.procedure, "etape": self.state, "bureau": self.office,
-                  "q": self.text, "tri": self.sort, **changes}  # fmt: skip
+                  "etiquette": self.label, "q": self.text, "tri": self.sort, **changes}  # fmt: skip
         return "/agent?" + urlencode({name: value for name, value in values.items() if value})
 
     @property
@@ -134,7 +138,7 @@ class Filters:
     @property
     def narrowed(self) -> bool:
         """Whether a filter besides the queue is set."""
-        return bool(self.procedure or self.state or self.office or self.text)
+        return bool(self.procedure or self.state or self.office or self.label or self.text)
 
 
 NO_FILTERS: Final = Filters("a-prendre", "", "", "", "", "")
@@ -151,7 +155,7 @@ def inbox() -> Response:
     found = list_inbox(
         app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
         office_id=asked.office or None, text=_searched(asked.text), after=asked.after or None, limit=PAGE,
-        order=asked.order, reverse=asked.reverse,
+        order=asked.order, reverse=asked.reverse, label=asked.label,
     )  # fmt: skip
     counts = inbox_counts(app_ctx(), actor())
     session["desk_list"] = (actor().id, asked.address(apres=asked.after))
@@ -172,6 +176,7 @@ def inbox() -> Response:
         procedures=[(one.id, label(one.title)) for one in my_procedures()],
         states=_states(asked.procedure),
         offices=_offices(),
+        labels=_labels(asked.procedure),
         clear=f"/agent?file={asked.queue}",
         everywhere=asked.address(file="tous") if asked.text and asked.queue != "tous" else "",
         first=asked.address() if asked.after else "",
@@ -185,7 +190,7 @@ def _to_take(asked: Filters, limit: int) -> tuple[DossierLine, ...]:
     """Return the dossiers that `take_next` finds under these filters."""
     return list_inbox(
         app_ctx(), actor(), "to_take", procedure=asked.procedure or None, state=asked.state or None,
-        office_id=asked.office or None, text=_searched(asked.text), limit=limit,
+        office_id=asked.office or None, text=_searched(asked.text), limit=limit, label=asked.label,
     ).lines  # fmt: skip
 
 
@@ -225,7 +230,7 @@ def place_in_list(dossier: Dossier) -> tuple[str, str, str]:
 def _query(asked: Filters) -> DossierQuery | None:
     return inbox_query(
         app_ctx(), actor(), QUEUES[asked.queue], asked.procedure or None, asked.state or None, asked.office or None,
-        _searched(asked.text),
+        _searched(asked.text), asked.label,
     )  # fmt: skip
 
 
@@ -236,7 +241,10 @@ def asked_of_form() -> Filters:
 
 
 def _filters(given: Mapping[str, str]) -> Filters:
-    asked = {name: given.get(name, "").strip()[:100] for name in ("file", "demarche", "etape", "bureau", "q", "tri")}
+    asked = {
+        name: given.get(name, "").strip()[:100]
+        for name in ("file", "demarche", "etape", "bureau", "q", "tri", "etiquette")
+    }
     known = {one.id for one in my_procedures()}
     procedure = asked["demarche"] if asked["demarche"] in known else ""
     states = {name for name, _ in _states(procedure)}
@@ -246,6 +254,7 @@ def _filters(given: Mapping[str, str]) -> Filters:
         asked["etape"] if asked["etape"] in states else "", asked["bureau"] if asked["bureau"] in places else "",
         asked["q"], given.get("apres", "")[:200],
         asked["tri"] if asked["tri"].removeprefix("-") in SORTS and asked["tri"] != "rendre" else "",
+        asked["etiquette"] if asked["etiquette"] in {name for name, _ in _labels(procedure)} else "",
     )  # fmt: skip
 
 
@@ -282,6 +291,13 @@ def _states(procedure_id: str) -> list[tuple[str, str]]:
     return [(state.id, label(state.label)) for state in procedure.states.values()] if procedure else []
 
 
+def _labels(procedure_id: str) -> list[tuple[str, str]]:
+    """Return the labels of a procedure, else those of every procedure that declares none."""
+    procedure = app_ctx().catalogue.procedures.get(procedure_id)
+    known = procedure.labels() if procedure is not None else USUAL
+    return [(f"{name}.{code}", label(text)) for name, one in known.items() for code, text in one.options.items()]
+
+
 def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:
     return [
         QueueLink(
@@ -312,14 +328,21 @@ def _rows(lines: Iterable[DossierLine]) -> list[DossierRow]:
     lines = tuple(lines)
     names = people(line.assigned for line in lines)
     waiting = unread(app_ctx(), actor(), [line.id for line in lines])
-    public = lines_public(lines)
+    public, given = lines_public(lines), labels_in(app_ctx(), actor(), lines)
     return [
         replace(
             _row(line, names, public[line.id] == "checking"),
             unread=say("message.unread", count=waiting[line.id]) if line.id in waiting else "",
+            labels=tuple(_label_texts(line, given.get(line.id, ()))),
         )
         for line in lines
     ]
+
+
+def _label_texts(line: DossierLine, given: Iterable[tuple[str, str]]) -> Iterator[str]:
+    procedure = procedure_of(line.procedure, line.edition)
+    known = procedure.labels() if procedure is not None else {}
+    return (label(known[name].options[code]) for name, code in given if name in known and code in known[name].options)
 
 
 def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierRow:

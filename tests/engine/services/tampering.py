@@ -68,6 +68,8 @@ DECISIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
     "timer": _WHOLE_JOURNAL,
     "message": {"read_at": "when it was first read"},
     "note": _WHOLE_JOURNAL,
+    "annotation": _WHOLE_JOURNAL,
+    "follow": "which agents want a dossier in a list of theirs; nothing is decided by it",
     "share": {"opens": "counts its openings", "opened_at": "its last opening"},
     "serial": _WHOLE_JOURNAL,
     "document": _WHOLE_JOURNAL,
@@ -140,6 +142,8 @@ def everything(folder: Path, store: SqliteStore | PostgresStore) -> World:
     messages.write_message(world.office, koffi, passport.id, "Bonjour, où en est ma demande ?")
     messages.write_message(world.office, checker, passport.id, "Elle est prête.")
     notes.write_note(world.office, checker, passport.id, "Vu avec le service.")
+    mark = notes.annotations_of(world.office, checker, passport.id).mark
+    notes.annotate(world.office, checker, passport.id, {"annotation-etiquettes": ["urgent"]}, mark)
     world.booked(world.booked(world.paid(passport), "depot"), "depot", 3)
     world.draft(PASSPORT, world.applicant("+22892112233"))
     representation.check(world.office, administrator(world), company(world, afi).id, True, name="Sotogaz SARL")

@@ -1,4 +1,4 @@
-"""What agents keep about a dossier for themselves: notes, which go with it, and that they follow it."""
+"""What agents keep about a dossier for themselves: notes and annotations, which go with it, and that they follow it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from engine.core.problems import Refused
 from engine.records.dossier import Actor
 from engine.services.accounts.personal_data_export import export_own
-from engine.services.applications.casework import inbox_counts
-from engine.services.applications.notes import LONGEST, notes_of, write_note
+from engine.services.applications.casework import inbox_counts, list_inbox
+from engine.services.applications.notes import LONGEST, annotations_of, notes_of, write_note
 from engine.services.audit.integrity import export, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.worker.worker import sweep
@@ -133,3 +133,71 @@ def test_a_dossier_that_an_agent_follows_is_in_a_list_of_theirs_alone(known: Por
         assert not any("follow" in entry.kind for entry in unit.entries(dossier.id))
     desk.post(f"/agent/dossiers/{number}/suivre", csrf_token=token, suivre="0")
     assert "Suivis 0" in desk.open("/agent?file=suivis").text
+
+
+def labelled(desk: PortalClient, number: str, *options: str, mark: str = "") -> None:
+    """Post the labels of a procedure that declares no annotations."""
+    form = desk.open(f"/agent/dossiers/{number}/notes").form("mark")
+    mark = mark or form["mark"][0]
+    desk.post(
+        f"/agent/dossiers/{number}/annotations",
+        **{"csrf_token": form["csrf_token"], "mark": mark, "annotation-etiquettes": list(options)},
+    )
+
+
+def listed(known: PortalClient, label: str) -> list[str]:
+    return [line.number for line in list_inbox(known.office, MAYOR, "all", label=label).lines]
+
+
+def test_labels_are_shown_and_sought_in_the_list_and_say_who_gave_them(known: PortalClient) -> None:
+    number, other = known.sent(), known.sent()
+    desk = as_an_agent(known)
+    labelled(desk, number, "urgent", "a_revoir")
+    assert "Étiquettes Urgent, À revoir" in desk.follow().text
+    assert "Maire" in desk.page.text.partition("Urgent, À revoir")[2][:60]
+    row = desk.open("/agent?file=tous&etiquette=etiquettes.urgent").html
+    assert f"/agent/dossiers/{number}" in row
+    assert f"/agent/dossiers/{other}" not in row
+    assert row.count('<span class="tag">Urgent</span>') == 1
+    assert listed(known, "etiquettes.attente_piece") == []
+    labelled(desk, number)
+    assert listed(known, "etiquettes.urgent") == []
+    assert fsck(known.office) == ()
+
+
+def test_a_label_given_meanwhile_is_not_overwritten(known: PortalClient) -> None:
+    number, desk = known.sent(), as_an_agent(known)
+    mark = desk.open(f"/agent/dossiers/{number}/notes").form("mark")["mark"][0]
+    labelled(desk, number, "urgent")
+    labelled(desk, number, "a_revoir", mark=mark)
+    assert desk.page.status == 422
+    assert "Un collègue a modifié ces annotations" in desk.page.text
+    assert listed(known, "etiquettes.urgent") == [number]
+    labelled(desk, number, "perdu")
+    assert desk.page.status == 422
+
+
+def test_annotations_are_for_agents_alone_and_go_with_the_dossier(known: PortalClient) -> None:
+    number, desk = known.sent(), as_an_agent(known)
+    known.decide(number, "refuser", reason="Place prise.")
+    before = known.open(f"/dossiers/{number}").text
+    labelled(desk, number, "urgent")
+    dossier, owner = the_dossier(known, number), owner_of(known, number)
+    assert known.open(f"/dossiers/{number}").text == before
+    with known.office.store.unit() as unit:
+        entry, salts = unit.entries(dossier.id)[-1], unit.salts(dossier.id)
+    assert (entry.kind, entry.body["annotations"]) == ("annotated", ["etiquettes"])  # type: ignore[index, call-overload]
+    assert "urgent" not in str(entry.body)
+    salt = salts[entry.n]["rows.annotation.etiquettes"]
+    for reader in (owner, Actor("auditor", "cour")):
+        shown = json.dumps(export(known.office, reader, number), ensure_ascii=False)
+        assert "urgent" not in shown
+        assert salt not in shown
+        with pytest.raises(NotFound):
+            annotations_of(known.office, reader, number)
+    later(known, days=365 * 120)
+    sweep(known.office)
+    with known.office.store.unit() as unit:
+        assert unit.annotations_of([dossier.id]) == ()
+        assert not any("annotation" in name for those in unit.salts(dossier.id).values() for name in those)
+    assert fsck(known.office) == ()

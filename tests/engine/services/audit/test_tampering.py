@@ -38,7 +38,20 @@ from tests.postgres import an_empty_store
 
 CODE = tuple(ROOT.glob("engine/**/*.py"))
 OF_EXPLORATION = {"crash", "form", "message", "nobody", "price", "refused", "stuck", "unreached"}
-BESIDE = {"booking", "credit", "letter", "message", "note", "pay_event", "payment", "refund", "salt", "share", "timer"}
+BESIDE = {
+    "annotation",
+    "booking",
+    "credit",
+    "letter",
+    "message",
+    "note",
+    "pay_event",
+    "payment",
+    "refund",
+    "salt",
+    "share",
+    "timer",
+}
 TRIED = sorted(table for table, said in DECISIONS.items() if not isinstance(said, str))
 
 
@@ -218,7 +231,7 @@ def test_what_an_earlier_release_wrote_is_counted_and_no_fault(
 
 INSERTED = {
     "account": {"id": "mallory", "login": "mallory"}, "identifier": {"value": "mallory@example.tg"}, "mandate": {"id": "mandate x"},
-    "letter": {"id": "letter x", "dedupe": "x"}, "message": {"id": "message x"}, "note": {"id": "note x"},
+    "letter": {"id": "letter x", "dedupe": "x"}, "message": {"id": "message x"}, "note": {"id": "note x"}, "annotation": {"name": "x"},
     "payment": {"id": "payment x", "reference": "x", "provider_ref": None}, "pay_event": {"event_id": "x"}, "share": {"token_sha256": "x"},
     "booking": {"id": "booking x", "seat": 9, "appointment": "retrait"}, "refund": {"entry": 1}, "document": {"id": "x", "number": "x", "code": "x", "token": "x"},
     "second_factor": {"account": "agent checker"}, "phone_move": {"account": "agent checker"},
