@@ -327,6 +327,15 @@ def a_visit_about_to_be_recorded(site: AccessWorld) -> Seen:
 
 
 @a_way
+def annotations_that_a_colleague_changed(site: AccessWorld) -> Seen:
+    agent, number = site.client_of("offi"), site.owner.dossiers["sent"]["number"]
+    yield (
+        "422",
+        agent.post(f"/agent/dossiers/{number}/annotations", data={"mark": "x", "annotation-etiquettes": "urgent"}),
+    )
+
+
+@a_way
 def nothing_yet(site: AccessWorld) -> Seen:
     """Lists of somebody who has none."""
     newcomer = site.client_of("comp")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
 
-from engine.core.values import Plain
+from engine.core.values import Plain, Text
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import field_problems, kind_of
 from engine.domain.fields.raw_answers import Raw, is_blank
 from engine.domain.fields.scope import evaluated_before
-from engine.domain.fields.views import AnswerProblem, FieldView
+from engine.domain.fields.views import AnswerProblem, FieldView, OptionView
 from engine.domain.forms.views_of_fields import Showing, by_place, compared_views
 from engine.model import Annotation, Bounds, Field, Option, Procedure
 from engine.model.directory import Directory
@@ -20,6 +20,11 @@ from engine.model.types import FALSE, TEXT
 PREFIX: Final = "annotation-"  # of the names of the controls
 LONGEST_TEXT: Final = 500
 _LINES: Final = 3
+_NO_ANSWER: Final = Text((("fr", "Sans réponse"), ("en", "No answer")))
+_YES_NO: Final = (
+    ("true", Text((("fr", "Oui"), ("en", "Yes"))), True),
+    ("false", Text((("fr", "Non"), ("en", "No"))), False),
+)
 
 
 def read_annotations(
@@ -43,7 +48,18 @@ def view_annotations(
 ) -> tuple[FieldView, ...]:  # fmt: skip
     """Return the annotations of a procedure as a renderer draws them, with these values."""
     showing = Showing(evaluated_before(procedure, {}, day, directory), speech, problems=by_place(problems))
-    return tuple(compared_views(showing, procedure.once(_fields), values, PREFIX))
+    return tuple(map(_clearable, compared_views(showing, procedure.once(_fields), values, PREFIX)))
+
+
+def _clearable(view: FieldView) -> FieldView:
+    """Return a question of one choice with the choice of no answer: what was noted may be taken back."""
+    if view.type == "yes_no":
+        said = tuple(OptionView(code, text, chosen=view.value is value) for code, text, value in _YES_NO)
+    elif view.type == "choice":
+        said = view.options
+    else:
+        return view
+    return view.with_answer(type="choice", options=(*said, OptionView("", _NO_ANSWER, chosen=view.value is None)))
 
 
 def _fields(procedure: Procedure) -> tuple[Field, ...]:

@@ -195,7 +195,7 @@ def _new(ctx: AppContext, unit: Unit, happened: Iterable[JournalEvent], since: d
         except EditionMissing:
             continue
         wrote = dossier_id in unread and any(one.kind == "message" and one.actor_kind != "agent" for one in entries)
-        persons = frozenset(one.actor for one in entries if one.kind not in ("message", "note"))
+        persons = frozenset(one.actor for one in entries if one.kind not in ("message", "note", "annotated"))
         yield _New(procedure, dossier, persons, wrote, dossier.entered_at >= since)
 
 

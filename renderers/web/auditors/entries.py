@@ -245,6 +245,9 @@ def _said(known: Known, name: str, value: Plain) -> str:
         return text.upper()
     if name == "page":
         return next((label(page.agents_title) for page in procedure.form.pages if page.id == text), text)
+    if name == "annotations":
+        noted = procedure.noted().get(text)
+        return label(noted.label) if noted else text
     if name == "office":
         return place_label(text) or text
     if _INSTANT.fullmatch(text) and (at := short_moment(datetime.fromisoformat(text))) is not None:
