@@ -92,11 +92,20 @@ def _keyed(procedure: Procedure, role: str) -> str:
 
 
 def picked_all(
-    ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str
+    ctx: AppContext, actor: Actor, queue: str, *, procedure: str | None, state: str | None, office_id: str | None, text: str,
+    label: str = "",
 ) -> tuple[str, ...]:  # fmt: skip
     """Return the numbers of a whole list, at most `MOST_LINES`."""
     found = list_inbox(
-        ctx, actor, queue, procedure=procedure, state=state, office_id=office_id, text=text, limit=MOST_LINES
+        ctx,
+        actor,
+        queue,
+        procedure=procedure,
+        state=state,
+        office_id=office_id,
+        text=text,
+        limit=MOST_LINES,
+        label=label,
     )
     return tuple(line.number for line in found.lines)
 

@@ -20,7 +20,7 @@ from renderers.web.platform.request_context import actor, app_ctx, day_of, momen
 from renderers.web.platform.tables import MOST_IN_WORKBOOK, csv_response
 from renderers.web.shared.agent_dossier import act_label, refusal_text
 from renderers.web.shared.journal_queries import question_said
-from renderers.web.shared.staff import people, procedure_of, staff_page
+from renderers.web.shared.staff import label_choices, people, procedure_of, staff_page
 
 blueprint = Blueprint("jobs", __name__)
 
@@ -175,6 +175,7 @@ def filters_said(order: Job) -> list[tuple[str, str]]:
         (say("tray.procedure"), label(procedure.identity.title) if procedure else ""),
         (say("tray.state"), label(state.label) if state else ""),
         (say("tray.office"), place_label(str(said.get("office", "")))), (say("tray.text"), str(said.get("text", ""))),
+        (say("tray.label"), next((text for name, text in label_choices(procedure) if name == said.get("label")), "")),
     ]  # fmt: skip
     return [(name, text) for name, text in facts if text]
 

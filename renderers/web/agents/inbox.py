@@ -14,7 +14,6 @@ from engine.core.problems import Refused
 from engine.core.values import digits_only
 from engine.domain.common.access import holds
 from engine.model import DRAFT, Form, Procedure
-from engine.model.form import USUAL
 from engine.model.roles import awaited_roles, role_key
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor, Dossier
@@ -41,7 +40,15 @@ from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, language, new_token, say
 from renderers.web.shared.agent_dossier import agent_case, refusal_text
-from renderers.web.shared.staff import DueDateTag, due_tag, people, procedure_of, short_moment, staff_page
+from renderers.web.shared.staff import (
+    DueDateTag,
+    due_tag,
+    label_choices,
+    people,
+    procedure_of,
+    short_moment,
+    staff_page,
+)
 from renderers.web.shared.statuses import lines_public
 
 QUEUES: Final[Mapping[str, str]] = {
@@ -176,7 +183,7 @@ def inbox() -> Response:
         procedures=[(one.id, label(one.title)) for one in my_procedures()],
         states=_states(asked.procedure),
         offices=_offices(),
-        labels=_labels(asked.procedure),
+        labels=label_choices(procedure_of(asked.procedure)),
         clear=f"/agent?file={asked.queue}",
         everywhere=asked.address(file="tous") if asked.text and asked.queue != "tous" else "",
         first=asked.address() if asked.after else "",
@@ -254,7 +261,7 @@ def _filters(given: Mapping[str, str]) -> Filters:
         asked["etape"] if asked["etape"] in states else "", asked["bureau"] if asked["bureau"] in places else "",
         asked["q"], given.get("apres", "")[:200],
         asked["tri"] if asked["tri"].removeprefix("-") in SORTS and asked["tri"] != "rendre" else "",
-        asked["etiquette"] if asked["etiquette"] in {name for name, _ in _labels(procedure)} else "",
+        asked["etiquette"] if asked["etiquette"] in {name for name, _ in label_choices(procedure_of(procedure))} else "",
     )  # fmt: skip
 
 
@@ -289,13 +296,6 @@ def _offices() -> list[tuple[str, str]]:
 def _states(procedure_id: str) -> list[tuple[str, str]]:
     procedure = app_ctx().catalogue.procedures.get(procedure_id)
     return [(state.id, label(state.label)) for state in procedure.states.values()] if procedure else []
-
-
-def _labels(procedure_id: str) -> list[tuple[str, str]]:
-    """Return the labels of a procedure, else those of every procedure that declares none."""
-    procedure = app_ctx().catalogue.procedures.get(procedure_id)
-    known = procedure.labels() if procedure is not None else USUAL
-    return [(f"{name}.{code}", label(text)) for name, one in known.items() for code, text in one.options.items()]
 
 
 def _queue_links(asked: Filters, counts: Mapping[str, int]) -> list[QueueLink]:

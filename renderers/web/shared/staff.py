@@ -13,6 +13,7 @@ from engine.core.clock import local, local_day
 from engine.core.problems import Refused
 from engine.domain.common.access import in_mandate
 from engine.model import Procedure, State, Transition
+from engine.model.form import USUAL
 from engine.records.dossier import Dossier
 from engine.records.publications import Edition
 from engine.services.accounts.supervision import supervises
@@ -187,6 +188,12 @@ def procedure_of(procedure_id: str, edition: int | None = None, fingerprint: str
     if edition is None and not fingerprint:
         return app_ctx().catalogue.procedures.get(procedure_id)
     return app_ctx().editions.definition(app_ctx().catalogue, procedure_id, edition or 0, fingerprint)
+
+
+def label_choices(procedure: Procedure | None) -> list[tuple[str, str]]:
+    """Return the labels of a procedure as `annotation.option` and text; for None the usual ones."""
+    known = procedure.labels() if procedure is not None else USUAL
+    return [(f"{name}.{code}", label(text)) for name, one in known.items() for code, text in one.options.items()]
 
 
 def event_label(procedure: Procedure, transition: Transition) -> str:

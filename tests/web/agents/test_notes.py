@@ -10,8 +10,10 @@ import pytest
 from engine.core.problems import Refused
 from engine.records.dossier import Actor
 from engine.services.accounts.personal_data_export import export_own
+from engine.services.applications.bulk_actions import picked_all
 from engine.services.applications.casework import inbox_counts, list_inbox
 from engine.services.applications.notes import LONGEST, annotations_of, notes_of, write_note
+from engine.services.audit.exports import InboxExport, order_export
 from engine.services.audit.integrity import export, fsck
 from engine.services.context.app_context import NotFound
 from engine.services.worker.worker import sweep
@@ -160,6 +162,9 @@ def test_labels_are_shown_and_sought_in_the_list_and_say_who_gave_them(known: Po
     assert f"/agent/dossiers/{other}" not in row
     assert row.count('<span class="tag">Urgent</span>') == 1
     assert listed(known, "etiquettes.attente_piece") == []
+    whole = {"procedure": None, "state": None, "office_id": None, "text": ""}
+    assert picked_all(known.office, MAYOR, "all", **whole, label="etiquettes.urgent") == (number,)  # type: ignore[arg-type]
+    assert order_export(known.office, MAYOR, InboxExport("all", label="etiquettes.urgent")).total == 1
     labelled(desk, number)
     assert listed(known, "etiquettes.urgent") == []
     assert fsck(known.office) == ()
