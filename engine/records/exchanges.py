@@ -160,5 +160,5 @@ CREATE TABLE annotation (
   by TEXT NOT NULL,
   PRIMARY KEY (dossier, name)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX annotation_name ON annotation (name, dossier);
+CREATE INDEX annotation_label ON annotation (name, value, dossier) WHERE substr(value, 1, 1) = '[';
 """

@@ -20,6 +20,9 @@ Row: TypeAlias = Callable[[str, Sequence[Any]], Any]
 Terms: TypeAlias = list[tuple[str, list[Any]]]
 
 FEW: Final = 500  # a word in at most this many dossiers is searched first; others are checked on each line
+FEW_LABELLED: Final = (
+    5000  # the same of a label: to check it on each line reads every open dossier where one service uses it
+)
 # Above it one statement reads the index by due date. The other orders have none over all states, so they keep one
 # subquery a state up to what SQLite accepts (500).
 MOST_STREAMS: Final = MappingProxyType({"due": 64, "received": 480, "entered": 480})
@@ -201,9 +204,9 @@ def _label_terms(row: Row, label: str) -> tuple[Terms, bool]:
         return [], False
     name, _, code = label.partition(".")
     cells = [name, f'"{code}"']
-    counted = "SELECT count(*) FROM (SELECT 1 FROM annotation WHERE name = ? AND instr(value, ?) > 0 LIMIT ?) AS found"
-    few = row(counted, [*cells, FEW + 1])[0] <= FEW
-    having = "name = ? AND instr(value, ?) > 0"
+    having = "name = ? AND substr(value, 1, 1) = '[' AND instr(value, ?) > 0"  # of several choices: they have an index
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM annotation WHERE {having} LIMIT ?) AS found"
+    few = row(counted, [*cells, FEW_LABELLED + 1])[0] <= FEW_LABELLED
     if few:
         return [(f"id IN (SELECT dossier FROM annotation WHERE {having})", cells)], True
     return [
