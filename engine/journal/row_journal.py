@@ -21,8 +21,9 @@ from typing import Any, Final, TypeAlias
 from engine.core.values import Plain
 from engine.journal.chain import JournalEntry, seal, with_commitments
 from engine.records.codec import to_plain
-from engine.records.dossier import SYSTEM_ACTOR, Booking, OutboundMessage, Payment, PaymentEvent
+from engine.records.dossier import SYSTEM_ACTOR, Booking, OutboundMessage, Payment
 from engine.records.exchanges import Message, Note, NotedValue, Share
+from engine.records.refunds import PaymentEvent
 
 ROW_JOURNAL: Final = """
 CREATE TABLE row_entry (

@@ -365,21 +365,6 @@ class Payment:
     page: str | None = None  # the operator's own page, https, where the payer confirms
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentEvent:
-    """What a provider reported once. `verified` means confirmed by our own status call."""
-
-    provider: str
-    event_id: str
-    payment: str | None
-    kind: PaymentStatus
-    amount: int
-    currency: str
-    at: datetime
-    verified: bool
-    note: str = ""
-
-
 RECEIVED: Final = frozenset({"paid", "overpaid"})  # event kinds and payment statuses of received money
 SECRET_LETTERS: Final = ("code/", "link/")  # prefixes of `dedupe` when the body holds a one-time code or a sign-in link
 

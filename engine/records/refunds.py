@@ -1,4 +1,4 @@
-"""Refunds due, until they are paid: one line for each journal entry that owes money."""
+"""Money as operators report it, and refunds due until they are paid: one for each journal entry that owes money."""
 
 from __future__ import annotations
 
@@ -8,8 +8,24 @@ from datetime import datetime
 from typing import Final
 
 from engine.records.codec import Unreadable, instant_text, read_instant
+from engine.records.dossier import PaymentStatus
 
 _DIGITS: Final = 9  # most digits of an entry's number
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """What a provider reported once. `verified` means confirmed by our own status call."""
+
+    provider: str
+    event_id: str
+    payment: str | None
+    kind: PaymentStatus
+    amount: int
+    currency: str
+    at: datetime
+    verified: bool
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

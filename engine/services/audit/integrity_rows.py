@@ -33,8 +33,9 @@ from engine.journal.row_journal import (
 )
 from engine.model import Appointment, Procedure
 from engine.records.codec import Unreadable, instant_text
-from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment, PaymentEvent
+from engine.records.dossier import RECEIVED, Actor, Booking, Dossier, OutboundMessage, Payment
 from engine.records.exchanges import Message, Note, NotedValue, Share
+from engine.records.refunds import PaymentEvent
 from engine.services.context.app_context import AppContext, seen
 from engine.services.payments.settlement import OPEN
 from engine.storage.results import Damaged, IntegrityFinding

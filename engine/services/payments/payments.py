@@ -20,7 +20,8 @@ from engine.domain.workflow.fee_quotes import part_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.integrations.payment_provider import CURRENCY, NO_CUSTOMER, Customer, order_of
 from engine.model import MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
-from engine.records.dossier import Actor, Dossier, Owed, Payment, PaymentEvent
+from engine.records.dossier import Actor, Dossier, Owed, Payment
+from engine.records.refunds import PaymentEvent
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.contact_parsing import is_of, number_of, read_phone
 from engine.services.context.rate_limit import Limit, too_many

@@ -1,8 +1,7 @@
 """Settlement of payments: callbacks, status requests, crediting once.
 
-A callback only triggers a status request. Only the answer to that request counts, and only with the
-amount, currency and reference of the order. The status of a payment only rises, whatever the order of
-the answers. Stored earlier answers are a record and credit nothing.
+A callback only triggers a status request. Only the answer to that request counts, and only with the amount, currency
+and reference of the order. Answers in any order only raise the status of a payment. Earlier ones credit nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from engine.domain.common.decision import EntryDraft
 from engine.domain.workflow.actions import pay
 from engine.integrations import payment_provider as orders
 from engine.integrations.payment_provider import CURRENCY, BadCallback, PaymentNotice, ProviderDown, ProviderStatus
-from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, PaymentEvent, PaymentStatus
+from engine.records.dossier import RECEIVED, SYSTEM_ACTOR, Dossier, Payment, PaymentStatus
+from engine.records.refunds import PaymentEvent
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.core.call_queue import QueuedCall, queue_call, queued_calls, take_call
 from engine.services.core.commit import carry_out

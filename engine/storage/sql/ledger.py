@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from engine.journal.row_journal import booking_row, event_row, payment_row
 from engine.records.codec import instant_text, read_instant
-from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment, PaymentEvent
+from engine.records.dossier import OFF_THE_LIST, RECEIVED, Booking, IssuedDocument, Payment
 from engine.records.publications import Edition, PublishedEdition
-from engine.records.refunds import Refund, RefundMark
+from engine.records.refunds import PaymentEvent, Refund, RefundMark
 from engine.storage.results import EARLIEST, LATEST, TakenSeat
 from engine.storage.sql.connection import Cell, Queries, TableMapping
 

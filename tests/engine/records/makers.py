@@ -8,19 +8,10 @@ from zlib import crc32
 
 from engine.core.values import Plain
 from engine.journal.chain import seal, with_commitments
-from engine.records.dossier import (
-    Account,
-    Actor,
-    Booking,
-    Dossier,
-    IssuedDocument,
-    OutboundMessage,
-    Payment,
-    PaymentEvent,
-    Timer,
-)
+from engine.records.dossier import Account, Actor, Booking, Dossier, IssuedDocument, OutboundMessage, Payment, Timer
 from engine.records.people import Session, SignInCode
 from engine.records.publications import Edition
+from engine.records.refunds import PaymentEvent
 from engine.storage.unit_of_work import Store, Unit
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -24,11 +24,11 @@ from engine.records.dossier import (
     IssuedDocument,
     OutboundMessage,
     Payment,
-    PaymentEvent,
     Timer,
 )
 from engine.records.people import Session, SignInCode
 from engine.records.publications import Edition
+from engine.records.refunds import PaymentEvent
 from engine.storage.results import DossierLine, Reply
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store, Unit

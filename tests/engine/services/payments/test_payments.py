@@ -21,7 +21,8 @@ from engine.integrations.payment_provider import (
     Wallet,
 )
 from engine.integrations.simulated_operator import SIGNATURE
-from engine.records.dossier import Actor, Dossier, Payment, PaymentEvent
+from engine.records.dossier import Actor, Dossier, Payment
+from engine.records.refunds import PaymentEvent
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
 from engine.services.context.edition_cache import EditionMissing
