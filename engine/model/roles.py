@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from engine.model import APPLICANT, COUNTER, PAPER, SYSTEM, Appointment, Form, Procedure
 
@@ -19,15 +20,21 @@ def roles_of(procedure: Procedure) -> frozenset[str]:
     return frozenset(role_key(procedure, role) for role in _named_roles(procedure)) - {APPLICANT, SYSTEM}
 
 
+def acting_roles(procedure: Procedure) -> tuple[str, ...]:
+    """Return each role (`agency/role`) that takes an act or does a task. A role that only reads is none."""
+    named = chain.from_iterable(
+        (*(one.by for one in procedure.transitions), *(one.by for one in procedure.tasks.values()))
+    )
+    return tuple(dict.fromkeys(role_key(procedure, role) for role in named if role not in (APPLICANT, SYSTEM)))
+
+
 def _named_roles(procedure: Procedure) -> Iterator[str]:
+    yield from acting_roles(procedure)
     for state in procedure.states.values():
         yield from state.by
         if state.escalate:
             yield state.escalate
-    for transition in procedure.transitions:
-        yield from transition.by
     for task in procedure.tasks.values():
-        yield from task.by
         if isinstance(task, Form):
             yield from task.seen_by
         if isinstance(task, Appointment) and task.proposed_by:

@@ -17,6 +17,7 @@ from engine.records.codec import LATE
 ActorKind: TypeAlias = Literal["anonymous", "applicant", "agent", "auditor", "system", "provider"]
 PaymentStatus: TypeAlias = Literal["pending", "paid", "failed", "expired", "unknown", "overpaid"]
 BookingStatus: TypeAlias = Literal["booked", "attended", "missed", "cancelled"]
+OriginalResult: TypeAlias = Literal["seen", "differs", "missing"]
 DocumentStatus: TypeAlias = Literal["valid", "suspended", "revoked", "replaced"]
 OFF_THE_LIST: Final = 1_000_000  # seats from this number on belong to walk-ins, not to the calendar
 CLAIMED: Final = "claimed:"  # prefix of the login while the phone number is unverified
@@ -225,6 +226,15 @@ class ConfirmedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """What an agent noted of a paper that was shown or handed in: `by` is an account id."""
+
+    at: datetime
+    by: str
+    result: OriginalResult
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
     """A legal time limit: seconds consumed until `since`. It runs if `since` is set. It first started at `began`."""
 
@@ -299,6 +309,9 @@ class Dossier:
     confirmed: Mapping[str, ConfirmedAnswer] = field(default_factory=lambda: MappingProxyType({}))  # by answer
     corrected: tuple[CorrectionRequest, ...] = field(default=(), metadata=LATE)  # the sent corrections, oldest first
     sought: tuple[str, ...] = field(default=(), metadata=LATE)  # identifiers by which agents find it
+    originals: Mapping[str, Original] = field(
+        default_factory=lambda: MappingProxyType({}), metadata=LATE
+    )  # by evidence
 
     @property
     def is_draft(self) -> bool:

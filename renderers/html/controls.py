@@ -16,6 +16,7 @@ from typing import Final
 from engine.core.clock import local_day
 from engine.core.values import Plain
 from engine.core.values import national as national
+from engine.domain.documents.originals import ON_PAPER
 from engine.domain.fields.views import AnswerProblem, FieldView, FileView, OptionView, PageView, RowView
 from renderers.html.row_pages import RowCard, RowPages, cards, find_row, is_long, row_at
 from renderers.i18n.formats import FIXED_SPACE, alphabetical
@@ -32,7 +33,6 @@ _INPUT_TYPES: Final = {"phone": "tel", "email": "email"}
 _AUTOCOMPLETE: Final = {"phone": "tel", "email": "email"}
 _MIME: Final = {"pdf": "application/pdf", "jpg": "image/jpeg,image/heic,image/webp", "png": "image/png"}
 _CODE: Final = re.compile(r"(?=\S*\d)\S+")
-_BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_counter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +374,7 @@ def _space_left(view: FieldView) -> str:
 
 def _bring(view: FieldView, drawing: DrawingContext) -> str:
     """Return what to bring on paper, in one line."""
-    said = [drawing.say(f"piece.how.{how}") for how in view.how if how in _BROUGHT]
+    said = [drawing.say(f"piece.how.{how}") for how in view.how if how in ON_PAPER]
     return " ".join(said)
 
 

@@ -92,6 +92,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "agent.keep_view": {"file": "tous", "nom": "Vue"},
     "agent_act.post": {"act-reason": "Incomplet", **CONFIRM},
     "office_day.note": {"mark": "{number}/remise/attended", **CONFIRM},
+    "agent_attachments.originals": {"original-carte": "seen"},
     "agent_later_forms.post": {"vu": "true", **CONFIRM},
     "agent_later_forms.post_part": {"opinion": "favourable", "note": "Rien", **CONFIRM},
     "agent_appointments.book": {"bureau": "dgdn_lome", "start": "{slot}"},

@@ -29,7 +29,7 @@ form:
           prenom: {label: Prénom, example: Ama}
           accord: {label: Accord, type: file}
 evidence:
-  carte: {label: Carte d'identité}
+  carte: {label: Carte d'identité, how: [upload, show_original]}
 fees:
   place: {label: Place, amount: 5000}
 appointments:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from engine.core.clock import local_day
 from engine.domain.common.access import reserved_names
 from engine.domain.common.working_time import add_span
+from engine.domain.documents.originals import ON_PAPER, papers_to_bring
 from engine.domain.fields.display import answer_words, column_words
 from engine.domain.fields.field_type import Speech
-from engine.domain.fields.files import evidence_parts
 from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, with_columns
 from engine.model import APPLICATION, Appeal, Field, Form, Output, Procedure
@@ -24,7 +24,6 @@ from engine.model.roles import role_key
 from engine.records.dossier import Dossier
 
 ContentLine: TypeAlias = tuple[str, str]
-_BROUGHT: Final = ("show_original", "legalised_copy", "hand_over", "sign_at_counter")
 
 
 def content_of(
@@ -141,21 +140,14 @@ def _rows(evaluated: EvaluatedAnswers, field: Field, speech: Speech) -> Iterator
 
 def to_bring(evaluated: EvaluatedAnswers, speech: Speech) -> Iterator[ContentLine]:
     """Return the evidence that no file can replace: to show, hand over or sign at the office. Not what is held."""
-    fields = [one for one in evaluated.procedure.fields.values() if not _is_held(evaluated, one)]
-    papers = [(one, one.evidence) for one in fields if one.evidence is not None and evaluated.shows(one)]
     lines = []
-    for field, terms in papers:
-        forms = [_say(f"pdf.bring_{form}", speech) for form in _BROUGHT if form in terms.how]
-        if forms:
-            copies = [speech.wording.say("pdf.copies", speech.language, {"count": str(terms.copies)})]
-            lines.append(
-                (field.printed_label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())]))
-            )
+    for field, terms in papers_to_bring(evaluated, evaluated.procedure.fields.values()):
+        forms = [_say(f"pdf.bring_{form}", speech) for form in ON_PAPER if form in terms.how]
+        copies = [speech.wording.say("pdf.copies", speech.language, {"count": str(terms.copies)})]
+        lines.append(
+            (field.printed_label.in_(speech.language), ", ".join([*forms, *(copies if terms.copies > 1 else ())]))
+        )
     return _headed(_say("pdf.bring", speech), lines)
-
-
-def _is_held(evaluated: EvaluatedAnswers, field: Field) -> bool:
-    return bool(evidence_parts(evaluated.values.answers.get(field.id))["held"])
 
 
 def _headed(title: str, lines: list[ContentLine]) -> Iterator[ContentLine]:

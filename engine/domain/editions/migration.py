@@ -147,7 +147,7 @@ def _homeless(translation: Translation, kept: Dossier) -> Iterator[Stays]:
 def _held(kept: Dossier) -> frozenset[str]:
     """Return every name of the procedure that the dossier contains."""
     transitions = {name for one in kept.taken for name in (one.transition.partition(".")[0], one.source, one.target)}
-    parts = (kept.done, kept.owed, kept.bookings, kept.clocks, kept.links, kept.missed)
+    parts = (kept.done, kept.owed, kept.bookings, kept.clocks, kept.links, kept.missed, kept.originals)
     answers = {name for key in (*kept.answers, *kept.typed.answers) for name in (key, key.removesuffix(_DETAIL))}
     return frozenset({kept.state, *transitions, *answers, *(name for part in parts for name in part)})
 

@@ -180,7 +180,7 @@ class Translation:
             "edition": self.after.edition, "fingerprint": self.after.fingerprint,
             "state": self.state(kept.state) or kept.state, "answers": self.answers(kept.answers),
             "done": self.keys(kept.done), "missed": self.keys(kept.missed), "taken": tuple(map(self._taken, kept.taken)),
-            "confirmed": self._confirmed(kept),
+            "confirmed": self._confirmed(kept), "originals": self.keys(kept.originals),
             "correction": self._correction(kept.correction) if kept.correction else None, "owed": owed,
             "corrected": tuple(map(self._correction, kept.corrected)),
             "bookings": booked, "attachments": files, "clocks": self.keys(kept.clocks), "links": self.keys(kept.links),

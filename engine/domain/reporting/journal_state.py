@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.core.values import Plain
+from engine.domain.documents.originals import RESULTS
 from engine.domain.editions.renaming import transition_name
 from engine.domain.workflow.transition_context import instant_text
 from engine.journal.chain import JournalEntry
@@ -47,6 +48,7 @@ class Projection:
     hands: Mapping[str, str] = field(default_factory=dict)  # finished task → account that did it
     taken: tuple[RecordedTransition, ...] = ()
     priced: Mapping[str, int] = field(default_factory=dict)  # fee → whole francs owed
+    originals: Mapping[str, str] = field(default_factory=dict)  # evidence → what an agent found of its paper
 
 
 def fold(entries: Iterable[JournalEntry]) -> Projection:
@@ -71,6 +73,7 @@ def _after(before: Projection, entry: JournalEntry, body: dict[str, Plain]) -> P
         hands={name: by for name, by in {**before.hands, **_persons(entry, body)}.items() if name in done},
         taken=(*before.taken, _transition(entry, body)) if entry.kind == "transition" else before.taken,
         priced=_priced(before.priced, body.get("priced")),
+        originals=_noted(before.originals, body),
     )
     if "state" in body and "due" in body:
         after = replace(after, state=str(body["state"]), due=_text(body["due"]), paused=_text(body.get("paused")))
@@ -82,12 +85,17 @@ def _renamed(before: Projection, names: Plain) -> Projection:
     if not isinstance(names, dict):
         return before
     moves = {old: new if isinstance(new, str) else None for old, new in names.items()}
-    kept = {old: new for old in (*before.done, *before.priced) if (new := moves.get(old, old)) is not None}
+    kept = {
+        old: new
+        for old in (*before.done, *before.priced, *before.originals)
+        if (new := moves.get(old, old)) is not None
+    }
     return replace(
         before,
         done=frozenset(kept[one] for one in before.done if one in kept),
         hands={kept[name]: by for name, by in before.hands.items() if name in kept},
         priced={kept[name]: amount for name, amount in before.priced.items() if name in kept},
+        originals={kept[name]: result for name, result in before.originals.items() if name in kept},
         taken=tuple(
             replace(
                 transition,
@@ -129,6 +137,13 @@ def _priced(before: Mapping[str, int], changed: Plain) -> Mapping[str, int]:
     return {name: amount for name, amount in after.items() if isinstance(amount, int)}
 
 
+def _noted(before: Mapping[str, str], body: dict[str, Plain]) -> Mapping[str, str]:
+    """Return the results of originals with those that an entry names."""
+    cleared = _names(body.get("originals_cleared"))
+    after = {name: result for name, result in before.items() if name not in cleared}
+    return after | {name: result for result in RESULTS for name in _names(body.get(f"originals_{result}"))}
+
+
 def _names(value: Plain) -> frozenset[str]:
     return frozenset(str(one) for one in value) if isinstance(value, list) else frozenset()
 
@@ -144,6 +159,7 @@ def projection_of(dossier: Dossier) -> Projection:
         dossier.closed_at is not None, dossier.revision, {name: one.by for name, one in dossier.done.items()},
         tuple(RecordedTransition(one.transition, one.source, one.target, one.by, one.by_kind, one.at, one.grounds) for one in dossier.taken),
         {name: one.amount for name, one in dossier.owed.items()},
+        {name: one.result for name, one in dossier.originals.items()},
     )  # fmt: skip
 
 

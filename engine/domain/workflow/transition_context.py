@@ -106,7 +106,16 @@ def changes(before: Dossier, after: Dossier) -> dict[str, Plain]:
     priced = _prices(before, after)
     if priced:
         body["priced"] = priced
-    return body
+    return {**body, **original_changes(before, after)}
+
+
+def original_changes(before: Dossier, after: Dossier) -> dict[str, Plain]:
+    """Return the papers of which a mark changed, by its result, and those whose mark was cleared."""
+    found: dict[str, list[Plain]] = {}
+    for name in sorted(before.originals.keys() | after.originals.keys()):
+        if (kept := after.originals.get(name)) != before.originals.get(name):
+            found.setdefault(f"originals_{kept.result if kept else 'cleared'}", []).append(name)
+    return {**found}
 
 
 def _prices(before: Dossier, after: Dossier) -> dict[str, Plain]:

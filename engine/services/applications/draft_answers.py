@@ -12,13 +12,14 @@ from engine.core.values import Plain, texts_in
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import EntryDraft
 from engine.domain.documents.documents import with_issued_rows
+from engine.domain.documents.originals import still_noted
 from engine.domain.editions.draft_migration import Redrafted, redraft
 from engine.domain.editions.renaming import Translation
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.domain.fields.views import AnswerProblem, FormView, PageView
 from engine.domain.forms.pages import check_answers, dossier_label, view_form, view_page
 from engine.domain.workflow.confirmations import commitments_of, still_confirmed
-from engine.domain.workflow.transition_context import Moment, codes
+from engine.domain.workflow.transition_context import Moment, codes, original_changes
 from engine.model import Procedure
 from engine.records.dossier import SYSTEM_ACTOR, Actor, CorrectionRequest, Dossier
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
@@ -113,7 +114,8 @@ def keep_answers(
         after = replace(after, answers=before.answers, correction=replace(asked, unsent=after.answers))
     known = {one.id for one in before.attachments}
     commits.update({f"files.{one.id}": one.sha256 for one in after.attachments if one.id not in known})
-    draft = EntryDraft(kind, {"revision": before.revision + 1, "fields": codes(changed), **body}, commits)
+    body = {"revision": before.revision + 1, "fields": codes(changed), **original_changes(before, after), **body}
+    draft = EntryDraft(kind, body, commits)
     return keep(ctx, unit, before, after, [draft], actor)
 
 
@@ -126,6 +128,7 @@ def with_answers_in_force(
     after = replace(
         after, label=dossier_label(procedure, after, ctx.day(), ctx.directory, ctx.wording),
         confirmed=still_confirmed(procedure, before.answers, after.answers, after.confirmed),
+        originals=still_noted(before.answers, after.answers, after.originals),
     )  # fmt: skip
     moved = {name: one for name, one in after.confirmed.items() if before.confirmed.get(name) != one}
     return after, {**{f"answers.{name}": answer for name, answer in changed.items()}, **commitments_of(moved)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
-from engine.core.values import Text, new_id
+from engine.core.values import new_id
 from engine.domain.appointments.appointments import (
     Slot,
     arrived,
@@ -28,15 +28,16 @@ from engine.domain.appointments.appointments import (
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
-from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
+from engine.domain.fields.scope import EvaluatedAnswers
 from engine.domain.messages.preferences import wishes_of
 from engine.domain.workflow.actions import no_show, task_done
 from engine.domain.workflow.due_dates import has_reminder_ahead
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Output, Procedure, directory
-from engine.records.dossier import Actor, Booking, Dossier
+from engine.records.dossier import Actor, Booking, Dossier, OriginalResult
 from engine.records.exchanges import SeatHold
 from engine.records.people import WITHOUT_PHONE
+from engine.services.appointments.originals import put_originals
 from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.context.rate_limit import Limit, too_many
@@ -369,19 +370,6 @@ def cancel_booking(
 # -- at the office ------------------------------------------------------------------------------------------------------
 
 
-def to_bring(ctx: AppContext, procedure: Procedure, dossier: Dossier) -> tuple[Text, ...]:
-    """Return what to bring: forms to print, then evidence to show, hand over or sign, as far as its
-    question is shown.
-    """
-    evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
-    papers = (
-        field.label
-        for field in procedure.form.fields
-        if field.evidence is not None and set(field.evidence.how) - {"upload"} and evaluated.shows(field)
-    )
-    return (*(form.title for form in forms_to_bring(procedure, evaluated)), *papers)
-
-
 def is_reminded(ctx: AppContext, dossier: Dossier, visit: Appointment, booking: Booking) -> bool:
     """Return True when an SMS about a booked appointment is still to come, which its applicant wants."""
     if not dossier.contact_phone or not has_reminder_ahead(visit, booking, ctx.now(), ctx.directory.calendar):
@@ -396,11 +384,13 @@ def forms_to_bring(procedure: Procedure, evaluated: EvaluatedAnswers) -> tuple[O
 
 
 def mark(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, what: What, *, token: str | None = None
-) -> Dossier:
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, what: What, *,
+    originals: Mapping[str, OriginalResult] | None = None, revision: int | None = None, token: str | None = None,
+) -> Dossier:  # fmt: skip
     """Record that the applicant arrived, that the appointment took place, or that it was missed.
 
-    Raises `NotFound`, Refused.
+    `originals`: what the agent found of the papers that the applicant brought, noted first. Raises `NotFound`,
+    `Conflict`, Refused.
     """
     rules: dict[str, Callable[..., Decision]] = {"arrived": arrived, "attended": task_done, "missed": no_show}
     rule = rules.get(what)
@@ -408,9 +398,12 @@ def mark(
         raise Refused(refusal("unknown_act", act=str(what)[:40]))
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, ctx, actor, dossier_id)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
         procedure = pinned(ctx, unit, dossier)
+        if originals:
+            dossier = put_originals(ctx, unit, dossier, actor, originals)
         decision = rule(procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording)
         return carry_out(ctx, unit, dossier, decision, actor)
 
-    return once(ctx, actor, f"mark:{what}", token, (dossier_id, appointment_id), work, DOSSIER)
+    arguments = (dossier_id, appointment_id, *([originals, revision] if originals else []))
+    return once(ctx, actor, f"mark:{what}", token, arguments, work, DOSSIER)

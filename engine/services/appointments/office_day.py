@@ -8,9 +8,11 @@ from datetime import date, timedelta
 from engine.core.values import Text
 from engine.domain.common.access import in_their_offices, may_see
 from engine.domain.common.working_time import at_minute
+from engine.domain.documents.originals import originals_to_see
+from engine.domain.fields.scope import evaluate_answers
 from engine.model import Appointment
 from engine.records.dossier import Actor, Booking, Dossier
-from engine.services.appointments.bookings import to_bring
+from engine.services.appointments.bookings import forms_to_bring
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Unit
@@ -20,7 +22,8 @@ from engine.storage.unit_of_work import Unit
 class DayLine:
     """One appointment of an office day, ordered by time.
 
-    `to_bring`: labels of the evidence to show or hand over. No `appointment` where the edition of the
+    `to_bring`: labels of the forms and papers to bring. `to_see`: how many of the papers no agent
+    saw yet, None without any. No `appointment` where the edition of the
     dossier is unreadable: the applicant still comes.
     """
 
@@ -28,7 +31,8 @@ class DayLine:
     booking: Booking
     appointment: Appointment | None
     procedure_title: Text
-    to_bring: tuple[Text, ...]
+    to_bring: tuple[Text, ...] = ()
+    to_see: int | None = None
 
 
 def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) -> tuple[DayLine, ...]:
@@ -60,7 +64,13 @@ def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, bookin
     appointment = procedure.tasks.get(booking.appointment)
     if not isinstance(appointment, Appointment) or not may_see(procedure, dossier, actor):
         return None
-    return DayLine(dossier, booking, appointment, procedure.identity.title, to_bring(ctx, procedure, dossier))
+    evaluated = evaluate_answers(procedure, dossier, ctx.day(), ctx.directory)
+    forms, papers = forms_to_bring(procedure, evaluated), originals_to_see(evaluated, dossier)
+    left = sum(one.found is None or one.found.result != "seen" for one in papers)
+    return DayLine(
+        dossier, booking, appointment, procedure.identity.title,
+        (*(form.title for form in forms), *(one.field.agents_label for one in papers)), left if papers else None,
+    )  # fmt: skip
 
 
 def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booking) -> DayLine | None:
@@ -72,4 +82,4 @@ def _unread_line(ctx: AppContext, actor: Actor, dossier: Dossier, booking: Booki
     known = next((one for one in mine if one.id == dossier.procedure), None)
     if known is None or not in_their_offices(dossier, actor):
         return None
-    return DayLine(dossier, booking, None, known.title, ())
+    return DayLine(dossier, booking, None, known.title)

@@ -34,6 +34,7 @@ from renderers.web.platform.request_context import (
     actor,
     app_ctx,
     day_of,
+    form_revision,
     form_token,
     go,
     language,
@@ -42,6 +43,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
+from renderers.web.shared.originals import originals_shown, posted_originals
 from renderers.web.shared.staff import staff_page
 
 blueprint = Blueprint("office_day", __name__)
@@ -65,6 +67,7 @@ class Visit:
     procedure: str
     office: str
     bring: tuple[str, ...]
+    see: str
     appointment: str
     status: str
     tag: str
@@ -183,9 +186,16 @@ def _visit(line: DayLine) -> Visit:
     return Visit(
         dossier.number, href, site().words.clock(booking.start, language()),
         dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),
-        tuple(label(one) for one in line.to_bring), booking.appointment, status, _TAGS[status],
+        tuple(label(one) for one in line.to_bring), _to_see(line), booking.appointment, status, _TAGS[status],
         say("walk_in.was" if status == "arrived" and booking.is_walk_in else f"day.status_{status}", at=at), tuple(_marks(line, status)), _change(line) if status == "booked" else "",
     )  # fmt: skip
+
+
+def _to_see(line: DayLine) -> str:
+    """Return how many originals are to be seen, that all were seen, or that only a form is brought."""
+    if line.to_see is None:
+        return say("day.form_only")
+    return say("day.to_see", count=line.to_see) if line.to_see else say("day.all_seen")
 
 
 def _change(line: DayLine) -> str:
@@ -239,7 +249,12 @@ def note(when: str) -> Response:
         if what == "undone":
             undo_arrival(app_ctx(), actor(), one.id, appointment, token=own_token)
         else:
-            mark(app_ctx(), actor(), one.id, appointment, cast(What, what), token=own_token)
+            found = posted_originals() if what == "attended" else {}
+            revision = form_revision() if found else None
+            mark(
+                app_ctx(), actor(), one.id, appointment, cast(What, what),
+                originals=found, revision=revision, token=own_token,
+            )  # fmt: skip
     except Refused as closed:
         return _page(on, 409, sentence(closed.reason))
     reported = say("walk_in.undone" if what == "undone" else f"day.{what}")
@@ -263,6 +278,7 @@ def _asked(one: AgentCase, line: DayLine, what: str, on: date) -> Response:
                (say("day.office"), visit.office), (say("day.state"), visit.word)]  # fmt: skip
     return staff_page(
         "agent/confirm.html", dossier=one.dossier, crumbs=[(back, say("day.title", day=day_of(on)))], note="", places=(),
+        originals=originals_shown(one) if what == "attended" else None, revision=one.dossier.revision,
         title=say(f"day.sure_{what}"), text=_effect(one, line, what), details=details, token=new_token(),
         action=_address(on), hidden=[("mark", f"{visit.number}/{visit.appointment}/{what}"), *_narrowed().items()],
         button=say(f"day.note_{what}"), back=back, back_label=say("day.back"),

@@ -9,8 +9,9 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, session
 
+from engine.core.problems import Refused
 from engine.domain.common.access import may_read_file
 from engine.domain.fields.views import AnswerProblem
 from engine.domain.forms.agent_files import pending_files
@@ -20,15 +21,26 @@ from engine.services.applications.agent_files import enclose, take_back
 from engine.services.applications.attachments import Upload
 from engine.services.applications.document_verification import read_document
 from engine.services.applications.drafts import read_attachment
+from engine.services.appointments.originals import note_originals
 from engine.services.context.app_context import NotFound
 from engine.storage.files.page_pictures import TURNS, WIDTHS, PageNotDrawn, draw_page
 from engine.storage.gate import Crowded
 from renderers.web.platform.access import agent, drawing_page, draws
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, app_ctx, day_of, file_response, form_token, go, say
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    day_of,
+    file_response,
+    form_revision,
+    form_token,
+    go,
+    say,
+)
 from renderers.web.platform.uploads import TYPES, under_file_policy, uploaded_file
-from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case
+from renderers.web.shared.agent_dossier import AgentCase, act_label, agent_case, refusal_text
 from renderers.web.shared.issued_documents import drawn_document
+from renderers.web.shared.originals import posted_originals
 
 blueprint = Blueprint("agent_attachments", __name__)
 
@@ -227,6 +239,21 @@ def document(number: str, document_id: str) -> Response:
     one = agent_case(number)
     issued = read_document(app_ctx(), actor(), one.id, document_id)
     return file_response(drawn_document(issued, one.dossier, one.procedure), "application/pdf", f"{issued.number}.pdf")
+
+
+@blueprint.post("/agent/dossiers/<number>/originaux")
+@agent()
+def originals(number: str) -> Response:
+    """Note what this agent found of the originals, and redirect to the dossier, with the reason if it is refused."""
+    one = agent_case(number)
+    try:
+        note_originals(
+            app_ctx(), actor(), one.id, posted_originals(), revision=form_revision(), token=form_token()
+        )  # fmt: skip
+        session["desk_note"] = say("original.noted")
+    except Refused as closed:
+        session["desk_note"] = refusal_text(one.procedure, closed.reason)
+    return go(one.at())
 
 
 _FILE = "file:"

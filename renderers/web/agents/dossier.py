@@ -41,6 +41,7 @@ from renderers.web.shared.agent_dossier import (
     why,
 )
 from renderers.web.shared.messages import thread_of, unread_of
+from renderers.web.shared.originals import originals_shown
 from renderers.web.shared.staff import (
     DueDateTag,
     assisted_by,
@@ -113,7 +114,7 @@ def dossier_page(
         "payments": payment_lines(one), "refunds": refund_lines(one), "bookings": booking_lines(one), "documents": document_lines(one, form),
         "acts": [*(act for act in acts if not act.why), *tasks], "closed": [act for act in acts if act.why], "comparison": (), "inside": inside,
         "correct_at": one.at(f"/acte/{correcting.transition.id}") if correcting else "", "over": state is not None and state.is_end,
-        "pane": document_pane(one, first_piece),
+        "pane": document_pane(one, first_piece), "originals": originals_shown(one),
         "pieces_at": inside or f"?{'voir=corrige&' if only_changed else ''}piece=",
         "holder": _holder(one, people([dossier.assigned])), "mine": dossier.assigned == actor().id,
         "takeable": dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),

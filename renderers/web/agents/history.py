@@ -9,8 +9,9 @@ from typing import Final
 
 from engine.core.values import Plain
 from engine.domain.common.access import is_own
+from engine.domain.documents.originals import RESULTS
 from engine.journal.chain import JournalEntry
-from engine.model import Appointment, Link
+from engine.model import Appointment, Link, Procedure
 from engine.records.dossier import OutboundMessage, TakenTransition
 from engine.services.applications.casework import letters_of
 from renderers.web.agents.answers import Paper, papers_read
@@ -23,7 +24,7 @@ _FILLED: Final[Mapping[type, str]] = {Appointment: "attended", Link: "link_ended
 _REPORTED: Final = frozenset(
     {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
     | {"walked_in", "came_late", "not_come"}
-    | {"confirmed"}
+    | {"confirmed", "originals"}
     | {"number_asked", "number_refused", "contact_changed"}
 )
 
@@ -129,6 +130,8 @@ def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) ->
             "compare.history",
             piece=label(piece.agents_label) if piece else act_label(procedure, str(body.get("piece"))),
         )
+    if entry.kind == "originals":
+        return say("original.history", results="; ".join(_of_originals(procedure, body)))
     if entry.kind in ("paid", "refunded"):
         amount = body.get("amount")
         return say(
@@ -145,6 +148,15 @@ def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) ->
         key = "corrected" if task == procedure.form.id else _FILLED.get(type(procedure.tasks.get(task)), "filled")
         return say(f"waits.{key}", task=act_label(procedure, task))
     return say("waits.visit", task=act_label(procedure, task), what=say(f"journal.{entry.kind}"))
+
+
+def _of_originals(procedure: Procedure, body: Mapping[str, Plain]) -> Iterator[str]:
+    """Yield each result that an entry notes, with its papers."""
+    for result in RESULTS:
+        if isinstance(found := body.get(f"originals_{result}"), list):
+            papers = (procedure.fields.get(str(name)) for name in found)
+            names = ", ".join(label(paper.agents_label) for paper in papers if paper)
+            yield say("text.named", name=say(f"original.{result}"), text=names)
 
 
 def _said(letter: OutboundMessage) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from engine.core.clock import local_day
 from engine.core.values import Text
-from engine.domain.fields.files import evidence_parts
+from engine.domain.documents.originals import ON_PAPER, papers_to_bring
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import FormView, PageView
 from engine.domain.workflow.progress import PublicStatus
@@ -28,7 +28,6 @@ from renderers.procedure.page import SheetWriter
 from renderers.web.platform.request_context import actor, app_ctx, dossier_number, dossiers_home, language, say, site
 
 _COUNTED = ("show_original", "legalised_copy")
-_BROUGHT = frozenset({*_COUNTED, "hand_over", "sign_at_counter"})
 
 
 @dataclass(frozen=True)
@@ -185,27 +184,23 @@ def to_bring(one: DossierContext) -> list[str]:
         say("sent.form_there" if form.id in given else "sent.form_later", title=label(form.title))
         for form in forms_to_bring(one.procedure, evaluated)
     ]
-    for field, terms, kinds in _papers_to_bring(one):
+    for field, terms, kinds in _papers(one):
         copies = [say("piece.copies", count=terms.copies)] if terms.copies > 1 else []
         how = [*copies, *(say(f"sheet.how_{kind}") for kind in kinds)]
         found.append(f"{label(field.label)} ({', '.join(how)})")
     return found
 
 
-def _papers_to_bring(one: DossierContext) -> Iterator[tuple[Field, EvidenceTerms, list[str]]]:
-    evaluated = one.evaluated()
-    for field in one.procedure.form.fields:
-        terms, kept = field.evidence, evidence_parts(evaluated.values.answers.get(field.id))
-        kinds = [kind for kind in terms.how if kind in _BROUGHT] if terms else []
-        if terms and kinds and not kept["held"] and evaluated.shows(field):
-            yield field, terms, kinds
+def _papers(one: DossierContext) -> Iterator[tuple[Field, EvidenceTerms, list[str]]]:
+    for field, terms in papers_to_bring(one.evaluated()):
+        yield field, terms, [kind for kind in terms.how if kind in ON_PAPER]
 
 
 def to_bring_in_short(one: DossierContext) -> str:
     """Return what to bring on one line: originals and legalised copies are counted, the rest is named."""
     counts: Counter[str] = Counter()
     named = []
-    for field, terms, kinds in _papers_to_bring(one):
+    for field, terms, kinds in _papers(one):
         counted = [kind for kind in kinds if kind in _COUNTED]
         counts.update(dict.fromkeys(counted, terms.copies))
         if not counted:
