@@ -36,7 +36,7 @@ CHANCE: Final = {  # what may be guessed: which path is tried first, how long a 
 }  # fmt: skip
 WRITTEN: Final = {"renderers/procedure/feed.py"}  # XML that leaves
 EITHER: Final = {  # a name that is asked in an address or sent in a form alike, and checked alike
-    "renderers/web/administration/office_day.py", "renderers/web/citizen/appointments.py", "renderers/web/auditors/journal_search.py", "renderers/web/citizen/form.py",
+    "renderers/web/citizen/appointments.py", "renderers/web/auditors/journal_search.py", "renderers/web/citizen/form.py",
     "renderers/web/account/mail_sign_in.py", "renderers/web/administration/team.py",
 }  # fmt: skip
 

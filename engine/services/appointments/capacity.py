@@ -93,11 +93,8 @@ def _counted(
 
 def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Procedure, Appointment]]:
     """Yield the appointments of the agency's procedures, and any other kind booked at this office."""
-    agency = ctx.directory.offices[office_id].agency
     reported = set[str]()
-    for procedure, task in ctx.editions.worked_out(
-        ctx.catalogue, ("visits", agency), lambda all_: _visits(all_, agency)
-    ):
+    for procedure, task in visits_of(ctx, ctx.directory.offices[office_id].agency):
         reported.add(resource_key(procedure, task.id))
         yield procedure, task
     from_ = at_minute(ctx.day(), 0)
@@ -113,6 +110,11 @@ def _kinds(ctx: AppContext, unit: Unit, office_id: str) -> Iterator[tuple[Proced
         other = procedure.tasks.get(booking.appointment)
         if isinstance(other, Appointment):
             yield procedure, other
+
+
+def visits_of(ctx: AppContext, agency: str) -> tuple[tuple[Procedure, Appointment], ...]:
+    """Return the appointments in the procedures of one agency, worked out once for a catalogue."""
+    return ctx.editions.worked_out(ctx.catalogue, ("visits", agency), lambda all_: _visits(all_, agency))
 
 
 def _visits(catalogue: Catalogue, agency: str) -> tuple[tuple[Procedure, Appointment], ...]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final
 
+from engine.core.clock import local_day
 from engine.core.values import Text
-from engine.domain.common.access import in_their_offices, may_see
+from engine.domain.appointments.appointments import resource_key, seats_of_day
+from engine.domain.common.access import holds, in_their_offices, may_see
 from engine.domain.common.working_time import at_minute
 from engine.domain.documents.originals import originals_to_see
 from engine.domain.fields.scope import evaluate_answers
 from engine.model import Appointment
+from engine.model.roles import roles_of
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.services.appointments.bookings import forms_to_bring
+from engine.services.appointments.capacity import visits_of
 from engine.services.context.app_context import AppContext, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.storage.unit_of_work import Unit
+
+MOST_OFFICES: Final = 5  # of which a week is summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +49,49 @@ def day(ctx: AppContext, actor: Actor, day: date, office_id: str | None = None) 
 
     Only procedures in which they have a part are included. Empty for other actors.
     """
-    known = frozenset(ctx.directory.offices)
-    offices = (actor.offices & known) if actor.offices else known
-    if office_id is not None:
-        offices &= {office_id}
-    if actor.kind != "agent" or not offices:
+    offices, from_ = _offices(ctx, actor, office_id), at_minute(day, 0)
+    if not offices:
         return ()
-    from_ = at_minute(day, 0)
     with ctx.store.unit() as unit:
         booked = unit.bookings_on(sorted(offices), from_, from_ + timedelta(days=1))
         lines = [_day_line(ctx, unit, actor, dossier_id, booking) for dossier_id, _, booking in booked]
     return tuple(line for line in lines if line is not None)
+
+
+def _offices(ctx: AppContext, actor: Actor, office_id: str | None) -> frozenset[str]:
+    """Return the chosen office or all of this agent, those alone that the directory holds. None for other actors."""
+    known = frozenset(ctx.directory.offices)
+    offices = (actor.offices & known) if actor.offices else known
+    chosen = offices if office_id is None else offices & {office_id}
+    return chosen if actor.kind == "agent" else frozenset()
+
+
+def seats_of_week(
+    ctx: AppContext, actor: Actor, day: date, office_id: str | None = None
+) -> Mapping[date, tuple[int, int]]:  # fmt: skip
+    """Return how many seats are taken and open on each day of a week, Monday first.
+
+    They are of the procedures in which the agent has a part. Empty for many offices: a sum over them says little.
+    """
+    agencies = {role.partition("/")[0] for role in actor.roles}
+    offices = [
+        one for key in sorted(_offices(ctx, actor, office_id)) if (one := ctx.directory.offices[key]).agency in agencies
+    ]
+    if not 0 < len(offices) <= MOST_OFFICES:
+        return {}
+    days = [day + timedelta(days=n - day.weekday()) for n in range(7)]
+    taken, places = Counter[date](), Counter[date]()
+    with ctx.store.unit() as unit:
+        ctx.directories.look(unit)
+        for office in offices:
+            for procedure, visit in visits_of(ctx, office.agency):
+                if not holds(actor, roles_of(procedure)):
+                    continue
+                resource, span = resource_key(procedure, visit.id), (at_minute(days[0], 0), at_minute(days[-1], 1440))
+                taken.update(local_day(one.start) for one in unit.visits_taken(resource, office.id, *span))
+                for each in days:
+                    places[each] += seats_of_day(visit, office, each, ctx.directory.calendar)
+    return {each: (taken[each], places[each]) for each in days}
 
 
 def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:

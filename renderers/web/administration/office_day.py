@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import cast
@@ -19,9 +19,10 @@ from engine.domain.common.access import acting_role
 from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import absent_from
 from engine.domain.workflow.transition_context import Moment
+from engine.model import Procedure
 from engine.services.applications.drafts import procedure_of
 from engine.services.appointments.bookings import What, mark
-from engine.services.appointments.office_day import DayLine, day
+from engine.services.appointments.office_day import DayLine, day, seats_of_week
 from engine.services.appointments.walk_ins import undo_arrival
 from engine.services.context.app_context import NotFound
 from renderers.procedure.search import words_of
@@ -44,12 +45,13 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
 from renderers.web.shared.originals import originals_shown, posted_originals
-from renderers.web.shared.staff import staff_page
+from renderers.web.shared.staff import HOUR, staff_page
 
 blueprint = Blueprint("office_day", __name__)
 
 _MARKS = ("arrived", "attended", "missed", "undone")
 _FINAL = ("attended", "missed")  # asked once more: the dossier goes on, or a message leaves
+MINUTE = timedelta(minutes=1)
 _TAGS = {"booked": "", "arrived": "we", "attended": "ok", "missed": "bad", "cancelled": ""}
 
 
@@ -90,31 +92,75 @@ def show(when: str) -> Response:
 
     With `porte=1` it is the sheet for the entrance, without names.
     """
-    return _page(_day(when))
+    return _page(_day(when), request.args)
 
 
-def _page(when: date, status: int = 200, note: str = "") -> Response:
+def _page(when: date, narrowed: Mapping[str, str], status: int = 200, note: str = "") -> Response:
     places = my_offices()
-    chosen = request.values.get("bureau", "")
+    chosen = narrowed.get("bureau", "")
     chosen = chosen if chosen in {name for name, _ in places} else ""
-    query = request.values.get("q", "").strip()[:100]
+    query = narrowed.get("q", "").strip()[:100]
     lines = day(app_ctx(), actor(), when, chosen or None)
     appointments = [_visit(line) for line in lines if line.booking.status != "cancelled"]
-    counts = Counter(one.status for one in appointments)
     found = [one for one in appointments if _matches(one, query)]
     shut = shut_on(app_ctx().directory, [chosen] if chosen else [name for name, _ in places], when)
     kept = {"bureau": chosen, "q": query}
     return staff_page(
         "agent/day_sheet.html" if request.args.get("porte") else "agent/day.html", status,
         day_=when, appointments=found, places=places, chosen=chosen, shut=list(_shut_lines(shut, lines, when)), place=place_label(chosen), q=query, token=new_token(),
-        counts=[say(f"day.{key}", count=counts[name]) for key, name in
-                (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed"))
-                if counts[name] or name == "booked"],
+        figures=list(_figures(lines)), week=list(_week(when, chosen, kept)), late=len(_late(lines)),
         before=_address(when - timedelta(days=1), **kept), after=_address(when + timedelta(days=1), **kept),
         is_today=when == app_ctx().day(), today=_address(app_ctx().day(), **kept) if when != app_ctx().day() else "", any=bool(appointments),
         ahead=when > app_ctx().day() and any(one.status == "booked" for one in appointments),
         here=_address(when, **kept), sheet_href=_address(when, **kept, porte="1"), note=note or session.pop("desk_note", ""),
     )  # fmt: skip
+
+
+def _figures(lines: Sequence[DayLine]) -> Iterator[tuple[int, str]]:
+    """Yield how many are expected, arrived with the longest wait, received and absent. Zeros are left out but the first."""
+    counts = Counter(_status(line) for line in lines)
+    for key, name in (("expected", "booked"), ("here", "arrived"), ("received", "attended"), ("away", "missed")):
+        if counts[name] or name == "booked":
+            wait = _longest_wait(lines) if name == "arrived" else ""
+            yield counts[name], say(f"day.{key}", count=counts[name]) + wait
+
+
+def _longest_wait(lines: Sequence[DayLine]) -> str:
+    """Return the longest wait of those who arrived, empty below a minute and after the day."""
+    since = min(line.booking.arrived_at for line in lines if line.booking.arrived_at and _status(line) == "arrived")
+    minutes, words = int((app_ctx().now() - since) / MINUTE), site().words
+    if not 0 < minutes < 24 * 60:
+        return ""
+    span = words.span(minutes, "minute", False, language()) if minutes < 60 else words.hour(minutes, language())
+    return say("day.wait", span=span)
+
+
+@dataclass(frozen=True, slots=True)
+class WeekDay:
+    """One day of the week: its link, its short and full name, and the seats taken of those open, empty if unknown."""
+
+    href: str
+    name: str
+    full: str
+    seats: str
+    here: bool
+
+
+def _week(when: date, chosen: str, kept: Mapping[str, str]) -> Iterator[WeekDay]:
+    known = seats_of_week(app_ctx(), actor(), when, chosen or None)
+    for n in range(7):
+        day_ = when + timedelta(days=n - when.weekday())
+        taken, places = known.get(day_, (0, 0))
+        full, seats = site().words.day(day_, language()), f"{taken}/{places}" if taken or places else ""
+        said = say("text.named", name=full, text=say("day.seats", taken=taken, count=places)) if seats else full
+        yield WeekDay(_address(day_, **kept), f"{full[:3]}. {day_.day}", said, seats, day_ == when)
+
+
+def _late(lines: Iterable[DayLine]) -> list[DayLine]:
+    """Return the appointments that began an hour ago or more, whose person this agent may note as absent."""
+    limit = app_ctx().now() - HOUR
+    due = (line for line in lines if line.booking.start <= limit)
+    return [line for line in due if "missed" in dict(_marks(line, _status(line)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +281,8 @@ def note(when: str) -> Response:
 
     A visit or an absence is asked once more first. Redirects to the day. Shows it again (409) if it is refused.
     """
+    if request.form.get("mark") == "late":
+        return _note_late(_day(when))
     chosen, _, rest = request.form.get("mark", "")[:200].partition("/")
     appointment, _, what = rest.partition("/")
     if what not in _MARKS:
@@ -256,10 +304,62 @@ def note(when: str) -> Response:
                 originals=found, revision=revision, token=own_token,
             )  # fmt: skip
     except Refused as closed:
-        return _page(on, 409, sentence(closed.reason))
+        return _page(on, request.form, 409, sentence(closed.reason))
     reported = say("walk_in.undone" if what == "undone" else f"day.{what}")
     session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=reported)
     return go(_address(on, **_narrowed()))
+
+
+def _note_late(on: date) -> Response:
+    """Note as absent all who are expected and an hour late, once they were listed and confirmed. Each alone is a unit.
+
+    Those who arrived meanwhile are left out.
+    """
+    kept, token = _narrowed(), form_token()
+    late = {_key(line): line for line in _late(day(app_ctx(), actor(), on, kept["bureau"] or None))}
+    if request.form.get("go") != "confirm":
+        return _asked_late(on, late)
+    done, failed = 0, list[str]()
+    for key in dict.fromkeys(request.form.getlist("line")):
+        line = late.get(key)
+        if line is None:
+            continue
+        try:
+            own = f"{token}:{key}"[:200] if token else None
+            mark(app_ctx(), actor(), line.dossier.id, line.booking.appointment, "missed", token=own)
+            done += 1
+        except Refused as closed:
+            failed.append(say("text.named", name=_name(line), text=sentence(closed.reason)))
+    session["desk_note"] = " ".join([say("day.late_done", count=done), *failed])
+    return go(_address(on, **kept))
+
+
+def _key(line: DayLine) -> str:
+    return f"{line.dossier.number}/{line.booking.appointment}"
+
+
+def _name(line: DayLine) -> str:
+    return line.dossier.label or line.dossier.number
+
+
+def _asked_late(on: date, late: Mapping[str, DayLine]) -> Response:
+    """List those who would be noted as absent, with what it does to each."""
+    kept = _narrowed()
+    back, names = _address(on, **kept), site().words
+    if not late:
+        session["desk_note"] = say("day.late_none")
+        return go(back)
+    effects = [_effect(procedure_of(app_ctx(), line.dossier), line, "missed") for line in late.values()]
+    details = [
+        (names.clock(line.booking.start, language()), say("text.named", name=_name(line), text=effect))
+        for line, effect in zip(late.values(), effects, strict=True)
+    ]
+    return staff_page(
+        "agent/confirm.html", dossier=None, crumbs=[(back, say("day.title", day=day_of(on)))], note="", places=(),
+        title=say("day.late", count=len(late)), text=say("day.late_text"), details=details, token=new_token(),
+        action=_address(on), hidden=[("mark", "late"), *(("line", key) for key in late), *kept.items()],
+        button=say("day.late_note", count=len(late)), back=back, back_label=say("day.back"),
+    )  # fmt: skip
 
 
 def _narrowed() -> dict[str, str]:
@@ -279,19 +379,19 @@ def _asked(one: AgentCase, line: DayLine, what: str, on: date) -> Response:
     return staff_page(
         "agent/confirm.html", dossier=one.dossier, crumbs=[(back, say("day.title", day=day_of(on)))], note="", places=(),
         originals=originals_shown(one) if what == "attended" else None, revision=one.dossier.revision,
-        title=say(f"day.sure_{what}"), text=_effect(one, line, what), details=details, token=new_token(),
+        title=say(f"day.sure_{what}"), text=_effect(one.procedure, line, what), details=details, token=new_token(),
         action=_address(on), hidden=[("mark", f"{visit.number}/{visit.appointment}/{what}"), *_narrowed().items()],
         button=say(f"day.note_{what}"), back=back, back_label=say("day.back"),
     )  # fmt: skip
 
 
-def _effect(one: AgentCase, line: DayLine, what: str) -> str:
+def _effect(procedure: Procedure, line: DayLine, what: str) -> str:
     """Return what the record does. An absence too many takes the dossier to another step."""
     if what == "attended" or line.appointment is None:
         return say("day.attended_text")
-    leaving = one.procedure.leaving.get(one.dossier.state, ())
+    leaving = procedure.leaving.get(line.dossier.state, ())
     missed = next((transition for transition in leaving if transition.event == "missed"), None)
-    count = one.dossier.missed.get(line.appointment.id, 0) + 1
+    count = line.dossier.missed.get(line.appointment.id, 0) + 1
     if missed is None or count <= line.appointment.no_show:
         return say("day.missed_text")
-    return say("day.missed_ends", state=label(one.procedure.state(missed.target).label))
+    return say("day.missed_ends", state=label(procedure.state(missed.target).label))
