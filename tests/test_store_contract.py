@@ -863,6 +863,9 @@ def test_an_issued_document_is_found_and_only_its_status_changes(store: Store) -
         assert unit.document_by_token("token a1") == ("d1", a_document())
         assert unit.document_by_code("code a1") == ("d1", a_document())
         assert unit.document_by_code("token a1") is None
+        unit.add_payment(a_payment("p1", status="paid", receipt="Q-2026-000001"))
+        papers = ("N-a1", "n-a1", "q-2026-000001", "ref of p1", "token a1", "d1")
+        assert [unit.dossier_of_paper(one) for one in papers] == ["d1", None, "d1", "d1", None, None]
         revoked = a_document(status="revoked", changed_at=later(days=1))
         unit.put_document(revoked)
         assert unit.document_by_token("token a1") == ("d1", revoked)

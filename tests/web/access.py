@@ -79,6 +79,7 @@ ASKED: Final[Mapping[str, Mapping[str, str]]] = {
     "resumable_uploads.receive": {"at": "0"},
     "counter_form.receive": {"at": "0"},
     "agent.inbox": {"q": "{number}"},
+    "walk_ins.search": {"q": "{number}"},
     "exports.choose": {"demarche": "etal"},
     "agent_attachments.page_picture": {"w": "900", "tour": "0"},
     "auditor.home": {"numero": "{number}"},

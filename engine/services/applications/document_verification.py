@@ -6,6 +6,7 @@ A document is found by its QR code or by twelve digits. The code is on the paper
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal, TypeAlias
@@ -19,7 +20,7 @@ from engine.domain.documents.paper_tokens import read_token
 from engine.model import Procedure
 from engine.records.dossier import Actor, Dossier, IssuedDocument
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
-from engine.services.context.rate_limit import too_many
+from engine.services.context.rate_limit import Limit, too_many
 from engine.services.limits.code_limits import CHECKS_PER_BROWSER, UNKNOWN_ASKER, Asker, limits_of
 from engine.storage.results import GLANCE
 from engine.storage.unit_of_work import Unit
@@ -27,6 +28,7 @@ from engine.storage.unit_of_work import Unit
 Kind: TypeAlias = Literal["valid", "expired", "revoked", "suspended", "replaced", "unknown"]
 
 CODE_DIGITS: Final = 12
+LONGEST_NUMBER: Final = 80  # signs of the number on a paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Verdict:
 
 
 UNKNOWN: Final = Verdict("unknown")
+LOOKED_UP: Final = 30  # papers by one agent in a quarter of an hour: their numbers follow each other
 
 
 def is_code(token_or_code: str) -> bool:
@@ -158,6 +161,24 @@ def read_document(ctx: AppContext, actor: Actor, dossier_id: str, document_id: s
     if document is None or is_erased(document) or actor.kind == "auditor":
         raise NotFound
     return document
+
+
+def number_on_paper(ctx: AppContext, actor: Actor, text: str) -> str:
+    """Return the dossier number of a document, a receipt or a payment by its number, empty where the agent sees none.
+
+    A text of digits only is none: dossiers, telephones and identifiers have such numbers. Raises
+    Refused("too_many_tries").
+    """
+    number = " ".join(text.split())[:LONGEST_NUMBER]
+    if actor.kind != "agent" or number.replace(" ", "").isdigit() or not digits_only(number):
+        return ""
+    with ctx.store.unit(write=True, wait_limit=GLANCE) as unit:  # an uncounted try is not answered
+        closed = too_many(unit, ctx.now(), Limit(f"papers:{actor.id}", LOOKED_UP))
+    if closed is not None:
+        raise Refused(closed)
+    with ctx.store.unit() as unit, suppress(NotFound):
+        return seen(unit, ctx, actor, unit.dossier_of_paper(number) or "").number
+    return ""
 
 
 def jwks(ctx: AppContext) -> Mapping[str, Plain]:

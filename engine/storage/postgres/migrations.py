@@ -38,6 +38,7 @@ from engine.storage.schema.ddl_dossiers import (
     MONEY,
     OUTBOX,
     PAPERS,
+    RECEIPT_NUMBERS,
     RECEIVED_ORDER,
     SEATS,
     WORK_ORDER,
@@ -333,6 +334,7 @@ _EACH: Final = (
     _former_order,
     _follows,
     _annotations,
+    ConcurrentIndex(*RECEIPT_NUMBERS),
 )  # fmt: skip
 MIGRATIONS: Final[Mapping[str, Migration]] = dict(zip(NAMES, _EACH, strict=True))
 _FINISHING: Final[Mapping[str, Migration]] = dict(zip(FINISHING, (_immediate_keys,), strict=True))

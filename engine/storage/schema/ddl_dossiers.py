@@ -219,6 +219,7 @@ _LISTED: Final = "office, assigned, closed, awaits"
 WORK_ORDER: Final = ("dossier_work", f"dossier (procedure, state, due_order, id, {_LISTED}, due_paused)")
 FORMER_ORDER: Final = "DROP INDEX dossier_tray"
 RECEIVED_ORDER: Final = ("dossier_received", f"dossier (procedure, state, submitted_at, id, {_LISTED})")
+RECEIPT_NUMBERS: Final = ("payment_receipt", "payment (receipt) WHERE receipt IS NOT NULL")
 ENTERED_ORDER: Final = ("dossier_entered", f"dossier (procedure, state, entered_at, id, {_LISTED})")
 
 EDITION_HEADS: Final = "CREATE INDEX edition_head ON edition (procedure, edition, published_at, fingerprint)"

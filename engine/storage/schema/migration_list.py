@@ -53,6 +53,7 @@ NAMES: Final = (
     "0031 former order",
     "0032 follows",
     "0033 annotations",
+    "0034 receipt numbers",
 )
 # The migrations that remove or forbid what a former release needs, with the newest migration that a release must know
 # afterwards. `guichet upgrade --finish` applies them, and every new store has them. PostgreSQL only.

@@ -15,6 +15,10 @@ from engine.storage.results import EARLIEST, LATEST, TakenSeat
 from engine.storage.sql.connection import Cell, Queries, TableMapping
 
 PAYMENTS: Final = TableMapping(Payment, "payment")
+BY_PAPER: Final = (
+    "SELECT dossier FROM document WHERE number IN (?, ?) UNION ALL SELECT dossier FROM payment WHERE receipt IN (?, ?)"
+    " UNION ALL SELECT dossier FROM payment WHERE reference IN (?, ?) LIMIT 1"
+)
 EVENTS: Final = TableMapping(PaymentEvent, "pay_event", ("provider", "event_id"))
 BOOKINGS: Final = TableMapping(Booking, "booking")
 ISSUED: Final = TableMapping(IssuedDocument, "document")
@@ -298,6 +302,12 @@ class LedgerQueries(Queries):
     def document_by_code(self, code: str) -> tuple[str, IssuedDocument] | None:
         """Return dossier id and document of a verification code, or None."""
         return self._document("code", code)
+
+    def dossier_of_paper(self, number: str) -> str | None:
+        """Return the id of the dossier of an issued document, a receipt or a payment by its number, in
+        any case, or None."""
+        row = self._row(BY_PAPER, (number, number.upper()) * 3)
+        return row[0] if row else None
 
     def _document(self, column: str, value: str) -> tuple[str, IssuedDocument] | None:
         row = self._row(f"SELECT {ISSUED.columns}, dossier FROM document WHERE {column} = ?", (value,))

@@ -35,6 +35,7 @@ from engine.storage.schema.ddl_dossiers import (
     MONEY,
     OUTBOX,
     PAPERS,
+    RECEIPT_NUMBERS,
     RECEIVED_ORDER,
     SEATS,
     WORK_ORDER,
@@ -331,6 +332,12 @@ def follows(db: Database) -> None:
 def noted_values(db: Database) -> None:
     """Create the table of what agents note under the annotations of a procedure."""
     db.executescript(ANNOTATIONS)
+
+
+@MIGRATIONS(name=NAMES[33])
+def receipt_numbers(db: Database) -> None:
+    """Add the index of payments by the number of their receipt."""
+    _index(db, *RECEIPT_NUMBERS)
 
 
 def _index(db: Database, name: str, on: str) -> None:

@@ -1,13 +1,21 @@
-"""Walk-ins: an agent records that a person came without an appointment of the day."""
+"""People at the counter: their request is found by a number, and their arrival without an appointment is recorded."""
 
 from __future__ import annotations
+
+from contextlib import suppress
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, session
 
 from engine.core.problems import Refused
+from engine.core.values import digits_only
+from engine.services.applications.document_verification import number_on_paper
+from engine.services.applications.drafts import see
 from engine.services.appointments.walk_ins import WalkIn, receive, walk_in
+from engine.services.context.app_context import NUMBER_DIGITS, NotFound
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.errors import refused
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text
 from renderers.web.shared.staff import staff_page
@@ -19,6 +27,26 @@ def arrival_href(one: AgentCase, appointment: str) -> str:
     """Return where the arrival can be recorded, empty if this agent cannot record it now."""
     found = walk_in(app_ctx(), actor(), one.id, appointment)
     return one.at(f"/arrivee/{appointment}") if found.closed is None and found.offices else ""
+
+
+@blueprint.get("/agent/chercher")
+@agent()
+def search() -> Response:
+    """Open the dossier of a number: its own, or that of a document, a receipt or a payment. Another text goes to the list."""
+    text = request.args.get("q", "").strip()[:100]
+    try:
+        number = _own_number(text) or number_on_paper(app_ctx(), actor(), text)
+    except Refused as closed:
+        return refused(closed.reason, "/agent")
+    return go(f"/agent/dossiers/{number}" if number else f"/agent?{urlencode({'file': 'tous', 'q': text})}")
+
+
+def _own_number(text: str) -> str:
+    digits = digits_only(text)
+    if len(digits) == NUMBER_DIGITS and not any(sign.isalpha() for sign in text):
+        with suppress(NotFound):
+            return see(app_ctx(), actor(), digits).number
+    return ""
 
 
 @blueprint.get("/agent/dossiers/<number>/arrivee/<appointment>")

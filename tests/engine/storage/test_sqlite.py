@@ -19,6 +19,7 @@ from engine.storage.results import Busy, Damaged, DossierQuery, IntegrityFinding
 from engine.storage.schema import migration_list as sqlite_schema
 from engine.storage.schema.migration_list import NAMES, SETTINGS, ForeignSchema, UnsafeSettings
 from engine.storage.sql.accounts import BY_NUMBER
+from engine.storage.sql.ledger import BY_PAPER
 from engine.storage.sql.search import dossier_query, order_terms
 from engine.storage.sqlite import store as sqlite
 from engine.storage.sqlite.migrations import MIGRATIONS
@@ -350,11 +351,14 @@ def test_no_list_is_sorted_or_walked_whole(
     assert [step for step in steps if "INDEX dossier_" in step]
 
 
-def test_a_company_is_found_by_its_number_without_reading_all(store: SqliteStore) -> None:
+def test_a_company_or_a_paper_is_found_by_its_number_without_reading_all(store: SqliteStore) -> None:
     with store.unit() as unit:
         connection: sqlite3.Connection = unit._connection
         plan = connection.execute(f"EXPLAIN QUERY PLAN {BY_NUMBER}", ("company:1", "company:1")).fetchall()
+        papers = connection.execute(f"EXPLAIN QUERY PLAN {BY_PAPER}", ("N1", "N1") * 3).fetchall()
     assert plan[0][-1] == "SEARCH account USING INDEX account_company (<expr>=?)"
+    assert "SEARCH payment USING INDEX payment_receipt (receipt=?)" in {step[-1] for step in papers}
+    assert not [step for step in papers if step[-1].startswith("SCAN")]
 
 
 # -- findings ----------------------------------------------------------------------------------------------------------

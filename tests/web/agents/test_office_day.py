@@ -85,3 +85,14 @@ def test_the_week_of_an_office_counts_seats(staff_site: StaffSite) -> None:
     assert f"{taken}/{places}" in page
     assert f"1 sur {places} places prises" in page
     assert page.count(" places prises") == 5, "closed on the two others"
+
+
+def test_the_search_opens_a_dossier_by_its_number_or_that_of_its_receipt(staff_site: StaffSite) -> None:
+    dossier = booked(staff_site, "+22890112233")
+    (payment,) = staff_site.world.read(lambda unit: unit.payments_of(dossier.id))
+    seat = staff_site.agent(DESK)
+    for text in (dossier.number, f"{dossier.number[:2]} {dossier.number[2:]}", payment.receipt):
+        assert seat.get(f"/agent/chercher?q={text}").headers["Location"] == f"/agent/dossiers/{dossier.number}", text
+    assert seat.get("/agent/chercher?q=amegan").headers["Location"] == "/agent?file=tous&q=amegan"
+    page = seat.see("/agent?file=tous&q=Q-2026-999999")
+    assert "Les dossiers d’autres administrations et d’autres bureaux ne sont pas cherchés." in page

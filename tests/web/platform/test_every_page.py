@@ -83,7 +83,7 @@ FOR_SCRIPTS: Final = [
 ]
 # one whose choice is missing says so on the page it stands on: 422
 LEADS_ON: Final = [
-    "agent_act.choose", "agent_attachments.attachment", "blank_forms.printed", "office_day.today", "comparisons.chosen", "comparisons.chosen_by_auditors", "counter_form.dossier",
+    "agent_act.choose", "agent_attachments.attachment", "blank_forms.printed", "office_day.today", "walk_ins.search", "comparisons.chosen", "comparisons.chosen_by_auditors", "counter_form.dossier",
     "identity_signin.come_back", "supervision.former", "tracking.short",
 ]  # fmt: skip
 # 404 here; the page of a card is walked by test_foreigner, the others have none

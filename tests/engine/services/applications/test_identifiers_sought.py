@@ -8,9 +8,11 @@ from types import MappingProxyType
 
 import pytest
 
+from engine.core.problems import Refused
 from engine.domain.documents.retention import forgotten
 from engine.model.legal import Sensitive
 from engine.services.applications.casework import list_inbox
+from engine.services.applications.document_verification import LOOKED_UP, number_on_paper
 from engine.services.audit.integrity import fsck
 from engine.services.core.commit import _identifiers
 from tests.engine.services.applications.test_unsent_corrections import saved, sent_back
@@ -65,3 +67,20 @@ def test_a_sensitive_identifier_is_no_word(world: World) -> None:
     assert _identifiers(procedure, dossier) == (NIU,)
     data = replace(procedure.personal_data, sensitive=MappingProxyType({"niu": Sensitive(("controleur",))}))
     assert _identifiers(replace(procedure, personal_data=data), dossier) == ()
+
+
+def test_a_dossier_is_found_by_the_number_on_a_paper_by_those_who_see_it(world: World) -> None:
+    dossier = world.paid(world.take(world.sent(PASSPORT), world.agent("k", "dgdn/controleur"), "conforme"))
+    (payment,) = world.read(lambda unit: unit.payments_of(dossier.id))
+    agent, other = world.agent("k", "dgdn/controleur"), world.agent("o", "sncja/greffier_en_chef")
+    for text in (payment.receipt, payment.receipt.lower(), f" {payment.reference} "):
+        assert number_on_paper(world.office, agent, text) == dossier.number, text
+        assert number_on_paper(world.office, other, text) == ""
+    assert number_on_paper(world.office, world.auditor(), payment.receipt) == ""
+    for text in ("AMEGAN", dossier.number, "90 11 22 33"):  # names and other numbers count no try
+        assert [number_on_paper(world.office, agent, text) for _ in range(LOOKED_UP)] == [""] * LOOKED_UP
+    for n in range(LOOKED_UP - 3):
+        assert number_on_paper(world.office, agent, f"Q-2026-9{n}") == ""
+    with pytest.raises(Refused) as closed:
+        number_on_paper(world.office, agent, payment.receipt)
+    assert closed.value.reason.code == "too_many_tries"
