@@ -185,7 +185,7 @@ def inbox() -> Response:
         offices=_offices(),
         labels=label_choices(procedure_of(asked.procedure)),
         clear=f"/agent?file={asked.queue}",
-        everywhere=asked.address(file="tous") if asked.text and asked.queue != "tous" else "",
+        everywhere=f"/agent/chercher?{urlencode({'q': asked.text})}" if asked.text and asked.queue != "tous" else "",
         first=asked.address() if asked.after else "",
         next=f"{asked.address()}&{urlencode({'apres': found.after})}" if found.after else "",
         token=new_token(),

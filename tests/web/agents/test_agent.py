@@ -239,7 +239,7 @@ def test_what_is_ready_to_be_collected_is_nobodys_next(staff_site: StaffSite, pa
     assert "rien à prendre" not in told
     assert "À remettre 1" in told
     assert passport.label in seat.see("/agent?file=a-remettre")
-    assert f"/agent?file=tous&amp;q={passport.number}" in seat.get(f"/agent?q={passport.number}").get_data(as_text=True)
+    assert f"/agent/chercher?q={passport.number}" in seat.get(f"/agent?q={passport.number}").get_data(as_text=True)
     assert seat.client.post("/agent/suivant", data=carried).headers["Location"] == "/agent"
     assert staff_site.kept(passport).assigned is None
 
