@@ -31,7 +31,7 @@ class Actor:
     these agencies. `procedures` limits what an auditor reads, or what a delegate does, and empty means all. `administers`
     lists the agencies whose agents the actor manages, and `*` means all. `language` is the reading language, empty for
     that of the dossier. An `unproven` actor has an unverified phone number and owns only the drafts begun in this browser.
-    `contacts`: the own number of an agent, if declared."""
+    `contacts`: the number with which an applicant signs in, or the own number of an agent, if declared."""
 
     kind: ActorKind
     id: str
@@ -312,6 +312,7 @@ class Dossier:
     originals: Mapping[str, Original] = field(
         default_factory=lambda: MappingProxyType({}), metadata=LATE
     )  # by evidence
+    other_phones: tuple[str, ...] = field(default=(), metadata=LATE)  # of its owner and proxies, where no message went
 
     @property
     def is_draft(self) -> bool:
@@ -436,9 +437,10 @@ class Account:
 
     def actor(self) -> Actor:
         """Return the actor with every right, whatever the day. `on` leaves out ended roles."""
+        own = self.login if self.kind == "applicant" else str(self.profile.get("phone", ""))
         return Actor(
             self.kind, self.id, self.name, frozenset(self.roles), frozenset(self.offices), frozenset(self.procedures),
-            frozenset(self.administers), unproven=self.is_claimed, contacts=frozenset({str(self.profile.get("phone", ""))} - {""}),
+            frozenset(self.administers), unproven=self.is_claimed, contacts=frozenset({own} if own.startswith("+") else ()),
         )  # fmt: skip
 
     @property

@@ -81,8 +81,19 @@ def is_own(dossier: Dossier, actor: Actor) -> bool:
     """
     if actor.kind != "agent" or actor.principal:
         return False
-    reached = {dossier.contact_phone, dossier.contact_email, *dossier.former_phones}
-    return actor.id == dossier.owner or not actor.contacts.isdisjoint(reached)
+    return actor.id == dossier.owner or not actor.contacts.isdisjoint(phones_of(dossier))
+
+
+def phones_of(dossier: Dossier) -> frozenset[str]:
+    """Return the numbers of those who made the request and of those whom it was written to, now or before."""
+    contact = (dossier.contact_phone,) if dossier.contact_phone else ()
+    return frozenset({*contact, *dossier.former_phones, *dossier.other_phones})
+
+
+def with_phone_of(dossier: Dossier, actor: Actor) -> Dossier:
+    """Return the dossier with the number of the applicant who acts on it, so that `is_own` compares it."""
+    more = actor.contacts - phones_of(dossier) if actor.kind == "applicant" else frozenset()
+    return replace(dossier, other_phones=(*dossier.other_phones, *more)) if more else dossier
 
 
 def in_their_offices(dossier: Dossier, actor: Actor) -> bool:

@@ -118,6 +118,7 @@ def forgotten(procedure: Procedure, dossier: Dossier, now: datetime, day: date) 
         contact_phone=None,
         contact_email=None,
         former_phones=(),
+        other_phones=(),
         answers=answers,
         attachments=(),
         correction=None,

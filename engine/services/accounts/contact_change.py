@@ -144,8 +144,10 @@ def forget_contact(ctx: AppContext, unit: Unit, account: Account, actor: Actor) 
     at = _reached(unit, account)
     for dossier_id in unit.dossiers_reaching(account.id, filter(None, at)):
         before = unit.dossier(dossier_id)
-        if before is not None and _writes_to(before, at):
-            after = replace(before, contact_phone=None, contact_email=None, former_phones=())
+        if before is not None:
+            after = replace(before, other_phones=tuple(one for one in before.other_phones if one not in at))
+            if _writes_to(before, at):
+                after = replace(after, contact_phone=None, contact_email=None, former_phones=())
             _write_there(ctx, unit, before, after, actor, None, forgets=True)
 
 

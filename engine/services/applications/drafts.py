@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, new_id, new_number
+from engine.domain.common.access import with_phone_of
 from engine.domain.common.decision import EntryDraft
 from engine.domain.documents.held_documents import held_in
 from engine.domain.fields.scope import scope_of
@@ -205,6 +206,7 @@ def blank_draft(
         language=language if language in procedure.identity.languages else procedure.identity.languages[0],
         contact_phone=phone, contact_email=_email_of(unit, by), answers=criteria,
     )  # fmt: skip
+    draft = with_phone_of(draft, account.actor()) if account is not None else draft
     known = prefilled(procedure, _known(account, draft), draft, ctx.day(), ctx.directory)
     return replace(draft, answers={**known, **criteria})
 

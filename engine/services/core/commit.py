@@ -13,6 +13,7 @@ from engine.core.clock import local_day
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, check_digit, new_id
 from engine.domain.appointments.appointments import resource_key
+from engine.domain.common.access import with_phone_of
 from engine.domain.common.decision import Decision, EntryDraft, IssueOrder
 from engine.domain.documents.documents import (
     content_digest,
@@ -67,7 +68,7 @@ def carry_out(ctx: AppContext, unit: Unit, before: Dossier, decision: Decision, 
     numbered = _issued(ctx, unit, procedure, decision, actor)
     issued = tuple(document for document, _, _ in numbered)
     dossier = replace(
-        decision.dossier, documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
+        with_phone_of(decision.dossier, actor), documents=(*decision.dossier.documents, *issued), revision=before.revision + 1,
         awaits=roles_awaited(procedure, decision.dossier, local_day(now), ctx.directory),
         sought=_identifiers(procedure, decision.dossier),
     )  # fmt: skip
@@ -138,6 +139,7 @@ def keep(
     ctx: AppContext, unit: Unit, before: Dossier, after: Dossier, drafts: Iterable[EntryDraft], actor: Actor
 ) -> Dossier:
     """Save a change outside the workflow: saved answers, an uploaded file, another assigned agent."""
+    after = with_phone_of(after, actor) if after.closed_at is None else after  # what is erased stays so
     dossier = replace(after, revision=before.revision + 1)
     unit.put_dossier(dossier, before.revision)
     journalise(unit, dossier, drafts, actor, ctx.now())
@@ -174,7 +176,8 @@ def forget_expired(ctx: AppContext, unit: Unit, before: Dossier) -> Dossier:
 
 def _forgotten(ctx: AppContext, unit: Unit, before: Dossier, closed: Dossier, actor: Actor) -> Dossier:
     after = replace(
-        closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None, former_phones=()
+        closed, answers={}, attachments=(), reused=None, label="", contact_phone=None, contact_email=None, former_phones=(),
+        other_phones=(),
     )  # fmt: skip
     body = {"revision": before.revision + 1, "closed": True}
     unit.erase_salts(before.id)

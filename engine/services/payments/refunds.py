@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain, Span
-from engine.domain.common.access import holds, in_their_offices
+from engine.domain.common.access import holds, in_their_offices, phones_of
 from engine.domain.common.decision import EntryDraft
 from engine.domain.common.working_time import add_span
 from engine.language.catalogue.catalogue import Catalogue
@@ -126,7 +126,7 @@ def _benefits(unit: Unit, dossier: Dossier, refund: Refund, actor: Actor) -> boo
     theirs = {one.value for one in unit.identifiers_of(actor.id)}
     theirs |= {said for said in account.profile.values() if isinstance(said, str)} if account is not None else set()
     owner = {one.value for one in unit.identifiers_of(dossier.owner)}
-    reached = {refund.payer, dossier.contact_phone, dossier.contact_email, *dossier.former_phones}
+    reached = {refund.payer, dossier.contact_email, *phones_of(dossier)}
     return bool(theirs & (reached | owner))
 
 

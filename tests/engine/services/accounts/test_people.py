@@ -18,8 +18,9 @@ from engine.services.accounts import agents as people
 from engine.services.accounts.agents import Given, Person
 from engine.services.accounts.assistance import help_by_code
 from engine.services.accounts.contact_change import change_phone
+from engine.services.accounts.delegation import acting_for, give
 from engine.services.applications import casework, notes
-from engine.services.applications.drafts import see
+from engine.services.applications.drafts import see, submit
 from engine.services.applications.messages import write_message
 from engine.services.context.app_context import NotFound, pinned
 from engine.services.sign_in import applicant_sign_in as accounts
@@ -295,6 +296,27 @@ def test_a_number_that_the_person_leaves_still_bars_the_agent(world: World) -> N
     assert refused(casework.assign, office, mine, dossier.id, mine.id) == "role"
     procedure = world.read(lambda unit: pinned(office, unit, moved))
     assert forgotten(procedure, moved, office.now(), TODAY).former_phones == ()
+
+
+@pytest.mark.parametrize(("opens", "sends", "agent"), [("X", "P", "P"), ("P", "P", "X"), ("P", "X", "X")])
+def test_who_acts_for_a_relative_does_not_decide_on_it(world: World, opens: str, sends: str, agent: str) -> None:
+    """X gives P a mandate. Messages go to the number that opened the draft alone; the others count too."""
+    phones = {"X": "+22890112233", "P": "+22890445566"}
+    office, chef = world.office, administrator(world)
+    own, other = world.applicant(phones["X"]), world.applicant(phones["P"])
+    proxy = acting_for(office, other, give(office, own, "", phones["P"], "agent").id)
+    assert proxy
+    people_of = {"X": own, "P": proxy}
+    world.people[own.id] = people_of[opens]
+    dossier = world.filled(B3, people_of[opens])
+    submit(office, people_of[sends], dossier.id, declared=True)
+    dossier = world.paid(world.worked_off(dossier))
+    assert dossier.contact_phone == phones[opens]
+    asked = {"roles": {"sncja/agent_traitement": None, "sncja/greffier_en_chef": None}}
+    mine = office.person(added(world, "own", chef, phone=phones[agent], **asked).account)
+    assert {one.closed and one.closed.code for one in casework.offers(office, mine, dossier.id)} == {"own_dossier"}
+    procedure = world.read(lambda unit: pinned(office, unit, dossier))
+    assert forgotten(procedure, dossier, office.now(), TODAY).other_phones == ()
 
 
 def test_an_agent_reads_no_note_and_writes_nothing_in_their_own_dossier(world: World) -> None:
