@@ -38,7 +38,7 @@ _PHONE_DIGITS: Final = 8  # the fewest of a telephone number
 
 
 class Colleagues(Mapping[str, Actor]):
-    """Agents with an open account, as actors of today.
+    """Agents as actors of today. A closed account has no role, and its acts and its number still count.
 
     Valid while its unit is open; each account is read once.
     """
@@ -50,15 +50,15 @@ class Colleagues(Mapping[str, Actor]):
     def __getitem__(self, account_id: str) -> Actor:
         if account_id not in self._known:
             account = self._unit.account(account_id)
-            is_one = account is not None and account.kind == "agent" and not account.disabled
-            self._known[account_id] = self._office.person(account) if account is not None and is_one else None
+            account = replace(account, roles=()) if account is not None and account.disabled else account
+            self._known[account_id] = self._office.person(account) if account and account.kind == "agent" else None
         found = self._known[account_id]
         if found is None:
             raise KeyError(account_id)
         return found
 
     def __iter__(self) -> Iterator[str]:
-        return (account.id for account in self._unit.accounts("agent") if not account.disabled)
+        return (account.id for account in self._unit.accounts("agent"))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -219,7 +219,7 @@ def read_filling(
 
 
 def people_of(ctx: AppContext, unit: Unit) -> Mapping[str, Actor]:
-    """Return the agents with an open account, by id, valid while the unit is open."""
+    """Return the agents by id, those with a closed account without roles, valid while the unit is open."""
     return Colleagues(ctx, unit)
 
 

@@ -246,6 +246,8 @@ def test_two_accounts_of_one_person_are_one_pair_of_eyes(world: World) -> None:
     dossier = world.take(dossier, world.agent("traitement", "sncja/agent_traitement"), "comparer")
     for who in (first, second):
         assert refused(casework.take_transition, office, who, dossier.id, Act("signer")) == "four_eyes"
+    people.close_person(office, chef, first.id)
+    assert refused(casework.take_transition, office, second, dossier.id, Act("signer")) == "four_eyes", "it acted once"
     assert world.take(dossier, other, "signer").state == "a_retirer"
 
 

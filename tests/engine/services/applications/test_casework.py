@@ -85,7 +85,7 @@ class TestActs:
         assert offer_of(world, checker, dossier, "conforme").open
         assert world.take(dossier, checker, "conforme").state != dossier.state
 
-    def test_colleagues_are_those_whose_account_is_open(self, world: World, checker: Actor) -> None:
+    def test_colleagues_with_a_closed_account_have_no_role(self, world: World, checker: Actor) -> None:
         gone = world.agent("gone", "dgdn/controleur")
         with world.office.store.unit(write=True) as unit:
             account = unit.account(gone.id)
@@ -96,8 +96,8 @@ class TestActs:
             people = casework.people_of(world.office, unit)
             assert people[checker.id].roles == checker.roles
             assert checker.id in people
-            assert [one for one in (gone.id, "ama", "nobody") if one in people] == []
-            assert gone.id not in list(people)
+            assert [one for one in (gone.id, "ama", "nobody") if one in people] == [gone.id]
+            assert people[gone.id].roles == frozenset(), "its acts count for four eyes, and it receives no dossier"
             assert len(people) == len(list(people))
 
     def test_two_agents_one_wins(self, world: World, checker: Actor) -> None:
