@@ -137,7 +137,7 @@ def add_person(ctx: AppContext, actor: Actor, kind: Kind, login: str, asked: Per
             if unit.account_of(kind, login) is not None:
                 raise Refused(refusal("login_taken", login=login))
             unit.put_account(account)
-            note_about(ctx, unit, actor, "person_added", account, _noted(ctx, account), head=head)
+            note_about(ctx, unit, actor, "person_added", account, _noted(ctx, None, account), head=head)
     except AlreadyExists:
         raise Refused(refusal("login_taken", login=login)) from None
     return Given(account, password)
@@ -166,8 +166,7 @@ def change_person(
         _check_rights(ctx, unit, actor, before, after)
         if after != before:
             unit.put_account(after)
-            more: dict[str, Plain] = {**_noted(ctx, after), "before": _rights(before)}
-            note_about(ctx, unit, actor, "rights_changed", after, more, head=head)
+            note_about(ctx, unit, actor, "rights_changed", after, _noted(ctx, before, after), head=head)
     return after
 
 
@@ -344,9 +343,20 @@ def _rights(account: Account) -> dict[str, Plain]:
     }
 
 
-def _noted(ctx: AppContext, account: Account) -> dict[str, Plain]:
-    """Return what the journal records of a person: the rights, and the keyed digest of the number."""
-    return {**_rights(account), **({_NUMBER: _sealed_numbers(ctx, account)[0]} if own_number(account) else {})}
+def _noted(ctx: AppContext, before: Account | None, after: Account) -> dict[str, Plain]:
+    """Return what the journal records of a person: the rights, the keyed digest of the number, and what changed.
+
+    Of a new name it has the keyed digests, the former first: a document bears the name of the day of its signature.
+    """
+    noted = {**_rights(after), **({_NUMBER: _sealed_numbers(ctx, after)[0]} if own_number(after) else {})}
+    had, has = own_number(before) if before else "", own_number(after)
+    if had != has:
+        noted["number"] = "changed" if had and has else "declared" if has else "removed"
+    if before is None:
+        return noted
+    if before.name != after.name:
+        noted |= {"renamed": True, "names": [ctx.keys.seal_code("name", after.id, one.name) for one in (before, after)]}
+    return {**noted, "before": _rights(before)}
 
 
 def _sealed_numbers(ctx: AppContext, account: Account) -> tuple[str, ...]:

@@ -342,25 +342,48 @@ def _entry(entry: JournalEntry, names: Mapping[str, str]) -> tuple[str, str, str
     about = names.get(_reported(entry, "account"), _reported(entry, "login"))
     by = say("team.machine") if entry.actor_kind == "system" else names.get(entry.actor, say("desk.unknown_person"))
     reported = [
-        say("frame.pair", label=say(f"team.fact_{name}"), value=text) for name in _FACTS if (text := _fact(entry, name))
+        say("frame.pair", label=say(f"team.fact_{name}"), value=text)
+        for name in _FACTS
+        if (text := _fact(entry.body, name))
     ]
     if change := current_change(app_ctx(), _reported(entry, "change")):
         reported = change_lines(change)
     return moment_of(entry.at), say(f"team.entry_{entry.kind}", name=about), by, reported
 
 
-_FACTS = ("roles", "offices", "until", "procedures", "administers", "order", "total", "version")
+_FACTS = (
+    "renamed",
+    "number",
+    "before",
+    "roles",
+    "offices",
+    "until",
+    "procedures",
+    "administers",
+    "order",
+    "total",
+    "version",
+)
 
 
-def _fact(entry: JournalEntry, name: str) -> str:
-    """Return a right of an entry in words."""
-    value = entry.body.get(name) if isinstance(entry.body, dict) else None
+def _fact(body: object, name: str) -> str:
+    """Return a right or a change of an entry in words. The login stays when a name changes."""
+    if not isinstance(body, dict):
+        return ""
+    value = body.get(name)
+    if name == "renamed":
+        return say("team.renamed", login=str(body.get("login", ""))) if value is True else ""
+    if name == "number":
+        return say(f"team.number_{value}") if value in ("declared", "changed", "removed") else ""
+    if name == "before":
+        former = value if isinstance(value, dict) and value.get("roles") != body.get("roles") else {}
+        return _fact(former, "roles")
     if name == "until":
         return day_of(date.fromisoformat(value)) if isinstance(value, str) else ""
     if name in ("order", "total", "version"):
         return str(value) if isinstance(value, int) else ""
     many = [str(one) for one in value] if isinstance(value, list) else []
-    ends = entry.body.get("ends") if isinstance(entry.body, dict) else None
+    ends = body.get("ends")
     said = {
         "roles": lambda key: f"{role_label(key)}, {_agency(key)}" + _end(ends, key),
         "offices": lambda key: label(place.label) if (place := app_ctx().directory.offices.get(key)) else key,

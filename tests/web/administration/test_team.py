@@ -58,8 +58,11 @@ def test_a_declared_number_is_shown_changed_and_taken_away(staff_site: StaffSite
     assert 'value="90 11 22 33"' in chef.get(address).get_data(as_text=True), (
         "a page of the release before has no such field"
     )
+    chef.post(address, name="A. Mensah", role=[CHECKER], phone="90 11 22 34")
     chef.post(address, name="A. Mensah", role=[CHECKER], phone="")
     assert 'value="90 11 22 33"' not in chef.get(address).get_data(as_text=True)
+    journal = chef.see("/agent/equipe/journal")
+    assert re.findall(r"Numéro personnel : (\w+)", journal) == ["retiré", "changé", "déclaré"]
 
 
 def test_rights_change_end_and_close(staff_site: StaffSite) -> None:
@@ -77,7 +80,11 @@ def test_rights_change_end_and_close(staff_site: StaffSite) -> None:
     assert "Remettez-le en main propre" in read(chef.post(f"{address}/mot-de-passe", at=address))
     assert chef.post(f"{address}/fermer", at=address).status_code == 303
     assert "Fermé" in chef.see("/agent/equipe?q=mensah")
+    chef.post(address, name="Le Ministre", role=["dgdn/guichet"])
+    chef.post(address, name="A. Mensah", role=[CHECKER])
     journal = chef.see("/agent/equipe/journal")
+    assert journal.count("Nom : changé (identifiant mensah)") == 2, "a document signed meanwhile bears the other name"
+    assert "Rôles d’avant : Agent de conformité" in journal
     for said in ("compte ouvert", "droits changés", "nouveau mot de passe donné", "compte fermé", "B. Tossou"):
         assert said in journal
 

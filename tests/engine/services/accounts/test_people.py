@@ -176,16 +176,22 @@ def test_each_change_is_sealed_and_says_who(world: World) -> None:
     people.give_password(world.office, chef, account.id)
     people.reset_factor(world.office, chef, account.id)
     people.close_person(world.office, chef, account.id)
+    people.change_person(world.office, chef, account.id, Person("Le Ministre", {COUNTER: None}, phone="90112233"))
     told, rest = people.journal_of_rights(world.office, chef)
     assert rest is None
     assert [one.kind for one in reversed(told)] == [
         "person_added", "person_added", "rights_changed", "password_given", "factor_reset", "person_closed",
+        "rights_changed",
     ]  # fmt: skip
-    assert [one.actor for one in reversed(told)] == ["system", *[chef.id] * 5]
-    changed = told[3].body
+    assert [one.actor for one in reversed(told)] == ["system", *[chef.id] * 6]
+    (renamed, changed) = (told[0].body, told[4].body)
     assert isinstance(changed, dict)
+    assert isinstance(renamed, dict)
+    sealed = [world.office.keys.seal_code("name", account.id, one) for one in ("A. Mensah", "Le Ministre")]
+    assert (renamed["renamed"], renamed["names"], renamed["number"]) == (True, sealed, "declared")
+    assert "renamed" not in changed
     assert (changed["roles"], changed["before"]["roles"]) == ([COUNTER], [CHECKER])  # type: ignore[index,call-overload]
-    assert "Mensah" not in str([one.body for one in told]), "no name in the journal"
+    assert not re.search("Mensah|Ministre|90112233", str([one.body for one in told])), "no name, no number"
     assert list(world.office.store.findings()) == []
 
 
