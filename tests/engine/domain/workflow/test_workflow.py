@@ -789,6 +789,16 @@ def test_kept_to_the_hand_that_began_unless_it_left() -> None:
     assert story.take("fermer").state == "c"
 
 
+def test_two_holders_go_on_for_ever_where_each_bars_the_one_before() -> None:
+    """The last person counts alone: after two refusals a third has a holder, as P9 proves for two seats."""
+    states = (state("a", "by", by=("controleur",)), state("b", "by", by=("controleur",)))
+    ways = (act("refuser", "a", "b", "controleur", other_than=("refuser",)), act("rouvrir", "b", "a", "controleur"))
+    story = Story(book(states, ways)).submit()
+    for holder in (CHECKER, SECOND, CHECKER):
+        story.take("refuser", holder).take("rouvrir", holder)
+        refused("four_eyes", lambda who=holder: story.take("refuser", who))
+
+
 def test_everything_may_be_corrected() -> None:
     states = (
         state("a", "by", by=("controleur",)),
