@@ -287,11 +287,12 @@ class TestOnesData:
         start_payment(world.office, afi, dossier.id, provider="sandbox", payer="+22890000004", token=new_id())
         kept = world.kept(dossier)
         with world.office.store.unit(write=True) as unit:  # closed by another way meanwhile
-            ended = replace(kept, closed_at=world.office.now(), revision=kept.revision + 1)
-            unit.put_dossier(ended, kept.revision)
+            ended = replace(kept, closed_at=world.office.now(), revision=kept.revision + 1, other_phones=(NEW, PHONE))
+            unit.put_dossier(replace(ended, contact_phone=NEW), kept.revision)
         assert refused(own_account.erase_own, world.office, afi) == "erase_paying"
         world.wait(days=32)
         assert own_account.erase_own(world.office, afi).kept == 1
+        assert world.kept(dossier).other_phones == (NEW,), "that of a proxy stays until the request is erased"
 
     def test_a_request_of_a_child_keeps_the_account_of_the_one_parent(self, world: World) -> None:
         afi = world.applicant()
