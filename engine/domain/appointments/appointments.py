@@ -143,7 +143,7 @@ def _free(
     day, end = max(from_day, local_day(earliest)), last_day(appointment, now, calendar)
     end = min(end, day + timedelta(days=_SEARCHED))
     minutes = minutes_of(appointment.lasts)
-    full = _quota_reached(appointment, taken)
+    full = quota_reached(appointment, taken)
     while day <= end:
         desks = capacity_of(appointment, office, day)
         starts = [start for start in slot_starts(appointment, office, day, calendar) if start >= earliest]
@@ -155,7 +155,7 @@ def _free(
         day += timedelta(days=1)
 
 
-def _quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], bool]:
+def quota_reached(appointment: Appointment, taken: Seats) -> Callable[[date], bool]:
     """Return a test whether a day has as many bookings as its quota allows."""
     most = appointment.quota
     if most is None:
@@ -210,7 +210,7 @@ def bookable(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | No
         return refusal("role", task.where, roles=("applicant",))
     booking = dossier.bookings.get(appointment)
     if booking is not None and booking.status == "booked":
-        return _immovable(task, booking, moment)
+        return _immovable(moment, dossier, task, booking)
     return not_awaited(moment, dossier, task)
 
 
@@ -255,9 +255,14 @@ def _may_handle(moment: Moment, dossier: Dossier, roles: Iterable[str]) -> bool:
     return own or acting_role(moment.procedure, dossier, actor, roles) is not None
 
 
-def _immovable(task: Appointment, booking: Booking, moment: Moment) -> Refusal | None:
-    """Return why a booked slot cannot be moved: too many moves, or too close to its start."""
-    if booking.moves >= task.moves:
+def by_service(dossier: Dossier, actor: Actor) -> bool:
+    """Return True for an agent who acts for the service, not for the applicant as at a counter."""
+    return actor.kind == "agent" and not is_owner(dossier, actor)
+
+
+def _immovable(moment: Moment, dossier: Dossier, task: Appointment, booking: Booking) -> Refusal | None:
+    """Return why a booked slot cannot be moved: too many moves of the applicant, or too close to its start."""
+    if booking.moves >= task.moves and not by_service(dossier, moment.actor):
         return refusal("too_many_moves", task.where, most=task.moves)
     return too_near(task, booking, moment.now, moment.directory.calendar)
 
@@ -296,7 +301,8 @@ def place(
     seat = _seat(task, there, start, others, now, directory.calendar)
     booking = Booking(booking_id, appointment, office, start, minutes_of(task.lasts), seat, moves=0)
     if before is not None:
-        booking = replace(booking, sequence=before.sequence + 1, moves=_moves_after(before))
+        moves = _moves_after(before, by_service(dossier, actor))
+        booking = replace(booking, sequence=before.sequence + 1, moves=moves)
     passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: booking})
     if held is not None:
         passage = replace(passage, releases=(held.id,))
@@ -304,17 +310,18 @@ def place(
         passage = replace(passage, dossier=pause_due(passage.dossier, now))
     kind = "moved" if held else "booked"
     body: dict[str, Plain] = {"appointment": appointment, "office": office, "start": iso_minute(start), "seat": seat}
+    if held is not None and by_service(dossier, actor):
+        body["by"] = acting_role(procedure, dossier, actor, (*task.by, task.proposed_by or ""))
     passage = passage.note(kind, {**body, "sequence": booking.sequence}).happened(f"{kind}:{appointment}")
     return finished(goes_on(passage, moment), moment)
 
 
-def _moves_after(before: Booking) -> int:
+def _moves_after(before: Booking, service: bool) -> int:
     """Return the number of moves after a booking.
 
-    A changed or cancelled slot counts, one cancelled by a closure or an agent does not. After an attended or missed one
-    it is 0.
+    A slot that the applicant changed or cancelled counts, not a closure nor an agent. After an attended or missed one it is 0.
     """
-    if before.lost or before.is_walk_in:
+    if before.lost or before.is_walk_in or (service and before.status == "booked"):
         return before.moves
     return before.moves + 1 if before.status in ("booked", "cancelled") else 0
 
@@ -336,7 +343,7 @@ def _seat(task: Appointment, office: Office, start: datetime, taken: Seats, now:
     if start not in slot_starts(task, office, day, calendar):
         raise Refused(_not_a_slot(task, office, start))
     seat = seat_for(task, office, start, taken)
-    if seat is None or _quota_reached(task, taken)(day):
+    if seat is None or quota_reached(task, taken)(day):
         nearest = _nearest(task, office, start, taken, now, calendar)
         raise Refused(refusal("slot_full", task.where, start=at, office=office.id, nearest=nearest))
     return seat
@@ -381,9 +388,11 @@ def release(
     if closed is not None:
         raise Refused(closed)
     task, booking = procedure.tasks.get(appointment), dossier.bookings[appointment]
-    if actor.kind == "agent" and isinstance(task, Appointment) and not is_owner(dossier, actor):
+    if isinstance(task, Appointment) and by_service(dossier, actor):
         by = acting_role(procedure, dossier, actor, (*task.by, task.proposed_by or ""))
-        passage = _lost(moment, dossier, booking, BY_SERVICE).note("cancelled", {"appointment": appointment, "by": by})
+        passage = slot_lost(moment, dossier, booking, BY_SERVICE).note(
+            "cancelled", {"appointment": appointment, "by": by}
+        )
         return finished(passage.happened(f"called_off:{appointment}"), moment)
     passage = drop_slot(TransitionContext.of(dossier), moment, appointment)
     passage = passage.note("cancelled", {"appointment": appointment}).happened(f"cancelled:{appointment}")
@@ -402,7 +411,7 @@ def why_kept(moment: Moment, dossier: Dossier, appointment: str) -> Refusal | No
     return too_near(task, booking, moment.now, moment.directory.calendar) if is_owner(dossier, moment.actor) else None
 
 
-def _lost(moment: Moment, dossier: Dossier, booking: Booking, cause: str) -> TransitionContext:
+def slot_lost(moment: Moment, dossier: Dossier, booking: Booking, cause: str) -> TransitionContext:
     """Return the context after the loss of a slot for which the applicant is not responsible."""
     passage = drop_slot(TransitionContext.of(dossier), moment, booking.appointment)
     bookings = passage.dossier.bookings
@@ -427,7 +436,7 @@ def lose(
     moment, booking = Moment(procedure, actor, now, directory, wording), dossier.bookings.get(appointment)
     if booking is None or booking.status != "booked":
         raise Refused(refusal("not_booked", task=appointment))
-    passage = _lost(moment, dossier, booking, change)
+    passage = slot_lost(moment, dossier, booking, change)
     body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
     return finished(passage.note("slot_lost", {**body, "change": change}), moment)
 

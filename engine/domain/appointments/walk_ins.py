@@ -14,17 +14,27 @@ from zlib import crc32
 from engine.core.clock import local_day
 from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
-from engine.domain.appointments.appointments import iso_minute, not_awaited, offices_for
+from engine.domain.appointments.appointments import (
+    BY_SERVICE,
+    Seats,
+    iso_minute,
+    not_awaited,
+    offices_for,
+    quota_reached,
+    seat_for,
+    slot_lost,
+    slot_starts,
+)
 from engine.domain.common.access import acting_role
 from engine.domain.common.decision import Decision
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import minutes_of
-from engine.domain.workflow.due_dates import pause_due
+from engine.domain.workflow.due_dates import pause_due, resume_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
 from engine.model import Appointment, Procedure
-from engine.model.directory import Directory, Office
+from engine.model.directory import Calendar, Directory, Office
 from engine.records.dossier import OFF_THE_LIST, Actor, Booking, Dossier
 
 
@@ -99,13 +109,24 @@ def _awaiting(moment: Moment, passage: TransitionContext) -> TransitionContext:
     return replace(passage, dossier=pause_due(passage.dossier, moment.now))
 
 
+def seat_again(
+    task: Appointment, office: Office | None, former: Booking, taken: Seats, now: datetime, calendar: Calendar
+) -> int | None:
+    """Return a seat in the slot that a walk-in gave up. None when it is over, closed or full."""
+    day = local_day(former.start)
+    if office is None or former.start <= now or former.start not in slot_starts(task, office, day, calendar):
+        return None
+    return None if quota_reached(task, taken)(day) else seat_for(task, office, former.start, taken)
+
+
 def not_come(
     procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording,
+    wording: Wording, *, former: Booking | None = None, seat: int | None = None,
 ) -> Decision:  # fmt: skip
     """Undo an arrival recorded by mistake, or for a person who left before their turn. Raises `Refused`.
 
-    A booked slot is expected again, and a walk-in is removed.
+    A booked slot is expected again, and a walk-in is removed. The booking `former` that it gave up is booked again in
+    `seat`; without a seat it is cancelled by the service.
     """
     moment = Moment(procedure, actor, now, directory, wording)
     task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
@@ -113,9 +134,29 @@ def not_come(
         raise Refused(refusal("not_booked", task=appointment))
     if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
         raise Refused(refusal("role", task.where, roles=tuple(task.by)))
-    passage = TransitionContext.of(dossier)
-    if booking.is_walk_in:
+    passage, body = TransitionContext.of(dossier), dict[str, Plain](appointment=appointment)
+    if booking.is_walk_in and former is not None:
+        body |= {"start": iso_minute(former.start), "seat": seat}
+        passage = _given_back(moment, dossier, booking, former, seat)
+    elif booking.is_walk_in:
         passage = drop_slot(passage, moment, appointment)
     else:
         passage = passage.with_(bookings={**dossier.bookings, appointment: replace(booking, arrived_at=None)})
-    return finished(passage.note("not_come", {"appointment": appointment}), moment)
+    return finished(passage.note("not_come", body), moment)
+
+
+def _given_back(
+    moment: Moment, dossier: Dossier, walk_in: Booking, former: Booking, seat: int | None
+) -> TransitionContext:
+    """Return the context with the former booking in place of a walk-in, cancelled by the service without a seat."""
+    name, sequence, task = walk_in.appointment, walk_in.sequence + 1, moment.procedure.tasks[walk_in.appointment]
+    if seat is None:
+        passage = slot_lost(moment, dossier, walk_in, BY_SERVICE).happened(f"called_off:{name}")
+        booking = replace(former, status="cancelled", sequence=sequence, lost=BY_SERVICE)
+    else:
+        attends = moment.procedure.state(dossier.state).mode == "attend"
+        paused = attends and isinstance(task, Appointment) and former.moves <= task.moves  # as when it was booked
+        held = (pause_due if paused else resume_due)(dossier, moment.now)
+        passage = replace(TransitionContext.of(dossier), dossier=held, releases=(walk_in.id,))
+        booking = replace(former, status="booked", seat=seat, sequence=sequence)
+    return passage.with_(bookings={**dossier.bookings, name: booking})

@@ -35,7 +35,8 @@ from engine.domain.workflow.transition_context import Moment
 from engine.journal.chain import JournalEntry
 from engine.model import APPLICANT, APPLICATION, DRAFT, SYSTEM, Appointment, Form, Link, Procedure, Transition
 from engine.model.directory import Directory
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier, Timer
+from engine.model.roles import role_key
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier, Timer
 
 _MOST_TIMERS: Final = 1000
 _SAID: Final = "rejeu"  # replaces reasons, which are confidential and have no effect on a replay
@@ -90,6 +91,7 @@ class _Life:
     faults: list[tuple[str, str]] = field(default_factory=list)
     refused: list[ReplayRefusal] = field(default_factory=list)
     held: int = 0  # booked slots so far
+    given_up: dict[str, Booking] = field(default_factory=dict)  # for a walk-in, by appointment
 
     def __post_init__(self) -> None:
         there = self.translation.dossier(self.kept)
@@ -293,12 +295,18 @@ class _Life:
         return None
 
     def book_slot(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
-        """Book the recorded slot as if no other seat were taken."""
+        """Book the recorded slot as if no other seat were taken. A move by an agent names a role: any that may will do."""
         self.held += 1
-        start = datetime.fromisoformat(str(body.get("start")))
+        name, start, mover = (
+            self.name(body.get("appointment")),
+            datetime.fromisoformat(str(body.get("start"))),
+            SYSTEM_ACTOR,
+        )
+        if "by" in body and (task := self.definition.tasks.get(name)) is not None:
+            mover = Actor("agent", entry.actor, roles=frozenset(role_key(self.definition, one) for one in task.by))
         return appointments.place(
-            self.definition, self.dossier, self.name(body.get("appointment")), str(body.get("office")), start, {}, SYSTEM_ACTOR,
-            entry.at, self.directory, self.wording, booking_id=f"slot {self.held}",
+            self.definition, self.dossier, name, str(body.get("office")), start, {}, mover, entry.at, self.directory,
+            self.wording, booking_id=f"slot {self.held}",
         )  # fmt: skip
 
     def give_back(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
@@ -317,6 +325,8 @@ class _Life:
         """Record a walk-in at the recorded office."""
         self.held += 1
         known = self.dossier.bookings.get(self.name(body.get("appointment")))
+        if known is not None and "instead" in body:
+            self.given_up[known.appointment] = known
         there = str(body.get("office") or (known.office if known else ""))
         return walk_ins.come(
             self.definition, self.dossier, self.name(body.get("appointment")), there, SYSTEM_ACTOR, entry.at, self.directory,
@@ -325,9 +335,15 @@ class _Life:
 
     def not_come(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """Undo a walk-in. A recorded arrival is not replayed, so only walk-ins can be undone."""
-        known = self.dossier.bookings.get(self.name(body.get("appointment")))
-        gone = known is not None and known.arrived_at is not None
-        return self._at_visit(walk_ins.not_come, entry, body) if gone else None
+        name, seat = self.name(body.get("appointment")), body.get("seat")
+        known = self.dossier.bookings.get(name)
+        if known is None or known.arrived_at is None:
+            return None
+        former = self.given_up.get(name) if "start" in body else None
+        return walk_ins.not_come(
+            self.definition, self.dossier, name, SYSTEM_ACTOR, entry.at, self.directory, self.wording, former=former,
+            seat=seat if isinstance(seat, int) else None,
+        )  # fmt: skip
 
     def miss(self, entry: JournalEntry, body: Mapping[str, Plain]) -> Decision | None:
         """Record that the person did not come."""

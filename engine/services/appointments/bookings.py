@@ -14,6 +14,7 @@ from engine.domain.appointments.appointments import (
     Slot,
     arrived,
     bookable,
+    by_service,
     first_bookable,
     free_slots,
     last_day,
@@ -25,7 +26,6 @@ from engine.domain.appointments.appointments import (
     why_closed,
     why_kept,
 )
-from engine.domain.common.access import is_owner
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
 from engine.domain.fields.scope import EvaluatedAnswers
@@ -209,10 +209,8 @@ def book_slot(
         decision = _placed(ctx, unit, moment, dossier, appointment, office_id, start)
         _check_share(unit, moment, dossier, appointment_id)
         _check_day(unit, moment, dossier, appointment, office_id, start)
-        if (
-            actor.kind == "applicant"
-            and (closed := too_many(unit, now, *_limits(unit, dossier, appointment_id, client))) is not None
-        ):
+        limits = _limits(unit, actor, dossier, appointment_id, client)
+        if (closed := too_many(unit, now, *limits)) is not None:
             raise Refused(closed)
         return carry_out(ctx, unit, dossier, decision, actor)
 
@@ -264,10 +262,16 @@ def _is_declared(unit: Unit, account_id: str) -> bool:
     return any(one is not None and has_telephone(one) for one in holders)
 
 
-def _limits(unit: Unit, dossier: Dossier, appointment: str, client: str) -> tuple[Limit, ...]:
-    """Return the limits on bookings by applicants. An account without a telephone costs nothing, so those of one
-    address share a limit: they could take all the seats of an office before a fee is due."""
+def _limits(unit: Unit, actor: Actor, dossier: Dossier, appointment: str, client: str) -> tuple[Limit, ...]:
+    """Return the limits on bookings by applicants, and on moves by agents, which use no move of the applicant.
+
+    An account without a telephone costs nothing, so those of one address share a limit: they could take all the seats
+    of an office before a fee is due.
+    """
     own, booking = Limit(f"booked:{dossier.id}", BOOKED_A_DAY, timedelta(days=1)), dossier.bookings.get(appointment)
+    if actor.kind != "applicant":
+        moved = by_service(dossier, actor) and booking is not None and booking.status == "booked"
+        return (own._replace(key=f"moved:{dossier.id}"),) if moved else ()
     if booking is not None and (booking.status == "booked" or booking.lost):  # moved, or replaced: its seat was counted
         return (own,)
     return own, *_of_address(unit, dossier, client, "booked", BOOKED_PER_ADDRESS)
@@ -360,7 +364,7 @@ def cancel_booking(
             procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording
         )  # fmt: skip
         after = carry_out(ctx, unit, dossier, decision, actor)
-        if actor.kind == "agent" and not is_owner(dossier, actor):
+        if by_service(dossier, actor):
             add_message(ctx, unit, after, actor, "agent", checked_text(reason))
         return after
 

@@ -5,17 +5,20 @@ They are recorded on arrival, and removed if recorded by mistake.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.problems import Refusal, refusal
 from engine.core.values import new_id
-from engine.domain.appointments.walk_ins import came_late, come, not_come, receivable, receiving
+from engine.domain.appointments.appointments import BY_SERVICE, iso_minute
+from engine.domain.appointments.walk_ins import came_late, come, not_come, receivable, receiving, seat_again
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, directory
 from engine.records.dossier import Actor, Booking, Dossier
+from engine.services.appointments.seat_cache import SeatsAhead
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
 from engine.services.core.commit import carry_out
 from engine.services.core.idempotency import DOSSIER, once
+from engine.services.core.outbound_messages import add_message
 from engine.storage.unit_of_work import Unit
 
 
@@ -72,14 +75,45 @@ def receive(
 def undo_arrival(
     ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, token: str | None = None
 ) -> Dossier:
-    """Undo a recorded arrival. Raises `NotFound`, Refused."""
+    """Undo a recorded arrival. A walk-in gives back the booking that it took the place of.
+
+    Where its seat is taken meanwhile, the booking is cancelled as by `cancel_booking`, with a message that says why.
+    Raises `NotFound`, Refused: not_booked, role, slot_full, messages_many.
+    """
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, ctx, actor, dossier_id)
+        ctx.directories.look(unit, "share")
+        dossier, now = seen(unit, ctx, actor, dossier_id), ctx.now()
         procedure = pinned(ctx, unit, dossier)
+        task, former, seat = procedure.tasks.get(appointment_id), _given_up(unit, dossier, appointment_id), None
+        if former is not None and isinstance(task, Appointment):
+            taken = SeatsAhead(unit, procedure, task, former.office, now, dossier.id, alone=True)
+            office = ctx.directory.offices.get(former.office)
+            seat = seat_again(task, office, former, taken, now, ctx.directory.calendar)
         decision = not_come(
-            procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording
-        )  # fmt: skip
-        return carry_out(ctx, unit, dossier, decision, actor)
+            procedure, dossier, appointment_id, actor, now, ctx.directory, ctx.wording, former=former, seat=seat
+        )
+        after = carry_out(ctx, unit, dossier, decision, actor)
+        if after.bookings[appointment_id].lost == BY_SERVICE:
+            text = ctx.wording.say("walk_in.seat_taken", dossier.language, {})
+            add_message(ctx, unit, after, actor, "agent", text)
+        return after
 
     return once(ctx, actor, "undo_arrival", token, (dossier_id, appointment_id), work, DOSSIER)
+
+
+def _given_up(unit: Unit, dossier: Dossier, appointment_id: str) -> Booking | None:
+    """Return the booking that the recorded walk-in took the place of. None without one."""
+    walk_in = dossier.bookings.get(appointment_id)
+    if walk_in is None or not walk_in.is_walk_in:
+        return None
+    came = [one.body for one in unit.entries(dossier.id) if one.kind == "walked_in" and isinstance(one.body, dict)]
+    instead = {body.get("instead") for body in came if body.get("start") == iso_minute(walk_in.start)}
+    return next(
+        (
+            replace(one, appointment=appointment_id)
+            for _, one in unit.bookings_of(dossier.id)
+            if one.sequence == walk_in.sequence - 1 and iso_minute(one.start) in instead
+        ),
+        None,
+    )

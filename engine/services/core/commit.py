@@ -384,7 +384,7 @@ def _shares_owed(said: Mapping[str, Plain], shares: Iterable[Brought], francs: i
 def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]) -> None:
     """Release seats first, so that one may be taken again.
 
-    The constraint of the store prevents double booking.
+    The constraint of the store prevents double booking. A booking that was given up may be booked again.
     """
     for booking_id in releases:
         unit.release_seat(booking_id)
@@ -400,7 +400,10 @@ def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossie
 
 def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking) -> None:
     try:
-        unit.take_seat(resource, dossier_id, booking)
+        if any(one.id == booking.id for _, one in unit.bookings_of(dossier_id)):
+            unit.put_booking(booking)
+        else:
+            unit.take_seat(resource, dossier_id, booking)
     except AlreadyExists:
         start = booking.start.isoformat(timespec="minutes")
         raise Refused(refusal("slot_full", nearest=(), start=start, office=booking.office)) from None

@@ -20,6 +20,7 @@ from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import absent_from
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Procedure
+from engine.records.dossier import Dossier
 from engine.services.applications.drafts import procedure_of
 from engine.services.appointments.bookings import What, mark
 from engine.services.appointments.office_day import DayLine, day, seats_of_week
@@ -39,6 +40,7 @@ from renderers.web.platform.request_context import (
     form_token,
     go,
     language,
+    moment_of,
     new_token,
     say,
     site,
@@ -295,17 +297,17 @@ def note(when: str) -> Response:
     own_token = f"{token}:{chosen}:{what}" if token else None
     try:
         if what == "undone":
-            undo_arrival(app_ctx(), actor(), one.id, appointment, token=own_token)
+            reported = _undone(one, undo_arrival(app_ctx(), actor(), one.id, appointment, token=own_token), appointment)
         else:
             found = posted_originals() if what == "attended" else {}
             revision = form_revision() if found else None
+            reported = say(f"day.{what}")
             mark(
                 app_ctx(), actor(), one.id, appointment, cast(What, what),
                 originals=found, revision=revision, token=own_token,
             )  # fmt: skip
     except Refused as closed:
         return _page(on, request.form, 409, sentence(closed.reason))
-    reported = say("walk_in.undone" if what == "undone" else f"day.{what}")
     session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=reported)
     return go(_address(on, **_narrowed()))
 
@@ -360,6 +362,14 @@ def _asked_late(on: date, late: Mapping[str, DayLine]) -> Response:
         action=_address(on), hidden=[("mark", "late"), *(("line", key) for key in late), *kept.items()],
         button=say("day.late_note", count=len(late)), back=back, back_label=say("day.back"),
     )  # fmt: skip
+
+
+def _undone(one: AgentCase, after: Dossier, appointment: str) -> str:
+    """Return what an undone arrival did with the booking that a walk-in had taken the place of."""
+    before, now = one.dossier.bookings.get(appointment), after.bookings[appointment]
+    if before is None or now.id == before.id:
+        return say("walk_in.undone")
+    return say("walk_in.again" if now.status == "booked" else "walk_in.lost", moment=moment_of(now.start))
 
 
 def _narrowed() -> dict[str, str]:

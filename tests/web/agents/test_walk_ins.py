@@ -81,9 +81,16 @@ def test_a_procedure_that_cannot_be_read_closes_no_office(
 def test_what_is_given_back_is_said_before(staff_site: StaffSite) -> None:
     dossier = staff_site.world.booked(to_book(staff_site), "depot", 5)
     seat = staff_site.agent(DESK)
-    assert "Cette place est rendue." in seat.see(arrival(dossier))
-    assert seat.post(arrival(dossier)).status_code == 303
-    assert staff_site.kept(dossier).bookings["depot"].is_walk_in
+    today, undone = f"/agent/rendez-vous/{staff_site.world.clock.instant.date()}", f"{dossier.number}/depot/undone"
+    for said in ("Le rendez-vous est rétabli", "Le rendez-vous est annulé aussi, car sa place n’est plus libre"):
+        assert "Cette place est rendue. Si l’arrivée est annulée, elle la reprend" in seat.see(arrival(dossier))
+        assert seat.post(arrival(dossier)).status_code == 303
+        assert staff_site.kept(dossier).bookings["depot"].is_walk_in
+        if "annulé" in said:
+            staff_site.world.clock.instant = dossier.bookings["depot"].start + timedelta(hours=1)
+            seat = staff_site.agent(DESK)
+        assert seat.post(today, mark=undone).status_code == 303
+        assert said in seat.see(today)
 
 
 def test_who_is_marked_absent_and_comes_is_received(staff_site: StaffSite) -> None:

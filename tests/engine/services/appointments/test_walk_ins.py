@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.core.clock import local_day
 from engine.core.problems import Refused
 from engine.domain.common.working_time import at_minute
 from engine.domain.reporting.counters import CountedDossier, counts_of
 from engine.operations.replay import replay
-from engine.records.dossier import Actor, Dossier
+from engine.records.dossier import Actor, Dossier, OutboundMessage
 from engine.services.appointments import bookings, office_day
+from engine.services.appointments.opening_changes import OpeningChangeRequest, change_openings
 from engine.services.appointments.walk_ins import receive, undo_arrival, walk_in
 from engine.services.audit.integrity import fsck
 from engine.services.context.app_context import NotFound
@@ -21,6 +24,7 @@ from engine.services.worker.worker import run_pass
 from engine.storage.sqlite.store import SqliteStore
 from tests.engine.services.appointments.test_bookings import to_book
 from tests.engine.services.world import World, a_world
+from tests.postgres import an_empty_store
 
 HERE = "dgdn_lome"
 
@@ -33,6 +37,19 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def clerk(world: World) -> Actor:
     return world.agent("clerk", "dgdn/guichet")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A world in each store, where the seats decide."""
+    store = SqliteStore(":memory:") if request.param == "sqlite" else an_empty_store()
+    yield a_world(tmp_path, store)
+    store.close()
+
+
+def letters(world: World, dossier: Dossier) -> tuple[OutboundMessage, ...]:
+    found: tuple[OutboundMessage, ...] = world.read(lambda unit: unit.letters_of(dossier.id))
+    return found
 
 
 def come(world: World, clerk: Actor, dossier: Dossier, **more: str) -> Dossier:
@@ -99,6 +116,62 @@ def test_a_slot_of_another_day_is_given_back(world: World, clerk: Actor) -> None
         lambda unit: unit.seats_taken("passeport-ordinaire/depot", HERE, held.start, held.start + timedelta(1))
     )
     assert held.start not in taken
+    assert fsck(world.office) == ()
+
+
+def test_noted_by_mistake_their_booking_of_another_day_is_theirs_again(stored: World) -> None:
+    """The same slot, and the time of the state stays paused: the first SMS still says what is true."""
+    clerk = stored.agent("clerk", "dgdn/guichet")
+    dossier = stored.booked(to_book(stored), "depot", 3)
+    held, told = dossier.bookings["depot"], letters(stored, dossier)
+    come(stored, clerk, dossier)
+    undone = undo_arrival(stored.office, clerk, dossier.id, "depot")
+    assert undone.bookings["depot"] == replace(held, sequence=held.sequence + 2)
+    assert (undone.due_at, undone.due_paused_at) == (dossier.due_at, dossier.due_paused_at)
+    assert letters(stored, dossier) == told
+    assert f"visit:depot:{held.sequence + 2}" in str(stored.read(lambda unit: unit.timer_rows(dossier.id)))
+    come(stored, clerk, undone)
+    assert undo_arrival(stored.office, clerk, dossier.id, "depot").bookings["depot"].id == held.id
+    assert stored.booked(stored.kept(dossier), "depot", 5).bookings["depot"].moves == 1
+    assert fsck(stored.office) == ()
+
+
+@pytest.mark.parametrize(
+    ("stored", "why"),
+    [("sqlite", "taken"), ("postgresql", "taken"), ("sqlite", "closed"), ("sqlite", "over")],
+    indirect=["stored"],
+)
+def test_a_booking_whose_seat_is_gone_meanwhile_is_cancelled_by_the_service(stored: World, why: str) -> None:
+    clerk = stored.agent("clerk", "dgdn/guichet")
+    dossier = stored.booked(to_book(stored), "depot", 3)
+    held = dossier.bookings["depot"]
+    come(stored, clerk, dossier)
+    if why == "taken":
+        assert stored.booked(to_book(stored, 1), "depot", 3).bookings["depot"].start == held.start
+    elif why == "closed":
+        day = local_day(held.start)
+        chief = replace(clerk, administers=frozenset({"dgdn"}))
+        change_openings(stored.office, chief, OpeningChangeRequest("closed", HERE, day, day, because="Grève"))
+    else:
+        stored.clock.instant = held.start + timedelta(hours=1)
+    undone = undo_arrival(stored.office, clerk, dossier.id, "depot")
+    lost = undone.bookings["depot"]
+    assert (lost.id, lost.status, lost.lost, lost.start) == (held.id, "cancelled", "service", held.start)
+    assert undone.due_at is not None
+    assert undone.due_at >= stored.office.now() + timedelta(days=7)
+    assert letters(stored, dossier)[-1].body.startswith("notice.called_off.sms")
+    (message,) = stored.read(lambda unit: unit.messages_of(dossier.id))
+    assert (message.side, message.body.strip()) == ("agent", "walk_in.seat_taken")
+    assert stored.booked(undone, "depot", 6).bookings["depot"].moves == 0
+    assert fsck(stored.office) == ()
+
+
+def test_what_was_cancelled_before_the_walk_in_stays_cancelled(world: World, clerk: Actor) -> None:
+    dossier = world.booked(to_book(world), "depot", 3)
+    bookings.cancel_booking(world.office, world.owner(dossier), dossier.id, "depot")
+    come(world, clerk, dossier)
+    undone = undo_arrival(world.office, clerk, dossier.id, "depot")
+    assert (undone.bookings["depot"].status, undone.bookings["depot"].lost) == ("cancelled", None)
     assert fsck(world.office) == ()
 
 
@@ -214,6 +287,52 @@ def test_a_life_with_one_is_lived_again_the_same(world: World, clerk: Actor) -> 
     bookings.mark(world.office, clerk, dossier.id, "depot", "attended")
     world.take(world.kept(dossier), clerk, "ajourner", reason="Il manque l'acte")
     _is_lived_again_the_same(world, dossier)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_walk_in_undone_is_lived_again_the_same(world: World, clerk: Actor, gone: bool) -> None:
+    """At the end of the time, the visit that is theirs again pauses it, and one that is gone leaves a week."""
+    dossier = to_book(world)
+    world.wait(days=57)
+    dossier = world.booked(dossier, "depot")
+    come(world, clerk, dossier)
+    if gone:
+        world.clock.instant = dossier.bookings["depot"].start + timedelta(hours=1)
+    undo_arrival(world.office, clerk, dossier.id, "depot")
+    if gone:
+        world.wait(days=5)
+        dossier = world.booked(world.kept(dossier), "depot")
+    world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=15)
+    bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
+    _is_lived_again_the_same(world, dossier)
+
+
+def test_a_visit_moved_by_agents_is_lived_again_the_same(world: World, clerk: Actor) -> None:
+    """Their moves use none of the applicant's, who has both left, and fewer of them would be refused in the replay."""
+    dossier = world.booked(to_book(world), "depot")
+    for number in (3, 6, 9):
+        moved(world, clerk, dossier, number)
+    for number in (12, 15):
+        dossier = world.booked(world.kept(dossier), "depot", number)
+    assert dossier.bookings["depot"].moves == 2
+    moved(world, clerk, dossier, 18)
+    _is_lived_again_the_same(world, dossier)
+
+
+def moved(world: World, clerk: Actor, dossier: Dossier, number: int) -> Dossier:
+    sheet = bookings.slots(world.office, clerk, dossier.id, "depot", limit=100)
+    slot = [one for day in sheet.days for one in day.slots][number]
+    return bookings.book_slot(world.office, clerk, dossier.id, "depot", slot.office, slot.start)
+
+
+def test_agents_move_a_visit_so_many_times_a_day(world: World, clerk: Actor) -> None:
+    """Each move sends an SMS. The applicant still has theirs."""
+    dossier, other = world.booked(to_book(world), "depot"), world.agent("other", "dgdn/guichet")
+    for number in range(bookings.BOOKED_A_DAY):
+        moved(world, (clerk, other)[number % 2], dossier, number + 1)
+    with pytest.raises(Refused, match="too_many_tries"):
+        moved(world, clerk, dossier, 40)
+    assert world.booked(world.kept(dossier), "depot", 41).bookings["depot"].moves == 1
 
 
 def test_a_visit_cancelled_by_an_agent_is_lived_again_the_same(world: World, clerk: Actor) -> None:
