@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol, TextIO
 
 from engine.integrations.clamav import ClamAV
@@ -83,6 +84,7 @@ class VerifiedIdentity:
     level: str = ""
     phone: str = ""  # only if the provider verified it
     email: str = ""
+    proven_at: datetime | None = None  # when the person last proved there who they are
 
 
 class IdentityProvider(Protocol):
@@ -90,8 +92,11 @@ class IdentityProvider(Protocol):
 
     label: str
 
-    def begin(self, back: str) -> SignInStart:
-        """Return where to send the browser. `back` is the address it returns to. Raises `ProviderDown`."""
+    def begin(self, back: str, anew: bool = False) -> SignInStart:
+        """Return where to send the browser. `back` is the address it returns to. Raises `ProviderDown`.
+
+        `anew`: the person proves there who they are, also if the provider knows this browser.
+        """
         ...
 
     def finish(self, back: str, code: str, nonce: str, verifier: str) -> VerifiedIdentity:

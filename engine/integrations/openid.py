@@ -10,7 +10,7 @@ import base64
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -74,12 +74,16 @@ class OpenIdProvider:
         self._found: tuple[datetime, Mapping[str, Plain]] | None = None
         self._keys: KeySet | None = None
 
-    def begin(self, back: str) -> SignInStart:
-        """Return the authorization address with a new state, nonce and PKCE verifier. Raises `ProviderDown`."""
+    def begin(self, back: str, anew: bool = False) -> SignInStart:
+        """Return the authorization address with a new state, nonce and PKCE verifier. Raises `ProviderDown`.
+
+        With `anew` the provider asks the person again (OpenID Connect Core 3.1.2.1), and must say when they proved it.
+        """
+        asked = {"prompt": "login", "max_age": "0"} if anew else {}
         state, nonce, verifier = generate_token(43), generate_token(43), generate_token(64)
         address = prepare_grant_uri(
             self._place("authorization_endpoint"), self._client.client, "code", back, self._client.scopes, state,
-            nonce=nonce, code_challenge=create_s256_code_challenge(verifier), code_challenge_method="S256",
+            nonce=nonce, code_challenge=create_s256_code_challenge(verifier), code_challenge_method="S256", **asked,
         )  # fmt: skip
         return SignInStart(str(address), state, nonce, verifier)
 
@@ -170,7 +174,7 @@ class OpenIdProvider:
         profile = {name: said for name, claim in named.items() if (said := _said(name, claims.get(claim)))}
         return VerifiedIdentity(
             f"{self._client.issuer} {subject}", profile, self._client.levels.get(str(claims.get("acr", "")), ""),
-            _proven(claims, "phone_number"), _proven(claims, "email"),
+            _proven(claims, "phone_number"), _proven(claims, "email"), _proven_at(claims, self._clock.now()),
         )  # fmt: skip
 
 
@@ -180,6 +184,14 @@ def _said(name: str, value: object) -> str:
         value = value.get("formatted")
     text = "".join(filter(str.isprintable, " ".join(value.split())))[:120] if isinstance(value, str) else ""
     return _SEXES.get(text.lower(), "") if name == "sex" else text
+
+
+def _proven_at(claims: Mapping[str, Any], now: datetime) -> datetime | None:
+    """Return when the person proved who they are. None where the provider does not say it, or names a time to come."""
+    said = claims.get("auth_time")
+    if not isinstance(said, int | float) or not 0 < said <= now.timestamp() + LEEWAY:
+        return None
+    return datetime.fromtimestamp(said, UTC)
 
 
 def _proven(claims: Mapping[str, Any], name: str) -> str:

@@ -24,7 +24,7 @@ from engine.services.context.rate_limit import too_many
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
 from engine.services.sign_in.security_log import logged
-from engine.services.sign_in.sessions import SignedIn, open_session
+from engine.services.sign_in.sessions import FRESH, SignedIn, open_session
 from engine.storage.gate import WAIT_LIMIT, Crowded, ThreadLimit
 from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
@@ -34,23 +34,26 @@ ASKED_AT_ONCE: Final = 4  # threads that may wait for the provider: half of thos
 _threads: Final = ThreadLimit(ASKED_AT_ONCE)
 
 
-def begin(ctx: AppContext, back: str) -> SignInStart:
-    """Return where to send the browser. Raises `NotFound` without a provider, Refused("identity_down")."""
+def begin(ctx: AppContext, back: str, anew: bool = False) -> SignInStart:
+    """Return where to send the browser, `anew` to prove there again who they are.
+
+    Raises `NotFound` without a provider, Refused("identity_down").
+    """
     provider = _provider(ctx)
     with _asking():
-        return provider.begin(back)
+        return provider.begin(back, anew)
 
 
 @logged("identity provider")
 def finish(
-    ctx: AppContext, back: str, code: str, nonce: str, verifier: str, *, joining: Actor | None = None, device: str = "",
-    asker: Asker = UNKNOWN_ASKER,
+    ctx: AppContext, back: str, code: str, nonce: str, verifier: str, *, anew: bool = False, joining: Actor | None = None,
+    device: str = "", asker: Asker = UNKNOWN_ASKER,
 ) -> SignedIn | None:  # fmt: skip
-    """Sign in the person that the provider confirms, known or new.
+    """Sign in the person that the provider confirms, known or new. `anew`: they were to prove it again now.
 
-    With `joining`, join that actor's account to the provider instead and return None. Raises
-    `NotFound`. Raises Refused: too_many_tries, identity_down, identity_unproven, address_taken (joined to another
-    account).
+    The session is as old as the proof, so that a provider that knew the browser proves nothing anew. With `joining`,
+    join that actor's account to the provider instead and return None. Raises `NotFound`. Raises Refused:
+    too_many_tries, identity_down, identity_unproven, identity_old, address_taken (joined to another account).
     """
     provider = _provider(ctx)
     with ctx.store.unit(write=True) as unit:
@@ -63,6 +66,9 @@ def finish(
     except NotProven:
         raise Refused(refusal("identity_unproven")) from None
     now = ctx.now()
+    proven_at = identity.proven_at or now - FRESH
+    if anew and now - proven_at >= FRESH:
+        raise Refused(refusal("identity_old"))
     with ctx.store.unit(write=True) as unit:
         account = _joined(unit, identity, joining, ctx) if joining else None
         if account is None:
@@ -72,7 +78,9 @@ def finish(
             account = _reached(ctx, unit, account, identity) if new else account
         account = _with_profile(account, identity)
         unit.put_account(account)
-        return open_session(ctx, unit, account, now, device=device) if joining is None else None
+        if joining is not None:
+            return None
+        return open_session(ctx, unit, account, now, device=device, proven_at=proven_at)
 
 
 @contextmanager
@@ -134,8 +142,9 @@ def _with_profile(account: Account, identity: VerifiedIdentity) -> Account:
 
 
 def _is_day(text: str) -> bool:
+    """Return whether a text is YYYY-MM-DD, the form of OpenID Connect that pages show as a day."""
     try:
-        return bool(date.fromisoformat(text))
+        return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
 

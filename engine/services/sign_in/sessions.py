@@ -47,16 +47,17 @@ class SignedIn:
 
 
 def open_session(
-    ctx: AppContext, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = ""
-) -> SignedIn:
-    """Open a session for a person whose identity is proven.
+    ctx: AppContext, unit: Unit, account: Account, now: datetime, *, keep: bool = False, device: str = "",
+    proven_at: datetime | None = None,
+) -> SignedIn:  # fmt: skip
+    """Open a session for a person whose identity is proven, since `proven_at` where it is not now.
 
     `keep`: the device belongs to them, so it lasts longer.
     """
     token = new_token()
     lasts = ctx.settings.kept_lasts if keep else ctx.settings.session_lasts
     unit.put_session(
-        Session(token_digest(token), account.id, now, now, now + lasts, keep, device[:LONGEST_DEVICE])
+        Session(token_digest(token), account.id, min(proven_at or now, now), now, now + lasts, keep, device[:LONGEST_DEVICE])
     )  # fmt: skip
     return SignedIn(token, ctx.person(account))
 
@@ -93,7 +94,7 @@ def is_alive(ctx: AppContext, session: Session, account: Account, now: datetime)
 
 
 def is_fresh(ctx: AppContext, token: str) -> bool:
-    """Return whether the holder of this session signed in within `FRESH`, by any method."""
+    """Return whether the holder of this session proved who they are within `FRESH`, by any method."""
     with ctx.store.unit() as unit:
         session = unit.session(token_digest(token))
     return session is not None and ctx.now() - session.created_at < FRESH

@@ -9,10 +9,21 @@ from flask import Blueprint, Response, redirect, request, session
 from engine.core.problems import Refused
 from engine.services.accounts.applicant_account import notify_of_identity
 from engine.services.sign_in.identity_provider import begin, finish
+from engine.services.sign_in.sessions import is_fresh
 from renderers.web.account.sign_in import entered
 from renderers.web.platform.access import proves_anew, public
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, app_ctx, asker, device, go, safe_next, say
+from renderers.web.platform.request_context import (
+    APPLICANT_AREA,
+    actor,
+    app_ctx,
+    asker,
+    device,
+    go,
+    safe_next,
+    say,
+    session_token,
+)
 from renderers.web.platform.security import is_form_token
 
 blueprint = Blueprint("identity_signin", __name__)
@@ -30,18 +41,22 @@ def leave() -> Response:
     """Redirect to the identity provider. `lier` adds the identity to the account signed in here.
 
     Its value is a form token of this browser, so that a link of another site joins nothing. A post is no way: the
-    policy of the pages lets no form lead to another site.
+    policy of the pages lets no form lead to another site. A person who signed in too long ago for a change of
+    credentials proves there again who they are.
     """
     joining = actor().id if "lier" in request.args else ""
     if joining and (area := proves_anew("/compte")):
         return area
     if joining and not is_form_token(request.args["lier"][:200]):
         return go("/compte")
+    anew = bool(actor().id) and not is_fresh(app_ctx(), session_token(APPLICANT_AREA))
     try:
-        begun = begin(app_ctx(), _back())
+        begun = begin(app_ctx(), _back(), anew)
     except Refused as closed:
         return refused(closed.reason, "/connexion")
-    session[_ASKED] = {"state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "joining": joining}
+    session[_ASKED] = {
+        "state": begun.state, "nonce": begun.nonce, "verifier": begun.verifier, "joining": joining, "anew": anew,
+    }  # fmt: skip
     if following := safe_next(request.args.get("suite"), ""):
         session["next"] = following
     answer = redirect(begun.address, code=303)
@@ -66,8 +81,9 @@ def come_back() -> Response:
     code = request.args.get("code", "")[:2000]
     try:
         signed = finish(
-            app_ctx(), _back(), code, asked["nonce"], asked["verifier"], joining=joining, device=device(), asker=asker()
-        )
+            app_ctx(), _back(), code, asked["nonce"], asked["verifier"], anew=bool(asked.get("anew")), joining=joining,
+            device=device(), asker=asker(),
+        )  # fmt: skip
     except Refused as closed:
         return refused(closed.reason, "/compte" if joining else "/connexion")
     if signed is None:

@@ -34,6 +34,8 @@ class LocalIdentity:
     twist: dict[str, Any] = field(default_factory=dict)
     key: ECKey = field(default_factory=a_key)
     signing: ECKey | None = None  # when it is not the published one
+    entered: int = 0  # when the person signed in there; 0 = at each visit
+    heeds: bool = True  # asks the person again where the client wants it
     issued: dict[str, dict[str, str]] = field(default_factory=dict)
     down: bool = False
 
@@ -42,6 +44,8 @@ class LocalIdentity:
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         assert asked["response_type"] == "code"
         assert asked["code_challenge_method"] == "S256"
+        if self.heeds and asked.get("prompt") == "login":
+            self.entered = 0
         code = secrets.token_urlsafe(8)
         self.issued[code] = asked
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
@@ -61,7 +65,7 @@ class LocalIdentity:
             return 400, {"error": "invalid_grant"}
         claims = {
             "iss": self.url, "aud": CLIENT, "iat": self.now, "exp": self.now + 300, "nonce": asked["nonce"],
-            **self.person, **self.twist,
+            "auth_time": self.entered or self.now, **self.person, **self.twist,
         }  # fmt: skip
         key = self.signing or self.key
         return 200, {

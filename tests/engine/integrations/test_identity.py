@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -99,6 +100,15 @@ def test_what_does_not_hold_is_refused(there: LocalIdentity, twist: dict[str, ob
     there.twist = twist
     with pytest.raises(NotProven):
         back(there, known_as(there))
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [(1_000, datetime.fromtimestamp(1_000, UTC)), (None, None), (NOW.timestamp() + 3600, None), (-1, None)],
+)
+def test_when_the_person_proved_who_they_are(there: LocalIdentity, said: object, at: datetime | None) -> None:
+    there.twist = {"auth_time": said}
+    assert back(there, known_as(there)).proven_at == at
 
 
 def test_a_stolen_code_is_worth_nothing_without_the_verifier(there: LocalIdentity) -> None:

@@ -86,6 +86,43 @@ def test_the_same_person_comes_back_to_the_page_asked_for(visitor: PortalClient,
     assert number in visitor.open("/dossiers").html
 
 
+def test_who_signed_in_long_ago_proves_anew_at_the_provider(visitor: PortalClient, there: LocalIdentity) -> None:
+    """Who finds a computer where the provider still knows its owner takes the account over neither here nor by signing
+    out first: a session is as old as the proof."""
+    visitor.open(go_and_come_back(visitor, there))
+    assert visitor.open("/compte/telephone").status == 200
+    there.entered = there.now
+    later(visitor, minutes=16)
+    there.now = int(visitor.clock.now().timestamp())
+    start = "/connexion/identite?suite=/compte/telephone"
+    assert visitor.open("/compte/telephone").address.startswith("/connexion?")
+    asked = parse_qs(urlsplit(visitor.open(start).address).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    there.heeds = False
+    refused = visitor.open(go_and_come_back(visitor, there, start))
+    assert (refused.status, "prouver encore que c’est vous" in refused.text) == (409, True)
+    assert visitor.open("/compte").status == 200, "they are signed in all the same"
+    elsewhere = another(visitor)
+    elsewhere.open(go_and_come_back(elsewhere, there))
+    assert elsewhere.open("/compte").status == 200, "the provider knows this browser"
+    assert elsewhere.open("/compte/telephone").address.startswith("/connexion?")
+    there.twist = {"auth_time": None}
+    elsewhere.open(go_and_come_back(elsewhere, there))
+    assert elsewhere.open("/compte/telephone").address.startswith("/connexion?"), "nor does one that says no time"
+    there.twist, there.heeds = {}, True
+    assert visitor.open(go_and_come_back(visitor, there, start)).address == "/compte/telephone"
+    assert visitor.open("/compte/telephone").status == 200
+
+
+@pytest.mark.parametrize("said", ["20000102", "2000-W01-1"])
+def test_a_birth_date_of_another_form_is_not_taken(visitor: PortalClient, there: LocalIdentity, said: str) -> None:
+    there.person |= {"birthdate": said}
+    visitor.open(go_and_come_back(visitor, there))
+    account = visitor.open("/compte").text
+    assert "AMEGAN" in account
+    assert said not in account
+
+
 def test_one_browser_asks_the_provider_a_few_times(
     visitor: PortalClient, there: LocalIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
