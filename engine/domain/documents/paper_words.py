@@ -122,7 +122,7 @@ class PaperWords:
                 return self.speech.wording.plain_day(value, self.speech.language)
             if name in self.dossier.owed:
                 return self.speech.wording.money(self.dossier.owed[name].amount, self.speech.language)
-            return value_words(value, self.speech)
+            return value_words(value, self.speech, defined.type.kind if defined is not None else "")
         field, answers, in_row = found
         plain = self.plain(name)
         if plain is None:

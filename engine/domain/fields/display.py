@@ -8,6 +8,7 @@ from decimal import Decimal
 from engine.core.values import Plain
 from engine.domain.fields.field_type import Speech
 from engine.domain.fields.field_types import kind_of, text
+from engine.domain.fields.numbers import whole_words
 from engine.domain.fields.raw_answers import OTHER, fill_template
 from engine.domain.fields.scope import EvaluatedAnswers
 from engine.model import Field
@@ -18,7 +19,7 @@ def answer_words(evaluated: EvaluatedAnswers, name: str, speech: Speech) -> str:
     """Return the text of a name: an answer, a computed value or a definition. Empty for a hidden or unknown one."""
     defined = evaluated.procedure.definitions.get(name)
     if defined is not None:
-        return value_words(defined.value(evaluated.scope), speech)
+        return value_words(defined.value(evaluated.scope), speech, defined.type.kind)
     field = evaluated.procedure.fields.get(name)
     value = evaluated.scope.get(name)
     if value is None:
@@ -69,12 +70,14 @@ def column_words(evaluated: EvaluatedAnswers, rows: str, number: int, column: Fi
     return text(column, plain, evaluated.asking(rows).inside(row), speech, answers.get(f"{column.id}_{OTHER}"))
 
 
-def value_words(value: Value, speech: Speech) -> str:
-    """Return the text of a value without its question, by its type."""
+def value_words(value: Value, speech: Speech, kind: str = "") -> str:
+    """Return the text of a value without its question, by its type. `kind` is that of a definition, if known."""
     if isinstance(value, bool):
         return speech.wording.yes_no(value, speech.language)
     if isinstance(value, date):
         return speech.wording.day(value, speech.language)
+    if kind == "integer" and isinstance(value, int):
+        return whole_words(value, speech)
     if isinstance(value, int | Decimal):
         return speech.wording.amount(value, speech.language)
     return value if isinstance(value, str) else ""

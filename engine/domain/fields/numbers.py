@@ -95,10 +95,14 @@ class WholeKind(_NumberKind):
             return typed_text(plain)
         if field.type == "money":
             return speech.wording.money(value, speech.language)
-        words = speech.wording.amount(value, speech.language)
         if field.unit:
-            return f"{words}\u00a0{field.unit}"
-        return words if abs(value) >= 10_000 else str(value)  # it may be a year: `2019`, not `2 019`
+            return f"{speech.wording.amount(value, speech.language)}\u00a0{field.unit}"
+        return whole_words(value, speech)
+
+
+def whole_words(value: int, speech: Speech) -> str:
+    """Return a whole number with its digits grouped from 10 000 on: it may be a year, `2019` and not `2 019`."""
+    return speech.wording.amount(value, speech.language) if abs(value) >= 10_000 else str(value)
 
 
 @field_kind("decimal", "percent")

@@ -8,17 +8,24 @@ from datetime import UTC, date, datetime
 import pytest
 
 from engine.core.values import Plain
+from engine.domain.documents.paper_words import PaperWords
+from engine.domain.fields.display import answer_words
+from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import evaluate_answers, scope_of
 from engine.model import APPLICATION
 from engine.model.types import Value
 from engine.records.dossier import CorrectionRequest, Done, TakenTransition
-from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory
+from tests.engine.domain.small_procedure import FORMULAIRE
+from tests.makers import NOW, TODAY, a_dossier, a_procedure, a_sent_dossier, the_directory, the_words
 
 PROCEDURE = a_procedure("""
 eligibility:
   majeur: {ask: 'Êtes-vous majeur ?', stop_when: not majeur, because: Il faut être majeur.}
 definitions:
   vieux: age(naissance) >= 60
+  ne_en: year(naissance)
+  dix_fois: otherwise(year(naissance), 0) * 10
+  prix_total: otherwise(total, 0)
 form:
   qui:
     title: Qui
@@ -150,3 +157,12 @@ def test_the_calendar_and_the_offices_are_at_hand() -> None:
     assert scope.add_working_days(date(2026, 12, 24), 1) == date(2026, 12, 28)
     sent = replace(a_sent_dossier(PROCEDURE), submitted_at=datetime(2026, 11, 24, 23, 59, tzinfo=UTC))
     assert scope_of(PROCEDURE, sent, date(2026, 12, 1), the_directory()).submitted_on == date(2026, 11, 24)
+
+
+def test_a_year_that_is_worked_out_is_said_as_one_that_is_answered() -> None:
+    """`1960`, not `1 960`, in a message and in an official text. From 10 000 on digits are grouped, and an amount always."""
+    dossier = a_dossier(PROCEDURE, naissance="1960-01-02", lots=[{"nombre": 2, "prix": 600}])
+    evaluated, speech = evaluate_answers(PROCEDURE, dossier, TODAY, the_directory()), Speech(the_words(), "fr")
+    paper = PaperWords(evaluated, dossier, FORMULAIRE, None, speech, {}, str)
+    for name, said in (("ne_en", "1960"), ("dix_fois", "19\u202f600"), ("prix_total", "1\u202f200")):
+        assert (answer_words(evaluated, name, speech), paper.of_name(name)) == (said, said), name
