@@ -730,7 +730,7 @@ def test_the_day_of_an_office(staff_site: StaffSite, passport: Dossier) -> None:
     seat = staff_site.agent(DESK)
     assert "Absent" in seat.see(path)
     assert seat.post(path, mark=f"{dossier.number}/depot/arrived").status_code == 303
-    assert "Arrivé à" in seat.see(path)
+    assert "Sur place depuis" in seat.see(path)
     asked = seat.post(path, mark=f"{dossier.number}/depot/attended", bureau="dgdn_lome", q="amegan")
     assert "Noter la personne comme reçue ?" in read(asked)
     assert staff_site.kept(dossier).state == "rendez_vous", "it is only asked"

@@ -112,7 +112,7 @@ def test_passport(enter: Enter, portal: Portal, scripts: bool, tmp_path: Path) -
     counter = agent(enter, "dgdn.guichet", PHONE)
     day = portal.dossier(number).bookings[booked].start
     counter.go(f"/agent/rendez-vous/{day:%Y-%m-%d}")
-    counter.press("Arrivé")
+    counter.press("Sur place")
     counter.press("Reçu")
     counter.press("Noter « Reçu »")
     decide(counter, number, "originaux_conformes", "Originaux conformes")
