@@ -71,7 +71,7 @@ def test_absences_of_an_hour_are_listed_then_noted_together(staff_site: StaffSit
     sure = {**hidden(asked), "go": "confirm"}
     assert [seat.client.post(day_, data=sure).status_code for _ in range(2)] == [303, 303]
     page = seat.see(day_)
-    assert "1 arrivé, le plus long attend 1 h 15 1 absent" in page
+    assert "1 sur place, le plus long attend 1 h 15 1 absent" in page
     assert [staff_site.kept(one).missed for one in (first, second, last)] == [{}, {"depot": 1}, {}]
 
 
