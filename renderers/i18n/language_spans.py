@@ -46,6 +46,12 @@ def joined(separator: str, parts: Iterable[str]) -> str:
     return LanguageSpan.made_of(text, escape(separator).join(html_of(part) for part in found))
 
 
+def lowered(text: str) -> str:
+    """Return the text for the middle of a line. A span and an acronym keep their capital."""
+    keeps = isinstance(text, LanguageSpan) or text[1:2].isupper()
+    return text if keeps else text[:1].lower() + text[1:]
+
+
 def as_text(value: object) -> str:
     """Return a value as the text of a placeholder of a sentence.
 

@@ -19,7 +19,7 @@ from engine.model.types import TRUE, Expression
 from renderers.definition.expressions import condition_text
 from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
-from renderers.i18n.language_spans import LanguageSpan, as_text, joined
+from renderers.i18n.language_spans import as_text, joined, lowered
 from renderers.i18n.translations import Translations, in_language
 from renderers.procedure.appointments import opening_hours, unconfirmed, visit_lines, visits_of, visits_tag
 from renderers.procedure.papers import SheetPaper, Situation, asked_papers, sheet_paper, situations_of
@@ -361,7 +361,7 @@ class SheetWriter:
             mark, owed = self.mark(basis), self._both(fee.when, asked)
             title = in_language(law.title, self.language) if law and law.is_public else ""
             for case, amount in self._amounts(line, cases):
-                beside = joined(", ", filter(None, (case, _lowered(owed) if case else owed)))
+                beside = joined(", ", filter(None, (case, lowered(owed) if case else owed)))
                 when = joined(" ", filter(None, (beside, self._exempt(fee, mark))))
                 yield SheetFee(in_language(line.label, self.language), amount, when, title, mark)
 
@@ -395,14 +395,14 @@ class SheetWriter:
     def _both(self, *conditions: Expression) -> str:
         """Return conditions that apply together."""
         first, *others = [*dict.fromkeys(filter(None, map(self._condition, conditions))), ""]
-        return joined(", ", [first, *(_lowered(one) for one in others if one)])
+        return joined(", ", [first, *(lowered(one) for one in others if one)])
 
     def _exempt(self, fee: Fee, mark: str) -> str:
         """Return who does not pay. The mark of the line holds for it too."""
         if not fee.exempt:
             return ""
         own = "" if mark else self.mark(fee.law_of("exempt_when"))
-        said = _lowered(self._condition(fee.exempt))
+        said = lowered(self._condition(fee.exempt))
         return self.say("sheet.exempt", when=joined(", ", filter(None, (said, own))))
 
     def _amounts(self, line: FeeLine, cases: tuple[tuple[str, int], ...]) -> Iterator[tuple[str, str]]:
@@ -446,8 +446,3 @@ class SheetWriter:
             hours=opening_hours(office, self.words, self.language),
             mark=self.say("sheet.to_confirm") if unconfirmed(office) else "",
         )  # fmt: skip
-
-
-def _lowered(text: str) -> str:
-    """Return the text for the middle of a line. A span keeps its language, and so its capital."""
-    return text if isinstance(text, LanguageSpan) else text[:1].lower() + text[1:]

@@ -103,18 +103,26 @@ def public_status(procedure: Procedure, dossier: Dossier, now: datetime) -> Publ
     state = procedure.state(dossier.state)
     booking = _held(state, dossier)
     due = booking.start if booking else dossier.due_at
-    who = _who_acts(state, public)
+    who = _who_acts(state, public, lapse_of(procedure, dossier) is not None)
     left = dossier.correction.left if dossier.correction else ()
     late = who == "us" and due is not None and now > due
     return PublicStatus(public, who, due, state.label, state.help, late, booking, left)
 
 
-def _who_acts(state: State, public: Public) -> Who:
+def _who_acts(state: State, public: Public, lapses: bool) -> Who:
+    """Return who must act. A granted request that lapses without an act is the applicant's."""
     if state.is_end:
         return "nobody"
-    if public in _THEIR_TURN or (state.mode == "by" and APPLICANT in state.by and public != "accepted"):
+    if public in _THEIR_TURN or (state.mode == "by" and APPLICANT in state.by and (lapses or public != "accepted")):
         return "applicant"
     return "nobody" if public == "accepted" else "us"
+
+
+def is_examined(procedure: Procedure, state: State) -> bool:
+    """Return True when agents examine the request in a state: they may ask for a correction, or refuse it or not."""
+    ways = [one for one in procedure.leaving.get(state.id, ()) if one.event is None and APPLICANT not in one.by]
+    refuses = any(procedure.state(one.target).outcome == "refused" for one in ways)
+    return any("correction" in one.asks for one in ways) or (refuses and len({one.target for one in ways}) > 1)
 
 
 def applicants_act(dossier: Dossier) -> TakenTransition | None:
@@ -316,14 +324,15 @@ def ends_for_good(procedure: Procedure, transitions: Iterable[Transition]) -> bo
     )
 
 
-def lapses_at(procedure: Procedure, dossier: Dossier) -> datetime | None:
-    """Return when a request ends if the applicant does nothing more, or does not come. None when it does not end so."""
+def lapse_of(procedure: Procedure, dossier: Dossier) -> tuple[datetime, State] | None:
+    """Return when and how a request ends if the applicant does nothing more. None when it does not end so."""
     state = procedure.state(dossier.state)
     if not (_waits_for_applicant(state) or state.public == "ready") or dossier.due_paused_at is not None:
         return None
     late = (transition for transition in procedure.leaving.get(state.id, ()) if transition.event == "due")
-    ends = {procedure.state(transition.target).outcome for transition in late}
-    return None if ends.isdisjoint({*_GIVEN_UP, "expired"}) else dossier.due_at
+    targets = (procedure.state(transition.target) for transition in late)
+    end = next((target for target in targets if target.is_end and target.outcome != "granted"), None)
+    return (dossier.due_at, end) if end is not None and dossier.due_at is not None else None
 
 
 def silence_of(

@@ -15,7 +15,7 @@ from engine.domain.common.working_time import add_span
 from engine.domain.documents.content import appeals_of, is_still_open
 from engine.domain.fields.views import FieldView, FileView, PageView
 from engine.domain.forms.agent_files import pending_files, place_of
-from engine.domain.workflow.progress import ends_for_good, has_way_out, lapses_at, may_ask_to_give_up
+from engine.domain.workflow.progress import ends_for_good, has_way_out, lapse_of, may_ask_to_give_up
 from engine.model import APPLICANT
 from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, take_transition
@@ -43,18 +43,19 @@ def theirs(one: DossierContext) -> list[AvailableAction]:
 
 @dataclass(frozen=True, slots=True)
 class ActLine:
-    """One act: the address of its page, or the reason why it is refused."""
+    """One act: the address of its page, or the reason why it is refused. `ends` means that it only withdraws."""
 
     label: str
     href: str
     because: str
+    ends: bool = False
 
 
 def own_acts(one: DossierContext) -> list[ActLine]:
     """Return the lines of the applicant's acts. A refused act has a reason and no address."""
     return [
         ActLine(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
-                because=sentence(offer.closed).rstrip(".") if offer.closed else "")
+                because=sentence(offer.closed).rstrip(".") if offer.closed else "", ends=ends_for_good(one.procedure, offer.transitions))
         for offer in theirs(one)
     ]  # fmt: skip
 
@@ -75,10 +76,10 @@ def no_way_out(one: DossierContext, paying: bool) -> tuple[str, bool] | None:
     procedure, dossier = one.procedure, one.dossier
     if actor().only_reads or not may_ask_to_give_up(procedure, dossier) or has_way_out(procedure, dossier.state):
         return None
-    until = None if paying else lapses_at(procedure, dossier)
-    if until is None:
+    lapse = None if paying else lapse_of(procedure, dossier)
+    if lapse is None:
         return f"{say('track.no_way_out')} {say('track.ask_out')}", True
-    return f"{say('track.no_way_out')} {say('track.lapses', day=day_of(until))}", False
+    return f"{say('track.no_way_out')} {say('track.lapses', day=day_of(lapse[0]))}", False
 
 
 @dossier_page(blueprint, "/actes/<act_id>")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.domain.workflow.progress import PublicStatus, lapses_at, public_status, silence_of
+from engine.domain.workflow.progress import PublicStatus, is_examined, lapse_of, public_status, silence_of
 from engine.domain.workflow.tasks import holds_slot, open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Payment
 from engine.services.core.waiting_list import waits_at
-from renderers.web.citizen.acts import how_to_contest, new_request, open_appeal, own_acts
+from renderers.i18n.formats import listed
+from renderers.i18n.language_spans import lowered
+from renderers.web.citizen.acts import ActLine, how_to_contest, new_request, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
 from renderers.web.citizen.linked_dossiers import awaited_ends
 from renderers.web.platform.dossier_context import (
@@ -23,7 +25,7 @@ from renderers.web.platform.dossier_context import (
     visit_place,
     whereabouts,
 )
-from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, moment_of, say
+from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, language, moment_of, say
 from renderers.web.shared.appointment_notices import hour_come, missed_lines
 from renderers.web.shared.money import first_due, francs, provider_label
 from renderers.web.shared.payment_methods import page_left
@@ -103,7 +105,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         facts=() if visit else _named(
-            step=label(status.label), where="" if href and status.who == "applicant" else whereabouts(one, status), who=_who(one, status, ahead),
+            step="" if key == "in_progress" else label(status.label), where="" if href and status.who == "applicant" else whereabouts(one, status), who=_who(one, status, ahead),
             when=_when(one, status, bool(ahead)),
         ),
         place=". ".join(filter(None, (visit_place(one, visit), visit_address(one, visit)))) if visit else "",
@@ -117,24 +119,39 @@ def _named(**facts: str) -> tuple[tuple[str, str], ...]:
 
 
 def _key(one: DossierContext, status: PublicStatus) -> str:
-    """Return the public label of the box, `to_do` if the applicant must act outside a correction."""
+    """Return the public label of the box, `to_do` if the applicant must act outside a correction.
+
+    `in_progress` if we do something else than to examine the request.
+    """
     state = one.procedure.states.get(one.dossier.state)
     gathers = state is not None and state.mode == "gather"
-    acts = status.public in ("in_review", "sent") or (status.public == "to_correct" and gathers)
-    return "to_do" if acts and status.who == "applicant" else status.public
+    acts = status.public in ("in_review", "sent", "accepted") or (status.public == "to_correct" and gathers)
+    if acts and status.who == "applicant":
+        return "to_do"
+    other = status.public == "in_review" and state is not None and not is_examined(one.procedure, state)
+    return "in_progress" if other else status.public
 
 
 def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
     moment = moment_of(status.booking.start) if status.booking else ""
     if key == "to_do":
-        return say("todo.box", count=len(ahead)) if ahead else label(status.label)
+        acts = [lowered(act.label) for act in _acts_due(one)] if status.until else []
+        if ahead or not acts:
+            return say("todo.box", count=len(ahead)) if ahead else label(status.label)
+        return say("todo.act", act=listed(acts, language(), "or"), day=day_of(status.until))
     if key == "to_correct" and not status.to_correct and not ahead:
         return say("correct.all_done")
     if key == "appointment" and status.booking:
         here = is_at_office(one, status.booking)
         key = "appointment_home" if not here else "arrived" if status.booking.arrived_at else key
     count = len(status.to_correct) or 1
-    return say(f"track.title.{key}", amount=francs(one.left_to_pay), moment=moment, count=count).strip()
+    step = lowered(label(status.label))
+    return say(f"track.title.{key}", amount=francs(one.left_to_pay), moment=moment, count=count, step=step).strip()
+
+
+def _acts_due(one: DossierContext) -> list[ActLine]:
+    """Return what the applicant may do now to go on."""
+    return [act for act in own_acts(one) if act.href and not act.ends]
 
 
 def _awaited(one: DossierContext, key: str, ahead: list[ToDo]) -> Payment | None:
@@ -186,8 +203,10 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
     if status.public in READS_REASON and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
-    if status.who == "applicant" and not late and lapses_at(one.procedure, one.dossier) is not None:
-        yield say("track.ends_after")
+    lapse = lapse_of(one.procedure, one.dossier)
+    if status.who == "applicant" and not late and lapse is not None:
+        granted = status.public == "accepted"
+        yield say("todo.end", end=lowered(label(lapse[1].label))) if granted else say("track.ends_after")
     if status.who == "us" and status.booking is None:
         yield from _silence(one, status, late)
     if status.public == "to_correct":
@@ -242,7 +261,7 @@ def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, 
     if key == "to_do" and ahead:
         return ahead[0].href, ahead[0].title
     if key in ("to_do", "refused", "closed"):
-        acts = [act for act in own_acts(one) if act.href] if key == "to_do" else new_request(one)
+        acts = _acts_due(one) if key == "to_do" else new_request(one)
         return (acts[0].href, acts[0].label) if len(acts) == 1 else ("", "")
     addresses = {
         "to_pay": "/paiement", "to_correct": "/corrections", "to_book": "/rendez-vous", "appointment": "/rendez-vous",

@@ -246,9 +246,15 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
     when = day_of(at) if at else ""
     if over or milestone.when != "present":
         return TimeStep("next" if milestone.when == "future" else "done", title, when, milestone.grants)
-    if (visit := public_status(one.procedure, one.dossier, app_ctx().now()).booking) is not None:
-        return TimeStep("now", title, moment_of(visit.start))
-    text = say("track.step_since", when=when)
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    if status.booking is not None:
+        return TimeStep("now", title, moment_of(status.booking.start))
+    theirs = milestone.public == "accepted" and status.who == "applicant"
+    text = (
+        say("track.step_yours", day=day_of(status.until or one.dossier.entered_at))
+        if theirs
+        else say("track.step_since", when=when)
+    )
     return TimeStep("now", title, f"{text}. {say('track.paused')}" if one.dossier.due_paused_at is not None else text)
 
 

@@ -29,7 +29,7 @@ from renderers.web.public.blank_forms import form_link
 from renderers.web.shared.statuses import line_title, lines_public
 
 blueprint = Blueprint("catalogue", __name__)
-_THEIR_TURN = frozenset({"to_pay", "to_correct", "to_book", "ready"})
+_THEIR_TURN = frozenset({"to_pay", "to_correct", "to_book", "ready", "to_do"})
 
 
 # The tiles of the home page: each leads to the procedures that name one of its life events.

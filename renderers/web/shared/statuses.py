@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from engine.model import DRAFT
+from engine.domain.workflow.progress import is_examined
+from engine.model import APPLICANT, DRAFT
 from engine.records.dossier import Dossier
 from engine.services.accounts.lost_phones import move_waiting
 from engine.services.audit.integrity_rows import departures
@@ -16,11 +17,11 @@ from renderers.web.platform.request_context import actor, app_ctx, moment_of, my
 
 TAGS: Final = {
     "draft": "act", "to_pay": "act", "checking": "we", "sent": "we", "in_review": "we", "to_correct": "act", "to_book": "act",
-    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "", "to_do": "act",
+    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "", "to_do": "act", "in_progress": "we",
 }  # fmt: skip
 BOXES: Final = {
     "draft": "act", "to_pay": "act", "checking": "", "sent": "", "in_review": "", "to_correct": "act", "to_book": "act",
-    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "off", "to_do": "act",
+    "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "off", "to_do": "act", "in_progress": "",
 }  # fmt: skip
 READS_REASON: Final = ("refused", "to_correct", "closed")  # where the applicant reads why an agent decided
 
@@ -38,11 +39,13 @@ def line_public(line: DossierLine) -> str:
         return "closed" if line.closed else "draft"
     procedure = app_ctx().catalogue.procedures.get(line.procedure)
     state = procedure.states.get(line.state) if procedure else None
-    if state is None:
+    if procedure is None or state is None:
         return "closed" if line.closed else "in_review"
     if state.mode == "attend" and line.due_paused:  # its time is paused while a slot is booked
         return "appointment"
-    return state.public
+    if state.mode == "by" and APPLICANT in state.by:
+        return "to_do"
+    return "in_progress" if state.public == "in_review" and not is_examined(procedure, state) else state.public
 
 
 def line_title(line: DossierLine) -> str:

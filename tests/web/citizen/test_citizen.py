@@ -1281,6 +1281,23 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
     past = [("Demande envoyée", "24 novembre 2026"), ("Examen : c’est fait", "24 novembre 2026")]
     now = [("Commission", "En cours depuis le 24 novembre 2026"), ("Signature", "")]
     assert _history(me, number) == [*past, *now, ("Permis délivré", day)]
+    assert "Étape en cours : commission" in me.page.text, "no agent can send it back or refuse it here"
+    assert "Un agent vérifie" not in me.page.text
+    me.decide(number, "suivre")
+    me.decide(number, "signer")
+    box = me.open(f"/dossiers/{number}").text.partition("Vos documents")[0]
+    assert "À faire au plus tard le 24 novembre 2028 : ouvrir Étape Permis délivré" in box
+    assert "C’est à vous d’agir. Quand ? Au plus tard le 24 novembre 2028. Ouvrir" in box
+    assert "Votre demande est acceptée. Après cette date : classé." in box
+    assert _history(me, number)[3:] == [
+        ("Permis délivré", "C’est à vous d’agir, au plus tard le 24 novembre 2028"),
+        ("Chantier ouvert", ""),
+        ("Travaux conformes", ""),
+    ]
+    listed = me.open("/dossiers").text
+    assert "À faire" in listed
+    assert "Au plus tard le 24 novembre 2028" in listed
+    assert "À vous : Permis" in me.open("/").text
 
 
 def _history(known: PortalClient, number: str) -> list[tuple[str, str]]:

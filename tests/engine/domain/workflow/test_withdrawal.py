@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from engine.domain.workflow.actions import submit
-from engine.domain.workflow.progress import has_way_out, lapses_at, may_ask_to_give_up
+from engine.domain.workflow.progress import has_way_out, lapse_of, may_ask_to_give_up
 from engine.records.dossier import Dossier
 from tests.engine.domain.small_procedure import APPLICANT, DIRECTORY, MONDAY, OWNER, WORDS, act, draft, passport
 
@@ -33,7 +33,8 @@ def at(state: str, **more: object) -> Dossier:
 )
 def test_what_is_told_at_each_step(state: str, asks: bool, lapses: bool) -> None:
     assert may_ask_to_give_up(PASSPORT, at(state)) is asks
-    assert lapses_at(PASSPORT, at(state)) == (LATER if lapses else None)
+    lapse = lapse_of(PASSPORT, at(state))
+    assert (lapse and lapse[0]) == (LATER if lapses else None)
 
 
 def test_a_draft_and_a_closed_request_have_nothing_to_give_up() -> None:
