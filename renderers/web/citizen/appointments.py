@@ -50,7 +50,14 @@ from renderers.web.platform.request_context import (
     say,
     site,
 )
-from renderers.web.shared.appointment_notices import hour_come, lost_box, lost_of, missed_lines
+from renderers.web.shared.appointment_notices import (
+    absence_costs,
+    hour_come,
+    is_unmarked,
+    lost_box,
+    lost_of,
+    missed_lines,
+)
 from renderers.web.shared.outcomes import confirm_page, go_noting
 from renderers.web.shared.row_results import form_lines
 from renderers.web.shared.slots import (
@@ -177,7 +184,7 @@ class Counter:
             "citizen/slot_confirm.html", procedure=self.one.title,
             details=_details(self.task, start, office_id, int(minutes_of(self.task.lasts))), bring=to_bring(self.one), token=new_token(),
             revision=self.one.dossier.revision, office_id=office_id, start=iso_of(start), action=self.here,
-            quoi=self.task.id,
+            quoi=self.task.id, replaces=say("slot.replaces", moment=moment_of(self.booking.start)) if self.booking else "",
             hold_text=say("slot.kept", at=site().words.clock(until, language())) if until else say("slot.not_kept"),
         )  # fmt: skip
 
@@ -231,10 +238,10 @@ class Counter:
         near = too_near(self.task, booking, now, app_ctx().directory.calendar)
         return page(
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
-            bring=to_bring(self.one), forms=() if self.by_link or at_counter() else form_lines(self.one), action=self.here,
+            unmarked=is_unmarked(booking), bring=[] if is_unmarked(booking) else to_bring(self.one), forms=() if self.by_link or at_counter() else form_lines(self.one), action=self.here,
             details=_details(self.task, booking.start, booking.office, booking.minutes),
             query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
-            moves_left=self._moves_left(booking), moves=self._moves_said(booking), back=self.back, by_link=self.by_link,
+            moves_left=self._moves_left(booking), moves=" ".join([self._moves_said(booking), *absence_costs(self.one, self.task)]), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
             reminded=is_reminded(app_ctx(), self.one.dossier, self.task, booking),
         )  # fmt: skip
@@ -360,5 +367,6 @@ def _details(task: Appointment, start: datetime, office_id: str, minutes: int) -
     home = (say("slot.where"), say("slot.at_yours"))
     where = home if task.place == "applicant" else (say("slot.place"), place_label(office_id))
     address = [(say("slot.address"), label(there.address))] if there and there.address else []
-    lasts = (say("slot.lasts"), say("slot.minutes", count=minutes))
-    return [(say("slot.date"), first_capital(moment_of(start))), where, *address, lasts]
+    parts = zip(divmod(minutes, 60), ("hour", "minute"), strict=True)
+    lasts = " ".join(site().words.span(count, unit, False, language()) for count, unit in parts if count)
+    return [(say("slot.date"), first_capital(moment_of(start))), where, *address, (say("slot.lasts"), lasts)]

@@ -26,7 +26,7 @@ from renderers.web.platform.dossier_context import (
     whereabouts,
 )
 from renderers.web.platform.request_context import actor, app_ctx, at_counter, day_of, language, moment_of, say
-from renderers.web.shared.appointment_notices import hour_come, missed_lines
+from renderers.web.shared.appointment_notices import absence_costs, hour_come, is_unmarked, missed_lines
 from renderers.web.shared.money import first_due, francs, provider_label
 from renderers.web.shared.payment_methods import page_left
 from renderers.web.shared.statuses import BOXES, READS_REASON, TAGS
@@ -102,6 +102,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
         return _checking_box(one, payment, ahead)
     href, action = _what_to_do(one, key, ahead)
     visit = status.booking
+    over = visit is not None and is_unmarked(visit)
     return StatusBox(
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         facts=() if visit else _named(
@@ -109,8 +110,8 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
             when=_when(one, status, bool(ahead)),
         ),
         place=". ".join(filter(None, (visit_place(one, visit), visit_address(one, visit)))) if visit else "",
-        bring=to_bring_in_short(one) if visit and is_at_office(one, visit) else "",
-        lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)), href=href, action=action,
+        bring=to_bring_in_short(one) if visit and not over and is_at_office(one, visit) else "",
+        lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)), href="" if over else href, action=action,
     )  # fmt: skip
 
 
@@ -143,6 +144,8 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
         return say("correct.all_done")
     if key == "appointment" and status.booking:
         here = is_at_office(one, status.booking)
+        if is_unmarked(status.booking):
+            return say("booking.unmarked")
         key = "appointment_home" if not here else "arrived" if status.booking.arrived_at else key
     count = len(status.to_correct) or 1
     step = lowered(label(status.label))
@@ -198,7 +201,8 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
     yield from missed_lines(one)
     yield from _seats_awaited(one, status)
     if status.booking is not None:
-        yield from hour_come(one, status.booking)
+        come, visit = list(hour_come(one, status.booking)), one.procedure.tasks.get(status.booking.appointment)
+        yield from come or (absence_costs(one, visit) if isinstance(visit, Appointment) else ())
     elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
     if status.public in READS_REASON and (reason := _last_reason(one, status)):

@@ -11,7 +11,7 @@ from engine.core.problems import Refusal
 from engine.domain.appointments.appointments import BY_SERVICE
 from engine.domain.appointments.opening_changes import reason_of
 from engine.domain.workflow.state_machine import circuit_of, event_trigger
-from engine.model import Appointment, State
+from engine.model import Appointment
 from engine.records.dossier import Actor, Booking
 from engine.services.appointments.opening_changes import current_change
 from engine.services.core.waiting_list import waits_at
@@ -95,18 +95,23 @@ def _named(note: Refusal) -> str:
     return label(closure.because) if closure and closure.because else ""
 
 
+def is_unmarked(booking: Booking) -> bool:
+    """Return True when the day of an appointment is over and the office noted nothing."""
+    return booking.arrived_at is None and local_day(app_ctx().now()) > local_day(booking.start)
+
+
 def hour_come(one: DossierContext, booking: Booking) -> Iterator[str]:
     """Yield what to do from the hour of the appointment on: arrival noted, late, or absence unnoted."""
     now, phone = app_ctx().now(), site().settings.phone
     task = one.procedure.tasks.get(booking.appointment)
     at_home = isinstance(task, Appointment) and task.place == "applicant"
-    if at_home:
+    if local_day(now) > local_day(booking.start):
+        yield say("visit_day.unmarked", phone=phone, moment=moment_of(booking.start))
+    elif at_home:
         if now > booking.start:
             yield say("visit_day.late_home", phone=phone)
-    elif booking.arrived_at is not None and local_day(now) == local_day(booking.start):
+    elif booking.arrived_at is not None:
         yield say("visit_day.arrived", at=site().words.clock(booking.arrived_at, language()))
-    elif local_day(now) > local_day(booking.start):
-        yield say("visit_day.unmarked", phone=phone)
     elif now > booking.start:
         yield say("visit_day.late", phone=phone)
 
@@ -118,21 +123,23 @@ def missed_lines(one: DossierContext, task: Appointment | None = None) -> Iterat
     """
     if one.dossier.state not in one.procedure.states:
         return
-    state = one.procedure.state(one.dossier.state)
+    awaited = one.procedure.state(one.dossier.state).waits
     for booking in one.dossier.bookings.values():
         visit = one.procedure.tasks.get(booking.appointment)
-        if booking.status != "missed" or not isinstance(visit, Appointment) or visit.id not in state.waits:
+        if booking.status != "missed" or not isinstance(visit, Appointment) or visit.id not in awaited:
             continue
         if task is None or visit.id == task.id:
             yield say("visit_day.missed", moment=moment_of(booking.start))
-            yield from _last_chance(one, state, visit)
+            if one.dossier.missed.get(visit.id, 0) >= visit.no_show:
+                yield from absence_costs(one, visit)
 
 
-def _last_chance(one: DossierContext, state: State, visit: Appointment) -> Iterator[str]:
-    if one.dossier.missed.get(visit.id, 0) < visit.no_show:
-        return
-    scope = one.evaluated().scope
-    transition = circuit_of(one.procedure).transition(state.id, event_trigger("missed"), scope)
+def absence_costs(one: DossierContext, visit: Appointment) -> Iterator[str]:
+    """Yield what an absence causes: the end of the request, after as many as its appointment says, or a state."""
+    transition = circuit_of(one.procedure).transition(one.dossier.state, event_trigger("missed"), one.evaluated().scope)
     target = one.procedure.states.get(transition.target) if transition is not None else None
-    if target is not None:
+    again = bool(one.dossier.missed.get(visit.id))
+    if target is not None and target.is_end and target.outcome != "granted":
+        yield say("visit_day.last_ends") if again else say("sheet.may.missed", count=visit.no_show + 1)
+    elif target is not None and again:
         yield say("visit_day.last", state=label(target.label))

@@ -119,7 +119,9 @@ def test_a_person_reads_that_their_hour_came_that_they_missed_it_and_what_anothe
     page, number = address.removesuffix("/rendez-vous"), address.split("/")[2]
     start = booked(patient, number).start
     patient.clock.instant = start - timedelta(minutes=1)
-    assert "L’heure est passée" not in patient.sign_in().open(page).text
+    before = patient.sign_in().open(page).text
+    assert "Après 2 rendez-vous manqués, votre demande s’arrête." in before, "not only in a folded line"
+    assert "L’heure est passée" not in before
     patient.clock.instant = start + timedelta(minutes=6)
     late = patient.sign_in().open(page).text
     assert "Vous êtes en retard ? Présentez-vous au bureau" in late
@@ -127,12 +129,17 @@ def test_a_person_reads_that_their_hour_came_that_they_missed_it_and_what_anothe
     assert "La date du" not in late, "the day is not over"
     assert "Présentez-vous au bureau" in patient.open(address).text
     patient.clock.instant = start + timedelta(days=1)
-    assert "le bureau n’a rien noté" in patient.sign_in().open(page).text
+    for where in (page, address):
+        over = patient.sign_in().open(where).text
+        assert "Ce rendez-vous est passé et le bureau n’a rien noté" in over, where
+        assert "Le bureau note votre venue, ou vous choisissez une autre date." in over, where
+        assert "Venez jeudi" not in over, where
+        assert "Apportez" not in over, where
     mark(patient.office, MAYOR, patient.dossier_id(number), "remise", "missed")
     for where in (page, address):
         told = patient.open(where).text
         assert "Vous avez manqué le rendez-vous du" in told, where
-        assert "Après une autre absence, votre dossier passe à «" in told, where
+        assert "Si vous manquez encore un rendez-vous, votre demande s’arrête." in told, where
     take(patient, address, starts(patient, address)[0])
     assert "Vous avez manqué" not in patient.open(page).text
 

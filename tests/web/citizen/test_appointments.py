@@ -266,7 +266,10 @@ def test_a_visit_is_moved_and_cancelled_from_its_message(known: PortalClient) ->
     assert "AMEGAN" not in page.text
     assert page.response.headers["Cache-Control"] == "no-store"
     second = starts(nobody, link)[0]
-    assert "gardé pour vous" in touch(nobody, link, second).page.text
+    assert "Il remplace votre rendez-vous : " not in page.text
+    confirming = touch(nobody, link, second).page.text
+    assert "gardé pour vous" in confirming
+    assert "Il remplace votre rendez-vous : " in confirming
     chosen = nobody.page.form("start")
     nobody.post(link, **chosen)
     assert "Votre rendez-vous est confirmé" in nobody.follow().text
