@@ -23,7 +23,7 @@ from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.workflow.due_dates import clock_end, draft_end, held_bookings
 from engine.domain.workflow.fee_quotes import quote
-from engine.domain.workflow.progress import public_key
+from engine.domain.workflow.progress import is_examined, public_key
 from engine.model import APPLICANT, Appointment, Fee, Notice, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.roles import role_key
@@ -246,12 +246,14 @@ _OWN_NAMES: Final[dict[str, Callable[[_NoticeContext, bool], str]]] = {
 
 def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[OutboundMessage]:
     """Yield the message of a new public label, none when the label did not change."""
-    public = public_key(context.procedure, context.dossier)
-    if context.before.is_draft:
-        public = "sent" if public == "in_review" else public
-    elif public == public_key(context.procedure, context.before) and public in ("in_review", "accepted"):
+    public, state = public_key(context.procedure, context.dossier), context.procedure.state(context.dossier.state)
+    before = "" if context.before.is_draft else public_key(context.procedure, context.before)
+    if public == before and public in ("in_review", "accepted"):
         return
-    yield from _standard(context, event, public)
+    key: str = public
+    if public == "in_review":
+        key = "sent" if not before else public if is_examined(context.procedure, state) else "in_progress"
+    yield from _standard(context, event, "handed_over" if (before, public) == ("ready", "accepted") else key)
 
 
 def _standard(context: _NoticeContext, event: str, key: str) -> Iterator[OutboundMessage]:

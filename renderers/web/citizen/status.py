@@ -17,6 +17,7 @@ from renderers.web.citizen.later_forms import asked_of
 from renderers.web.citizen.linked_dossiers import awaited_ends
 from renderers.web.platform.dossier_context import (
     DossierContext,
+    hours_of,
     is_at_office,
     label,
     place_label,
@@ -107,7 +108,7 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
         kind=BOXES[key], tag=TAGS[key], label=say(f"status.{key}"), title=_title(one, status, key, ahead),
         facts=() if visit else _named(
             step="" if key == "in_progress" else label(status.label), where="" if href and status.who == "applicant" else whereabouts(one, status), who=_who(one, status, ahead),
-            when=_when(one, status, bool(ahead)),
+            when=_when(one, status, bool(ahead)), hours=hours_of(one.dossier.office) if status.public == "ready" else "",
         ),
         place=". ".join(filter(None, (visit_place(one, visit), visit_address(one, visit)))) if visit else "",
         bring=to_bring_in_short(one) if visit and not over and is_at_office(one, visit) else "",
@@ -148,6 +149,11 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
             return say("booking.unmarked")
         key = "appointment_home" if not here else "arrived" if status.booking.arrived_at else key
     count = len(status.to_correct) or 1
+    if key == "accepted" and one.dossier.closed_at:
+        before = one.procedure.states.get(one.dossier.taken[-1].source) if one.dossier.taken else None
+        key = "handed_over" if before is not None and before.public == "ready" else key
+        if status.help:
+            return label(status.help).rstrip(".")
     step = lowered(label(status.label))
     return say(f"track.title.{key}", amount=francs(one.left_to_pay), moment=moment, count=count, step=step).strip()
 
@@ -195,7 +201,7 @@ def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:
 
 
 def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str]:
-    if status.help:
+    if status.help and not (status.public == "accepted" and one.dossier.closed_at):  # there it is the title
         yield label(status.help)
     yield from awaited_ends(one)
     yield from missed_lines(one)

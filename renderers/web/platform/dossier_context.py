@@ -24,6 +24,7 @@ from engine.services.payments.payments import awaited_of, due_now, payments
 from engine.services.payments.refunds import OwedBack, owed_back
 from renderers.html.controls import DrawingContext
 from renderers.i18n.translations import in_language
+from renderers.procedure.appointments import opening_hours, unconfirmed
 from renderers.procedure.page import SheetWriter
 from renderers.web.platform.request_context import actor, app_ctx, dossier_number, dossiers_home, language, say, site
 
@@ -157,6 +158,13 @@ def whereabouts(one: DossierContext, status: PublicStatus) -> str:
         return agency_of(one)
     said = (label(there.label), label(there.address) if status.public == "ready" else "")
     return ", ".join(part for part in said if part)
+
+
+def hours_of(office_id: str | None) -> str:
+    """Return the opening hours of an office, marked where they are to be confirmed, empty if it has none."""
+    there = place(office_id)
+    hours = opening_hours(there, site().words, language()) if there else ""
+    return f"{hours} ({say('sheet.to_confirm')})" if there and hours and unconfirmed(there) else hours
 
 
 def visit_place(one: DossierContext, booking: Booking) -> str:

@@ -1300,6 +1300,59 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
     assert "À vous : Permis" in me.open("/").text
 
 
+CARD = """
+title: Carte
+summary: Une carte.
+form:
+  vous:
+    title: Vous
+    fields:
+      bureau: {label: Bureau, type: office, example: mairie_golfe_1}
+workflow:
+  start: etude
+  office: bureau
+  states:
+    etude: {label: Étude, by: maire, due: 1 day, transitions: {accorder: {label: Accorder, to: a_payer}}}
+    a_payer: {label: À payer, pay: taxe, due: 30 days, then: fabrication, late: classe}
+    fabrication: {label: Fabrication, by: maire, due: 5 days, transitions: {finir: {label: Finir, to: pret}}}
+    pret: {label: Retrait, help: Venez en personne., public: ready, by: maire, due: 5 days, late: classe, transitions: {remettre: {label: Remettre, to: remis}}}
+    remis: {label: Remis, HELP end: granted}
+    classe: {label: Classé, end: abandoned}
+fees:
+  taxe: {label: Taxe, amount: 5000}
+scenarios:
+  simple: {story: Une carte, steps: [{take: accorder}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "title"),
+    [("", "Votre document vous a été remis"), ("help: Votre carte est à vous.,", "Votre carte est à vous")],
+)
+def test_a_document_is_fetched_in_the_hours_of_its_office(tmp_path: Path, own: str, title: str) -> None:
+    """What to bring and how to come are said by the help of the state, the end by its own words."""
+    me = serving(tmp_path, a_procedure(CARD.replace("HELP", own))).sign_in()
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/vous", bureau="mairie_golfe_1", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    me.decide(number, "accorder")
+    me.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
+    making = me.open(f"/dossiers/{number}").text
+    assert "En cours Étape en cours : fabrication" in making
+    assert "il avance. Vous n'avez rien à faire." in making
+    assert "Un agent vérifie" not in making
+    me.decide(number, "finir")
+    box = me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
+    assert "C’est prêt" in box
+    assert "Horaires lundi à vendredi : 7 h 30 à 12 h (à confirmer)" in box
+    assert "Venez en personne." in box
+    me.decide(number, "remettre")
+    page = me.open(f"/dossiers/{number}").text
+    assert title in page
+    assert "votre document vous a été remis." in page, "the message too"
+    assert "acceptée" not in page
+
+
 def _history(known: PortalClient, number: str) -> list[tuple[str, str]]:
     html = known.open(f"/dossiers/{number}").html.partition("Où en est mon dossier")[2].partition("</ol>")[0]
     steps = re.findall(r'<li class="(?:done|now|next)"[^>]*><b>([^<]+)</b>(?:<span class="soft">([^<]+)</span>)?', html)
