@@ -171,18 +171,24 @@ class Translations:
         field.
         """
         if problem.message:
-            return problem.message.in_(language)
+            said = problem.message.in_(language)
+            first = "earliest" in problem.facts
+            return (
+                f"{said} {self.say('problem.any.earliest', language, self.facts(problem.facts, language))}"
+                if first
+                else said
+            )
         code, facts = _reported(problem)
-        said = {**self.facts(facts, language), "label": label}
+        known = {**self.facts(facts, language), "label": label}
         if code in ("minimum", "maximum", "between"):
-            said |= self._bounds(code, kind, said, language)
+            known |= self._bounds(code, kind, known, language)
         if code == "date_incomplete":
             parts = [self.say(f"part.{part}", language, {}) for part in _tuple(facts.get("missing"))]
-            said["missing"] = formats.listed(parts, language)
+            known["missing"] = formats.listed(parts, language)
         keys = (
             f"problem.{kind}.{code}", f"problem.any.{code}_{facts.get('why')}", f"problem.any.{code}", "problem.any.other"
         )  # fmt: skip
-        return self.first(keys, language, said)
+        return self.first(keys, language, known)
 
     def _bounds(self, code: str, kind: str, said: Mapping[str, str], language: str) -> dict[str, str]:
         """Return the limits of a number with its unit: `120 cm`, `entre 50 et 250 cm`, `10 000 FCFA`."""

@@ -179,9 +179,9 @@ class SheetWriter:
         return amount if price.kind == "fixed" else self.say("sheet.price_from", amount=amount)
 
     def _each(self, price: AnnouncedPrice) -> str:
-        """Return `500 FCFA par duplicata` if the price depends on the number only, else empty."""
+        """Return `500 FCFA par duplicata` if the price of all who pay depends on the number only, else empty."""
         (line, *others), (fee, *_) = price.lines, self.procedure.fees()
-        bounded = fee.exempt or fee.reductions or fee.at_least or fee.at_most
+        bounded = fee.reductions or fee.at_least or fee.at_most
         if others or bounded or line.amount is None or line.when is not None or line.per is None:
             return ""
         amount = self.words.money(line.amount, self.language)
@@ -223,7 +223,7 @@ class SheetWriter:
             valid=valid,
             closed=closed, start=f"/demarches/{self.procedure.id}/{first_page}" if open_here else "", draft=draft,
             price=self.price(), delay=self.delay(), minutes=self.minutes(),
-            facts=tuple(self._facts(validity, offices)), evidence=always, situations=situations,
+            facts=tuple(self._facts(validity, offices)), evidence=(*always, *steps.forms(path)), situations=situations,
             fees=fees, priced=len(fees) > 1 or any(one.when for one in fees), costs=self.costs(),
             steps=steps.steps(path), exceptions=tuple(steps.exceptions(path)),
             audience=self._audience(), appeals=self.appeals(),
@@ -245,7 +245,10 @@ class SheetWriter:
             for known in _AUDIENCES
         )
         text = ", ".join(filter(None, (kinds, nations)))
-        return f"{text[:1].upper()}{text[1:]}."
+        for_them = (
+            self.say("sheet.audience_represented") if self.procedure.identity.representative == "required" else ""
+        )
+        return f"{text[:1].upper()}{text[1:]}. {for_them}".strip()
 
     def agency(self) -> str:
         """Return the label of the agency, or its key if the directory lacks it."""

@@ -19,6 +19,7 @@ from renderers.html.templates import span_text
 from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import as_text, joined
 from renderers.i18n.translations import Translations, in_language
+from renderers.procedure.papers import SheetPaper
 
 _MOST_WORDS: Final = 6  # of what a step adds to its verb
 _LOOKED_AT: Final = ("pay", "book", "attend", "by", "look_up", "gather")
@@ -69,21 +70,30 @@ class StepWriter:
         fetched = any(state.public == "ready" and not state.is_end for state in states)
         if given or fetched:
             verb = self.say("sheet.step_fetch" if fetched else "sheet.step_get")
-            if given and len(" ".join(given).split()) <= _MOST_WORDS:
+            if given:
                 verb = self.say("text.named", name=verb, text="").strip()
+            if given and len(" ".join(given).split()) <= _MOST_WORDS:
                 found["get"] = SheetStep("get", verb, listed(given, self.language), lines)
             else:
-                found["get"] = SheetStep("get", verb, self.say("sheet.step_document"), lines)
+                found["get"] = SheetStep(
+                    "get", verb, "" if given else self.say("sheet.step_document"), lines or tuple(given)
+                )
         return tuple(found.values())
+
+    def forms(self, path: tuple[str, ...]) -> tuple[SheetPaper, ...]:
+        """Return the forms that a request gives along a path, for the applicant to bring."""
+        issued = dict.fromkeys(output for one in path for output in self.procedure.state(one).effects.issues)
+        titles = (self.procedure.outputs[one].title for one in issued if self.procedure.outputs[one].kind == "form")
+        return tuple(SheetPaper(in_language(one, self.language), self.say("sheet.how_form")) for one in titles)
 
     def _steps_of(self, state: State) -> Iterator[SheetStep]:
         tasks = [self.procedure.tasks[one] for one in state.waits if one in self.procedure.tasks]
         fees = [one for one in tasks if isinstance(one, Fee)]
         if fees:
             by_card = any("card" in one.methods for one in fees)
-            yield SheetStep(
-                "pay", self.say("sheet.step_pay"), self.say(f"sheet.step_{'online' if by_card else 'phone'}")
-            )
+            span, way = constant_span(state.due), "online" if by_card else "phone"
+            within = (self.say("sheet.within", span=self._said(span)),) if span and state.mode == "pay" else ()
+            yield SheetStep("pay", self.say("sheet.step_pay"), self.say(f"sheet.step_{way}"), within)
         places = [one.place for one in tasks if isinstance(one, Appointment)]
         if places:
             here = "office" in places
@@ -140,19 +150,32 @@ class StepWriter:
             key = "missed" if one.transition.event == "missed" and one.kind == "lapse" else one.kind
             found.setdefault(key, []).append(one)
         for key in _ORDER:
-            if key in found:
+            if key == "lapse":
+                yield from dict.fromkeys(map(self._lapse, found.get(key, ())))
+            elif key in found:
                 yield self._exception(key, found[key], state, found.get("further", []))
+
+    def _lapse(self, detour: Detour) -> str:
+        """Return how a request ends if the applicant does nothing in a state: what was to be done, and in which time."""
+        state = self.procedure.state(detour.transition.source)
+        mode = "ready" if state.public == "ready" else state.mode if state.mode in _OMITTED else "other"
+        visits = map(self.procedure.tasks.get, state.waits)
+        if any(isinstance(one, Appointment) and one.place == "applicant" for one in visits):
+            mode = "visit"
+        span = constant_span(state.due)
+        within = self.say("sheet.may.span", span=self._said(span)) if span else ""
+        return self.say(f"sheet.may.lapse_{mode}", within=within, what=self._state(state.id))
 
     def _exception(self, key: str, found: list[Detour], state: str, further: list[Detour]) -> str:
         place = (one.transition.source if key in _FROM else one.transition.target for one in found)
-        names = dict.fromkeys(self._state(one, spans=key == "lapse") for one in place)
+        names = dict.fromkeys(map(self._state, place))
         facts = {"what": joined(", ", names), "span": self._span(key, found, state), "count": str(len(names))}
         if key == "missed":
             facts["count"] = str(self._absences(found))
         if key.startswith("tacit"):  # the same silence may lead to another step first
             ends = {(one.transition.source, one.transition.event) for one in found}
             first = (one.transition for one in further if (one.transition.source, one.transition.event) in ends)
-            names = dict.fromkeys(self._state(one.target, spans=False) for one in first)
+            names = dict.fromkeys(self._state(one.target) for one in first)
             facts["before"] = self.say("sheet.may.before", what=joined(", ", names)) if names else ""
         return self.say(f"sheet.may.{key}", **facts)
 
@@ -162,10 +185,8 @@ class StepWriter:
         visits = [task for task in map(self.procedure.tasks.get, waits) if isinstance(task, Appointment)]
         return 1 + min((one.no_show for one in visits), default=0)
 
-    def _state(self, state_id: str, spans: bool) -> str:
-        state = self.procedure.state(state_id)
-        name, span = in_language(state.label, self.language), constant_span(state.due)
-        return self.say("sheet.may.in", what=name, span=self._said(span)) if spans and span else name
+    def _state(self, state_id: str) -> str:
+        return in_language(self.procedure.state(state_id).label, self.language)
 
     def _span(self, key: str, found: list[Detour], state: str) -> str:
         """Return the length of time of what happens, empty if it depends on answers.
@@ -178,7 +199,7 @@ class StepWriter:
             return ""
         first = found[0].transition.source
         word = "spans" if len(spans) > 1 else "span_since" if key.startswith("tacit") and first != state else "span"
-        return self.say(f"sheet.may.{word}", span=listed(spans, self.language, "or"), step=self._state(first, False))
+        return self.say(f"sheet.may.{word}", span=listed(spans, self.language, "or"), step=self._state(first))
 
     def _length_of(self, key: str, detour: Detour) -> Span | None:
         transition = detour.transition
@@ -197,7 +218,8 @@ _ORDER: Final = (
     "correction", "further", "again", "tacit_granted", "tacit_refused", "refusal", "appeal", "ended", "lapse", "missed",
     "withdrawal",
 )  # fmt: skip
-_FROM: Final = frozenset({"lapse", "missed", "withdrawal"})  # told by the state in which they happen
+_OMITTED: Final = frozenset({"pay", "correct", "attend"})  # what an applicant may fail to do, by mode
+_FROM: Final = frozenset({"missed", "withdrawal"})  # told by the state in which they happen
 
 
 def constant_span(expression: Expression | None) -> Span | None:

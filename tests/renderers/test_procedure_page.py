@@ -78,6 +78,24 @@ def test_who_does_not_pay_by_a_supposed_law_is_said_so() -> None:
     assert (line.mark, line.when.endswith("l’État, à confirmer)")) == ("", True)
 
 
+def test_who_pays_by_the_piece_reads_the_price_of_one_and_what_comes_at_the_end() -> None:
+    """Of the building permit the sheet said « Selon votre situation » and « le document demandé »."""
+    seen = SheetWriter(the_procedure("permis-de-construire"), the_directory(), the_words(), "fr", TODAY).sheet()
+    assert seen.price.replace("\u00a0", " ") == "100 FCFA par m²", "who does not pay at all is beside the price"
+    assert seen.steps[-1].lines == ("Arrêté portant permis de construire", "Certificat de conformité")
+    assert seen.audience.endswith(". Une autre personne dépose la demande pour elle.")
+
+
+def test_the_form_to_bring_and_the_time_to_pay_are_announced() -> None:
+    seen = SheetWriter(the_procedure("passeport-ordinaire"), the_directory(), the_words(), "fr", TODAY).sheet()
+    last = seen.evidence[-1]
+    assert (last.label, last.how) == (
+        "Formulaire du rendez-vous", "il sera dans votre dossier avant le rendez-vous"
+    )  # fmt: skip
+    paying = next(step for step in seen.steps if step.icon == "pay")
+    assert paying.lines == ("dans un délai de 30 jours",)
+
+
 FEES = """
 form:
   demande:

@@ -133,6 +133,20 @@ def test_silence_names_its_step_until_it_runs_and_corrections_their_times() -> N
         assert silence.format(named) in [plain(one) for one in may]
 
 
+def test_what_ends_a_request_is_a_sentence_and_no_name_of_a_step() -> None:
+    said = [*sheet(the_procedure("passeport-ordinaire"))[2], *sheet(the_procedure("permis-de-construire"))[2]]
+    for end in (
+        "Si vous ne payez pas dans un délai de 30 jours, votre demande s’arrête.",
+        "Si vous ne venez pas au rendez-vous dans un délai de 60 jours, votre demande s’arrête.",
+        "Si vous ne venez pas chercher votre document dans un délai de 6 mois, votre dossier est fermé.",
+        "Si vous ne corrigez pas dans un délai de 60 jours, votre demande s’arrête.",
+        "Si vous ne faites rien dans un délai de 2 ans à l’étape « Permis délivré », votre dossier est fermé.",
+    ):
+        assert end in said
+    there = sheet(the_procedure("branchement-eau"))[2]
+    assert "Si le rendez-vous n’a pas lieu dans un délai de 20 jours, votre demande s’arrête." in there
+
+
 def test_a_withdrawal_in_one_step_is_told_of_one() -> None:
     passport = the_procedure("passeport-ordinaire")
     told = [
@@ -193,7 +207,7 @@ def test_the_last_step_says_for_whom_each_document_is() -> None:
     procedure = the_procedure("copie-acte-etat-civil")
     path, writer = usual_path(procedure, the_directory(), TODAY), StepWriter(procedure, the_words(), "fr")
     [*others, last] = writer.steps(path)
-    assert not [one for one in others if one.lines]
+    assert not [one for one in others if one.lines and one.icon != "pay"]
     assert [plain(one) for one in last.lines] == [
         "Pour une copie intégrale : Copie intégrale d’acte d’état civil",
         "Pour un extrait avec filiation : Extrait d’acte d’état civil avec filiation",

@@ -231,8 +231,8 @@ def test_what_a_language_lacks_says_that_it_is_french(words: Translations) -> No
     assert escape(lacking) == '<span lang="fr">Payez au plus tard le 2 &lt;mars&gt;.</span>'
     label = in_language(Text.of("Nom & prénom"), "en")
     told = words.say("row.add", "en", {"label": label})
-    assert told == "Add a line: Nom & prénom"
-    assert escape(told) == 'Add a line: <span lang="fr">Nom &amp; prénom</span>'
+    assert told == "Add: Nom & prénom"
+    assert escape(told) == 'Add: <span lang="fr">Nom &amp; prénom</span>'
     assert escape(joined(", ", (label, "b"))) == '<span lang="fr">Nom &amp; prénom</span>, b'
     assert type(words.say("row.add", "fr", {"label": "Nom"})) is str
 

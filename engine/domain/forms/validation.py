@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -10,8 +11,8 @@ from engine.domain.fields.field_types import field_problems, is_asked, kind_of
 from engine.domain.fields.raw_answers import fault
 from engine.domain.fields.scope import EvaluatedAnswers, Values
 from engine.domain.fields.views import AnswerProblem
-from engine.language.expressions.compiler import tree
-from engine.language.expressions.nodes import Name, needed_names, walk
+from engine.language.expressions.compiler import expression_of, tree
+from engine.language.expressions.nodes import Compare, Name, needed_names, walk
 from engine.model import Field, FormCheck, Page
 from engine.model.types import Scope, Value
 
@@ -106,8 +107,17 @@ def _check_problems(check: FormCheck, fields: tuple[Field, ...], scope: Scope, p
         return
     field = _spot(check, fields)
     at = prefix + (field.id if field else check.at or check.id)
-    facts = MappingProxyType({"type": "check", "id": check.id})
+    facts = MappingProxyType({"type": "check", "id": check.id, **_first_day(check, field, scope)})
     yield AnswerProblem(at, "check", facts, check.message, check.warns, field.label if field else None)
+
+
+def _first_day(check: FormCheck, field: Field | None, scope: Scope) -> dict[str, str]:
+    """Return the first day that a check accepts, where it counts it from another day than an answer: from today."""
+    node = tree(check.holds)
+    if not isinstance(node, Compare) or node.sign != ">=" or check.warns or field is None or needed_names(node.right):
+        return {}
+    day = expression_of(node.right, "").value(scope) if getattr(node.left, "id", "") == field.id else None
+    return {"earliest": day.isoformat()} if isinstance(day, date) else {}
 
 
 def _spot(check: FormCheck, fields: tuple[Field, ...]) -> Field | None:

@@ -375,7 +375,9 @@ def returned(provider: str) -> Response:
     known = {}
     if found is not None:
         payment, number = found
-        said = say(f"returned.{'received' if payment.status in RECEIVED else 'ended' if payment.ended_at else 'open'}")
+        said = say(
+            f"returned.{'received' if payment.status in RECEIVED else 'ended' if payment.ended_at and payment.status != 'unknown' else 'open'}"
+        )
         known = {"said": said, "amount": payment.amount, "href": f"/dossiers/{number}/paiement/{payment.id}"}
     return page("citizen/returned.html", provider=provider_label(provider), known=known)
 

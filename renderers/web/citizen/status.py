@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.domain.workflow.progress import PublicStatus, is_examined, lapse_of, public_status, silence_of
 from engine.domain.workflow.tasks import holds_slot, open_tasks
 from engine.model import Appointment
-from engine.records.dossier import Payment
+from engine.records.dossier import Booking, Payment
 from engine.services.core.waiting_list import waits_at
 from renderers.i18n.formats import listed
 from renderers.i18n.language_spans import lowered
@@ -21,6 +21,7 @@ from renderers.web.platform.dossier_context import (
     is_at_office,
     label,
     place_label,
+    their_address,
     to_bring_in_short,
     visit_address,
     visit_place,
@@ -110,10 +111,16 @@ def status_box(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> 
             step="" if key == "in_progress" else label(status.label), where="" if href and status.who == "applicant" else whereabouts(one, status), who=_who(one, status, ahead),
             when=_when(one, status, bool(ahead)), hours=hours_of(one.dossier.office) if status.public == "ready" else "",
         ),
-        place=". ".join(filter(None, (visit_place(one, visit), visit_address(one, visit)))) if visit else "",
+        place=". ".join(filter(None, _place(one, visit))) if visit else "",
         bring=to_bring_in_short(one) if visit and not over and is_at_office(one, visit) else "",
         lines=tuple(_more(one, status, late)), asked=tuple(_asked(one, status)), href="" if over else href, action=action,
     )  # fmt: skip
+
+
+def _place(one: DossierContext, visit: Booking) -> tuple[str, str]:
+    """Return where an appointment takes place, and the address."""
+    here = is_at_office(one, visit)
+    return visit_place(one, visit), visit_address(one, visit) if here else their_address(one)
 
 
 def _named(**facts: str) -> tuple[tuple[str, str], ...]:
@@ -217,8 +224,7 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
     if status.who == "applicant" and not late and lapse is not None:
         granted = status.public == "accepted"
         yield say("todo.end", end=lowered(label(lapse[1].label))) if granted else say("track.ends_after")
-    if status.who == "us" and status.booking is None:
-        yield from _silence(one, status, late)
+    yield from _silence(one, status, late)
     if status.public == "to_correct":
         yield say("track.clock_waits")
     if status.public == "refused" and (contested := how_to_contest(one)):
@@ -226,12 +232,16 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
 
 
 def _silence(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str]:
-    """Yield what happens if the administration does not answer: by law, else what the applicant can do."""
+    """Yield what happens if the administration does not answer: by law, even while the applicant books or comes.
+
+    Else what the applicant can do.
+    """
+    ours = status.who == "us" and status.booking is None
     meant = silence_of(one.procedure, one.dossier, one.evaluated().scope, app_ctx().directory.calendar)
     if meant is not None:
         kind, at = meant
         yield say(f"track.silence.{kind}", day=day_of(at))
-    elif status.until is not None and not late:
+    elif ours and status.until is not None and not late:
         yield say("track.silence.none")
 
 
@@ -279,6 +289,16 @@ def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, 
     whole = key == "to_correct" and one.dossier.correction is not None and not one.dossier.correction.left
     words = "correct.send" if whole and not ahead else f"track.do.{key}"
     return (one.at(addresses[key]), say(words)) if key in addresses else ("", "")
+
+
+def waiting(one: DossierContext) -> str:
+    """Return what we do now, and by when the applicant hears of it, empty without a due date."""
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    if status.until is None:
+        return ""
+    key, channel = _key(one, status), "sms" if one.dossier.contact_phone else "email"
+    word = f"sent.answer_{channel}" if key == "in_review" else "track.answer_before"
+    return f"{_title(one, status, key, [])}. {say(word, day=day_of(status.until))}"
 
 
 def next_act(one: DossierContext) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from renderers.html.controls import control_id, national, problem_sentence
 from renderers.html.row_pages import find_row, row_at
 from renderers.i18n.translations import whole_number
 from renderers.web.citizen.start import change_of, has_changed, renewed
-from renderers.web.citizen.status import next_act
+from renderers.web.citizen.status import next_act, waiting
 from renderers.web.citizen.tracking import exceptions, steps_ahead
 from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case_of, drawing, label, to_bring, writer
@@ -197,5 +197,5 @@ def sent(one: DossierContext) -> Response:
         "citizen/sent.html", dossier=one.dossier, procedure=one.title, checking=checking,
         unpaid=francs(due) if due else "", pay_before=say("pay.before", day=day_of(before)) if before else "",
         phone=national(phone).replace(" ", "\u00a0") if phone else "", steps=steps_ahead(one), exceptions=[] if checking else exceptions(one), bring=to_bring(one),
-        act=next_act(one), until=say("track.answer_before", day=day_of(one.dossier.due_at)) if one.dossier.due_at else "",
+        act=next_act(one), until=waiting(one),
     )  # fmt: skip

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise, zip_longest
 from typing import Final
 
 from flask import Blueprint, Response, request, session
 
 from engine.domain.reporting.counters import last_day_announced
-from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, public_status, timeline
+from engine.domain.workflow.progress import (
+    Milestone,
+    PublicStatus,
+    likely_path,
+    public_key,
+    public_status,
+    silence_of,
+    timeline,
+)
 from engine.model import APPLICANT
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
@@ -193,8 +202,16 @@ def time_steps(one: DossierContext) -> list[TimeStep]:
     answer = next((n for n, step in enumerate(steps) if step.grants), None)
     last = last_day_announced(one.procedure, dossier, one.evaluated().scope, app_ctx().directory.calendar)
     if answer and steps[answer].kind == "next" and last and last > app_ctx().now():
-        steps[answer] = replace(steps[answer], text=say("track.announced", day=day_of(last)))
+        steps[answer] = replace(steps[answer], text=_announced(one, last))
     return steps
+
+
+def _announced(one: DossierContext, last: datetime) -> str:
+    """Return when the decision comes: the day announced, or that of the silence that grants before it."""
+    meant = silence_of(one.procedure, one.dossier, one.evaluated().scope, app_ctx().directory.calendar)
+    if meant is not None and meant[0] == "tacit_granted" and meant[1] < last:
+        return say("track.silence.tacit_granted", day=day_of(meant[1]))
+    return say("track.announced", day=day_of(last))
 
 
 def _main_steps(steps: list[TimeStep]) -> list[TimeStep]:
@@ -217,7 +234,14 @@ def steps_ahead(one: DossierContext) -> list[TimeStep]:
     ahead = writer.steps(path)[1:]  # the first is to fill in
     return [
         *([TimeStep("done", say("track.sent"), day_of(sent))] if sent else ()),
-        *(TimeStep(kinds[step is ahead[0]], f"{step.verb} {step.detail}".strip()) for step in ahead),
+        *(
+            TimeStep(
+                kinds[step is ahead[0]],
+                f"{step.verb} {step.detail}".strip(),
+                joined(", ", () if step.detail else step.lines),
+            )
+            for step in ahead
+        ),
     ]
 
 

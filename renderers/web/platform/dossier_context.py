@@ -10,6 +10,8 @@ from functools import cached_property
 from engine.core.clock import local_day
 from engine.core.values import Text
 from engine.domain.documents.originals import ON_PAPER, papers_to_bring
+from engine.domain.fields.display import answer_words
+from engine.domain.fields.field_type import Speech
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.fields.views import FormView, PageView
 from engine.domain.workflow.progress import PublicStatus
@@ -176,6 +178,21 @@ def visit_address(one: DossierContext, booking: Booking) -> str:
     """Return the address of the office of an appointment, empty at the applicant's address."""
     there = place(booking.office)
     return label(there.address) if there and is_at_office(one, booking) else ""
+
+
+def their_address(one: DossierContext) -> str:
+    """Return the place that the application names and the line after it, empty if several pages name places.
+
+    Only its owner and agents may read it: the link of an appointment shows no answer.
+    """
+    pages = [page.fields for page in one.procedure.form.pages if any(field.type == "place" for field in page.fields)]
+    if len(pages) != 1:
+        return ""
+    last = max(number for number, field in enumerate(pages[0]) if field.type == "place")
+    line = [field for field in pages[0][last + 1 : last + 2] if field.type == "text"]
+    speech = Speech(app_ctx().wording, language())
+    words = (answer_words(one.evaluated(), field.id, speech) for field in (*line, pages[0][last]))
+    return ", ".join(filter(None, words))
 
 
 def is_at_office(one: DossierContext, booking: Booking) -> bool:

@@ -528,8 +528,12 @@ def test_a_time_limit_of_the_service_is_announced_as_a_duty_and_its_messages_by_
 ) -> None:
     """Nothing happens by itself on that day, and texts were sent before anybody wrote."""
     number = known.sent()
-    for page in ("", "/envoye"):
-        assert "Cette étape doit se terminer au plus tard le" in known.open(f"/dossiers/{number}{page}").text
+    day = "au plus tard le 1er décembre 2026"
+    for page, said in (
+        ("", f"Cette étape doit se terminer {day}."),
+        ("/envoye", f"Un agent vérifie votre dossier. Réponse {day}, par SMS."),
+    ):
+        assert said in known.open(f"/dossiers/{number}{page}").text
     assert "Nos SMS et nos e-mails sont sur la page du dossier." in known.open(f"/dossiers/{number}/messages").text
 
 
@@ -1298,6 +1302,41 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
     assert "À faire" in listed
     assert "Au plus tard le 24 novembre 2028" in listed
     assert "À vous : Permis" in me.open("/").text
+
+
+SILENT = """
+appointments:
+  visite: {label: Visite, by: maire, place: applicant, lasts: 90 minutes, hours: [08:00-11:00]}
+"""
+
+
+def test_silence_that_grants_is_said_beside_a_visit_and_instead_of_a_later_day(tmp_path: Path) -> None:
+    """The permit announced 15 January beside a silence that grants on 31 December, and not while a visit was due."""
+    clock = "silence: {label: Silence, lasts: 30 days, runs_in: [examen, commission, signature], then: [{to: permis}]}"
+    visit = "commission: {label: Commission, attend: visite, due: 60 days, then: signature, missed: classe}"
+    place = "      commune: {label: Commune, type: place, level: prefecture, example: golfe}\n      rue: {label: Rue, example: Kodjoviakopé}\n"
+    text = (
+        re.sub(r"commission: .*", visit, PERMIT)
+        .replace("workflow:", f"{place}workflow:")
+        .replace("start: examen", f"start: examen\n  clocks:\n    {clock}")
+    )
+    me = serving(tmp_path, a_procedure(text + SILENT)).sign_in()
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", commune="golfe", rue="Kodjoviakopé", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    silence = "Sans réponse le 24 décembre 2026, votre demande est acceptée."
+    assert _history(me, number)[-1] == ("Permis délivré", f"Après 1 autre étape. {silence}")
+    assert silence in me.page.text.partition("Où en est")[0]
+    me.decide(number, "proposer")
+    assert silence in me.open(f"/dossiers/{number}").text.partition("Où en est")[0], "while a visit is to book"
+    start = re.findall(r'name="start" value="([^"]+)"', me.open(f"/dossiers/{number}/rendez-vous").html)[0]
+    me.send(f"/dossiers/{number}/rendez-vous", start=start, go="book")
+    assert "Durée 1 heure 30 minutes" in me.open(f"/dossiers/{number}/rendez-vous").text
+    box = me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
+    assert "Un agent vient " in box
+    assert "Sur place, à l’adresse de votre dossier. Kodjoviakopé, Golfe." in box
+    assert silence in box
+    assert "écrivez-nous" not in box
 
 
 CARD = """

@@ -99,7 +99,7 @@ def apply(reader: Reader, portal: Portal, enters: Callable[[Reader, Portal], Non
     me.fill(motif="affaires", mode="ordinaire", duree="jours_15", entrees="une")
     me.fill(date_entree=soon(portal, 3), date_sortie=soon(portal, 33))
     reader.press("Continue")
-    assert me.sees("Apply at least 7 days before entry.")
+    assert me.sees("Apply at least 7 days before entry. The first possible date is")
     assert me.sees("The stay is longer than the visa chosen.")
     me.fill(duree="jours_30", date_entree=soon(portal, 17), date_sortie=soon(portal, 27))
     reader.press("Continue")
@@ -110,7 +110,7 @@ def apply(reader: Reader, portal: Portal, enters: Callable[[Reader, Portal], Non
     me.page.locator('[name="vol"]').fill("KP021")
     reader.press("Continue")
     reader.press("Continue")
-    assert me.sees("Add at least 1 line to “Travellers”")
+    assert me.sees("Add at least 1 entry to “Travellers”")
     for at, one in enumerate(FAMILY):
         add_traveller(reader, at, *one)
     reader.press("Continue")
@@ -150,7 +150,7 @@ def sign_in(reader: Reader, portal: Portal) -> None:
 def add_traveller(reader: Reader, at: int, nom: str, prenoms: str, born: str, country: str) -> None:
     """One screen: who they are, and their papers; the paper of a minor is asked for once the date of birth is known."""
     me, row = reader.me, f"voyageurs.{at}"
-    reader.press("Add a line: Travellers")
+    reader.press("Add: Travellers")
     if at == 0:
         reader.press("Continue")
         assert me.sees("Enter “Surname”")

@@ -90,7 +90,7 @@ def ask_for_visas(me: Person, portal: Portal) -> str:
     me.page.locator('[name="vol"]').fill("KP021")
     me.press("Continuer")
     me.press("Continuer")
-    assert me.sees("Ajoutez au moins 1 ligne à « Personnes du voyage »")
+    assert me.sees("Il faut au moins 1 ajout dans « Personnes du voyage »")
     for at, one in enumerate(FAMILY):
         add_traveller(me, at, *one)
     me.press("Modifier : LEE Tom")
@@ -115,7 +115,7 @@ def ask_for_visas(me: Person, portal: Portal) -> str:
 
 def add_traveller(me: Person, at: int, nom: str, prenoms: str, born: str, country: str) -> None:
     """One screen: who they are, and their papers. A minor's is asked for one more."""
-    me.press("Ajouter une ligne : Personnes du voyage")
+    me.press("Ajouter : Personnes du voyage")
     row = f"voyageurs.{at}"
     me.fill(**{
         f"{row}.nom": nom, f"{row}.prenoms": prenoms, f"{row}.date_naissance": born, f"{row}.nationalite": country,

@@ -442,6 +442,8 @@ def test_a_visa_that_may_come_after_the_entry_is_not_announced_in_silence(days: 
     answers = example_answers(visa, dates, TODAY, DIRECTORY)
     problems = check_answers(visa, replace(a_dossier(visa), answers=answers), TODAY, DIRECTORY)
     assert [one.facts["id"] for one in problems if one.at == "date_entree"] == found
+    days_said = [one.facts.get("earliest") for one in problems if one.at == "date_entree" and not one.warns]
+    assert set(days_said) <= {str(TODAY + timedelta(days=7))}, "the first day that is possible, beside its own words"
 
 
 def test_every_fault_has_a_known_code_and_names_its_question() -> None:
