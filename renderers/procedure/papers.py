@@ -9,6 +9,7 @@ from typing import Final
 from engine.model import Field, Procedure
 from engine.model.types import FALSE
 from renderers.i18n.formats import listed
+from renderers.i18n.language_spans import lowered
 from renderers.i18n.translations import in_language
 
 _FILES: Final = frozenset({"file", "photo"})
@@ -53,8 +54,8 @@ def sheet_paper(field: Field, say: Callable[..., str], language: str) -> SheetPa
     if terms is None:
         return SheetPaper(label, ", ".join([*how, say("sheet.how_upload")]))
     if terms.any_of:
-        choices = [in_language(option.label, language) for option in terms.any_of]
-        label = say("text.named", name=label, text=listed(choices, language, "or"))
+        first, *others = (in_language(option.label, language) for option in terms.any_of)
+        label = say("text.named", name=label, text=listed([first, *map(lowered, others)], language, "or"))
     if terms.copies > 1:
         how.append(say("piece.copies", count=terms.copies))
     how += [say(f"sheet.how_{one}") for one in terms.how]

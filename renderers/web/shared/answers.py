@@ -10,6 +10,7 @@ from typing import Final
 from engine.domain.fields.views import FieldView, FileView, FormView, PageView
 from renderers.html.controls import every_field
 from renderers.html.row_pages import find_row, is_long
+from renderers.i18n.translations import typographic
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import day_of, language, say, site
 
@@ -168,7 +169,8 @@ def _said(view: FieldView) -> str:
     """Return the answer in words. Evidence shown or handed over says how."""
     if view.masked:
         return "•••"
-    return on_paper(view) or view.text
+    chosen = view.type in ("choice", "choices", "evidence")  # the words of the definition, not of the applicant
+    return on_paper(view) or (typographic(view.text, language()) if chosen else view.text)
 
 
 def on_paper(view: FieldView) -> str:

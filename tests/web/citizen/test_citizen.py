@@ -1347,6 +1347,7 @@ form:
     title: Vous
     fields:
       bureau: {label: Bureau, type: office, example: mairie_golfe_1}
+      pourquoi: {label: Pourquoi, type: choice, options: {un: C'est ma première carte, deux: Autre}}
 workflow:
   start: etude
   office: bureau
@@ -1372,7 +1373,7 @@ def test_a_document_is_fetched_in_the_hours_of_its_office(tmp_path: Path, own: s
     """What to bring and how to come are said by the help of the state, the end by its own words."""
     me = serving(tmp_path, a_procedure(CARD.replace("HELP", own))).sign_in()
     number = me.begin()
-    me.send(f"/dossiers/{number}/demande/vous", bureau="mairie_golfe_1", go="next")
+    me.send(f"/dossiers/{number}/demande/vous", bureau="mairie_golfe_1", pourquoi="un", go="next")
     me.send(f"/dossiers/{number}/verification", declared="1")
     me.decide(number, "accorder")
     me.send(f"/dossiers/{number}/paiement", provider="argent", payer="90000001")
@@ -1380,6 +1381,7 @@ def test_a_document_is_fetched_in_the_hours_of_its_office(tmp_path: Path, own: s
     assert "En cours Étape en cours : fabrication" in making
     assert "il avance. Vous n'avez rien à faire." in making
     assert "Un agent vérifie" not in making
+    assert "C’est ma première carte" in making
     me.decide(number, "finir")
     box = me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
     assert "C’est prêt" in box
