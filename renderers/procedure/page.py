@@ -287,7 +287,11 @@ class SheetWriter:
         )
         near = listed([one.label for one in offices], self.language, "or") if len(offices) <= _MOST_NAMED else ""
         nowhere = self._goes_nowhere()
-        where = (self.agency(),) if nowhere or not near else (near,)
+        known = self.directory.agencies.get(self.procedure.identity.agency)
+        short = in_language(known.short, self.language) if known else ""  # an office may be named after it
+        where = (
+            (self.agency(),) if nowhere or not near else (near, *([self.agency()] if short and short in near else []))
+        )
         yield SheetFact(self.say("sheet.service" if nowhere else "sheet.where"), where)
         if validity:
             yield SheetFact(self.say("sheet.validity"), validity)

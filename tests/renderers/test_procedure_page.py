@@ -92,6 +92,9 @@ def test_the_form_to_bring_and_the_time_to_pay_are_announced() -> None:
     assert (last.label, last.how) == (
         "Formulaire du rendez-vous", "il sera dans votre dossier avant le rendez-vous"
     )  # fmt: skip
+    assert [fact.lines for fact in seen.facts if fact.label == "Où"] == [
+        ("DGDN, Lomé ou DGDN, Kara", "Direction générale de la documentation nationale")
+    ], "its full name once"
     paying = next(step for step in seen.steps if step.icon == "pay")
     assert paying.lines == ("dans un délai de 30 jours",)
 
