@@ -119,10 +119,14 @@ def _who_acts(state: State, public: Public, lapses: bool) -> Who:
 
 
 def is_examined(procedure: Procedure, state: State) -> bool:
-    """Return True when agents examine the request in a state: they may ask for a correction, or refuse it or not."""
+    """Return True when agents examine the request in a state: they may ask for a correction, or choose to refuse.
+
+    A signature refuses nothing: it carries out what was decided before.
+    """
     ways = [one for one in procedure.leaving.get(state.id, ()) if one.event is None and APPLICANT not in one.by]
-    refuses = any(procedure.state(one.target).outcome == "refused" for one in ways)
-    return any("correction" in one.asks for one in ways) or (refuses and len({one.target for one in ways}) > 1)
+    goes_on = {one.id for one in ways if procedure.state(one.target).outcome != "refused"}
+    refuses = {one.id for one in ways} - goes_on
+    return any("correction" in one.asks for one in ways) or bool(refuses and goes_on)
 
 
 def applicants_act(dossier: Dossier) -> TakenTransition | None:

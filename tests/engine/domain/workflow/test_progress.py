@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from engine.core.clock import local_day
 from engine.core.values import Text
 from engine.domain.common.decision import Act
 from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.actions import pay, submit, take
-from engine.domain.workflow.progress import applicants_act, likely_path, public_key, public_status, silence_of, timeline
+from engine.domain.workflow.progress import (
+    applicants_act,
+    is_examined,
+    likely_path,
+    public_key,
+    public_status,
+    silence_of,
+    timeline,
+)
 from engine.model import Procedure, TimeLimit, Transition
 from engine.model.types import TRUE
 from engine.records.dossier import SYSTEM_ACTOR, Booking, Dossier, IssuedDocument, TakenTransition
@@ -32,6 +42,7 @@ from tests.engine.domain.small_procedure import (
     passport,
     state,
 )
+from tests.makers import the_procedure
 
 PASSPORT = passport()
 
@@ -60,6 +71,23 @@ def test_the_status_box_says_who_acts_until_when() -> None:
     assert asked.to_correct == ("nom",)
     assert asked.until == datetime(2026, 12, 24, 23, 59, 59, tzinfo=UTC)
     assert asked.label.in_("fr") == "A Corriger"
+
+
+@pytest.mark.parametrize(
+    ("procedure", "examined", "other"),
+    [
+        ("passeport-ordinaire", ("conformite", "originaux"), ("production",)),
+        ("e-visa", ("instruction",), ("signature",)),
+        ("permis-de-construire", ("recevabilite", "instruction"), ("commission", "signature", "signature_refus")),
+    ],
+)
+def test_agents_examine_where_they_may_ask_or_choose_to_refuse(
+    procedure: str, examined: tuple[str, ...], other: tuple[str, ...]
+) -> None:
+    """Elsewhere « Un agent vérifie votre dossier » is untrue: a signature, a production."""
+    shipped = the_procedure(procedure)
+    found = {name: is_examined(shipped, shipped.states[name]) for name in (*examined, *other)}
+    assert found == dict.fromkeys(examined, True) | dict.fromkeys(other, False)
 
 
 def test_lateness_of_the_administration_is_owned_up() -> None:
