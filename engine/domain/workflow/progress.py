@@ -103,17 +103,16 @@ def public_status(procedure: Procedure, dossier: Dossier, now: datetime) -> Publ
     state = procedure.state(dossier.state)
     booking = _held(state, dossier)
     due = booking.start if booking else dossier.due_at
-    who = _who_acts(state, public, lapse_of(procedure, dossier) is not None)
+    who = _who_acts(state, public)
     left = dossier.correction.left if dossier.correction else ()
     late = who == "us" and due is not None and now > due
     return PublicStatus(public, who, due, state.label, state.help, late, booking, left)
 
 
-def _who_acts(state: State, public: Public, lapses: bool) -> Who:
-    """Return who must act. A granted request that lapses without an act is the applicant's."""
+def _who_acts(state: State, public: Public) -> Who:
     if state.is_end:
         return "nobody"
-    if public in _THEIR_TURN or (state.mode == "by" and APPLICANT in state.by and (lapses or public != "accepted")):
+    if public in _THEIR_TURN or (state.mode == "by" and APPLICANT in state.by and public != "accepted"):
         return "applicant"
     return "nobody" if public == "accepted" else "us"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.domain.workflow.progress import PublicStatus, is_examined, lapse_of, public_status, silence_of
 from engine.domain.workflow.tasks import holds_slot, open_tasks
@@ -41,6 +41,13 @@ class ToDo:
     href: str
     title: str
     text: str = ""
+
+
+def status_of(one: DossierContext) -> PublicStatus:
+    """Return the status of a dossier now. A granted request that lapses without an act is the applicant's to act on."""
+    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    granted = status.public == "accepted" and one.procedure.state(one.dossier.state).mode == "by"
+    return replace(status, who="applicant") if granted and lapse_of(one.procedure, one.dossier) else status
 
 
 def to_do(one: DossierContext) -> list[ToDo]:
@@ -293,7 +300,7 @@ def _what_to_do(one: DossierContext, key: str, ahead: list[ToDo]) -> tuple[str, 
 
 def waiting(one: DossierContext) -> str:
     """Return what we do now, and by when the applicant hears of it, empty without a due date."""
-    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    status = status_of(one)
     if status.until is None:
         return ""
     key, channel = _key(one, status), "sms" if one.dossier.contact_phone else "email"
@@ -303,5 +310,5 @@ def waiting(one: DossierContext) -> str:
 
 def next_act(one: DossierContext) -> tuple[str, str]:
     """Return the address and the words of what the applicant must do now, empty if it is not their turn."""
-    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    status = status_of(one)
     return _what_to_do(one, _key(one, status), to_do(one))

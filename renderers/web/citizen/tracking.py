@@ -11,15 +11,7 @@ from typing import Final
 from flask import Blueprint, Response, request, session
 
 from engine.domain.reporting.counters import last_day_announced
-from engine.domain.workflow.progress import (
-    Milestone,
-    PublicStatus,
-    likely_path,
-    public_key,
-    public_status,
-    silence_of,
-    timeline,
-)
+from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, silence_of, timeline
 from engine.model import APPLICANT
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
@@ -34,7 +26,7 @@ from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
 from renderers.web.citizen.acts import appeal_lines, new_request, no_way_out, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
-from renderers.web.citizen.status import next_act, status_box, to_do
+from renderers.web.citizen.status import next_act, status_box, status_of, to_do
 from renderers.web.platform.access import dossier_page, signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
@@ -164,7 +156,7 @@ def follow(one: DossierContext) -> Response:
     """
     if one.dossier.is_draft and not one.dossier.closed_at:
         return go(one.at("/demande"))
-    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    status = status_of(one)
     form, ahead = one.form(), to_do(one)
     results, box = row_results(one, form), status_box(one, status, ahead)
     if status.public == "accepted":
@@ -270,7 +262,7 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
     when = day_of(at) if at else ""
     if over or milestone.when != "present":
         return TimeStep("next" if milestone.when == "future" else "done", title, when, milestone.grants)
-    status = public_status(one.procedure, one.dossier, app_ctx().now())
+    status = status_of(one)
     if status.booking is not None:
         return TimeStep("now", title, moment_of(status.booking.start))
     theirs = milestone.public == "accepted" and status.who == "applicant"
