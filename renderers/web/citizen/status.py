@@ -215,14 +215,16 @@ def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:
 
 
 def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str]:
+    come = list(hour_come(one, status.booking)) if status.booking else []
+    yield from come
     if status.help and not (status.public == "accepted" and one.dossier.closed_at):  # there it is the title
         yield label(status.help)
     yield from awaited_ends(one)
     yield from missed_lines(one)
     yield from _seats_awaited(one, status)
     if status.booking is not None:
-        come, visit = list(hour_come(one, status.booking)), one.procedure.tasks.get(status.booking.appointment)
-        yield from come or (absence_costs(one, visit) if isinstance(visit, Appointment) else ())
+        visit = one.procedure.tasks.get(status.booking.appointment)
+        yield from absence_costs(one, visit) if isinstance(visit, Appointment) and not come else ()
     elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
     if status.public in READS_REASON and (reason := _last_reason(one, status)):
