@@ -180,6 +180,9 @@ def test_each_ending_says_what_became_of_the_money(tmp_path: Path, ending: str, 
     later(visitor, seconds=30)
     work_off(visitor.office)
     assert said in visitor.open(f"{address}/{payment.id}").text
+    back = visitor.open(f"/retours/carte/payeur?paiement={payment.reference}").text
+    failed = ending in ("three_d_secure", "declined", "cancelled", "expired")
+    assert ("Ce paiement n’a pas abouti. Rien n’a été débité." in back) is failed, "the first page that is read"
 
 
 def test_a_card_page_that_was_left_is_found_again_while_no_other_payment_may_begin(tmp_path: Path) -> None:
