@@ -18,6 +18,7 @@ WAIT_LIMIT: Final = 1.0  # seconds to wait in the queue
 UNKNOWN_WAIT_LIMIT: Final = 4.0  # for unknown callers: several times `GRANTED`, for a busy processor
 GRANTED: Final = 0.5  # processor seconds inside after which an unknown caller makes way: a scan of 12 MB takes 0.4
 HALF: Final = 300.0  # seconds after which half of the time that an address spent inside is forgotten
+FORGOTTEN: Final = 4 * HALF  # seconds after which an address is forgotten wholly: a sixteenth of its time is left
 REFUSED: Final = 0.1  # seconds that a refusal counts: the next try of the same address comes after first tries
 MOST_PLACES: Final = 10_000
 STALLED: Final = 1.0  # seconds without progress after which the threads inside are taken to wait: a slow disk takes 0.5
@@ -78,10 +79,13 @@ class ThreadLimit:
 
 
 class TimeSpent:
-    """Seconds that each address spent inside a gate, with a half-life. It forgets the smallest beyond `MOST_PLACES`."""
+    """Seconds that each address spent inside a gate, with a half-life.
+
+    It forgets an address `FORGOTTEN` seconds after its last turn, and the smallest beyond `MOST_PLACES`.
+    """
 
     def __init__(self) -> None:
-        self._spent: dict[str, tuple[float, float]] = {}  # seconds, and when they were counted
+        self._spent: dict[str, tuple[float, float]] = {}  # seconds, and when they were counted: the longest ago first
 
     def of(self, place: str, now: float) -> float:
         """Return the seconds of an address that still count."""
@@ -90,7 +94,11 @@ class TimeSpent:
 
     def add(self, place: str, seconds: float, now: float) -> None:
         """Count seconds of an address."""
-        self._spent[place] = self.of(place, now) + seconds, now
+        total = self.of(place, now) + seconds
+        self._spent.pop(place, None)
+        self._spent[place] = total, now  # at the end
+        while now - self._spent[oldest := next(iter(self._spent))][1] >= FORGOTTEN:
+            del self._spent[oldest]
         if len(self._spent) > MOST_PLACES:
             del self._spent[min(self._spent, key=lambda one: self.of(one, now))]
 

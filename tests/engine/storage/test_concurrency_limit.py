@@ -206,6 +206,15 @@ def test_what_an_address_spent_is_forgotten_and_few_addresses_are_remembered(mon
     assert [spent.of(address, later) > 0 for address in "abc"] == [True, False, True]
 
 
+def test_an_address_that_no_longer_comes_takes_no_memory() -> None:
+    spent, moment = TimeSpent(), gate_module.FORGOTTEN / 4
+    for at in range(40):  # one that comes again each time, and one that comes once
+        spent.add("again", 1.0, at * moment)
+        spent.add(f"once {at}", 1.0, at * moment)
+    assert list(spent._spent) == [*(f"once {at}" for at in range(36, 39)), "again", "once 39"]
+    assert spent.of("again", 39 * moment) == pytest.approx(2.0)
+
+
 # -- threads that wait -------------------------------------------------------------------------------------------------
 
 
