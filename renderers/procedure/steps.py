@@ -219,7 +219,7 @@ _ORDER: Final = (
     "withdrawal",
 )  # fmt: skip
 _OMITTED: Final = frozenset({"pay", "correct", "attend"})  # what an applicant may fail to do, by mode
-_FROM: Final = frozenset({"missed", "withdrawal"})  # told by the state in which they happen
+_FROM: Final = frozenset({"missed", "withdrawal"})  # named in the state in which they happen
 
 
 def constant_span(expression: Expression | None) -> Span | None:
