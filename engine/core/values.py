@@ -16,10 +16,12 @@ from typing import Final, TypeAlias
 
 Plain: TypeAlias = "bool | int | str | list[Plain] | dict[str, Plain] | None"
 
+# Code points of letters, marks and symbols that show nothing.
+INVISIBLE: Final = frozenset((
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0x1D159, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
+    *range(0xE0100, 0xE01F0),
+))  # fmt: skip
 # characters that no file may hold: controls, changes of writing direction, surrogates, non-characters
-BLANK: Final = frozenset(
-    (0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0)
-)  # code points of letters and symbols that show nothing
 FORBIDDEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef\ud800-\udfff"
     + "".join(chr(plane + low) for plane in range(0, 0x110000, 0x10000) for low in (0xFFFE, 0xFFFF))

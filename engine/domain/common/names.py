@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.core.problems import Refused, refusal
-from engine.core.values import BLANK, FORBIDDEN
+from engine.core.values import FORBIDDEN, INVISIBLE
 
 LONGEST: Final = 80
 REFUSALS: Final = frozenset({"name_missing", "name_signs", "name_long", "company_name_missing", "company_name_signs"})
@@ -22,10 +22,6 @@ _JOINTS: Final = frozenset(" -'’ʼ‐‑")
 _COMPANY_JOINTS: Final = _JOINTS | frozenset(".,&()+/°«»")
 _LINES: Final = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _JOINERS: Final = frozenset("\u200c\u200d")  # Persian and the scripts of India write with them, and so do pictures
-# Letters, marks and symbols without any visible shape.
-_INVISIBLE: Final = frozenset(
-    (*BLANK, 0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
-)  # fmt: skip
 
 
 def person_name(raw: str) -> str:
@@ -71,7 +67,7 @@ def free_text(raw: str) -> str:
 
 def _shows(sign: str) -> bool:
     kind = unicodedata.category(sign)  # a sign that this Unicode does not know yet may be a picture
-    return kind[0] != "Z" and kind not in ("Cc", "Cf") and ord(sign) not in _INVISIBLE
+    return kind[0] != "Z" and kind not in ("Cc", "Cf") and ord(sign) not in INVISIBLE
 
 
 def _read(raw: str, may_hold: Callable[[str], bool], signs: str, missing: str = "name_missing") -> str:
@@ -86,7 +82,7 @@ def _read(raw: str, may_hold: Callable[[str], bool], signs: str, missing: str = 
 
 
 def _of_person(sign: str) -> bool:
-    return sign in _JOINTS or _is_letter(sign) or (_is_mark(sign) and ord(sign) not in _INVISIBLE)
+    return sign in _JOINTS or _is_letter(sign) or (_is_mark(sign) and ord(sign) not in INVISIBLE)
 
 
 def _of_company(sign: str) -> bool:
@@ -94,7 +90,7 @@ def _of_company(sign: str) -> bool:
 
 
 def _is_letter(sign: str) -> bool:
-    return unicodedata.category(sign)[0] == "L" and ord(sign) not in _INVISIBLE
+    return unicodedata.category(sign)[0] == "L" and ord(sign) not in INVISIBLE
 
 
 def _is_mark(sign: str) -> bool:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from engine.core.problems import Fact
-from engine.core.values import BLANK, Plain, Text
+from engine.core.values import INVISIBLE, Plain, Text
 from engine.domain.fields.views import AnswerProblem
 from engine.model import Field
 
@@ -101,7 +101,7 @@ def tidy(text: str, lines: bool = False) -> str:
     A control character becomes U+FFFD, which `has_control` finds. With `lines`, new lines remain.
     """
     text = text[:LONGEST_KEPT]
-    if text.isprintable() and BLANK.isdisjoint(
+    if text.isprintable() and INVISIBLE.isdisjoint(
         map(ord, text)
     ):  # most answers: no character to replace, only spaces to tidy
         return " ".join(unicodedata.normalize("NFC", text).split())
@@ -119,7 +119,7 @@ def _sign(sign: str) -> str:
         return sign
     category = unicodedata.category(sign)
     if (
-        category == "Cf" or ord(sign) in BLANK
+        category == "Cf" or ord(sign) in INVISIBLE
     ):  # zero-width characters, soft hyphens, direction overrides: copied by accident or to deceive
         return ""
     if category == "Zs" or sign == "\t":

@@ -104,7 +104,8 @@ def _letters_on(context: _NoticeContext, event: str) -> Iterator[OutboundMessage
     if event == context.dossier.state and not any(notice.to == APPLICANT for notice in declared):
         yield from _standard_of_state(context, event)
     kind, _, rest = event.partition(":")
-    if rest and kind in _STANDARD and not (kind == "late" and _is_theirs(context)):
+    dropped = (kind == "late" and _is_theirs(context)) or (kind == "missed" and context.dossier.closed_at is not None)
+    if rest and kind in _STANDARD and not dropped:
         yield from _standard(context, event, _STANDARD[kind])
     if kind == "instalment":
         yield from _standard(context, event, "instalment")
@@ -246,13 +247,15 @@ _OWN_NAMES: Final[dict[str, Callable[[_NoticeContext, bool], str]]] = {
 
 def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[OutboundMessage]:
     """Yield the message of a new public label, none when the label did not change."""
-    public, state = public_key(context.procedure, context.dossier), context.procedure.state(context.dossier.state)
+    public = public_key(context.procedure, context.dossier)
     before = "" if context.before.is_draft else public_key(context.procedure, context.before)
     if public == before and public in ("in_review", "accepted"):
         return
     key: str = public
-    if public == "in_review":
-        key = "sent" if not before else public if is_examined(context.procedure, state) else "in_progress"
+    if public == "in_review" and not before:
+        key = "sent"
+    elif public == "in_review" and not is_examined(context.procedure, context.procedure.state(context.dossier.state)):
+        key = "in_progress"
     yield from _standard(context, event, "handed_over" if (before, public) == ("ready", "accepted") else key)
 
 

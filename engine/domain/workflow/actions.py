@@ -345,6 +345,8 @@ def no_show(
     if closed is not None:
         raise Refused(closed)
     booking = dossier.bookings[appointment]
+    if actor.kind == "agent" and booking.arrived_at is not None:
+        raise Refused(refusal("has_arrived", task=appointment))
     if actor.kind == "agent" and now < absent_from(booking):
         raise Refused(refusal("too_soon", task=appointment))
     count = dossier.missed.get(appointment, 0) + 1

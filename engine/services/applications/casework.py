@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, digits_only
-from engine.domain.common.access import acting_role, holds, in_mandate
+from engine.domain.common.access import acting_role, holds, in_mandate, is_own
 from engine.domain.common.decision import Act, AvailableAction, Decision, EntryDraft
 from engine.domain.common.four_eyes import barred_from_state
 from engine.domain.fields.views import AnswerProblem, FormView
@@ -294,7 +294,17 @@ def list_inbox(
     if asked is None:
         return ResultPage(())
     with ctx.store.unit() as unit:
-        return unit.find_dossiers(replace(asked, order=order, reverse=reverse), after, limit)
+        found = unit.find_dossiers(replace(asked, order=order, reverse=reverse), after, limit)
+        own = (
+            own_among(unit, actor, [line.id for line in found.lines]) if label else ()
+        )  # its labels are not theirs to know
+    return replace(found, lines=tuple(line for line in found.lines if line.id not in own))
+
+
+def own_among(unit: Unit, actor: Actor, ids: Iterable[str]) -> frozenset[str]:
+    """Return those of these dossiers that are made with a number of the agent (`is_own`). Empty without a declared one."""
+    opened = (unit.dossier(one) for one in ids) if actor.contacts else ()
+    return frozenset(one.id for one in opened if one is not None and is_own(one, actor))
 
 
 def neighbours(

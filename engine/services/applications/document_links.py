@@ -89,10 +89,14 @@ def lent(ctx: AppContext, secret: str) -> Lent:
     The opening is counted, without the person. Raises `NotFound` when the link expired, was revoked, the document is
     not valid any more, or its request or the account of its owner was erased.
     """
-    now = ctx.now()
+    now, digest = ctx.now(), token_digest(secret)
+    with ctx.store.unit() as unit:
+        known = unit.share(digest)
+    if known is None:
+        raise NotFound
     with ctx.store.unit(write=True) as unit:
-        share = unit.share(token_digest(secret))
-        dossier = unit.dossier(share.dossier) if share is not None else None
+        dossier = unit.dossier(known.dossier)  # before its share, as who takes it back: else each waits for the other
+        share = unit.share(digest)
         if share is None or dossier is None or not list(_open((share,), now)):
             raise NotFound
         owner = unit.account(dossier.owner)

@@ -23,6 +23,7 @@ from engine.domain.workflow.transition_context import codes
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor, Dossier
 from engine.records.exchanges import Note, NotedValue
+from engine.services.applications.casework import own_among
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
 from engine.services.core.idempotency import NOTHING, Memory, once
 from engine.services.core.journalling import journalise
@@ -126,15 +127,17 @@ def annotate(ctx: AppContext, actor: Actor, dossier_id: str, raw: Raw, mark: str
             unit.put_annotation(NotedValue(before.id, name, values[name], now, actor.id))
         journalise(unit, before, [EntryDraft("annotated", {"annotations": codes(changed)})], actor, now)
 
-    once(ctx, actor, "annotate", token, (dossier_id, mark), work, NOTHING)
+    posted = {name: list(values) for name, values in sorted(raw.items())}
+    once(ctx, actor, "annotate", token, (dossier_id, mark, posted), work, NOTHING)
 
 
 def labels_in(ctx: AppContext, actor: Actor, lines: Sequence[DossierLine]) -> Mapping[str, tuple[tuple[str, str], ...]]:
     """Return the labels of dossiers of a list, as pairs of annotation and option. None of the agent's own ones."""
     with ctx.store.unit() as unit:
         noted = unit.annotations_of([line.id for line in lines if line.owner not in (actor.id, actor.owns)])
+        own = own_among(unit, actor, {one.dossier for one in noted})
     found: dict[str, tuple[tuple[str, str], ...]] = {}
-    for one in noted:
+    for one in (one for one in noted if one.dossier not in own):
         options = one.value if isinstance(one.value, list) else []
         found[one.dossier] = (*found.get(one.dossier, ()), *((one.name, str(code)) for code in options))
     return found
@@ -168,6 +171,8 @@ def follow(ctx: AppContext, actor: Actor, dossier_id: str, wanted: bool) -> None
     """
     with ctx.store.unit(write=True) as unit:
         dossier = _open_to(unit, ctx, actor, dossier_id)
+        if dossier.erased_at is not None:
+            raise NotFound
         change = unit.follow if wanted else unit.unfollow
         change(actor.id, dossier.id)
 

@@ -23,7 +23,9 @@ MOST: Final = (
 )
 LEFT: Final = 64 * 1024 * 1024  # bytes that stay free in the folder of temporary files
 STEP: Final = 1_000_000  # bytes reserved at a time while a body arrives
+FIRST: Final = 256_000  # bytes that any address sends from a reserve: a photo, or a piece of a large file
 _COPIES: Final = 2
+_RESERVED: Final = 10  # one of so many parts of all is that reserve
 _SHARES: Final = 2  # one address has one of so many shares of what the others leave
 # bytes of the line before a chunk, or after the last: waitress searches it again as each part comes
 LONGEST_LINE: Final = 16_384
@@ -69,7 +71,7 @@ class Bodies:
     """The bytes of request bodies that this process receives at once, reserved step by step as they arrive.
 
     The length that a client announces reserves nothing. One address has at most half of what the others leave, so a few
-    addresses that send slowly leave space for one more.
+    addresses that send slowly leave space for one more. A tenth is reserved for small bodies of addresses with no other.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -93,8 +95,9 @@ class Bodies:
 
     def _has_space(self, size: int, address: str) -> bool:
         own = self._of[address]
-        left = self._most - (self._taken - own)
-        return (own + size) * _SHARES <= left and self._fits(self._taken + size)
+        left = self._most - self._most // _RESERVED - (self._taken - own)
+        is_first = own + size <= FIRST and self._taken + size <= self._most
+        return (is_first or (own + size) * _SHARES <= left) and self._fits(self._taken + size)
 
     def give_back(self, size: int, address: str = "") -> None:
         """Release reserved bytes."""

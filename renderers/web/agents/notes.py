@@ -92,7 +92,7 @@ def write_values(number: str) -> Response:
     except WrongAnswers as wrong:
         return _page(one, noted=noted_values(one, raw, wrong.problems))
     except Refused as closed:
-        return _page(one, noted=noted_values(one), refused=sentence(closed.reason))
+        return _page(one, noted=noted_values(one, raw), refused=sentence(closed.reason))
     session["desk_note"] = say("annotation.kept")
     return go(f"{one.at()}#annotations")
 

@@ -152,7 +152,8 @@ def _shared_page(token: str, found: Lent) -> Response:
     return unlisted(page(
         "citizen/shared.html", title=in_language(title_of(lent_one, REFERENCE), language()), details=_facts(lent_one, found.procedure), kind="ok" if state == "valid" else "act",
         said=say(f"verdict.{state}"), pdf=f"/p/{token}.pdf",
-        until=moment_of(found.until), code=lent_one.code, view=view,
+        until=moment_of(found.until), view=view,
+        code=lent_one.code if found.procedure.outputs[lent_one.output].verify != "none" else "",
     ))  # fmt: skip
 
 

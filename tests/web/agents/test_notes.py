@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from engine.records.dossier import Actor
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications.bulk_actions import picked_all
 from engine.services.applications.casework import inbox_counts, list_inbox
-from engine.services.applications.notes import LONGEST, annotations_of, notes_of, write_note
+from engine.services.applications.notes import LONGEST, annotations_of, labels_in, notes_of, write_note
 from engine.services.audit.exports import InboxExport, order_export
 from engine.services.audit.integrity import export, fsck
 from engine.services.context.app_context import NotFound
@@ -165,6 +166,11 @@ def test_labels_are_shown_and_sought_in_the_list_and_say_who_gave_them(known: Po
     whole = {"procedure": None, "state": None, "office_id": None, "text": ""}
     assert picked_all(known.office, MAYOR, "all", **whole, label="etiquettes.urgent") == (number,)  # type: ignore[arg-type]
     assert order_export(known.office, MAYOR, InboxExport("all", label="etiquettes.urgent")).total == 1
+    own = replace(MAYOR, contacts=frozenset({the_dossier(known, number).contact_phone}))
+    assert list_inbox(known.office, own, "all", label="etiquettes.urgent").lines == ()
+    every = list_inbox(known.office, own, "all").lines
+    assert labels_in(known.office, own, every) == {}, "the request is theirs"
+    assert list(labels_in(known.office, MAYOR, every)) == [the_dossier(known, number).id]
     labelled(desk, number)
     assert listed(known, "etiquettes.urgent") == []
     assert fsck(known.office) == ()
@@ -177,6 +183,7 @@ def test_a_label_given_meanwhile_is_not_overwritten(known: PortalClient) -> None
     labelled(desk, number, "a_revoir", mark=mark)
     assert desk.page.status == 422
     assert "Un collègue a modifié ces annotations" in desk.page.text
+    assert 'value="a_revoir" checked' in desk.page.html, "what was typed is kept"
     assert listed(known, "etiquettes.urgent") == [number]
     labelled(desk, number, "perdu")
     assert desk.page.status == 422

@@ -57,6 +57,7 @@ FILES: Final = [
     "documents.proof",
     "documents.summary",
     "exports.take",
+    "exports.take_workbook",
     "form.attachment",
     "messages.staff_document",
     "messages.attachment",

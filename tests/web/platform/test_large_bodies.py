@@ -127,6 +127,19 @@ def test_addresses_that_send_slowly_leave_room_for_one_more(bodies: Bodies, addr
         assert whole(other, 500_000).endswith(b"500000")
 
 
+def test_many_addresses_that_send_slowly_leave_room_for_a_photo(bodies: Bodies) -> None:
+    """Each has half of what the others leave: eleven left nothing."""
+    with a_door() as door, ExitStack() as kept:
+        for n in range(24):
+            for _ in range(12):
+                line = kept.enter_context(begins(door, 2 * MEGABYTE, address=f"198.51.100.{n}"))
+                line.sendall(b"a" * 1_000_000)
+        wait_until(lambda: bodies._taken >= 17 * MEGABYTE)
+        time.sleep(0.5)  # the last ones too
+        other = kept.enter_context(begins(door, 200_000))
+        assert whole(other, 200_000).endswith(b"200000")
+
+
 def test_what_came_early_buys_no_time_without_end(bodies: Bodies, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand seconds' worth at once, then a byte at a time: cut, and its room given back. Who goes on sending is not."""
     monkeypatch.setattr(console_serving, "_GRACE", 1.0)

@@ -94,7 +94,7 @@ COLOURS = (option("rouge"), option("vert"), option("bleu", until=date(2026, 1, 1
 
 UNDERSTOOD = [
     ("text", {}, "  Afi \u00a0 Kɔku\u200b ", "Afi Kɔku"),
-    ("text", {}, "Afi\u3164\u2800", "Afi"),
+    ("text", {}, "Afi\u3164\u2800\u17b4\U000e0100", "Afi"),
     ("text", {}, "e\u0301te\u0301", "été"),
     ("text", {"upper": True}, "amegan é", "AMEGAN É"),
     ("text", {"lines": 3}, "BP 12\r\n  Lomé ", "BP 12\nLomé"),

@@ -261,6 +261,26 @@ def test_nobody_is_absent_who_may_only_be_late(world: World, clerk: Actor) -> No
         bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
 
 
+def test_who_has_arrived_is_not_absent(world: World, clerk: Actor) -> None:
+    dossier = world.booked(to_book(world), "depot")
+    world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=20)
+    bookings.mark(world.office, clerk, dossier.id, "depot", "arrived")
+    with pytest.raises(Refused, match="has_arrived"):
+        bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
+
+
+def test_the_last_absence_says_that_the_request_is_closed_and_nothing_else(world: World, clerk: Actor) -> None:
+    dossier = to_book(world)
+    for absences in (1, 2):
+        dossier = world.booked(dossier, "depot", 20 * absences)
+        world.clock.instant = dossier.bookings["depot"].start + timedelta(minutes=20)
+        before = len(world.letters(dossier.contact_phone))
+        bookings.mark(world.office, clerk, dossier.id, "depot", "missed")
+        dossier, sent = world.kept(dossier), world.letters(dossier.contact_phone)[before:]
+        assert (dossier.state == "abandonne") is (absences == 2)
+        assert ["notice.missed" in one for one in sent] == [absences == 1], sent
+
+
 def test_no_reminder_leaves_once_the_hour_has_come(world: World) -> None:
     """As after a night without a worker."""
     dossier = world.booked(to_book(world), "depot", 20)
