@@ -223,7 +223,7 @@ def _of_clock(one: AgentCase, clock: TimeLimit) -> Iterator[DueDateView]:
         yield DueDateView(label(clock.label), said)
         return
     transitions = one.procedure.leaving.get(one.dossier.state, ())
-    transition = next((transition for transition in transitions if transition.event == clock.id), None)
+    transition = next((one for one in transitions if one.event == clock.id and one.when.holds(scope)), None)
     until = moment_of(end)
     if transition is None:
         yield DueDateView(label(clock.label), say("waits.clock", until=until))

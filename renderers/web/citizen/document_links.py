@@ -57,7 +57,7 @@ def document(one: DossierContext, document_id: str) -> Response:
     return page(
         "citizen/document.html", dossier=one.dossier, title=in_language(title_of(shown, one.dossier.language), language()),
         holder=shown.holder, state=state, details=[*_facts(shown, one.procedure), *until],
-        operative=operative_of(shown.paper or {}, language()),
+        operative=operative_of(shown.paper or {}, language()), proves=output.kind != "letter",
         square=qr_path(_address(shown)) if scanned else None, digits=" ".join(wrap(shown.code, 4)),
         site=f"{urlsplit(app_ctx().settings.short_url).netloc}/v", here=one.at(f"/documents/{document_id}"),
         lines=_shares(one, document_id), days=LASTS.days if is_owner(one.dossier, actor()) else 0, token=new_token(),

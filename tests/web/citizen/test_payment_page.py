@@ -63,7 +63,7 @@ def the_payment(visitor: PortalClient, number: str) -> Payment:
 
 
 def refresh(html: str) -> str:
-    found = re.search(r'<noscript><meta http-equiv="refresh" content="(\d+)"></noscript>', html)
+    found = re.search(r'<noscript><meta http-equiv="refresh" content="(\d+);url=[^"#?]+"></noscript>', html)
     return found[1] if found else ""
 
 
