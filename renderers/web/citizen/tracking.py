@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise, zip_longest
@@ -159,8 +158,8 @@ def follow(one: DossierContext) -> Response:
     status = status_of(one)
     form, ahead = one.form(), to_do(one)
     results, box = row_results(one, form), status_box(one, status, ahead)
-    if status.public == "accepted":
-        box = replace(box, lines=(*box.lines, *_some_only(results)))
+    mixed = _mixed(results) if status.public in ("accepted", "refused") else ""
+    box = replace(box, title=mixed) if mixed else box
     checking, again = say("status.checking"), new_request(one) if status.public in ("refused", "closed") else []
     of_rows = {document.href for result in results for document in result.documents if document.href}
     documents = (document_line(one, document) for document in one.dossier.documents)
@@ -171,18 +170,17 @@ def follow(one: DossierContext) -> Response:
         steps=(steps := time_steps(one)), main_steps=_main_steps(steps), exceptions=exceptions(one) if box.label != checking else [], bookings=_bookings(one, status), links=linked_lines(one), money=money_lines(one), payments=payment_lines(one),
         messages=_letters(one), sections=answer_sections(one, form), acts=own_acts(one), again=[act for act in again if act.href != box.href],
         no_way_out=no_way_out(one, box.label == checking),
-        appeals=appeal_lines(one) if status.public == "refused" else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
+        appeals=appeal_lines(one) if status.public == "refused" or mixed else (), unread=unread_of(one), lost=lost_boxes(one, actor()),
         summary=one.at("/recapitulatif.pdf") if one.dossier.submitted_at else "",
         proof=f"/dossiers/{one.dossier.number}/preuve.json" if one.dossier.submitted_at and not actor().only_reads else "",
     )  # fmt: skip
 
 
-def _some_only(results: list[RowResult]) -> Iterator[str]:
-    """Yield the sentence that an accepted request contains refused rows."""
+def _mixed(results: list[RowResult]) -> str:
+    """Return how many rows are granted where others are refused, else empty."""
     reported = [result for result in results if result.tag]
     granted = sum(1 for result in reported if result.kind == "ok")
-    if granted < len(reported):
-        yield say("result.some", granted=granted, all=len(reported))
+    return say("result.some", granted=granted, all=len(reported)) if 0 < granted < len(reported) else ""
 
 
 def time_steps(one: DossierContext) -> list[TimeStep]:
