@@ -88,7 +88,7 @@ def write_values(number: str) -> Response:
     """Save the annotations and show the dossier. Shows the form again (422) if they are refused."""
     one, raw = agent_case(number), request.form.to_dict(flat=False)
     try:
-        annotate(app_ctx(), actor(), one.id, raw, request.form.get("mark", "")[:40], token=form_token())
+        annotate(app_ctx(), actor(), one.id, raw, request.form.get("noted-mark", "")[:40], token=form_token())
     except WrongAnswers as wrong:
         return _page(one, noted=noted_values(one, raw, wrong.problems))
     except Refused as closed:

@@ -140,11 +140,11 @@ def test_a_dossier_that_an_agent_follows_is_in_a_list_of_theirs_alone(known: Por
 
 def labelled(desk: PortalClient, number: str, *options: str, mark: str = "") -> None:
     """Post the labels of a procedure that declares no annotations."""
-    form = desk.open(f"/agent/dossiers/{number}/notes").form("mark")
-    mark = mark or form["mark"][0]
+    form = desk.open(f"/agent/dossiers/{number}/notes").form("noted-mark")
+    mark = mark or form["noted-mark"][0]
     desk.post(
         f"/agent/dossiers/{number}/annotations",
-        **{"csrf_token": form["csrf_token"], "mark": mark, "annotation-etiquettes": list(options)},
+        **{"csrf_token": form["csrf_token"], "noted-mark": mark, "annotation-etiquettes": list(options)},
     )
 
 
@@ -178,7 +178,7 @@ def test_labels_are_shown_and_sought_in_the_list_and_say_who_gave_them(known: Po
 
 def test_a_label_given_meanwhile_is_not_overwritten(known: PortalClient) -> None:
     number, desk = known.sent(), as_an_agent(known)
-    mark = desk.open(f"/agent/dossiers/{number}/notes").form("mark")["mark"][0]
+    mark = desk.open(f"/agent/dossiers/{number}/notes").form("noted-mark")["noted-mark"][0]
     labelled(desk, number, "urgent")
     labelled(desk, number, "a_revoir", mark=mark)
     assert desk.page.status == 422
