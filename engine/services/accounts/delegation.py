@@ -30,6 +30,7 @@ from engine.services.context.rate_limit import too_many
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker
 from engine.services.limits.file_counts import counted_as, counted_paper, sender_of
 from engine.services.sign_in.applicant_sign_in import applicant_known_by
+from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
 PROOF_KINDS: Final = ("pdf", "jpg", "png")
@@ -38,9 +39,6 @@ LONGEST_REASON: Final = 300
 GIVEN_BY_ONE: Final = 10  # mandates requested or given by one person in a quarter of an hour
 _NUMBER: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{3,39}")
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")  # hyphens and dashes of a telephone or of a word processor
-
-
-# -- acting under a mandate --------------------------------------------------------------------------------------------
 
 
 def acting_for(ctx: AppContext, actor: Actor, mandate_id: str) -> Actor | None:
@@ -62,10 +60,7 @@ class ActingFor:
 
 
 def acting_choice(ctx: AppContext, actor: Actor, dossier_id: str) -> ActingFor | None:
-    """Return the capacity in which this person sees a dossier, None if in none.
-
-    The actor acts for themself here.
-    """
+    """Return the capacity in which this person, acting for themself, sees a dossier. None if in none."""
     with ctx.store.unit() as unit:
         if _sees(ctx, unit, actor, dossier_id):
             return ActingFor()
@@ -140,9 +135,6 @@ def invites_by_sms(ctx: AppContext, actor: Actor) -> bool:
         return notifies_by_sms(unit, actor)
 
 
-# -- new mandates ------------------------------------------------------------------------------------------------------
-
-
 def can_give(ctx: AppContext, actor: Actor, held_id: str) -> bool:
     """Return whether this person may give mandates for the person they act for."""
     with ctx.store.unit() as unit:
@@ -204,16 +196,23 @@ def _claimed(
     sender = sender_of(ctx, actor, browser, client)
     with counted_paper(ctx, actor.id, client):
         kept = ctx.attachments.keep(proof.data, proof.name, PROOF_KINDS, LARGEST_PROOF, mandate.id, sender=sender)
-    with ctx.store.unit(write=True) as unit:
-        principal = of(unit)
-        if unit.account(principal.id) is None:  # a known account stays unchanged
-            unit.put_account(principal)
-        asked = [one for one in unit.mandates_held(actor.id) if one.principal == principal.id]
-        if any(one.status in ("to_check", "active") for one in asked):
-            raise Refused(refusal("already_asked"))
-        mandate = replace(mandate, principal=principal.id, proof=kept.sha256, proof_name=kept.name)
-        unit.put_mandate(mandate)
-    return mandate
+
+    def save() -> Mandate:
+        with ctx.store.unit(write=True) as unit:
+            principal = of(unit)
+            if unit.account(principal.id) is None:  # a known account stays unchanged
+                unit.put_account(principal)
+            asked = {one.status for one in unit.mandates_held(actor.id) if one.principal == principal.id}
+            if asked & {"to_check", "active"}:
+                raise Refused(refusal("already_asked"))
+            made = replace(mandate, principal=principal.id, proof=kept.sha256, proof_name=kept.name)
+            unit.put_mandate(made)
+            return made
+
+    try:
+        return save()
+    except AlreadyExists:  # another person named the same company meanwhile
+        return save()
 
 
 def declare_child(ctx: AppContext, actor: Actor, profile: Mapping[str, str], born: date) -> Mandate:

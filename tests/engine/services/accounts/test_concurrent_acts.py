@@ -15,12 +15,13 @@ import pytest
 
 from engine.core.problems import Refused
 from engine.domain.messages.preferences import NotificationPreferences, wishes_of
-from engine.records.dossier import SYSTEM_ACTOR, Account
+from engine.records.dossier import SYSTEM_ACTOR, Account, Actor
 from engine.services.accounts import agents as people
 from engine.services.accounts import applicant_account as own_account
 from engine.services.accounts import assistance
 from engine.services.accounts import delegation as representation
 from engine.services.accounts.agents import Person
+from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import NotFound
 from engine.services.sign_in import sessions
 from engine.services.sign_in import unverified_drafts as claims
@@ -28,7 +29,7 @@ from engine.services.worker import agent_notifications as tidings
 from engine.storage.results import Conflict
 from engine.storage.sqlite.store import SqliteStore
 from engine.storage.unit_of_work import Store
-from tests.engine.services.world import World, a_world
+from tests.engine.services.world import World, a_world, pdf
 from tests.postgres import an_empty_store
 
 pytestmark = pytest.mark.slow  # a database for each
@@ -213,3 +214,18 @@ def test_a_request_of_who_left_the_counter_is_not_the_next_ones(world: World, mo
     now = assistance.assistance_of(world.office, agent)
     assert now is not None
     assert now.dossiers == ()
+
+
+def test_two_people_who_name_one_new_company_at_once_both_ask(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both saw no such company: the second to save one had an error and lost its mandate."""
+    afi, ama = world.applicant(), world.applicant("+22890112299")
+
+    def ask(who: Actor) -> representation.Mandate:
+        return representation.declare_company(world.office, who, "TG-LOM 2024 B 7", "SOTOGO", Upload("rccm.pdf", pdf()))
+
+    asked: list[representation.Mandate] = []
+    other = crossing(monkeypatch, representation, "replace", lambda: asked.append(ask(ama)))
+    asked.append(ask(afi))
+    other.join()
+    assert len({one.principal for one in asked}) == 1
+    assert {one.status for one in asked} == {"to_check"}
