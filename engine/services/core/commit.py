@@ -384,7 +384,7 @@ def _shares_owed(said: Mapping[str, Plain], shares: Iterable[Brought], francs: i
 def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossier, releases: Iterable[str]) -> None:
     """Release seats first, so that one may be taken again.
 
-    The constraint of the store prevents double booking. A booking that was given up may be booked again.
+    The constraint of the store prevents double booking. A booking that a walk-in gave up may be booked again.
     """
     for booking_id in releases:
         unit.release_seat(booking_id)
@@ -393,14 +393,15 @@ def _keep_seats(unit: Unit, procedure: Procedure, before: Dossier, after: Dossie
         if known == booking:
             continue
         if known is None or known.id != booking.id:
-            _take_seat(unit, resource_key(procedure, appointment), after.id, booking)
+            again = known is not None and known.is_walk_in
+            _take_seat(unit, resource_key(procedure, appointment), after.id, booking, again)
         else:
             unit.put_booking(booking)
 
 
-def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking) -> None:
+def _take_seat(unit: Unit, resource: str, dossier_id: str, booking: Booking, again: bool) -> None:
     try:
-        if any(one.id == booking.id for _, one in unit.bookings_of(dossier_id)):
+        if again and any(one.id == booking.id for _, one in unit.bookings_of(dossier_id)):
             unit.put_booking(booking)
         else:
             unit.take_seat(resource, dossier_id, booking)
