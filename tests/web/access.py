@@ -141,7 +141,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "messages.write": {"body": "Bonjour"},
     "notes.add": {"body": "Bonjour"},
     "notes.follow_it": {"suivre": "1"},
-    "notes.write_values": {"annotation-etiquettes": "urgent", "mark": "4f53cda18c2baa0c"},
+    "notes.write_values": {"annotation-etiquettes": "urgent", "noted-mark": "4f53cda18c2baa0c"},
     "payments.begin": {"provider": "sandbox", "payer": "90000001"},
     "refunds.post": {"reference": "OM-2026-4471", **CONFIRM},
     "rows.save": {"aides.0.prenom": "KOFFI", "go": "next"},
