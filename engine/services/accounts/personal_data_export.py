@@ -83,9 +83,7 @@ def _dossier(ctx: AppContext, unit: Unit, one: Dossier, actor: Actor) -> Plain:
             {"answer": name, "value": kept.value, "piece": kept.piece, "differs": kept.differs, "at": instant_text(kept.at)}
             for name, kept in one.confirmed.items() if may_read(procedure, one, name.partition(".")[0], actor)
         ],
-        "originals": [
-            {"evidence": name, "result": kept.result, "at": instant_text(kept.at)} for name, kept in one.originals.items()
-        ],
+        "originals": [{"evidence": name, "result": kept.result, "at": instant_text(kept.at)} for name, kept in one.originals.items()],
         "files": [{"name": file.name, "kind": file.kind, "size": file.size} for file in one.attachments if file.by is None],
         "payments": [
             {"amount": paid.amount, "status": paid.status, "at": instant_text(paid.started_at), "receipt": paid.receipt}

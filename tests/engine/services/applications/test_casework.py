@@ -96,7 +96,7 @@ class TestActs:
             people = casework.people_of(world.office, unit)
             assert people[checker.id].roles == checker.roles
             assert checker.id in people
-            assert [one for one in (gone.id, "ama", "nobody") if one in people] == [gone.id]
+            assert [one for one in (gone.id, "ama", "unknown") if one in people] == [gone.id]
             assert people[gone.id].roles == frozenset(), "its acts count for four eyes, and it receives no dossier"
             assert len(people) == len(list(people))
 
