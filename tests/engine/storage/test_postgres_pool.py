@@ -60,6 +60,13 @@ def refused(store: PostgresStore, away: bool = True) -> float:
     return time.monotonic() - began
 
 
+def grown(store: PostgresStore) -> None:
+    """Wait until the pool opens no connection: one that it obtains later counts as an answer of the server."""
+    pool = store._lines._of_this_process()
+    while (stats := pool.get_stats())["pool_size"] != stats["pool_available"]:
+        time.sleep(0.01)
+
+
 def served_within(store: PostgresStore, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not asked(store)[0]:
@@ -171,6 +178,7 @@ def test_a_server_that_is_frozen_is_given_up(cluster: Cluster) -> None:
     store = PostgresStore(cluster.address, wait_limit=1.0)
     with store.unit() as unit:
         assert unit is not None
+    grown(store)
     processes = [*cluster.processes()]
     for one in processes:
         os.kill(one, signal.SIGSTOP)
