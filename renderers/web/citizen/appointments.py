@@ -15,7 +15,15 @@ from engine.domain.common.working_time import minutes_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.model import Appointment
 from engine.records.dossier import Actor, Booking
-from engine.services.appointments.bookings import book_slot, cancel_booking, held_until, hold_slot, is_reminded, slots
+from engine.services.appointments.bookings import (
+    book_slot,
+    cancel_booking,
+    held_until,
+    hold_slot,
+    is_reminded,
+    refusal_to_cancel,
+    slots,
+)
 from engine.services.context.app_context import NotFound
 from engine.services.core.appointment_links import held_visit
 from engine.services.core.waiting_list import stop_waiting, wait_for_seat, waits_at
@@ -240,7 +248,7 @@ class Counter:
             "citizen/booking.html", dossier=self.one.dossier, procedure=self.one.title, fresh=fresh, note=session.pop("note", ""),
             unmarked=is_unmarked(booking), bring=[] if is_unmarked(booking) else to_bring(self.one), forms=() if self.by_link or at_counter() else form_lines(self.one), action=self.here,
             details=_details(self.task, booking.start, booking.office, booking.minutes),
-            query=f"quoi={self.task.id}", may_change=booking.start > now and near is None,
+            query=f"quoi={self.task.id}", may_change=booking.start > now and near is None and booking.arrived_at is None,
             moves_left=self._moves_left(booking), moves=" ".join([self._moves_said(booking), *absence_costs(self.one, self.task)]), back=self.back, by_link=self.by_link,
             near=sentence(near) if near and booking.start > now else "", come=list(hour_come(self.one, booking)),
             reminded=is_reminded(app_ctx(), self.one.dossier, self.task, booking),
@@ -266,6 +274,8 @@ class Counter:
             cancel_booking(app_ctx(), self.who, self.one.id, self.task.id, token=form_token())
             note = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
             return go_noting(self.here if self.by_link else self.back, note)
+        if (kept := refusal_to_cancel(app_ctx(), self.who, self.one.id, self.task.id)) is not None:
+            return go_noting(self.here, sentence(kept))
         left = self._moves_left(booking)
         lines = [
             say("booking.cancel_text", moment=moment_of(booking.start), office=visit_place(self.one, booking)),

@@ -150,11 +150,10 @@ def _key(one: DossierContext, status: PublicStatus) -> str:
 
 def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo]) -> str:
     moment = moment_of(status.booking.start) if status.booking else ""
+    if key == "to_do" and not ahead and status.public == "accepted":
+        return say("track.title.accepted")
     if key == "to_do":
-        acts = [lowered(act.label) for act in _acts_due(one)] if status.until else []
-        if ahead or not acts:
-            return say("todo.box", count=len(ahead)) if ahead else label(status.label)
-        return say("todo.act", act=listed(acts, language(), "or"), day=day_of(status.until))
+        return say("todo.box", count=len(ahead)) if ahead else _act_due(one, status) or label(status.label)
     if key == "to_correct" and not status.to_correct and not ahead:
         return say("correct.all_done")
     if key == "appointment" and status.booking:
@@ -170,6 +169,12 @@ def _title(one: DossierContext, status: PublicStatus, key: str, ahead: list[ToDo
             return label(status.help).rstrip(".")
     step = lowered(label(status.label))
     return say(f"track.title.{key}", amount=francs(one.left_to_pay), moment=moment, count=count, step=step).strip()
+
+
+def _act_due(one: DossierContext, status: PublicStatus) -> str:
+    """Return what the applicant must do and by when, empty without an act or a due date."""
+    acts = [lowered(act.label) for act in _acts_due(one)] if status.until else []
+    return say("todo.act", act=listed(acts, language(), "or"), day=day_of(status.until)) if acts else ""
 
 
 def _acts_due(one: DossierContext) -> list[ActLine]:
@@ -215,6 +220,8 @@ def _when(one: DossierContext, status: PublicStatus, ahead: bool) -> str:
 
 
 def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str]:
+    if status.public == "accepted" and status.who == "applicant" and (act := _act_due(one, status)):
+        yield act
     come = list(hour_come(one, status.booking)) if status.booking else []
     yield from come
     if status.help and not (status.public == "accepted" and one.dossier.closed_at):  # there it is the title
@@ -231,8 +238,12 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield say("track.reason", reason=reason)
     lapse = lapse_of(one.procedure, one.dossier)
     if status.who == "applicant" and not late and lapse is not None:
-        granted = status.public == "accepted"
-        yield say("todo.end", end=lowered(label(lapse[1].label))) if granted else say("track.ends_after")
+        if status.public != "accepted":
+            yield say("track.ends_after")
+        elif lapse[1].outcome == "expired":
+            yield say("todo.expires")
+        else:
+            yield say("todo.end", end=label(lapse[1].label))
     yield from _silence(one, status, late)
     if status.public == "to_correct":
         yield say("track.clock_waits")

@@ -153,6 +153,8 @@ def test_who_is_at_the_office_is_not_told_to_come(patient: PortalClient) -> None
     told = patient.sign_in().open(page).text
     assert "Votre arrivée est notée Mairie" in told
     assert "Venez " not in told
+    assert "/annuler?" not in patient.open(address).html
+    assert "Annuler ce rendez-vous ?" not in patient.open(f"{address}/annuler").text
 
 
 def booked(visitor: PortalClient, number: str) -> Booking:

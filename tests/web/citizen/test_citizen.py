@@ -1290,9 +1290,10 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
     me.decide(number, "suivre")
     me.decide(number, "signer")
     box = me.open(f"/dossiers/{number}").text.partition("Vos documents")[0]
-    assert "À faire au plus tard le 24 novembre 2028 : ouvrir Étape Permis délivré" in box
-    assert "C’est à vous d’agir. Quand ? Au plus tard le 24 novembre 2028. Ouvrir" in box
-    assert "Votre demande est acceptée. Après cette date : classé." in box
+    assert "Votre demande est acceptée Étape Permis délivré" in box
+    assert "À faire au plus tard le 24 novembre 2028 : ouvrir" in box
+    assert "C’est à vous d’agir. Quand ? Au plus tard le 24 novembre 2028." in box
+    assert "Après cette date, ce qui vous est accordé ne vaut plus." in box
     assert _history(me, number)[3:] == [
         ("Permis délivré", "C’est à vous d’agir, au plus tard le 24 novembre 2028"),
         ("Chantier ouvert", ""),

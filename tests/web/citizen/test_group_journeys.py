@@ -90,7 +90,7 @@ def ask_for_visas(me: Person, portal: Portal) -> str:
     me.page.locator('[name="vol"]').fill("KP021")
     me.press("Continuer")
     me.press("Continuer")
-    assert me.sees("Il faut au moins 1 ajout dans « Personnes du voyage »")
+    assert me.sees("« Personnes du voyage » : ajoutez-en au moins 1")
     for at, one in enumerate(FAMILY):
         add_traveller(me, at, *one)
     me.press("Modifier : LEE Tom")
