@@ -260,7 +260,9 @@ def _silence(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[
     meant = silence_of(one.procedure, one.dossier, one.evaluated().scope, app_ctx().directory.calendar)
     if meant is not None:
         kind, at = meant
-        yield say(f"track.silence.{kind}", day=day_of(at))
+        refused = {state.id for state in one.procedure.states.values() if state.outcome == "refused"}
+        kept = kind == "tacit_refused" and any(taken.target in refused for taken in one.dossier.taken)
+        yield say("track.silence.refusal_kept" if kept else f"track.silence.{kind}", day=day_of(at))
     elif ours and status.until is not None and not late:
         yield say("track.silence.none")
 

@@ -84,8 +84,10 @@ def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
             "      label: Recours\n"
             "      by: maire\n"
             "      due: 5 working days\n"
+            "      late: oublie\n"
             "      transitions: {maintenir: {label: Maintenir, to: confirme, asks: [reason]}}\n"
             "    confirme: {label: Refus confirmé, end: refused, issues: maintien}\n"
+            "    oublie: {label: Refus confirmé, end: refused}\n"
             "    classe: {",
         )
         .replace(
@@ -98,6 +100,7 @@ def test_an_appeal_that_was_judged_is_offered_no_more(tmp_path: Path) -> None:
     number = known.sent()
     known.decide(number, "refuser", reason="Hors de la ville")
     known.send(f"/dossiers/{number}/actes/contester", reason="J’y habite")
+    assert "Sans réponse le 1er décembre 2026, le refus est maintenu." in known.open(f"/dossiers/{number}").text
     known.decide(number, "maintenir", reason="Rien de nouveau")
     page = known.open(f"/dossiers/{number}").text
     assert "Vous pouvez contester cette décision. Plus bas, nous disons à qui écrire." in page
