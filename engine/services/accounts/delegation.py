@@ -253,9 +253,10 @@ def ask_person(
     """
     phone, name = read_phone(phone_raw), person_name(name)
     with ctx.store.unit(write=True) as unit:
+        closed = _many(ctx, unit, actor)  # counted first: a second request of the same person waits for the first here
         if any(one.status == "asked" and one.invited == phone for one in unit.mandates_held(actor.id)):
             raise Refused(refusal("already_asked"))
-        closed = _many(ctx, unit, actor) or too_many_invitations(ctx, unit, ctx.now(), actor, phone, asker)
+        closed = closed or too_many_invitations(ctx, unit, ctx.now(), actor, phone, asker)
         if closed is None:
             principal = applicant_known_by(unit, "phone", phone, ctx.now())
             _check(ctx, actor, principal.id, until)

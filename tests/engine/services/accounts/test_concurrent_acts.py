@@ -229,3 +229,16 @@ def test_two_people_who_name_one_new_company_at_once_both_ask(world: World, monk
     other.join()
     assert len({one.principal for one in asked}) == 1
     assert {one.status for one in asked} == {"to_check"}
+
+
+def test_a_person_is_asked_once_by_a_double_click(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    afi, phone = world.applicant(), "+22891445566"
+
+    def again() -> None:
+        with suppress(Refused):
+            representation.ask_person(world.office, afi, phone, "Afi")
+
+    second = crossing(monkeypatch, representation, "too_many_invitations", again)
+    representation.ask_person(world.office, afi, phone, "Afi")
+    second.join()
+    assert len(world.read(lambda unit: unit.mandates_held(afi.id))) == 1
