@@ -101,9 +101,9 @@ class Mandate:
     """The right of one account (`holder`) to act for another (`principal`).
 
     A holder who never signed in is identified by phone. `invited` is the number typed to invite a holder or
-    to ask a principal. `procedures` and `dossiers` limit the mandate, and empty means all. `until` is its
-    last day. A reader changes nothing, and a manager may give mandates in turn. `proof` is the digest of the
-    uploaded document, `proof_name` its file name.
+    to ask a principal, or that of the person who sent a document to check. `procedures` and `dossiers` limit
+    the mandate, and empty means all. `until` is its last day. A reader changes nothing, and a manager may give
+    mandates in turn. `proof` is the digest of the uploaded document, `proof_name` its file name.
     """
 
     id: str

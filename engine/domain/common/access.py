@@ -52,10 +52,11 @@ def is_helped(dossier: Dossier, actor: Actor) -> bool:
     """Return True when an agent fills in this dossier at a counter while its owner is present.
 
     The assistance names the dossier and gives access to no other. It requires a procedure that the agent
-    still receives.
+    still receives, and a request that no own number of the agent made: they would take cash of themself.
     """
     within = not actor.procedures or dossier.procedure in actor.procedures
-    return within and bool(actor.principal) and actor.principal == dossier.owner and dossier.id in actor.dossiers
+    helped = bool(actor.principal) and actor.principal == dossier.owner and dossier.id in actor.dossiers
+    return within and helped and actor.contacts.isdisjoint(phones_of(dossier))
 
 
 def acting_role(procedure: Procedure, dossier: Dossier, actor: Actor, by: Iterable[str]) -> str | None:

@@ -18,6 +18,7 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain, digits_only, has_check_digit, new_id
+from engine.domain.common.access import phones_of
 from engine.domain.common.decision import EntryDraft
 from engine.domain.common.names import person_name
 from engine.language.catalogue.catalogue import Catalogue
@@ -128,7 +129,7 @@ def _acting(agent: Actor, now: Assistance, procedures: Iterable[str]) -> Actor:
     """
     return Actor(
         "agent", agent.id, agent.name, procedures=frozenset(procedures), principal=now.person,
-        dossiers=frozenset(now.dossiers), language=agent.language,
+        dossiers=frozenset(now.dossiers), language=agent.language, contacts=agent.contacts,
     )  # fmt: skip
 
 
@@ -294,8 +295,11 @@ def _join(
 
     A draft is then of the counter. One typed in from a signed form stays of that form.
 
-    Raises `NotFound` when the assistance ended or changed meanwhile.
+    Raises `NotFound` when the assistance ended or changed meanwhile. Raises Refused("own_dossier") if an own number of
+    the agent made it.
     """
+    if not agent.contacts.isdisjoint(phones_of(before)):
+        raise Refused(refusal("own_dossier"))
     still = _read(unit.peeked_aside(_key(agent)))
     if still is None or still.id != now.id:
         raise NotFound

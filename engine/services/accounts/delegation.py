@@ -205,7 +205,8 @@ def _claimed(
             asked = {one.status for one in unit.mandates_held(actor.id) if one.principal == principal.id}
             if asked & {"to_check", "active"}:
                 raise Refused(refusal("already_asked"))
-            made = replace(mandate, principal=principal.id, proof=kept.sha256, proof_name=kept.name)
+            asked_by = next(iter(actor.contacts), "")
+            made = replace(mandate, principal=principal.id, invited=asked_by, proof=kept.sha256, proof_name=kept.name)
             unit.put_mandate(made)
             return made
 
@@ -387,7 +388,8 @@ def check(
         principal = unit.account_held(mandate.principal) if mandate else None
         if mandate is None or principal is None or mandate.status != "to_check":
             raise NotFound
-        if (holder := unit.account(mandate.holder)) is not None and holder.login in actor.contacts:
+        holder = unit.account(mandate.holder)
+        if not actor.contacts.isdisjoint({mandate.invited, holder.login if holder else ""}):
             raise Refused(refusal("own_dossier"))
         if yes and mandate.kind == "company":
             principal = replace(principal, name=company_name(name))

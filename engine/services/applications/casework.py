@@ -295,15 +295,14 @@ def list_inbox(
         return ResultPage(())
     with ctx.store.unit() as unit:
         found = unit.find_dossiers(replace(asked, order=order, reverse=reverse), after, limit)
-        own = (
-            own_among(unit, actor, [line.id for line in found.lines]) if label else ()
-        )  # its labels are not theirs to know
+        # the labels of their own dossiers are not theirs to know
+        own = own_among(unit, actor, [line.id for line in found.lines]) if label else ()
     return replace(found, lines=tuple(line for line in found.lines if line.id not in own))
 
 
 def own_among(unit: Unit, actor: Actor, ids: Iterable[str]) -> frozenset[str]:
     """Return those of these dossiers that are made with a number of the agent (`is_own`). Empty without a declared one."""
-    opened = (unit.dossier(one) for one in ids) if actor.contacts else ()
+    opened = map(unit.dossier, unit.dossiers_naming(actor.contacts, tuple(ids))) if actor.contacts else ()
     return frozenset(one.id for one in opened if one is not None and is_own(one, actor))
 
 
@@ -315,19 +314,41 @@ def neighbours(
     Raises `NotFound`.
     """
     with ctx.store.unit() as unit:
-        return unit.neighbours(asked, seen(unit, ctx, actor, dossier_id), position)
+        found = unit.neighbours(asked, seen(unit, ctx, actor, dossier_id), position)
+        if not asked.label:
+            return found
+        before = _past_own(unit, actor, asked, found.before, lambda one: one.before)
+        return replace(found, before=before, after=_past_own(unit, actor, asked, found.after, lambda one: one.after))
+
+
+def _past_own(
+    unit: Unit, actor: Actor, asked: DossierQuery, number: str | None, way: Callable[[ListNeighbours], str | None]
+) -> str | None:
+    """Return the number, or the next one on the way that is not of a dossier of the agent: a label would show there."""
+    dossier = unit.dossier_numbered(number) if number and actor.contacts else None
+    if dossier is None or not is_own(dossier, actor):
+        return number
+    return _past_own(unit, actor, asked, way(unit.neighbours(asked, dossier)), way)
 
 
 def inbox_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
     """Return how many dossiers each queue holds (at most 1000 are counted)."""
     queries = [inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES]
-    return dict(zip(QUEUES, count_lists(ctx, queries), strict=True))
+    return dict(zip(QUEUES, count_lists(ctx, actor, queries), strict=True))
 
 
-def count_lists(ctx: AppContext, queries: Iterable[DossierQuery | None]) -> list[int]:
-    """Return how many dossiers each list holds (at most 1000 are counted), 0 for None."""
+def count_lists(ctx: AppContext, actor: Actor, queries: Iterable[DossierQuery | None]) -> list[int]:
+    """Return how many dossiers each list shows this person (at most 1000 are counted), 0 for None."""
     with ctx.store.unit() as unit:
-        return [unit.count_dossiers(asked) if asked else 0 for asked in queries]
+        return [count_list(unit, actor, asked) if asked else 0 for asked in queries]
+
+
+def count_list(unit: Unit, actor: Actor, asked: DossierQuery, most: int = 1000) -> int:
+    """Return how many dossiers a list shows this person, counting at most `most`."""
+    if not asked.label or not actor.contacts:
+        return unit.count_dossiers(asked, most)
+    ids = [line.id for line in unit.find_dossiers(asked, limit=most).lines]
+    return len(ids) - len(own_among(unit, actor, ids))
 
 
 def inbox_query(

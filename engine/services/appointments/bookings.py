@@ -349,16 +349,17 @@ def refusal_to_cancel(ctx: AppContext, actor: Actor, dossier_id: str, appointmen
 
 
 def cancel_booking(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, reason: str = "", token: str | None = None
-) -> Dossier:
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, *, reason: str = "", revision: int | None = None,
+    token: str | None = None,
+) -> Dossier:  # fmt: skip
     """Cancel a booking, which frees its seat. An agent gives a `reason`, which the applicant reads as a message.
 
-    Raises `NotFound`, Refused: not_booked, role, too_late_to_move, message_empty, message_long…
+    Raises `NotFound`, `Conflict`, Refused: not_booked, role, too_late_to_move, message_empty, message_long…
     """
 
     def work(unit: Unit) -> Dossier:
         ctx.directories.look(unit)
-        dossier = seen(unit, ctx, actor, dossier_id)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
         procedure = pinned(ctx, unit, dossier)
         decision = release(
             procedure, dossier, appointment_id, actor, ctx.now(), ctx.directory, ctx.wording

@@ -55,12 +55,13 @@ def walk_in(ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str)
 
 
 def receive(
-    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, *, token: str | None = None
-) -> Dossier:
-    """Record a walk-in visitor. Raises `NotFound` and the refusals of `domain.appointments.walk_ins.come`."""
+    ctx: AppContext, actor: Actor, dossier_id: str, appointment_id: str, office_id: str, *, revision: int | None = None,
+    token: str | None = None,
+) -> Dossier:  # fmt: skip
+    """Record a walk-in visitor. Raises `NotFound`, `Conflict` and the refusals of `domain.appointments.walk_ins.come`."""
 
     def work(unit: Unit) -> Dossier:
-        dossier = seen(unit, ctx, actor, dossier_id)
+        dossier = seen(unit, ctx, actor, dossier_id, revision)
         procedure = pinned(ctx, unit, dossier)
         decision = come(
             procedure, dossier, appointment_id, office_id, actor, ctx.now(), ctx.directory, ctx.wording,

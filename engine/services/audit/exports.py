@@ -27,7 +27,7 @@ from engine.records.codec import LATE, from_plain, to_plain
 from engine.records.dossier import Actor
 from engine.records.jobs import Job, JobChunk
 from engine.records.people import Reading
-from engine.services.applications.casework import QUEUES, inbox_query, list_inbox
+from engine.services.applications.casework import QUEUES, count_list, inbox_query, list_inbox
 from engine.services.context.app_context import AppContext, NotFound, pinned
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.core.idempotency import once
@@ -84,7 +84,7 @@ def order_export(ctx: AppContext, actor: Actor, asked: InboxExport, *, token: st
 
     def work(unit: Unit) -> Job:
         wanted = inbox_query(ctx, actor, *_filters(asked))
-        total = unit.count_dossiers(wanted, MOST_ROWS) if wanted else 0
+        total = count_list(unit, actor, wanted, MOST_ROWS) if wanted else 0
         body = to_plain(asked)
         return give(ctx, unit, actor, "tray", body if isinstance(body, dict) else {}, total)
 

@@ -43,6 +43,7 @@ NOTIFIED_AT_ONCE: Final = 3  # for one seat: the first persons notified may not 
 QUIET: Final = timedelta(hours=12)  # no dossier is notified twice within this time
 NOTIFIED_PER_CONTACT: Final = 3  # dossiers of one number or address within it: any number of dossiers may wait
 SHARE_BY_MAIL: Final = 3  # of so many notified, one has no telephone: an e-mail address costs nothing
+FREED_BY_ONE: Final = 2  # seats of one number or address that are announced within it
 REST: Final = timedelta(hours=1)  # of an entry that was passed over, so that it does not hide those behind it
 MOST_PASSED: Final = 100  # at once
 PAGE: Final = 50
@@ -109,7 +110,7 @@ def seats_changed(
     for name, booking in before.bookings.items():
         task = procedure.tasks.get(name)
         if booking.id in freed and isinstance(task, Appointment):
-            _report(ctx, unit, task, resource_key(procedure, name), booking, after.id)
+            _report(ctx, unit, task, resource_key(procedure, name), booking, after)
 
 
 def _leave(ctx: AppContext, unit: Unit, dossier: Dossier, booked: Collection[str]) -> None:
@@ -126,9 +127,13 @@ def _judged(
     return rule(procedure, dossier, appointment, scope_of(procedure, dossier, ctx.day(), ctx.directory))
 
 
-def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, but: str) -> None:
-    if _stands(ctx, task, freed):
-        notify_waiting(ctx, unit, resource, freed.office, freed.id, NOTIFIED_AT_ONCE, but)
+def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, of: Dossier) -> None:
+    """Announce a freed seat, unless one person frees seats again and again: those who wait would hear of no other."""
+    if not _stands(ctx, task, freed):
+        return
+    freed_by = of.contact_phone or of.contact_email or of.owner
+    if too_many(unit, ctx.now(), Limit(f"frees:{freed_by}", FREED_BY_ONE, QUIET)) is None:
+        notify_waiting(ctx, unit, resource, freed.office, freed.id, NOTIFIED_AT_ONCE, of.id)
 
 
 def _stands(ctx: AppContext, task: Appointment, freed: Booking) -> bool:

@@ -7,9 +7,12 @@ browsers neither use up its tries nor replace it. Only a keyed digest of a code 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from functools import wraps
+from typing import Final, Literal, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from engine.core.problems import Refusal, Refused, refusal
@@ -24,6 +27,7 @@ from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, refuse_code
 from engine.services.limits.guesses import is_known
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
+from engine.storage.results import AlreadyExists
 from engine.storage.unit_of_work import Unit
 
 SPACING: Final = (
@@ -139,7 +143,24 @@ def _owe_code(
     return CodeSent(number, int(_spacing(sends).total_seconds()), int(ctx.settings.code_lasts.total_seconds()) // 60)
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def once_more(act: Callable[P, R]) -> Callable[P, R]:
+    """Call a function again if another browser created the same account at the same moment: it is known then."""
+
+    @wraps(act)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        with suppress(AlreadyExists):
+            return act(*args, **kwargs)
+        return act(*args, **kwargs)
+
+    return tried
+
+
 @logged("code by SMS")
+@once_more
 def check_code(
     ctx: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
 ) -> SignedIn:  # fmt: skip
@@ -187,7 +208,8 @@ def applicant_known_by(unit: Unit, kind: IdentifierKind, value: str, now: dateti
         account = unit.account_of("applicant", value)
     if account is None:
         account_id = new_id()
-        account = Account(account_id, "applicant", "", free_login(unit, kind, value, account_id))
+        login = value if kind == "phone" else free_login(unit, kind, value, account_id)
+        account = Account(account_id, "applicant", "", login)
         unit.put_account(account)
         if kind != "phone":  # the login of an account is its phone, when it has one
             unit.add_identifier(Identifier(kind, value, account.id, now))

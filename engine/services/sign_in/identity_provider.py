@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from engine.core.problems import Refused, refusal
@@ -22,7 +22,7 @@ from engine.services.context.app_context import AppContext, NotFound
 from engine.services.context.contact_parsing import read_email, read_phone
 from engine.services.context.rate_limit import too_many
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, limits_of
-from engine.services.sign_in.applicant_sign_in import applicant_known_by
+from engine.services.sign_in.applicant_sign_in import applicant_known_by, once_more
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import FRESH, SignedIn, open_session
 from engine.storage.gate import WAIT_LIMIT, Crowded, ThreadLimit
@@ -69,6 +69,14 @@ def finish(
     proven_at = identity.proven_at or now - FRESH
     if anew and now - proven_at >= FRESH:
         raise Refused(refusal("identity_old"))
+    return _signed_in(ctx, identity, joining, device, proven_at)
+
+
+@once_more
+def _signed_in(
+    ctx: AppContext, identity: VerifiedIdentity, joining: Actor | None, device: str, proven_at: datetime
+) -> SignedIn | None:
+    now = ctx.now()
     with ctx.store.unit(write=True) as unit:
         account = _joined(unit, identity, joining, ctx) if joining else None
         if account is None:

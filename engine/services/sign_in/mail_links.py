@@ -19,7 +19,7 @@ from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email
 from engine.services.keys.secrets import new_token, token_digest
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, refuse_link
-from engine.services.sign_in.applicant_sign_in import applicant_known_by
+from engine.services.sign_in.applicant_sign_in import applicant_known_by, once_more
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
 from engine.storage.unit_of_work import Unit
@@ -67,6 +67,7 @@ def refusal_for_link(ctx: AppContext, token: str, mark: str) -> str | None:
 
 
 @logged("link by e-mail")
+@once_more
 def follow_link(ctx: AppContext, token: str, mark: str, *, keep: bool = False, device: str = "") -> SignedIn:
     """Sign in the reader of this mail, known or new. Raises Refused: link_over, link_elsewhere."""
     now, signed_in = ctx.now(), None

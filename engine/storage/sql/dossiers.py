@@ -44,11 +44,18 @@ _DRAFT: Final = (
     f"{BODY}(SELECT id FROM dossier WHERE owner = ? AND procedure = ? AND submitted_at IS NULL AND closed = 0"
     " ORDER BY created_at DESC LIMIT 1)"
 )
+_AT_ONCE: Final = 500  # ids in one statement
 _REMEMBERED: Final = 16  # dossiers of a reading unit, by id and by number
 _ADD: Final = LINES.insert("revision")
 _ADD_ENTRY: Final = ENTRIES.insert()
 _ADD_SALT: Final = "INSERT INTO salt (dossier, n, name, salt) VALUES (?, ?, ?, ?)"
 _ADD_WORD: Final = "INSERT INTO dossier_word (word, dossier) VALUES (?, ?)"
+
+
+def _naming(contacts: Iterable[str]) -> tuple[str, list[str]]:
+    """Return the condition that a body holds one of these texts, and its parameters."""
+    held = [canonical_json(one).decode() for one in contacts]
+    return f"({' OR '.join(['instr(body, ?) > 0'] * len(held)) or '1 = 0'})", held
 
 
 def line_of(dossier: Dossier) -> DossierLine:
@@ -226,11 +233,20 @@ class DossierQueries(Queries):
 
     def dossiers_reaching(self, owner: str, contacts: Iterable[str]) -> tuple[str, ...]:
         """Return the ids of this owner's dossiers that hold one of these numbers or addresses, those not closed first."""
-        held = [canonical_json(one).decode() for one in contacts]
-        among = " OR ".join(["instr(body, ?) > 0"] * len(held)) or "1 = 0"
+        naming, held = _naming(contacts)
         body = "dossier JOIN dossier_body ON dossier_body.dossier = dossier.id"
-        sql = f"SELECT id FROM {body} WHERE owner = ? AND ({among}) ORDER BY closed, id"
+        sql = f"SELECT id FROM {body} WHERE owner = ? AND {naming} ORDER BY closed, id"
         return tuple(row[0] for row in self._rows(sql, (owner, *held)))
+
+    def dossiers_naming(self, contacts: Iterable[str], ids: Sequence[str]) -> tuple[str, ...]:
+        """Return those of these dossiers that hold one of these numbers or addresses anywhere."""
+        (naming, held), found = _naming(contacts), []
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            among = ", ".join("?" * len(some))
+            sql = f"SELECT dossier FROM dossier_body WHERE dossier IN ({among}) AND {naming}"
+            found += [row[0] for row in self._rows(sql, (*some, *held))]
+        return tuple(found)
 
     def find_dossiers(self, query: DossierQuery, after: str | None = None, limit: int = 50) -> ResultPage:
         """Return one page of a list, in its order. A malformed `after`, or one of another order, gives the first page."""

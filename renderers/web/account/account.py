@@ -132,7 +132,7 @@ def _ask_identifier(place: str) -> Response:
         if closed.reason.code not in _CODES_OF_PLACE:
             return refused(closed.reason, "/compte")
         return ask_again(lambda: _identifier_page(place), {"way": closed.reason})
-    session[_NEW_IDENTIFIER] = {"kind": kind, "to": sent.phone}
+    session[_NEW_IDENTIFIER] = {"kind": kind, "to": sent.phone, "by": myself().id}
     return go("/compte/code")
 
 
@@ -148,7 +148,7 @@ def _identifier_page(place: str) -> Response:
 def code() -> Response:
     """Check the code sent to a new number or address, which then identifies the account."""
     asked = session.get(_NEW_IDENTIFIER)
-    if not isinstance(asked, dict):
+    if not isinstance(asked, dict) or asked.get("by") != myself().id:  # another person signed in at this browser
         return go("/compte")
     if request.method == "GET":
         return _code_page(asked)

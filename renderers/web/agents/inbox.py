@@ -313,7 +313,7 @@ def _view_links(asked: Filters) -> list[ViewLink]:
     kept = [(one, _filters(dict(parse_qsl(one.query)))) for one in saved_views(app_ctx(), actor())]
     hrefs = [href if (href := filters.address()) == f"/agent?{one.query}" else "" for one, filters in kept]
     pairs = zip(hrefs, kept, strict=True)
-    counts = count_lists(app_ctx(), [_query(filters) if href else None for href, (_, filters) in pairs])
+    counts = count_lists(app_ctx(), actor(), [_query(filters) if href else None for href, (_, filters) in pairs])
     return [
         ViewLink(one.n, one.name, href, _counted(count), href == asked.address())
         for (one, _), href, count in zip(kept, hrefs, counts, strict=True)

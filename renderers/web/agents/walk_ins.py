@@ -13,10 +13,20 @@ from engine.services.applications.document_verification import number_on_paper
 from engine.services.applications.drafts import see
 from engine.services.appointments.walk_ins import WalkIn, receive, walk_in
 from engine.services.context.app_context import NUMBER_DIGITS, NotFound
+from engine.storage.results import Conflict
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import refused
-from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    form_revision,
+    form_token,
+    go,
+    moment_of,
+    new_token,
+    say,
+)
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text
 from renderers.web.shared.staff import staff_page
 
@@ -67,6 +77,7 @@ def _page(one: AgentCase, found: WalkIn, status: int = 200, note: str = "") -> R
     return staff_page(
         "agent/confirm.html", status, dossier=one.dossier, crumbs=[(one.at(), one.dossier.label or one.dossier.number)],
         title=say("walk_in.title"), note=note or back, action=one.at(f"/arrivee/{task.id}"), token=new_token(),
+        revision=one.dossier.revision,
         details=[(one.title, label(task.agents_label)), *((say("slot.place"), name) for _, name in places if len(places) == 1)],
         text=say("walk_in.late_text" if found.late else "walk_in.text"), hidden=(), places=places if len(places) > 1 else (),
         button=say("walk_in.note"), back=one.at(), back_label=say("frame.back"),
@@ -81,7 +92,10 @@ def note(number: str, appointment: str) -> Response:
     found = walk_in(app_ctx(), actor(), one.id, appointment)
     there = request.form.get("bureau", "")[:100] or (found.offices[0].id if found.offices else "")
     try:
-        receive(app_ctx(), actor(), one.id, appointment, there, token=form_token())
+        receive(app_ctx(), actor(), one.id, appointment, there, revision=form_revision(), token=form_token())
+    except Conflict:
+        one = agent_case(number)
+        return _page(one, walk_in(app_ctx(), actor(), one.id, appointment), 409, say("visit.changed"))
     except Refused as closed:
         return _page(
             one, walk_in(app_ctx(), actor(), one.id, appointment), 409, refusal_text(one.procedure, closed.reason)

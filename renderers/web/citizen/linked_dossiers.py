@@ -126,7 +126,7 @@ def name(one: DossierContext, link_id: str) -> Response:
     if mine is not None:
         return _again(one, link, "number", _UNFIT) if mine.unfit else _named(one, link, digits, None)
     send_proof(app_ctx(), digits, asker=asker(), language=language(), mark=actor().id)
-    session["proving"] = digits
+    session["proving"], session["proving_by"] = digits, _person()
     return go(one.at(f"/lien/{link.id}/code"))
 
 
@@ -187,7 +187,7 @@ def _hint(found: LinkCandidate) -> str:
 @dossier_page(blueprint, "/lien/<link_id>/code")
 def ask_code(one: DossierContext, link_id: str) -> Response:
     """Show the form for the code. Redirects to the choice if no code was sent."""
-    if not one.dossier.is_draft or not session.get("proving"):
+    if not one.dossier.is_draft or not _wanted():
         return go(one.at(f"/lien/{link_id}"))
     return _code_page(one, _link(one, link_id))
 
@@ -195,7 +195,7 @@ def ask_code(one: DossierContext, link_id: str) -> Response:
 @dossier_page(blueprint, "/lien/<link_id>/code", "POST")
 def check_code(one: DossierContext, link_id: str) -> Response:
     """Check the code. A right one names the dossier, a wrong one shows the form again."""
-    wanted = session.get("proving", "")
+    wanted = _wanted()
     if not one.dossier.is_draft or not wanted:
         return go(one.at(f"/lien/{link_id}"))
     link = _link(one, link_id)
@@ -210,8 +210,13 @@ def check_code(one: DossierContext, link_id: str) -> Response:
 def _code_page(one: DossierContext, link: Link) -> Response:
     return page(
         "citizen/link_code.html", procedure=one.title, errors=refused_post().errors,
-        wanted=whole_number(session["proving"]), back=one.at(f"/lien/{link.id}"),
+        wanted=whole_number(_wanted()), back=one.at(f"/lien/{link.id}"),
     )  # fmt: skip
+
+
+def _wanted() -> str:
+    """Return the number of the dossier for which this person was sent a code, else empty."""
+    return str(session.get("proving", "")) if session.get("proving_by") == _person() else ""
 
 
 def _proved(number: str) -> str | None:

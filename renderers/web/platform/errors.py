@@ -22,7 +22,7 @@ from engine.services.context.app_context import NotFound, WrongAnswers
 from engine.services.context.edition_cache import EditionMissing
 from engine.services.sign_in.sessions import without_secrets
 from engine.storage.files.reserve import NoSpace
-from engine.storage.results import Away, Busy, Conflict, Damaged
+from engine.storage.results import AlreadyExists, Away, Busy, Conflict, Damaged
 from renderers.i18n.log_format import request_id
 from renderers.web.platform.access import public
 from renderers.web.platform.request_context import actor, app_ctx, broken, go, language, moment_of, page, say, site
@@ -45,6 +45,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(WrongAnswers, lambda _: _plain("error.refused", [say("refusal.other")], 422))
     app.register_error_handler(Conflict, lambda _: conflict())
     app.register_error_handler(Busy, _busy)
+    app.register_error_handler(AlreadyExists, lambda error: _busy(Busy(str(error))))  # another request was faster
     for damage in (Unreadable, EditionMissing, Damaged):
         app.register_error_handler(damage, _damaged)
     app.register_error_handler(HTTPException, _http)

@@ -112,12 +112,16 @@ def day_ahead(text: str) -> date | None:
 
 
 def instant_of(text: str) -> datetime | None:
-    """Return the instant of an ISO text in UTC, which is also the zone of a text without one. None if invalid."""
+    """Return the instant of an ISO text in UTC, which is also the zone of a text without one.
+
+    None if it is invalid or too far ahead.
+    """
     try:
         found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # the first and last hours of the calendar overflow in UTC
         return None
+    return found if found <= app_ctx().now() + _FARTHEST else None
 
 
 def iso_of(instant: datetime) -> str:

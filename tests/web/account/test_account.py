@@ -184,3 +184,12 @@ def test_the_account_in_a_browser(enter: Enter, portal: Portal, viewport: dict[s
     afi.go("/connexion/lien/inconnu")
     afi.go("/connexion/numero-perdu")
     afi.check()
+
+
+def test_the_next_person_at_this_browser_does_not_read_what_the_former_one_was_adding(visitor: PortalClient) -> None:
+    visitor.sign_in()
+    visitor.send("/compte/courriel", way=EMAIL)
+    assert EMAIL in visitor.open("/compte/code").text
+    visitor.sign_in("91223344")
+    assert visitor.open("/compte/code").address == "/compte"
+    assert EMAIL not in visitor.page.text

@@ -12,7 +12,7 @@ from engine.core.problems import Refused
 from engine.records.dossier import Actor
 from engine.services.accounts.personal_data_export import export_own
 from engine.services.applications.bulk_actions import picked_all
-from engine.services.applications.casework import inbox_counts, list_inbox
+from engine.services.applications.casework import count_lists, inbox_counts, inbox_query, list_inbox, neighbours
 from engine.services.applications.notes import LONGEST, annotations_of, labels_in, notes_of, write_note
 from engine.services.audit.exports import InboxExport, order_export
 from engine.services.audit.integrity import export, fsck
@@ -174,6 +174,26 @@ def test_labels_are_shown_and_sought_in_the_list_and_say_who_gave_them(known: Po
     labelled(desk, number)
     assert listed(known, "etiquettes.urgent") == []
     assert fsck(known.office) == ()
+
+
+def test_counts_and_neighbours_do_not_tell_the_labels_of_ones_own_request(known: PortalClient) -> None:
+    desk, (number, other) = as_an_agent(known), (known.sent(), known.sent())
+    for one in (number, other):
+        labelled(desk, one, "urgent")
+    theirs = the_dossier(known, other)
+    with known.office.store.unit(write=True) as unit:
+        kept = replace(theirs, contact_phone="+22890998877", revision=theirs.revision + 1)
+        unit.put_dossier(kept, theirs.revision)
+    own = replace(MAYOR, contacts=frozenset({"+22890998877"}))
+    asked = inbox_query(known.office, own, "all", None, None, None, "", "etiquettes.urgent")
+    assert asked is not None
+    mine = the_dossier(known, number).id
+    assert [count_lists(known.office, who, [asked]) for who in (MAYOR, own)] == [[2], [1]]
+    assert order_export(known.office, own, InboxExport("all", label="etiquettes.urgent")).total == 1
+    seen = neighbours(known.office, MAYOR, mine, asked)
+    assert {seen.before, seen.after} == {None, other}
+    seen = neighbours(known.office, own, mine, asked)
+    assert {seen.before, seen.after} == {None}
 
 
 def test_a_label_given_meanwhile_is_not_overwritten(known: PortalClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -162,6 +163,20 @@ def booked(visitor: PortalClient, number: str) -> Booking:
         dossier = unit.dossier_numbered(number)
     assert dossier is not None
     return dossier.bookings["remise"]
+
+
+def test_a_visit_that_was_moved_meanwhile_is_not_cancelled_unread(staff_site: StaffSite) -> None:
+    """The page said 7 o'clock, the applicant moved to 9, and the 9 o'clock visit was cancelled."""
+    dossier, seat = staff_site.world.booked(to_book(staff_site), "depot", 3), staff_site.agent(DESK)
+    form = f"/agent/dossiers/{dossier.number}/creneau/depot/annuler"
+    moved = replace(dossier.bookings["depot"], start=dossier.bookings["depot"].start + timedelta(hours=2))
+    staff_site.world.force(staff_site.kept(dossier), bookings={**dossier.bookings, "depot": moved})
+    again = seat.post(form, reason="Le scanner est en panne.", revision=str(dossier.revision))
+    assert again.status_code == 409
+    assert "Ce dossier a changé" in read(again)
+    assert "Le scanner est en panne." in read(again)
+    assert staff_site.kept(dossier).bookings["depot"].status == "booked"
+    assert seat.post(form, reason="Le scanner est en panne.").status_code == 303
 
 
 def test_an_agent_cancels_a_visit_with_a_reason(staff_site: StaffSite) -> None:

@@ -311,6 +311,26 @@ def test_from_home_the_telephone_is_still_asked(world: World) -> None:
     assert "telephone" in [one.at for one in intake.check(world.office, owner, without.id).errors]
 
 
+@pytest.mark.parametrize("how", ["former", "for_another"])
+def test_an_agent_does_not_help_with_a_request_of_their_own(world: World, how: str) -> None:
+    """The person at the counter has another number now, or the agent acted for them under a mandate."""
+    officer = replace(world.agent("bac", "obac/instructeur"), contacts=frozenset({"+22890112299"}))
+    helped(world, officer)
+    sent = finished(world, *begun(world, officer, "duplicata-bac"))
+    phones = {"former_phones" if how == "former" else "other_phones": ("+22890112299",)}
+    with world.office.store.unit(write=True) as unit:
+        unit.put_dossier(replace(sent, **phones, revision=sent.revision + 1), sent.revision)
+    actor = assistance.helping(world.office, officer)
+    assert actor is not None
+    with pytest.raises(NotFound):
+        take_cash(world.office, actor, sent.id, 2000, token=new_id())
+    assistance.end_assistance(world.office, officer)
+    world.wait(minutes=2)
+    helped(world, officer)
+    with pytest.raises(Refused, match="own_dossier"):
+        assistance.resume_request(world.office, officer, sent.number)
+
+
 def test_the_baccalaureate_office_takes_cash(world: World) -> None:
     """Published: its own cashier gives the receipt that the request asks for."""
     officer = world.agent("bac", "obac/instructeur")

@@ -4,6 +4,7 @@ Each test stops one of them between reading and writing, lets the other go as fa
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from engine.services.accounts import delegation as representation
 from engine.services.accounts.agents import Person
 from engine.services.applications.attachments import Upload
 from engine.services.context.app_context import NotFound
+from engine.services.sign_in import applicant_sign_in as accounts
 from engine.services.sign_in import sessions
 from engine.services.sign_in import unverified_drafts as claims
 from engine.services.worker import agent_notifications as tidings
@@ -242,3 +244,24 @@ def test_a_person_is_asked_once_by_a_double_click(world: World, monkeypatch: pyt
     representation.ask_person(world.office, afi, phone, "Afi")
     second.join()
     assert len(world.read(lambda unit: unit.mandates_held(afi.id))) == 1
+
+
+def test_the_first_sign_in_of_a_number_in_two_browsers_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both looked for an account, both made one, and the second to save had an error."""
+    phone, signed = "+22891445566", []
+
+    def enter(mark: str) -> None:
+        code = re.search(r"\d{6}", codes[mark])
+        assert code
+        signed.append(accounts.check_code(world.office, phone, code[0], mark=mark))
+
+    codes = {}
+    for mark in ("one", "other"):
+        accounts.send_code(world.office, phone, mark=mark)
+        codes[mark] = world.letters(phone)[-1]
+        world.wait(minutes=1)
+    second = crossing(monkeypatch, accounts, "new_id", lambda: enter("other"))
+    enter("one")
+    second.join()
+    assert len({one.actor.id for one in signed}) == 1
+    assert len(signed) == 2

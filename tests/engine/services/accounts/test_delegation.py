@@ -92,6 +92,14 @@ class TestCompanies:
         assert refused(representation.check, world.office, own, mandate.id, True, name="SOTOGO") == "own_dossier"
         representation.check(world.office, chef, mandate.id, True, name="SOTOGO")
 
+    def test_nor_once_they_have_left_that_number(self, world: World) -> None:
+        afi = world.applicant()
+        mandate, asked = company(world, afi), Person("A. Afi", administers=("*",), phone=PHONE)
+        own = people.add_person(world.office, SYSTEM_ACTOR, "agent", "own", asked).account.actor()
+        with world.office.store.unit(write=True) as unit:
+            contact_change.change_phone(world.office, unit, unit.account(afi.id), "+22890667788", afi)
+        assert refused(representation.check, world.office, own, mandate.id, True, name="SOTOGO") == "own_dossier"
+
     def test_a_refused_document_opens_nothing(self, world: World) -> None:
         afi, chef = world.applicant(), administrator(world)
         mandate = company(world, afi)

@@ -122,6 +122,18 @@ def test_those_who_are_passed_over_hide_nobody(world: World, monkeypatch: pytest
     assert len(on_list(world, holder)) == 1
 
 
+def test_who_books_and_cancels_again_and_again_silences_no_list(world: World) -> None:
+    """Each release was announced to three more people, who then heard of no seat for twelve hours."""
+    patient = [wait(world, to_book(world, at)) for at in range(3, 12)]
+    restless, honest = to_book(world, 1), to_book(world, 2)
+    for _ in range(4):
+        free(world, restless)
+    reached = sum(told(world, one) for one in patient)
+    assert reached == waiting_list.FREED_BY_ONE * waiting_list.NOTIFIED_AT_ONCE
+    free(world, honest)
+    assert sum(told(world, one) for one in patient) == reached + waiting_list.NOTIFIED_AT_ONCE
+
+
 def test_each_is_told_in_turn(world: World) -> None:
     waiting, holder = [wait(world, to_book(world, number)) for number in range(5)], to_book(world, 60)
     free(world, holder)
@@ -161,6 +173,7 @@ def test_addresses_that_cost_nothing_leave_the_news_to_telephones(world: World) 
 
 def test_those_passed_over_hide_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_list, "MOST_PASSED", 2)
+    monkeypatch.setattr(waiting_list, "FREED_BY_ONE", 9)
     for _ in range(waiting_list.NOTIFIED_PER_CONTACT + 4):
         wait(world, to_book(world))
     other, holder = wait(world, to_book(world, 1)), to_book(world, 2)
