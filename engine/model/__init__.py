@@ -16,6 +16,7 @@ from typing import Final
 from engine.model.base import (
     APPLICANT,
     APPLICATION,
+    CASH,
     COUNTER,
     DRAFT,
     MOBILE_MONEY,
@@ -40,6 +41,7 @@ from engine.model.workflow import NO_EFFECTS, Effects, Key, State, Table, TimeLi
 __all__ = [
     "APPLICANT",
     "APPLICATION",
+    "CASH",
     "COUNTER",
     "DRAFT",
     "MOBILE_MONEY",

@@ -12,8 +12,9 @@ from engine.core.values import Text
 
 APPLICATION: Final = "demande"
 DRAFT: Final = "draft"
+CASH: Final = "cash"
 MOBILE_MONEY: Final = "mobile_money"
-PAYMENT_METHODS: Final = frozenset({"cash", MOBILE_MONEY, "card"})
+PAYMENT_METHODS: Final = frozenset({CASH, MOBILE_MONEY, "card"})
 APPLICANT: Final = "applicant"
 COUNTER: Final = "counter"  # the channel of requests assisted in an office
 PAPER: Final = "paper"  # that of signed forms, which an agent types in

@@ -59,6 +59,9 @@ class PaperWords:
         parts, at = [], 0
         for one in placeholders_of(source):
             words = self.words(one).replace("*", "")
+            words = (
+                words.rstrip(". ") if source[one.end : one.end + 1] == "." else words
+            )  # a sentence has one full stop
             elided = language == "fr" and _ELIDES.match(words)
             parts += [_ELIDED.sub(r"\1’\2", source[at : one.start]) if elided else source[at : one.start], words]
             at = one.end

@@ -246,10 +246,12 @@ _OWN_NAMES: Final[dict[str, Callable[[_NoticeContext, bool], str]]] = {
 
 
 def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[OutboundMessage]:
-    """Yield the message of a new public label, none when the label did not change."""
+    """Yield the message of a new public label. Of an unchanged one, that of a new document or of the applicant's turn."""
     public = public_key(context.procedure, context.dossier)
     before = "" if context.before.is_draft else public_key(context.procedure, context.before)
     if public == before and public in ("in_review", "accepted"):
+        if public == "accepted" and (news := _news_of_accepted(context)):
+            yield from _standard(context, event, news)
         return
     key: str = public
     if public == "in_review" and not before:
@@ -257,6 +259,17 @@ def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[Outbound
     elif public == "in_review" and not is_examined(context.procedure, context.procedure.state(context.dossier.state)):
         key = "in_progress"
     yield from _standard(context, event, "handed_over" if (before, public) == ("ready", "accepted") else key)
+
+
+def _news_of_accepted(context: _NoticeContext) -> str:
+    """Return the message about an accepted request that goes on: a document, its end, or the applicant's turn."""
+    if len(context.dossier.documents) > len(context.before.documents):
+        return "issued"
+    if context.dossier.closed_at is not None:
+        return "finished"
+    state, former = (context.procedure.state(one.state) for one in (context.dossier, context.before))
+    theirs = state.mode == "by" and APPLICANT in state.by
+    return "your_turn" if theirs and not (former.mode == "by" and APPLICANT in former.by) else ""
 
 
 def _standard(context: _NoticeContext, event: str, key: str) -> Iterator[OutboundMessage]:

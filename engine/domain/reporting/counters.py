@@ -168,7 +168,7 @@ def announced(procedure: Procedure, scope: Scope) -> Span | None:
 def last_day_announced(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> datetime | None:
     """Return when the announced delay ends, later by the time that was the applicant's.
 
-    None without a delay, and while the applicant has to act.
+    None without a delay, while the applicant has to act, and once the request was decided: what comes then has no delay.
     """
     span, since, theirs = announced(procedure, scope), dossier.submitted_at, timedelta()
     sent = since
@@ -177,9 +177,11 @@ def last_day_announced(procedure: Procedure, dossier: Dossier, scope: Scope, cal
         if since is not None and source is not None and is_theirs(procedure, source, (), scope):
             theirs += max(taken.at - since, timedelta())
         since = taken.at
+    passed = [procedure.states.get(name) for name in (*(taken.target for taken in dossier.taken), dossier.state)]
+    decided = any(one is not None and (one.is_end or one.public == "accepted") for one in passed)
     state = procedure.states.get(dossier.state)
     waits = state is None or is_theirs(procedure, state, (), scope)
-    return None if span is None or sent is None or waits else add_span(sent + theirs, span, calendar)
+    return None if span is None or sent is None or waits or decided else add_span(sent + theirs, span, calendar)
 
 
 def unit_of(span: Span) -> str:

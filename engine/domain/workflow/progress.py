@@ -67,6 +67,8 @@ def public_key(procedure: Procedure, dossier: Dossier) -> Public:
         return "appointment"
     if state.mode == "gather" and state.public in _OF_PARTS:
         return _applicants_part(procedure, state, dossier) or "in_review"
+    if state.mode == "gather" and state.public == "accepted":
+        return _applicants_part(procedure, state, dossier) or "accepted"
     if state.public == "in_review" and _is_granted(procedure, dossier):
         return "accepted"
     return state.public

@@ -8,10 +8,11 @@ from engine.core.problems import Problem, problem
 from engine.language.expressions.compiler import tree
 from engine.language.expressions.nodes import needs_done
 from engine.language.lint.rule_registry import rule
-from engine.model import Appointment, Fee, Form, Procedure, Task, Transition
+from engine.model import CASH, Appointment, Fee, Form, Procedure, Task, Transition
 from engine.model.corrections import asked_by_change, corrected_by
 from engine.model.directory import Directory
 from engine.model.graph import closure, done_after, edges, issued_by, surely_done
+from engine.model.roles import receiving_roles
 
 
 @rule("C530")
@@ -122,6 +123,14 @@ def no_common_method(procedure: Procedure, directory: Directory) -> Iterator[Pro
         due = {one.id: {*one.methods} for one in (*asked, *raised, *parts)} if asked or raised else {}
         if due and not set.intersection(*due.values()):
             yield problem("C599", state.where, at=state.id, state=state.id, fees=", ".join(due))
+
+
+@rule("C604")
+def cash_without_counter(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
+    """Yield C604 for each fee that is paid in cash alone where no agent of a counter can receive it."""
+    for fee in procedure.fees():
+        if {*fee.methods} == {CASH} and not receiving_roles(procedure):
+            yield problem("C604", fee.where, at=fee.id, name=fee.id)
 
 
 def _read_by(fee: Fee) -> frozenset[str]:

@@ -19,7 +19,8 @@ from engine.domain.fields.scope import scope_of
 from engine.domain.workflow.fee_quotes import part_of
 from engine.domain.workflow.tasks import open_tasks
 from engine.integrations.payment_provider import CURRENCY, NO_CUSTOMER, Customer, order_of
-from engine.model import MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
+from engine.model import CASH, MOBILE_MONEY, PAYMENT_METHODS, Fee, Procedure
+from engine.model.roles import receiving_roles
 from engine.records.dossier import Actor, Dossier, Owed, Payment
 from engine.records.refunds import PaymentEvent
 from engine.services.context.app_context import AppContext, NotFound, pinned, seen
@@ -266,9 +267,6 @@ PAYMENT: Final[Memory[Payment]] = Memory(
 )
 
 
-CASH: Final = "cash"
-
-
 def cash_due(ctx: AppContext, actor: Actor, dossier_id: str) -> int:
     """Return what may be paid in cash now: all that is owed if every fee takes cash, else 0.
 
@@ -288,7 +286,7 @@ def takes_cash(ctx: AppContext, actor: Actor, dossier_id: str) -> bool:
 
 def _owed_in_cash(ctx: AppContext, unit: Unit, dossier: Dossier) -> int:
     procedure = pinned(ctx, unit, dossier)
-    due = due_now(ctx, procedure, dossier)
+    due = due_now(ctx, procedure, dossier) if receiving_roles(procedure) else ()
     fees = [procedure.tasks[one.fee] for one in due]
     return sum(one.left for one in due) if all(isinstance(fee, Fee) and CASH in fee.methods for fee in fees) else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,13 +22,15 @@ from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, take_transition
 from engine.services.context.app_context import NotFound, WrongAnswers
 from renderers.html.controls import Control, field_control
+from renderers.html.templates import span_text
 from renderers.procedure.page import SheetLine
+from renderers.procedure.steps import constant_span
 from renderers.web.citizen.later_forms import Filled, Sheet, filled_by_act
 from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label, writer
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.refused_posts import Fault
-from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, language, say, site
 from renderers.web.shared.money import francs
 from renderers.web.shared.outcomes import go_noting
 
@@ -144,7 +147,7 @@ def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
     return Sheet(
         one, label(transition.label), one.at(f"/actes/{transition.id}"), one.at(), place,
         lambda raw: filled_by_act(one, transition.id, raw) if transition.fills else Filled(_NOTHING), label(transition.label),
-        lines=(*((label(transition.confirm),) if transition.confirm else ()), *_what_it_ends(one, offer)),
+        lines=(*((label(transition.confirm),) if transition.confirm else ()), *_what_it_ends(one, offer), *_how_answered(one, offer)),
         ask_reason=say("track.act_reason") if "reason" in transition.asks else "",
         reason_name="act-reason" if transition.fills else "reason",  # ids of questions have no hyphen
         extra=_attachment(one, transition.id) if "attachment" in transition.asks else None, warn=ends_for_good(one.procedure, offer.transitions),
@@ -164,6 +167,20 @@ def _what_it_ends(one: DossierContext, offer: AvailableAction) -> list[str]:
     if payment is not None and not any(fee in owed_still for fee in payment.fees):
         lines.append(say("withdrawal.paying", amount=francs(payment.amount)))
     return lines
+
+
+def _how_answered(one: DossierContext, offer: AvailableAction) -> Iterator[str]:
+    """Yield until when a decision can be contested here, when the answer is due, and what silence means."""
+    transition, procedure = offer.transition, one.procedure
+    if transition.within is None or not any(appeal.act == transition.id for appeal in appeals_of(one.evaluated())):
+        return
+    yield say("track.appeal_before", day=_last_day(one, transition.within))
+    span = constant_span(procedure.state(transition.target).due)
+    if span is not None:
+        yield say("track.appeal_answer", span=span_text(site().words, span, language()))
+    late = [move for move in procedure.leaving.get(transition.target, ()) if move.event == "due"]
+    if late and all(procedure.state(move.target).outcome == "refused" for move in late):
+        yield say("track.appeal_silence")
 
 
 def _joined(one: DossierContext, act_id: str) -> tuple[FileView, ...]:

@@ -234,7 +234,8 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield from absence_costs(one, visit) if isinstance(visit, Appointment) and not come else ()
     elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
-    if status.public in READS_REASON and (reason := _last_reason(one, status)):
+    theirs = status.public == "accepted" and status.who == "applicant"
+    if (theirs or status.public in READS_REASON) and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
     lapse = lapse_of(one.procedure, one.dossier)
     if status.who == "applicant" and not late and lapse is not None:
@@ -280,7 +281,7 @@ def _last_reason(one: DossierContext, status: PublicStatus) -> str:
     """Return the last reason written by an agent: their common one for corrections, that of the act which closed."""
     if status.public == "to_correct" and one.dossier.correction is not None:
         return one.dossier.correction.reason
-    if status.public == "closed":
+    if status.public in ("closed", "accepted"):  # of the act that led here
         last = one.dossier.taken[-1] if one.dossier.taken else None
         closed = last is not None and last.by_kind == "agent" and last.target == one.dossier.state
         return last.reason or "" if last is not None and closed else ""

@@ -23,9 +23,9 @@ from renderers.html.pagination import paged
 from renderers.i18n.language_spans import joined
 from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
-from renderers.web.citizen.acts import appeal_lines, new_request, no_way_out, own_acts
+from renderers.web.citizen.acts import appeal_lines, how_to_contest, new_request, no_way_out, open_appeal, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
-from renderers.web.citizen.status import next_act, status_box, status_of, to_do
+from renderers.web.citizen.status import StatusBox, next_act, status_box, status_of, to_do
 from renderers.web.platform.access import dossier_page, signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
@@ -159,7 +159,7 @@ def follow(one: DossierContext) -> Response:
     form, ahead = one.form(), to_do(one)
     results, box = row_results(one, form), status_box(one, status, ahead)
     mixed = _mixed(results) if status.public in ("accepted", "refused") else ""
-    box = replace(box, title=mixed) if mixed else box
+    box = _mixed_box(one, box, mixed) if mixed else box
     checking, again = say("status.checking"), new_request(one) if status.public in ("refused", "closed") else []
     of_rows = {document.href for result in results for document in result.documents if document.href}
     documents = (document_line(one, document) for document in one.dossier.documents)
@@ -181,6 +181,16 @@ def _mixed(results: list[RowResult]) -> str:
     reported = [result for result in results if result.tag]
     granted = sum(1 for result in reported if result.kind == "ok")
     return say("result.some", granted=granted, all=len(reported)) if 0 < granted < len(reported) else ""
+
+
+def _mixed_box(one: DossierContext, box: StatusBox, title: str) -> StatusBox:
+    """Return the box of a group of which some are refused: how to contest that, instead of « Qui ? Personne »."""
+    contested, offer = how_to_contest(one), open_appeal(one)
+    if not contested:
+        return replace(box, title=title)
+    href, action = (one.at(f"/actes/{offer.transition.id}"), label(offer.transition.label)) if offer else ("", "")
+    facts = tuple(fact for fact in box.facts if fact[0] != say("track.who"))
+    return replace(box, title=title, facts=facts, lines=(*box.lines, contested), href=href, action=action)
 
 
 def time_steps(one: DossierContext) -> list[TimeStep]:

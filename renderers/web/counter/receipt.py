@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, session
 
-from engine.model import APPLICANT, APPLICATION, Appointment, Form
+from engine.model import APPLICANT, APPLICATION, CASH, Appointment, Form
 from engine.services.accounts.assistance import follow_code
-from engine.services.payments.payments import CASH, awaited_payment, cash_due, owed, payments, take_cash
+from engine.services.payments.payments import awaited_payment, cash_due, owed, payments, take_cash
 from engine.services.payments.settlement import RECEIVED
 from renderers.html.controls import national
 from renderers.i18n.translations import first_capital

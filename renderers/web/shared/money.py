@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.model import CASH
 from engine.records.dossier import OwedLine, Payment
 from engine.services.core.fee_accounts import FeeAccount
-from engine.services.payments.payments import CASH
 from engine.services.payments.refunds import OwedBack
 from engine.services.payments.settlement import RECEIVED
 from renderers.web.platform.dossier_context import DossierContext, label

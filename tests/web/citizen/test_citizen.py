@@ -873,7 +873,9 @@ def test_the_address_in_a_diary_never_leads_nowhere(known: PortalClient) -> None
     assert (answer.status, answer.response.headers["Location"]) == (303, f"/dossiers/{number}")
 
 
-@pytest.mark.parametrize("start", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "demain", "0001-01-01T00:00"])
+@pytest.mark.parametrize(
+    "start", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "demain", "0001-01-01T00:00", "9998-12-31T00:00"]
+)
 def test_a_time_out_of_the_calendar_is_no_slot(known: PortalClient, start: str) -> None:
     address = f"/dossiers/{ready_to_book(known)}/rendez-vous"
     answer = known.open(f"{address}/confirmer?start={start.replace('+', '%2B')}&bureau=rien")
@@ -899,7 +901,9 @@ def test_a_visit_too_near_is_not_given_back_here(known: PortalClient) -> None:
     asked = known.open(f"{address}?changer=1").text
     assert "Il est trop tard pour changer ce rendez-vous" in asked
     assert "Aucun créneau libre" not in asked, "it is not for want of places"
-    answer = known.post(f"{address}/annuler", **{**form, **known.open(f"{address}/annuler").form()})
+    assert "Annuler ce rendez-vous ?" not in known.open(f"{address}/annuler").text
+    (fresh,) = known.open("/connexion").form()["csrf_token"]
+    answer = known.post(f"{address}/annuler", **{**form, "csrf_token": fresh})
     assert answer.status == 409
     assert "Il est trop tard" in answer.text
 
@@ -1303,6 +1307,30 @@ def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path
     assert "À faire" in listed
     assert "Au plus tard le 24 novembre 2028" in listed
     assert "À vous : Permis" in me.open("/").text
+
+
+def test_an_accepted_request_that_comes_back_says_so_and_why(tmp_path: Path) -> None:
+    """The mayor asked for works after the permit, and the applicant read « Votre demande est acceptée »."""
+    again = "reprendre: {label: Demander des travaux, to: reprise, asks: [reason]}"
+    state = "    reprise: {label: Travaux à reprendre, by: applicant, public: accepted, due: 2 years, late: classe, transitions: {refaire: {label: Refait, to: chantier}}}\n"
+    text = PERMIT.replace("accorder: {label: Finir, to: accorde}", f"accorder: {{label: Finir, to: accorde}}, {again}")
+    me = serving(tmp_path, a_procedure(text.replace("    accorde: {", f"{state}    accorde: {{"))).sign_in()
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    for act in ("proposer", "suivre", "signer"):
+        me.decide(number, act)
+    me.send(f"/dossiers/{number}/actes/ouvrir")
+    assert "Délai annoncé" not in me.open(f"/dossiers/{number}").text, "the permit has a delay, the works have none"
+    me.decide(number, "reprendre", reason="La clôture dépasse.")
+    box = me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
+    assert "Motif : La clôture dépasse." in box
+    me.send(f"/dossiers/{number}/actes/refaire")
+    assert "La clôture dépasse." not in me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
+    me.decide(number, "accorder")
+    messages = me.open(f"/dossiers/{number}").text.partition("Messages")[2]
+    assert "c'est à vous d'agir. Voyez pourquoi" in messages
+    assert "c'est terminé. Vous n'avez plus rien à faire." in messages
 
 
 SILENT = """

@@ -68,6 +68,8 @@ def test_a_family_of_four(enter: Enter, portal: Portal) -> None:
     take_transition(portal.office, chief, portal.dossier(number).id, Act("signer"))
     me.go(f"/dossiers/{number}")
     assert me.sees("3 sur 4 : accordé")
+    assert me.sees("Vous pouvez contester cette décision jusqu’au")
+    assert not me.sees("Personne. C’est terminé.")
     refusal = me.page.locator(".rows li", has_text="LEE Marc")
     expect(refusal).to_contain_text("Refusé")
     expect(refusal).to_contain_text("Passeport signalé volé")

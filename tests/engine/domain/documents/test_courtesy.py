@@ -57,6 +57,19 @@ def composed(procedure: Procedure, dossier: Dossier) -> IssuedDocument:
     )  # fmt: skip
 
 
+def test_a_sentence_that_an_answer_ends_has_one_full_stop() -> None:
+    """An agent wrote « signalé volé. » and the refusal printed « signalé volé.. »."""
+    text = FILE.read_text("utf-8").replace("a été reçue le {sent}.", "est reçue, au nom de {nom}.")
+    procedure = check_definition(text.encode(), FILE.name, the_shared()).procedure
+    assert procedure is not None
+    for name in ("Sotogo S.A.", "Sotogo"):
+        dossier = replace(told().dossier, answers={**told().dossier.answers, "nom": name})
+        paper = composed(procedure, dossier).paper
+        assert paper is not None
+        (operative,) = paper["operative"]  # type: ignore[misc]
+        assert operative.endswith(f"{name.rstrip('.')}.")
+
+
 def with_output(procedure: Procedure, **changes: Any) -> Procedure:
     output = procedure.outputs["attestation"]
     return replace(procedure, outputs={**procedure.outputs, "attestation": replace(output, **changes)})
