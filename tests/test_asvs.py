@@ -275,7 +275,7 @@ def test_every_way_in_is_told() -> None:
         ("applicant_sign_in", "check_code"): "code by SMS",
         ("assistance", "follow_by_code"): "number and code of a receipt",
         ("unverified_drafts", "go_on_unproven"): "a number given and not proven yet",
-        ("identity_provider", "finish"): "identity provider",
+        ("identity_provider", "_signed_in"): "identity provider",
         ("mail_links", "follow_link"): "link by e-mail",
         ("agent_sign_in", "_passed"): "| agent | password",
         ("agent_sign_in", "pass_both"): "| agent | password",

@@ -107,10 +107,7 @@ def held(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
 
 
 def given(ctx: AppContext, actor: Actor) -> tuple[MandateView, ...]:
-    """Return the mandates given for the person this actor acts for.
-
-    A reader, or a holder for some dossiers, gets none. A holder for some procedures learns nothing of others.
-    """
+    """Return the mandates given for the person this actor acts for: of their procedures, none to a reader or for a dossier."""
     if actor.only_reads or actor.dossiers:
         return ()
     with ctx.store.unit() as unit:
@@ -145,9 +142,9 @@ def can_give(ctx: AppContext, actor: Actor, held_id: str) -> bool:
 def declare_company(
     ctx: AppContext, actor: Actor, number: str, name: str, proof: Upload | None, *, client: str = "", browser: str = ""
 ) -> Mandate:  # fmt: skip
-    """Ask to act for a company by its number and a document, which an agent checks first.
+    """Ask to act for a company by its number and a document of `client` and `browser`, which an agent checks first.
 
-    `client` and `browser` identify the sender of the document. Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
+    Raises Refused: company_number, company_name_missing, company_name_signs, name_long, proof_missing,
     proof_unfit, already_asked, too_many_tries.
     """
     number = " ".join(_DASHES.sub("-", number).upper().split())
@@ -158,8 +155,7 @@ def declare_company(
     )  # fmt: skip
 
     def company(unit: Unit) -> Account:
-        known = unit.company_account(number)
-        return known or Account(new_id(), "applicant", "", f"{COMPANY}{number}")
+        return unit.company_account(number) or Account(new_id(), "applicant", "", f"{COMPANY}{number}")
 
     return _claimed(ctx, actor, mandate, proof, company, client, browser)
 
@@ -205,8 +201,8 @@ def _claimed(
             asked = {one.status for one in unit.mandates_held(actor.id) if one.principal == principal.id}
             if asked & {"to_check", "active"}:
                 raise Refused(refusal("already_asked"))
-            asked_by = next(iter(actor.contacts), "")
-            made = replace(mandate, principal=principal.id, invited=asked_by, proof=kept.sha256, proof_name=kept.name)
+            (own,) = actor.contacts or ("",)
+            made = replace(mandate, principal=principal.id, invited=own, proof=kept.sha256, proof_name=kept.name)
             unit.put_mandate(made)
             return made
 

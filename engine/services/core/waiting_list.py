@@ -129,7 +129,7 @@ def _judged(
 
 def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, of: Dossier) -> None:
     """Announce a freed seat, unless one person frees seats again and again: those who wait would hear of no other."""
-    if not _stands(ctx, task, freed):
+    if not _stands(ctx, task, freed) or next(_in_turn(unit, resource, freed.office, ctx.now() - QUIET), None) is None:
         return
     freed_by = of.contact_phone or of.contact_email or of.owner
     if too_many(unit, ctx.now(), Limit(f"frees:{freed_by}", FREED_BY_ONE, QUIET)) is None:
