@@ -110,7 +110,7 @@ def apply(reader: Reader, portal: Portal, enters: Callable[[Reader, Portal], Non
     me.page.locator('[name="vol"]').fill("KP021")
     reader.press("Continue")
     reader.press("Continue")
-    assert me.sees("Add at least 1 entry to “Travellers”")
+    assert me.sees("“Travellers”: add at least 1")
     for at, one in enumerate(FAMILY):
         add_traveller(reader, at, *one)
     reader.press("Continue")

@@ -30,7 +30,7 @@ COUNTER = "dgdn/guichet"
 
 def code_sent(world: World, to: str = PHONE) -> str:
     with world.office.store.unit() as unit:
-        said = unit.letters_to(to)[-1].body
+        said = max(unit.letters_to(to), key=lambda letter: letter.created_at).body
     found = re.search(r"\d{6}", said)
     assert found, said
     return found[0]
