@@ -106,7 +106,7 @@ def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     """Return True when this dossier is visible to this actor."""
     if actor.kind == "applicant":
         return stands_for_owner(dossier, actor)
-    if actor.kind == "agent" and actor.principal:
+    if actor.helps:
         return is_helped(dossier, actor)
     if actor.kind == "agent":
         return not dossier.is_draft and holds(actor, roles_of(procedure)) and in_their_offices(dossier, actor)

@@ -79,9 +79,17 @@ def _decision(evaluated: EvaluatedAnswers, dossier: Dossier, speech: Speech) -> 
 
 def appeals_of(evaluated: EvaluatedAnswers) -> tuple[Appeal, ...]:
     """Return the appeals of the procedure, else those of its agency."""
-    identity = evaluated.procedure.identity
-    agency = evaluated.directory.agencies.get(identity.agency)
-    return tuple((identity.appeals or (agency.appeals if agency else {})).values())
+    return _appeals(evaluated.procedure, evaluated.directory)
+
+
+def contesting_acts(procedure: Procedure, directory: Directory) -> frozenset[str]:
+    """Return the acts of the procedure by which an applicant appeals."""
+    return frozenset(appeal.act for appeal in _appeals(procedure, directory) if appeal.act)
+
+
+def _appeals(procedure: Procedure, directory: Directory) -> tuple[Appeal, ...]:
+    agency = directory.agencies.get(procedure.identity.agency)
+    return tuple((procedure.identity.appeals or (agency.appeals if agency else {})).values())
 
 
 def is_still_open(appeal: Appeal, procedure: Procedure, dossier: Dossier) -> bool:

@@ -356,7 +356,7 @@ class _Life:
 
 _Verb = Callable[[_Life, JournalEntry, Mapping[str, Plain]], "Decision | None"]
 _VERBS: Final[Mapping[str, _Verb]] = {
-    "assisted": _Life.help, "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
+    "assisted": _Life.help, "agreed": _Life.help, "submitted": _Life.submit, "transition": _Life.take, "task_done": _Life.do, "part_done": _Life.do_part,
     "paid": _Life.pay, "booked": _Life.book_slot, "moved": _Life.book_slot, "cancelled": _Life.give_back,
     "missed": _Life.miss, "slot_lost": _Life.lose, "walked_in": _Life.walk_in, "came_late": _Life.walk_in,
     "not_come": _Life.not_come,

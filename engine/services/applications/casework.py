@@ -24,6 +24,7 @@ from engine.model import Form, Procedure
 from engine.model.roles import awaited_roles
 from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
+from engine.services.applications.agreements import with_agreement
 from engine.services.applications.comparisons import check_comparison
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, hold_all, pinned, seen
 from engine.services.context.contact_parsing import read_phone
@@ -124,20 +125,24 @@ def offers(ctx: AppContext, actor: Actor, dossier_id: str) -> tuple[AvailableAct
 
 
 def take_transition(
-    ctx: AppContext, actor: Actor, dossier_id: str, act: Act, *, revision: int | None = None, token: str | None = None
-) -> Dossier:
+    ctx: AppContext, actor: Actor, dossier_id: str, act: Act, *, revision: int | None = None, token: str | None = None,
+    agreed: str = "",
+) -> Dossier:  # fmt: skip
     """Take an action and commit all its effects in one unit.
 
-    Raises `NotFound`; Refused when it is closed or incomplete; `WrongAnswers` for its form. Raises
-    `Conflict` when the dossier changed since it was seen.
+    `agreed`: how its owner agreed to it at a counter (`paper`, `code`). Raises `NotFound`; Refused when it is closed or
+    incomplete; `WrongAnswers` for its form. Raises `Conflict` when the dossier changed since it was seen.
     """
 
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
         decision = decide_in(ctx, unit, dossier, act, actor)
+        if actor.helps:
+            decision = with_agreement(ctx, pinned(ctx, unit, dossier), dossier, act.transition, agreed, decision, actor)
         return carry_out(ctx, unit, dossier, decision, actor)
 
-    return once(ctx, actor, "take_transition", token, (dossier_id, act, revision), work, DOSSIER)
+    arguments = (dossier_id, act, revision, *((agreed,) if agreed else ()))
+    return once(ctx, actor, "take_transition", token, arguments, work, DOSSIER)
 
 
 def preview_transition(ctx: AppContext, actor: Actor, dossier_id: str, act: Act) -> ActPreview:

@@ -7,11 +7,12 @@ browsers neither use up its tries nor replace it. Only a keyed digest of a code 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import wraps
+from types import MappingProxyType
 from typing import Final, Literal, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
@@ -39,12 +40,14 @@ GUESSES_A_DAY: Final = 100  # wrong codes of one number; beyond, a code has one 
 # prefixes of the number, for codes that do not sign in
 HELP: Final = "help:"  # read to an agent at a counter, to be helped
 SEND: Final = "send:"  # read to the agent as well, to send what they filled in
+ACT: Final = "act:"  # read to the agent as well, for one act that its message names
 MOVE: Final = "move:"  # read to the agent by a person who lost their phone and has another number
 LINK: Final = "link:"  # allows to name an earlier dossier
 _SAID: Final = {
     MOVE: "letter.move_code.sms",
     HELP: "letter.help_code.sms",
     SEND: "letter.send_code.sms",
+    ACT: "letter.act_code.sms",
     LINK: "letter.link_code.sms",
 }
 
@@ -96,6 +99,16 @@ def send_sending_code(
     return _owe_code(ctx, "sms", read_phone(phone_raw), asker, language, SEND, mark)
 
 
+def send_act_code(
+    ctx: AppContext, phone: str, act: Mapping[str, str], *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str
+) -> CodeSent:  # fmt: skip
+    """Send a code that the helped person reads to the agent for one act.
+
+    Its message names the act and the dossier, the facts `act`. It has no other use. Raises as `send_code`.
+    """
+    return _owe_code(ctx, "sms", read_phone(phone), asker, language, ACT, mark, act)
+
+
 def send_move_code(
     ctx: AppContext, phone_raw: str, *, asker: Asker = UNKNOWN_ASKER, language: str = "fr", mark: str = ""
 ) -> CodeSent:  # fmt: skip
@@ -125,7 +138,8 @@ def prove_consent(
 
 
 def _owe_code(
-    ctx: AppContext, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = ""
+    ctx: AppContext, channel: Literal["sms", "email"], number: str, asker: Asker, language: str, purpose: str = "", mark: str = "",
+    named: Mapping[str, str] = MappingProxyType({}),
 ) -> CodeSent:  # fmt: skip
     to = f"{purpose}{number}"
     now, code, sends = ctx.now(), new_code(), 1
@@ -137,7 +151,7 @@ def _owe_code(
             unit.put_code(SignInCode(
                 _place(to, mark), _seals(ctx, to, code, mark)[0], now, now + ctx.settings.code_lasts, ctx.settings.code_tries, sends,
             ))  # fmt: skip
-            unit.add_letter(_code_letter(ctx, channel, number, code, now, language, purpose))
+            unit.add_letter(_code_letter(ctx, channel, number, code, now, language, purpose, named))
     if closed:
         raise Refused(closed)
     return CodeSent(number, int(_spacing(sends).total_seconds()), int(ctx.settings.code_lasts.total_seconds()) // 60)
@@ -273,11 +287,12 @@ def _seals(ctx: AppContext, to: str, code: str, mark: str) -> tuple[str, ...]:
 
 
 def _code_letter(
-    ctx: AppContext, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str
-) -> OutboundMessage:
+    ctx: AppContext, channel: Literal["sms", "email"], to: str, code: str, now: datetime, language: str, purpose: str,
+    named: Mapping[str, str],
+) -> OutboundMessage:  # fmt: skip
     host = urlsplit(ctx.settings.base_url).hostname or ""
     minutes = int(ctx.settings.code_lasts.total_seconds()) // 60
-    facts = {"code": code, "minutes": str(minutes), "host": host}
+    facts = {"code": code, "minutes": str(minutes), "host": host, **named}
     subject = ctx.wording.say("letter.code.subject", language, facts) if channel == "email" else ""
     body = ctx.wording.say(_SAID.get(purpose, f"letter.code.{channel}"), language, facts)
     letter_id = new_id()
