@@ -2,8 +2,8 @@
 
 An agent helps one person at a time, who agreed. They agree by a code read aloud, by a signature, or by
 number and code of an earlier receipt. It ends when the agent says so or signs out, after a quarter of an
-hour without a page, and after four hours at the latest. Meanwhile the agent reaches the dossiers begun in it and those that the person names by
-number. A receipt names its own dossier. No other dossier of that person is reachable. Each dossier
+hour without a page, and after four hours at the latest. Meanwhile the agent reaches the dossiers begun in it and those that are opened in it, by
+number or from the list that follows a code. A receipt names its own dossier. No other dossier of that person is reachable. Each dossier
 records who helped and how its owner agreed. A closed one is only read.
 """
 
@@ -28,8 +28,9 @@ from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.people import WITHOUT_PHONE, Reading
+from engine.services.applications.agreements import sheet_number
 from engine.services.applications.draft_answers import own_draft
-from engine.services.applications.drafts import open_dossier
+from engine.services.applications.drafts import MOST_LISTED, open_dossier
 from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound, pinned
 from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
@@ -38,6 +39,7 @@ from engine.services.limits.guesses import count_wrong, is_known, limits_of, shu
 from engine.services.sign_in.applicant_sign_in import SEND, applicant_known_by, prove_consent
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session
+from engine.storage.results import DossierLine
 from engine.storage.unit_of_work import Unit
 
 IDLE: Final = timedelta(minutes=15)
@@ -53,7 +55,8 @@ NUMBERS_TRIED: Final = 40  # by one agent, in a quarter of an hour
 class Assistance:
     """The person an agent helps now, how that person agreed, and the dossiers that the agent may open meanwhile.
 
-    `begun_at` is the time when the person agreed, `seen_at` that of the last page.
+    `begun_at` is the time when the person agreed, `seen_at` that of the last page. `sheet` is the number of the signed
+    consent sheet, if it was printed here.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Assistance:
     dossiers: tuple[str, ...]
     begun_at: datetime
     seen_at: datetime
+    sheet: str = ""
 
 
 # -- rights ------------------------------------------------------------------------------------------------------------
@@ -181,23 +185,33 @@ def help_by_code(ctx: AppContext, agent: Actor, phone_raw: str, code: str, *, ma
         raise Refused(closed)
 
 
-def help_on_paper(ctx: AppContext, agent: Actor, family_name: str, given_names: str, signed: bool) -> None:
-    """Begin an assistance for a person without a phone who signed their agreement.
+def consent_sheet(ctx: AppContext, agent: Actor, family_name: str, given_names: str) -> tuple[str, str]:
+    """Return the name and the number of the sheet by which a person accepts this agent's help today.
 
-    Raises Refused: role, name_missing, name_signs, name_long, consent_missing.
+    Raises Refused: role, name_missing, name_signs, name_long.
     """
     _check(ctx, agent)
-    names: dict[str, Plain] = {
-        name: person_name(said) for name, said in (("family_name", family_name), ("given_names", given_names))
-    }
+    name = f"{person_name(family_name)} {person_name(given_names)}"
+    return name, sheet_number(ctx, agent.id, ctx.day().isoformat(), name)
+
+
+def help_on_paper(
+    ctx: AppContext, agent: Actor, family_name: str, given_names: str, signed: bool, printed: str = ""
+) -> None:
+    """Begin an assistance for a person without a phone who signed their agreement.
+
+    `printed` is the number of the consent sheet that was printed, recorded if it is of this person. Raises as
+    `consent_sheet`. Raises Refused: consent_missing.
+    """
+    name, number = consent_sheet(ctx, agent, family_name, given_names)
+    names: dict[str, Plain] = {"family_name": person_name(family_name), "given_names": person_name(given_names)}
     if not signed:
         raise Refused(refusal("consent_missing"))
     person_id = new_id()
-    name = f"{names['family_name']} {names['given_names']}"
     account = Account(person_id, "applicant", name, f"{WITHOUT_PHONE}{person_id}", profile=names)
     with ctx.store.unit(write=True) as unit:
         unit.put_account(account)
-        _begin(ctx, unit, agent, account, "paper")
+        _begin(ctx, unit, agent, account, "paper", number if printed == number else "")
 
 
 def help_by_receipt(ctx: AppContext, agent: Actor, number: str, code: str) -> Dossier | None:
@@ -223,17 +237,38 @@ def _check(ctx: AppContext, agent: Actor) -> None:
         raise Refused(refusal("role", roles=("agent",)))
 
 
-def _begin(ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: str) -> Assistance:
+def _begin(
+    ctx: AppContext, unit: Unit, agent: Actor, person: Account, consent: str, sheet: str = ""
+) -> Assistance:  # fmt: skip
     if person.login in agent.contacts:
         raise Refused(refusal("own_dossier"))
     if not person.is_open(ctx.day()):
         raise NotFound
-    now = Assistance(new_id(), person.id, consent, (), ctx.now(), ctx.now())
+    now = Assistance(new_id(), person.id, consent, (), ctx.now(), ctx.now(), sheet)
     _keep(unit, agent, now, ctx.now())
     return now
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------
+
+
+def requests_of(ctx: AppContext, agent: Actor) -> tuple[DossierLine, ...]:
+    """Return the requests that the agent may open now, those that are not closed first.
+
+    After a code these are all of the person that the agent receives, else those of this assistance.
+    """
+    now, procedures = assistance_of(ctx, agent, touches=False), received_by(ctx, agent)
+    if now is None:
+        return ()
+    with ctx.store.unit() as unit:
+        lines = unit.dossiers_of(now.person, MOST_LISTED, open_first=True)
+    return tuple(
+        line
+        for line in lines
+        if line.procedure in procedures
+        and (line.submitted_at is not None or not line.closed)
+        and (now.consent == "code" or line.id in now.dossiers)
+    )
 
 
 def begin_request(
@@ -309,8 +344,8 @@ def _join(
         helped = (*before.assisted, *((agent.id,) if agent.id not in before.assisted else ()))
         came = PAPER if before.is_draft and before.channel == PAPER else channel
         body: dict[str, Plain] = {"revision": before.revision + 1, "consent": now.consent, "channel": came}
-        if sheet:
-            body["sheet"] = sheet
+        body |= {"sheet": sheet} if sheet else {}
+        body |= {"agreement": now.sheet} if now.sheet else {}
         after = replace(before, assisted=helped, channel=came if before.is_draft else before.channel)
         acting = _acting(agent, replace(still, dossiers=named), ())
         kept = keep(ctx, unit, before, after, [EntryDraft("assisted", body)], acting)
@@ -394,7 +429,7 @@ def _key(agent: Actor) -> str:
 def _keep(unit: Unit, agent: Actor, one: Assistance, at: datetime) -> None:
     body: Plain = {
         "id": one.id, "person": one.person, "consent": one.consent, "dossiers": [*one.dossiers],
-        "begun": instant_text(one.begun_at), "seen": instant_text(at),
+        "begun": instant_text(one.begun_at), "seen": instant_text(at), **({"sheet": one.sheet} if one.sheet else {}),
     }  # fmt: skip
     unit.keep_aside(_key(agent), body, at)
 
@@ -406,4 +441,6 @@ def _read(kept: Plain) -> Assistance | None:
     named = tuple(str(one) for one in dossiers) if isinstance(dossiers, list) else ()
     seen = read_instant(kept.get("seen"))
     begun = read_instant(kept["begun"]) if "begun" in kept else seen  # without it: begun under an earlier release
-    return Assistance(str(kept.get("id")), str(kept.get("person")), str(kept.get("consent")), named, begun, seen)
+    return Assistance(
+        str(kept.get("id")), str(kept.get("person")), str(kept.get("consent")), named, begun, seen, str(kept.get("sheet", ""))
+    )  # fmt: skip
