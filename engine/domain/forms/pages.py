@@ -339,15 +339,16 @@ def view_form(
     problems: Iterable[AnswerProblem] = (),
     only: frozenset[str] | None = None,
     reader: Actor | None = None,
+    whole: bool = False,
 ) -> FormView:
-    """Return the application on its path.
+    """Return the application on its path, or every page of it (`whole`), as on paper.
 
     Each page has all its problems. Its questions show them once the page was visited, or those in `problems`.
     `only` limits the questions, as in a correction.
     """
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     given = tuple(problems)
-    pages = path(procedure, evaluated.values.scope)
+    pages = procedure.form.pages if whole else path(procedure, evaluated.values.scope)
     showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
     views = [_page_view(showing, pages, number, given, only) for number in range(1, len(pages) + 1)]
     return FormView(procedure.identity.title, tuple(view for view in views if view.fields or only is None))

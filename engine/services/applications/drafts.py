@@ -14,7 +14,16 @@ from engine.domain.documents.held_documents import held_in
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, FormView
 from engine.domain.forms.eligibility import adopt_criteria, next_criterion, stopped_by
-from engine.domain.forms.pages import check_answers, dossier_label, live_answers, path, prefilled, read_page
+from engine.domain.forms.pages import (
+    check_answers,
+    dossier_label,
+    live_answers,
+    path,
+    prefilled,
+    read_corrections,
+    read_page,
+    view_form,
+)
 from engine.domain.forms.pages import next_page as page_after
 from engine.domain.workflow.actions import submit as decide_submit
 from engine.domain.workflow.due_dates import timers_of
@@ -323,6 +332,31 @@ def save_page(
     written = once(ctx, actor, "save_page", token, arguments, work, remember_written(ctx))
     remove_replaced(ctx, gone)
     return saved_from(ctx, written)
+
+
+def save_sheet(
+    ctx: AppContext, actor: Actor, dossier_id: str, raw: Mapping[str, Sequence[str]], *,
+    revision: int | None = None, token: str | None = None,
+) -> Saved:  # fmt: skip
+    """Save a whole paper form, whose notes are read, right or wrong. Raises as `save_page`."""
+
+    def work(unit: Unit) -> SavedAnswers:
+        before = own_draft(unit, ctx, actor, dossier_id, revision, filling=True)
+        procedure = pinned(ctx, unit, before)
+        read = read_corrections(procedure, before, raw, ctx.day(), ctx.directory)
+        notes = {one.id: True for one in procedure.form.fields if one.type == "note" and read.after.shows(one)}
+        after = without_orphans(replace(before, answers={**read.answers, **notes}))
+        dossier = look_for_held(ctx, unit, keep_answers(ctx, unit, before, after, "saved", actor), actor)
+        return SavedAnswers(procedure, dossier, None, read.problems)
+
+    written = once(ctx, actor, "save_sheet", token, (dossier_id, raw, revision), work, remember_written(ctx))
+    return saved_from(ctx, written)
+
+
+def see_sheet(ctx: AppContext, actor: Actor, dossier_id: str) -> FormView:
+    """Return every page of the application, as on the paper form. Raises `NotFound`."""
+    dossier, procedure = see_case(ctx, actor, dossier_id)
+    return view_form(procedure, dossier, ctx.day(), ctx.directory, ctx.wording, reader=actor, whole=True)
 
 
 def _base(path: str) -> str:
