@@ -25,7 +25,7 @@ _REPORTED: Final = frozenset(
     {"assisted", "part_done", "task_done", "paid", "booked", "moved", "cancelled", "slot_lost", "missed", "refunded"}
     | {"walked_in", "came_late", "not_come"}
     | {"confirmed", "originals"}
-    | {"number_asked", "number_refused", "contact_changed"}
+    | {"number_asked", "number_refused", "contact_changed", "agreed"}
 )
 
 
@@ -121,7 +121,7 @@ def _reported(one: AgentCase, entry: JournalEntry, body: Mapping[str, Plain]) ->
     if entry.kind == "assisted":
         back = one.dossier.submitted_at is not None and entry.at > one.dossier.submitted_at
         return say("counter.history_back" if back else "counter.history")
-    if entry.kind in ("number_asked", "number_refused", "contact_changed"):
+    if entry.kind in ("number_asked", "number_refused", "contact_changed", "agreed"):
         return say(f"journal.{entry.kind}")
     if entry.kind == "confirmed":
         columns = {column.id: column for field in one.procedure.fields.values() for column in field.rows}

@@ -30,7 +30,18 @@ from renderers.web.platform.access import dossier_page
 from renderers.web.platform.dossier_context import DossierContext, case, drawing, label, writer
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.refused_posts import Fault
-from renderers.web.platform.request_context import actor, app_ctx, day_of, form_token, go, language, say, site
+from renderers.web.platform.request_context import (
+    actor,
+    app_ctx,
+    at_counter,
+    day_of,
+    form_token,
+    go,
+    language,
+    say,
+    site,
+)
+from renderers.web.shared.agreements import ASKS_CODE, asked_agreement, code_sent, given_agreement
 from renderers.web.shared.money import francs
 from renderers.web.shared.outcomes import go_noting
 
@@ -57,7 +68,7 @@ class ActLine:
 def own_acts(one: DossierContext) -> list[ActLine]:
     """Return the lines of the applicant's acts. A refused act has a reason and no address."""
     return [
-        ActLine(label=label(offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
+        ActLine(label=label(offer.transition.agents_label if at_counter() else offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
                 because=sentence(offer.closed).rstrip(".") if offer.closed else "", ends=ends_for_good(one.procedure, offer.transitions))
         for offer in theirs(one)
     ]  # fmt: skip
@@ -112,11 +123,17 @@ def take(one: DossierContext, act_id: str) -> Response:
     if "attachment" in transition.asks and not files:
         faults[f"f-{act_id}"] = "refusal.attachment_missing"
     filled = sheet.read(True)
+    if sheet.agreement and request.form.get("go") == ASKS_CODE:
+        note, error = code_sent(one, transition)
+        return replace(sheet, agreement=replace(sheet.agreement, error=error)).again({"": ""} if error else {}, note)
     if faults or any(not problem.warns for problem in filled.problems):
         return sheet.refused(faults)
+    agreed, error = given_agreement(one, act_id) if sheet.agreement else ("", "")
+    if sheet.agreement and error:
+        return replace(sheet, agreement=replace(sheet.agreement, error=error)).refused({"": ""})
     act = Act(act_id, reason or None, {}, filled.answers, tuple(file.id for file in files))
     try:
-        take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token())
+        take_transition(app_ctx(), actor(), one.id, act, revision=sheet.revision(), token=form_token(), agreed=agreed)
     except WrongAnswers:
         return sheet.refused()
     return go_noting(one.at(), say("track.act_done", act=label(transition.label)))
@@ -129,7 +146,8 @@ def _open(one: DossierContext, act_id: str) -> AvailableAction | None:
     """
     offer = next((offer for offer in theirs(one) if offer.transition.id == act_id), None)
     if offer is None:
-        if any(taken.transition == act_id and taken.by_kind == "applicant" for taken in one.dossier.taken):
+        made = (taken for taken in one.dossier.taken if taken.transition == act_id)
+        if any(taken.by_kind == APPLICANT or taken.by in one.dossier.assisted for taken in made):
             return None
         raise NotFound
     if offer.closed:
@@ -150,7 +168,8 @@ def _sheet(one: DossierContext, offer: AvailableAction) -> Sheet:
         lines=(*((label(transition.confirm),) if transition.confirm else ()), *_what_it_ends(one, offer), *_how_answered(one, offer)),
         ask_reason=say("track.act_reason") if "reason" in transition.asks else "",
         reason_name="act-reason" if transition.fills else "reason",  # ids of questions have no hyphen
-        extra=_attachment(one, transition.id) if "attachment" in transition.asks else None, warn=ends_for_good(one.procedure, offer.transitions),
+        extra=_attachment(one, transition.id) if "attachment" in transition.asks else None,
+        agreement=asked_agreement(one, transition.id), warn=ends_for_good(one.procedure, offer.transitions),
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from renderers.web.platform.request_context import (
     site,
 )
 from renderers.web.platform.uploads import posted_files
+from renderers.web.shared.agreements import AgreementForm
 from renderers.web.shared.outcomes import go_noting, versions_page
 
 blueprint = Blueprint("later_forms", __name__)
@@ -215,6 +216,7 @@ class Sheet:
     ask_reason: str = ""
     reason_name: str = "reason"
     extra: object = None  # the upload control of the act
+    agreement: AgreementForm | None = None  # asked at a counter
     warn: bool = False
 
     def shown(self) -> Response:
@@ -227,6 +229,8 @@ class Sheet:
         own = [
             (f"#{control}", say(fault)) for control, fault in post.faults.items() if isinstance(fault, str) and fault
         ]
+        if self.agreement and self.agreement.error:
+            own.append(("#agreed", self.agreement.error))
         return page(
             "citizen/later_form.html", dossier=self.one.dossier, procedure=self.one.title, sheet=self,
             errors=[*error_summary(view, draw), *own], questions=site().pages.questions(view, draw), multipart=has_files(view) or self.extra is not None,
@@ -243,7 +247,7 @@ class Sheet:
         """
         if taken := request.form.get("detach"):
             take_back(app_ctx(), actor(), self.one.id, taken, token=form_token())
-            return self._again({}, say("piece.removed"))
+            return self.again({}, say("piece.removed"))
         problems, stored = [], 0
         for at, upload in posted_files(self.one).items():
             token = f"{form_token()}:{at}" if form_token() else None
@@ -253,7 +257,7 @@ class Sheet:
             problems += [replace(kept.problem, at=at)] if kept.problem else []
             stored += kept.problem is None
         if problems or request.form.get("send") or is_switching():
-            return self._again(as_faults((), problems), say("piece.stored", count=stored) if stored else "")
+            return self.again(as_faults((), problems), say("piece.stored", count=stored) if stored else "")
         return None
 
     def revision(self) -> int | None:
@@ -269,9 +273,9 @@ class Sheet:
         wrong = [one for one in self.read(True).problems if not one.warns]
         reported = put_already(wrong)
         brought = {_BROUGHT: ""} if len(reported) < len(wrong) else {}
-        return self._again({**as_faults(reported, ()), **faults, **brought})
+        return self.again({**as_faults(reported, ()), **faults, **brought})
 
-    def _again(self, faults: Mapping[str, Fault], note: str = "") -> Response:
+    def again(self, faults: Mapping[str, Fault], note: str = "") -> Response:
         """Return the page of the dossier as it is stored now, with what was typed."""
         session["note"] = note
         status = 422 if any(name != _BROUGHT for name in faults) else 200

@@ -21,8 +21,8 @@ from engine.services.applications.messages import (
     write_message,
 )
 from engine.services.core.outbound_messages import LONGEST
-from renderers.web.platform.access import agent, signed_in
-from renderers.web.platform.dossier_context import DossierContext, agency_of, case
+from renderers.web.platform.access import agent, dossier_page
+from renderers.web.platform.dossier_context import DossierContext, agency_of
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.refused_posts import Fault, ask_again, only_shown, refused_post
 from renderers.web.platform.request_context import (
@@ -72,26 +72,22 @@ class MessageLine:
 # -- the owner's desk --------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/dossiers/<number>/messages")
-@signed_in
-def thread(number: str) -> Response:
+@dossier_page(blueprint, "/messages")
+def thread(one: DossierContext) -> Response:
     """Show the messages of a dossier. A draft has none and leads to the dossier."""
-    one = case(number)
     return go(one.at()) if one.dossier.is_draft else _page(one)
 
 
-@blueprint.post("/dossiers/<number>/messages")
-@signed_in
-def write(number: str) -> Response:
+@dossier_page(blueprint, "/messages", "POST")
+def write(one: DossierContext) -> Response:
     """Send the applicant's message with its file and go to it in the thread. A refusal shows the form again."""
-    return _write(case(number))
+    return _write(one)
 
 
-@blueprint.get("/dossiers/<number>/messages/<attachment_id>/fichier")
-@signed_in
-def attachment(number: str, attachment_id: str) -> Response:
+@dossier_page(blueprint, "/messages/<attachment_id>/fichier")
+def attachment(one: DossierContext, attachment_id: str) -> Response:
     """Send a file of a message to the applicant."""
-    return _file(case(number), attachment_id)
+    return _file(one, attachment_id)
 
 
 # -- the agents' desk --------------------------------------------------------------------------------------------------
@@ -140,7 +136,7 @@ def _write(one: DossierContext) -> Response:
     if (shown := only_shown(lambda: _page(one))) is not None:
         return shown
     body, file = request.form.get("body", "")[: LONGEST * 4], request.files.get("file")
-    if actor().kind == "agent" and asked_to_insert():
+    if _is_staff() and asked_to_insert():
         return _page(one, inserted(one, body))
     upload = Upload(file.filename, file.read()) if file is not None and file.filename else None
     try:
@@ -155,7 +151,7 @@ def _write(one: DossierContext) -> Response:
 
 
 def _page(one: DossierContext, body: str = "") -> Response:
-    ours, post = actor().kind == "agent", refused_post()
+    ours, post = _is_staff(), refused_post()
     faults = {"body": post.error("body"), "file": _file_error(post.faults.get("file"))}
     found = read_messages(app_ctx(), actor(), one.id)
     names = people(message.by for message in found if message.side == "agent") if ours else {}
@@ -165,9 +161,14 @@ def _page(one: DossierContext, body: str = "") -> Response:
         "agent/messages.html" if ours else "citizen/messages.html", dossier=one.dossier,
         procedure=one.title, base=one.at(), lines=[_line(one, message, ours, names.get(message.by, "")) for message in found],
         closed=sentence(closed) if closed is not None else "", body=post.typed("body", body)[: LONGEST * 4], faults=faults,
-        errors=[(f"#{name}", said) for name, said in faults.items() if said], token=new_token(),
+        errors=[(f"#{name}", said) for name, said in faults.items() if said and closed is None], token=new_token(),
         longest=LONGEST, largest=LARGEST_FILE, snippets=offered() if ours else [],
     )  # fmt: skip
+
+
+def _is_staff() -> bool:
+    """Return whether the reader is an agent who does not help the applicant."""
+    return actor().kind == "agent" and not actor().helps
 
 
 def _file_error(fault: Fault | None) -> str:
@@ -183,7 +184,7 @@ def _line(one: DossierContext, message: Message, ours: bool, name: str) -> Messa
     if message.side == "agent":
         who = name if ours and name else say("message.service", agency=agency_of(one))
     else:
-        who = say("message.applicant") if ours else say("message.you")
+        who = say("message.applicant" if ours or actor().helps else "message.you")
     seen = say("message.seen", moment=moment_of(message.read_at)) if mine and message.read_at else ""
     return MessageLine(
         message.id, who, moment_of(message.at), tuple(message.body.split("\n")), mine,
