@@ -163,6 +163,35 @@ def counter_pdf(
     })  # fmt: skip
 
 
+def consent_pdf(
+    number: str,
+    name: str,
+    asked: Sequence[str],
+    rows: Sequence[tuple[str, str]],
+    agency_label: str,
+    wording: Wording,
+    language: str,
+    now: datetime,
+    specimen: bool = False,
+) -> bytes:
+    """Return the consent sheet of a counter: what is `asked` of the person, its `rows`, and two places to sign."""
+    day = _say(wording, "agreement.place_day", language)
+    signs = [("agreement.person", name), ("agreement.agent", "")]
+    return paper_pdf({
+        **_head("form", number, now, agency_label, wording, language, specimen),
+        "number_label": _say(wording, "agreement.sheet", language),
+        "title": _say(wording, "agreement.title", language),
+        "subtitle": wording.moment(now, language),
+        "operative": [_say(wording, "agreement.text", language)],
+        "particulars": {"rows": [[label, literal(value)] for label, value in rows if value]},
+        "sections": [{"title": _say(wording, "agreement.asked", language), "rows": [[one] for one in asked]}],
+        "signatures": [
+            {"place_day": day, "quality": _say(wording, who, language), "blank": True, "name": literal(signer)}
+            for who, signer in signs
+        ],
+    })  # fmt: skip
+
+
 def summary_pdf(
     view: FormView,
     dossier: Dossier,

@@ -19,7 +19,9 @@ from renderers.web.agents import later_forms as agent_later_forms
 from renderers.web.auditors import dossiers as auditor
 from renderers.web.auditors import journal_search as auditor_events
 from renderers.web.auditors import procedures as auditor_procedures
+from renderers.web.counter import agreement as counter_agreement
 from renderers.web.counter import counter
+from renderers.web.counter import paper_form as counter_paper_form
 from renderers.web.counter import payment as counter_payment
 from renderers.web.counter import read_aloud as counter_reading
 from renderers.web.counter import receipt as counter_receipt
@@ -36,5 +38,5 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, staff_account.blueprint,
     counter.blueprint, counter_form.blueprint, counter_payment.blueprint, counter_reading.blueprint,
-    counter_receipt.blueprint, *counter_pages.BLUEPRINTS,
+    counter_receipt.blueprint, counter_agreement.blueprint, counter_paper_form.blueprint, *counter_pages.BLUEPRINTS,
 )  # fmt: skip

@@ -30,6 +30,7 @@ LONGEST = {
     "dossier": "26 4829 1137 4", "link": "https://services.gouv.tg/r/aaaaaaabcdefghijklm", "due": "30/11/2026",
     "meeting": "01/12/2026 08h15", "office": "Centre de traitement d'Atakpamé", "amount": "1 000 000",
     "receipt": "Q-2026-000123", "code": "482913", "minutes": "10", "host": "services.gouv.tg",
+    "act": "Retirer ma demande",
 }  # fmt: skip
 
 

@@ -191,6 +191,19 @@ def a_lost_telephone(site: AccessWorld) -> Seen:
 
 
 @a_way
+def typing_a_paper_form(site: AccessWorld) -> Seen:
+    agent, number, store = site.client_of("coll"), site.owner.dossiers["draft"]["number"], site.world.office.store
+    with store.unit() as unit:
+        draft = unit.dossier_numbered(number)
+    assert draft is not None
+    with store.unit(write=True) as unit:
+        unit.put_dossier(replace(draft, channel="paper", revision=draft.revision + 1), draft.revision)
+    yield "counter_paper_form.show", agent.get(f"/agent/guichet/{number}/saisie")
+    yield "counter_paper_form.show", agent.post(f"/agent/guichet/{number}/saisie", data={"add_row": "aides"})
+    yield "422", agent.post(f"/agent/guichet/{number}/saisie", data={"nom": ""})
+
+
+@a_way
 def coming_back_to_a_counter(site: AccessWorld) -> Seen:
     """What was sent before is opened by its number: to be corrected, filled in, visited."""
     agent, of = site.client_of("coll"), site.owner.dossiers
@@ -204,6 +217,11 @@ def coming_back_to_a_counter(site: AccessWorld) -> Seen:
     for at in (correcting, asked, visiting, back("granted")):
         yield "counter_receipt.show", agent.get(f"{at}/recepisse")
     yield "counter.home", agent.get("/agent/guichet")
+    sent = back("sent")
+    yield "counter_acts.ask", agent.get(f"{sent}/actes/retirer")
+    yield "422", agent.post(f"{sent}/actes/retirer", data={"reason": "Erreur"})
+    yield "counter_acts.ask", agent.post(f"{sent}/actes/retirer", data={"go": "code"})
+    yield "counter_messages.thread", agent.get(f"{sent}/messages")
     yield "counter_corrections.show", agent.get(f"{correcting}/corrections")
     yield "counter_later_forms.show", agent.get(f"{asked}/a-faire/plan")
     yield "counter_later_forms.show", agent.get(f"{asked}/a-faire/tenue")

@@ -51,7 +51,7 @@ _BESIDE = frozenset(
 _FEW: Final = 4  # values of one fact in its line; more are counted there
 _CODED = frozenset({"status", "why", "event", "timer", "channel", "end", "consent", "confirmed", "seen", "side", "how"})
 _OF_EACH = frozenset({"state", "due", "paused"})  # said by every entry
-_PLAIN = frozenset({"number", "digest", "asked", "names", "sheet"})  # said as they are
+_PLAIN = frozenset({"number", "digest", "asked", "names", "sheet", "agreement"})  # said as they are
 
 
 @dataclass(frozen=True, slots=True)

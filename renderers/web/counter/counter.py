@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, cast
 
 from flask import Blueprint, Response, abort, g, request, session
@@ -15,14 +15,14 @@ from engine.model import COUNTER, PAPER, Procedure
 from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor
 from engine.services.accounts import assistance
-from engine.services.applications.drafts import see_case
 from engine.services.context.app_context import NotFound
 from engine.services.context.contact_parsing import read_phone
 from engine.services.sign_in.applicant_sign_in import send_help_code
 from renderers.html.controls import national
 from renderers.html.pagination import ON_A_PAGE, paged
-from renderers.i18n.translations import whole_number
 from renderers.web.citizen.eligibility import question_page, stopped_page, typed_criteria, walk_criteria
+from renderers.web.counter.agreement import sheet_response
+from renderers.web.counter.possible import request_rows
 from renderers.web.platform.access import agent, helper, public
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
@@ -53,16 +53,8 @@ blueprint = Blueprint("counter", __name__)
 HOME: Final = "/agent/guichet"
 _PROOFS: Final = ("proving", "proved")  # verified for the earlier person, not for the next one
 _AWAITED: Final = "helped_phone"  # key of the signed cookie: the number that was sent a code
-
-
-@dataclass(frozen=True, slots=True)
-class AssistedRequestRow:
-    """A request that the agent may open in this assistance. `sent`: it is submitted."""
-
-    href: str
-    title: str
-    number: str
-    sent: bool
+_PRINTED: Final = "consent_sheet"  # key of the signed cookie: the number of the sheet that was printed
+_PAGE: Final = re.compile(r"[\w-]+(?:/[\w-]+)*(?:\?quoi=\w+)?", re.ASCII)  # of a request: no other address of the site
 
 
 # -- the person --------------------------------------------------------------------------------------------------------
@@ -77,11 +69,11 @@ def home() -> Response:
     if helps is None:
         return _sign_in_form()
     g.area = COUNTER_AREA
-    return _choices(helps.dossiers)
+    return _choices()
 
 
-def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Response:
-    """Show what can be done: resume an earlier request by its number, or start a procedure."""
+def _choices(typed: str = "", error: str = "") -> Response:
+    """Show what can be done: act on an earlier request, open another by its number, or start a procedure."""
     receives = assistance.received_by(app_ctx(), _agent())
     query, listed = request.args.get("q", "").strip()[:100], in_order()
     found = listed.words.find(query)
@@ -90,7 +82,7 @@ def _choices(dossiers: frozenset[str], typed: str = "", error: str = "") -> Resp
     )
     return page(
         "agent/counter.html", 422 if error else 200, errors=[("#number", error)] if error else [], number_typed=typed,
-        note=session.pop("note", ""), begun=_begun(dossiers), q=query, here=here,
+        note=session.pop("note", ""), q=query, here=here, begun=[] if query else request_rows(assistance.requests_of(app_ctx(), _agent())[:ON_A_PAGE], _agent()),
         procedures=[(label(receives[one].title), f"{HOME}/demarches/{one}") for one in here.items],
         searched=len(receives) > ON_A_PAGE,
     )  # fmt: skip
@@ -101,22 +93,6 @@ def _receives() -> Mapping[str, EditionSummary]:
     found = assistance.received_by(app_ctx(), actor())
     if not found:
         abort(403)
-    return found
-
-
-def _begun(ids: frozenset[str]) -> list[AssistedRequestRow]:
-    found = []
-    for one in sorted(ids):
-        try:
-            dossier, procedure = see_case(app_ctx(), actor(), one)
-        except NotFound:  # the agent no longer receives this procedure
-            continue
-        if dossier.is_draft and dossier.closed_at is not None:  # its owner withdrew it meanwhile
-            continue
-        at = f"{HOME}/{dossier.number}/{'demande' if dossier.is_draft else 'recepisse'}"
-        found.append(
-            AssistedRequestRow(at, label(procedure.identity.title), whole_number(dossier.number), not dossier.is_draft)
-        )
     return found
 
 
@@ -150,7 +126,10 @@ def begin() -> Response:
             return go(f"{HOME}/code")
         if how == "paper":
             names = given.get("family_name", ""), given.get("given_names", "")
-            assistance.help_on_paper(app_ctx(), actor(), *names, signed=given.get("signed") == "1")
+            if given.get("go") == "sheet":
+                return _consent_sheet(*names)
+            signed, printed = given.get("signed") == "1", str(session.pop(_PRINTED, ""))
+            assistance.help_on_paper(app_ctx(), actor(), *names, signed, printed)
         elif how == "receipt":
             number, code = given.get("number", ""), given.get("code", "")
             found = assistance.help_by_receipt(app_ctx(), actor(), number, code)
@@ -162,6 +141,13 @@ def begin() -> Response:
     except Refused as closed:
         return _not_begun(closed)
     return go(HOME)
+
+
+def _consent_sheet(family_name: str, given_names: str) -> Response:
+    """Return the consent sheet of a person as PDF, to be signed before the assistance begins."""
+    name, number = assistance.consent_sheet(app_ctx(), actor(), family_name, given_names)
+    session[_PRINTED] = number
+    return sheet_response(number, name, [say("agreement.help")], [])
 
 
 def _not_begun(closed: Refused) -> Response:
@@ -214,15 +200,18 @@ def end() -> Response:
 @blueprint.post(f"{HOME}/demandes")
 @helper
 def resume() -> Response:
-    """Open an earlier request of the person, by its number. Shows the start again (422) if it is refused."""
-    typed = request.form.get("number", "")[:40]
+    """Open an earlier request of the person, by its number, or a page of it (`number/page`).
+
+    Shows the start again (422) if it is refused.
+    """
+    typed, _, rest = request.form.get("number", "")[:200].partition("/")
     try:
         found = assistance.resume_request(app_ctx(), _agent(), typed)
     except Refused as closed:
         if closed.reason.code == "too_many_tries":
             return refused(closed.reason, HOME)
-        return _choices(actor().dossiers, typed, sentence(closed.reason))
-    return go(f"{HOME}/{found.number}")
+        return _choices(typed, sentence(closed.reason))
+    return go(f"{HOME}/{found.number}/{rest}" if _PAGE.fullmatch(rest) else f"{HOME}/{found.number}")
 
 
 # -- the procedure -----------------------------------------------------------------------------------------------------
@@ -258,7 +247,7 @@ def choose(slug: str) -> Response:
     )  # fmt: skip
     if edition == "past":
         session["note"] = say("counter.sheet_past")
-    return go(f"{HOME}/{dossier.number}/demande")
+    return go(f"{HOME}/{dossier.number}/{'saisie' if dossier.channel == PAPER else 'demande'}")
 
 
 def _is_on_paper(procedure: Procedure) -> bool:

@@ -11,25 +11,15 @@ from flask import Blueprint, Response, request, session
 
 from engine.model import APPLICANT, APPLICATION, CASH, Appointment, Form
 from engine.services.accounts.assistance import follow_code
-from engine.services.payments.payments import awaited_payment, cash_due, owed, payments, take_cash
+from engine.services.payments.payments import awaited_payment, cash_due, payments, take_cash
 from engine.services.payments.settlement import RECEIVED
 from renderers.html.controls import national
-from renderers.i18n.translations import first_capital
 from renderers.pdf.documents import counter_pdf
-from renderers.web.citizen.corrections import awaits_corrections
-from renderers.web.citizen.status import ToDo, to_book, to_fill
 from renderers.web.citizen.tracking import time_steps
 from renderers.web.counter.counter import HOME
+from renderers.web.counter.possible import ahead, due_of, own, visits_of
 from renderers.web.platform.access import draws, helper
-from renderers.web.platform.dossier_context import (
-    DossierContext,
-    agency_of,
-    case,
-    label,
-    place_label,
-    to_bring,
-    visit_place,
-)
+from renderers.web.platform.dossier_context import DossierContext, agency_of, case, label, place_label, to_bring
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -61,8 +51,8 @@ def show(number: str) -> Response:
     return page(
         "agent/counter_receipt.html", dossier=one.dossier, happened=_happened(one), rows=_rows(one), code=_grouped(one), follow=_follow(one),
         steps=time_steps(one), bring=_bring(one), agency=agency_of(one), narrow=narrow, base=one.at(), home=HOME,
-        cash=cash, cash_said=francs(cash), token=new_token(), due=_due(one), checked=awaited_payment(app_ctx(), actor(), one.id),
-        receipts=_receipts(one), ahead=list(_ahead(one)), appointments=list(_visits(one)), note=session.pop("note", ""),
+        cash=cash, cash_said=francs(cash), token=new_token(), due=due_of(one), checked=awaited_payment(app_ctx(), actor(), one.id),
+        receipts=_receipts(one), ahead=list(ahead(one)), own=list(own(one)), appointments=list(visits_of(one)), note=session.pop("note", ""),
         specimen=app_ctx().settings.marks_specimen,
     )  # fmt: skip
 
@@ -134,7 +124,7 @@ def _deeds(one: DossierContext) -> Iterator[tuple[datetime, str, str]]:
 
 def _rows(one: DossierContext) -> list[tuple[str, str]]:
     dossier = one.dossier
-    due = _due(one)
+    due = due_of(one)
     sent = moment_of(dossier.submitted_at)
     rows = [
         (say("counter.applicant"), dossier.label),
@@ -142,7 +132,7 @@ def _rows(one: DossierContext) -> list[tuple[str, str]]:
         (say("counter.sent_on"), sent),
         (say("counter.office"), place_label(dossier.office)),
         (say("counter.assisted_by"), assisted_by(dossier)),
-        *((say("counter.visit"), held.text) for held in _visits(one)),
+        *((say("counter.visit"), held.text) for held in visits_of(one)),
         (say("counter.fee"), _fee_said(one, due) if one.dossier.closed_at is None or due else ""),
         *(
             (
@@ -156,30 +146,9 @@ def _rows(one: DossierContext) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _visits(one: DossierContext) -> Iterator[ToDo]:
-    """Yield the booked appointments. Those to come have the address that changes them."""
-    for booking in one.dossier.bookings.values():
-        task = one.procedure.tasks.get(booking.appointment)
-        if booking.status == "booked" and isinstance(task, Appointment):
-            when = first_capital(moment_of(booking.start))
-            href = one.at(f"/rendez-vous?quoi={task.id}") if booking.start > app_ctx().now() else ""
-            yield ToDo(href, label(task.label), f"{when}, {visit_place(one, booking)}")
-
-
 def _bring(one: DossierContext) -> list[str]:
     """Return what to bring, nothing once the dossier is closed."""
     return to_bring(one) if one.dossier.closed_at is None else []
-
-
-def _ahead(one: DossierContext) -> Iterator[ToDo]:
-    """Yield what the applicant can do now at the counter, except payment, which has its own buttons."""
-    if awaits_corrections(one):
-        asked = len(one.dossier.correction.fields) if one.dossier.correction else 0
-        yield ToDo(
-            one.at("/corrections"), say("counter.correct"), say("counter.correct_text", count=asked) if asked else ""
-        )
-    yield from to_fill(one)
-    yield from to_book(one)
 
 
 def _receipts(one: DossierContext) -> list[tuple[str, str]]:
@@ -195,13 +164,6 @@ def _fee_said(one: DossierContext, due: int) -> str:
     if awaited_payment(app_ctx(), actor(), one.id) is not None:
         return say("status.checking")
     return francs(due) if due else say("counter.nothing_due")
-
-
-def _due(one: DossierContext) -> int:
-    """Return the amount due, 0 while a payment is open."""
-    if awaited_payment(app_ctx(), actor(), one.id) is not None:
-        return 0
-    return sum(fee.left for fee in owed(app_ctx(), actor(), one.id))
 
 
 def _grouped(one: DossierContext) -> str:

@@ -1,4 +1,4 @@
-"""Pages of the applicant at the counter, unchanged: corrections, later forms, earlier dossiers, appointments.
+"""Pages of the applicant at the counter, unchanged: corrections, later forms, earlier dossiers, appointments, acts, messages.
 
 The agent who helps uses them with the applicant. Each is the page of the applicant, at another address.
 """
@@ -11,11 +11,12 @@ from typing import Final, TypeAlias
 
 from flask import Blueprint, Response
 
-from renderers.web.citizen import appointments, corrections, later_forms
+from renderers.web.citizen import acts, appointments, corrections, later_forms
 from renderers.web.citizen import linked_dossiers as links
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
 from renderers.web.platform.dossier_context import case
+from renderers.web.shared import messages
 
 SharedPage: TypeAlias = tuple[Sequence[str], str, Callable[..., Response]]
 
@@ -43,6 +44,12 @@ _PAGES: Final[Mapping[str, Sequence[SharedPage]]] = {
         (_BOTH, "/rendez-vous/confirmer", appointments.confirm),
         (_POST, "/rendez-vous/attendre", appointments.wait),
         (_BOTH, "/rendez-vous/annuler", appointments.cancel),
+    ),
+    "counter_acts": ((_GET, "/actes/<act_id>", acts.ask), (_POST, "/actes/<act_id>", acts.take)),
+    "counter_messages": (
+        (_GET, "/messages", messages.thread),
+        (_POST, "/messages", messages.write),
+        (_GET, "/messages/<attachment_id>/fichier", messages.attachment),
     ),
 }
 

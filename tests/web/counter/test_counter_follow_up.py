@@ -58,7 +58,7 @@ def test_what_was_sent_from_home_is_found_by_its_number(visitor: PortalClient) -
     assert "Assisté par Agent ama" in seat.page.text
     assert "À faire avec la personne" not in seat.page.text, "it waits for the office"
     home = seat.open(HOME).text
-    assert "Demandes de cette aide" in home
+    assert "Ses demandes" in home
     assert "La personne est revenue, un agent l’aide au guichet" in seat.open(f"/agent/dossiers/{number}").text
 
 
@@ -71,7 +71,7 @@ def test_a_number_that_opens_nothing_is_said_beside_it(visitor: PortalClient) ->
         assert "Aucune demande de cette personne ne s’ouvre ici avec ce numéro." in page.text
         assert 'aria-describedby="number-h number-e"' in page.html
         assert f'value="{wrong}"' in page.html
-        assert "Quelle démarche ?" in page.text, "everything else is still there"
+        assert "Que faire avec la personne ?" in page.text, "everything else is still there"
     assert seat.open(f"{HOME}/{theirs}/recepisse").status == 404
     seat.post(f"{HOME}/terminer", csrf_token=seat.open(HOME).value("csrf_token"))
     assert seat.post(f"{HOME}/demandes", csrf_token=seat.open(HOME).value("csrf_token"), number=theirs).status == 403
@@ -296,7 +296,7 @@ def test_a_second_request_is_begun_beside_the_one_they_came_for(visitor: PortalC
     second = begun(seat)
     assert second != number
     home = seat.open(HOME)
-    assert {f"{HOME}/{number}/recepisse", f"{HOME}/{second}/demande"} <= set(re.findall(r'href="([^"]+)"', home.html))
+    assert {f"{number}/recepisse", f"{second}/demande"} <= set(re.findall(r'value="([^"]+)"', home.html))
 
 
 def test_a_draft_that_its_owner_gave_up_meanwhile_is_not_offered(visitor: PortalClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_form_of_no_edition_is_refused_and_nothing_begins(tmp_path: Path) -> N
         assert seat.page.status == 422
         assert "Aucune édition de ce formulaire" in seat.page.text
         assert 'id="paper" name="source" value="paper" checked' in seat.page.html
-    assert begin(seat, source="paper", signs=signs_of(visitor)).endswith("/demande")
+    assert begin(seat, source="paper", signs=signs_of(visitor)).endswith("/saisie")
 
 
 def test_a_sheet_of_a_past_edition_is_typed_in_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,3 +125,62 @@ def test_a_procedure_on_paper_alone_is_received_at_the_counter(tmp_path: Path) -
     assert "signez-le et déposez-le à un guichet" in sheet
     assert "Sur un formulaire papier signé" in sheet
     assert "Au guichet d’un bureau" not in sheet
+
+
+WHOLE = (
+    BOOK
+    + """
+  suite:
+    title: Suite
+    fields:
+      enfants: {label: 'Des enfants ?', type: yes_no}
+      combien: {label: 'Combien ?', type: integer, maximum: 20, when: enfants}
+      aides:
+        label: Personnes
+        type: rows
+        required: false
+        fields:
+          prenom: {label: Prénom, example: Koffi}
+evidence:
+  carte: {label: Carte d'identité, required: false}
+"""
+)
+
+
+def test_the_whole_sheet_is_typed_on_one_page(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path, WHOLE)
+    number = begin(seat, source="paper", signs=signs_of(visitor)).split("/")[3]
+    typing = f"{HOME}/{number}/saisie"
+    page = seat.open(typing).text
+    for said in ("1.1 Nom", "1.2 Téléphone", "2.1 Des enfants ?", "2.2 Combien ?"):
+        assert said in page, said
+    assert "Carte d’identité" not in page
+    refused = press(seat, typing, nom="", enfants="true", combien="99")
+    assert refused.status == 422
+
+    assert re.search(r'href="#f?-?nom">[^<]*1\.1 Nom', refused.html), refused.text
+    press(seat, typing, nom="Amegan", enfants="true", combien="3")
+    answers = kept(visitor, number).answers
+    assert (answers["nom"], answers["enfants"], answers["combien"]) == ("Amegan", True, 3)
+    assert not seat.page.address.endswith("/saisie"), "on to the papers or the summary"
+    press(seat, typing, enfants="false", combien="3")
+    assert "combien" not in kept(visitor, number).typed.answers or kept(visitor, number).answers["combien"] == 3
+    press(seat, f"{HOME}/{number}/verification", declared="1", confirmed="form")
+    assert kept(visitor, number).answers.get("combien") is None, "its condition is false"
+
+
+def test_the_typing_page_is_of_paper_drafts_only(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path)
+    number = begin(seat, source="present").split("/")[3]
+    assert seat.open(f"{HOME}/{number}/saisie").address == f"{HOME}/{number}"
+    assert seat.post(f"{HOME}/{number}/saisie", csrf_token=seat.open(HOME).value("csrf_token")).status == 303
+    assert kept(visitor, number).is_draft
+
+
+def test_a_row_is_added_on_the_typing_page(tmp_path: Path) -> None:
+    visitor, seat = at_the_counter(tmp_path, WHOLE)
+    number = begin(seat, source="paper", signs=signs_of(visitor)).split("/")[3]
+    typing = f"{HOME}/{number}/saisie"
+    assert 'name="aides.0.prenom"' in press(seat, typing, nom="Amegan", add_row="aides").html
+    press(seat, typing, nom="Amegan", enfants="false", **{"aides.0.prenom": "Koffi"})
+    assert kept(visitor, number).answers["aides"] == [{"prenom": "Koffi"}]
