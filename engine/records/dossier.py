@@ -52,11 +52,6 @@ class Actor:
         """The account whose dossiers the actor owns now: the principal, or the actor."""
         return self.principal or self.id
 
-    @property
-    def helps(self) -> bool:
-        """Whether the actor is an agent who acts for an applicant at a counter."""
-        return self.kind == "agent" and bool(self.principal)
-
 
 SYSTEM_ACTOR: Final = Actor("system", "system")
 ANONYMOUS: Final = Actor("anonymous", "")

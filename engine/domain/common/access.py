@@ -48,6 +48,11 @@ def stands_for_owner(dossier: Dossier, actor: Actor) -> bool:
     return within and (not actor.dossiers or dossier.id in actor.dossiers)
 
 
+def helps(actor: Actor) -> bool:
+    """Return True when an agent acts for an applicant at a counter."""
+    return actor.kind == "agent" and bool(actor.principal)
+
+
 def is_helped(dossier: Dossier, actor: Actor) -> bool:
     """Return True when an agent fills in this dossier at a counter while its owner is present.
 
@@ -106,7 +111,7 @@ def may_see(procedure: Procedure, dossier: Dossier, actor: Actor) -> bool:
     """Return True when this dossier is visible to this actor."""
     if actor.kind == "applicant":
         return stands_for_owner(dossier, actor)
-    if actor.helps:
+    if helps(actor):
         return is_helped(dossier, actor)
     if actor.kind == "agent":
         return not dossier.is_draft and holds(actor, roles_of(procedure)) and in_their_offices(dossier, actor)

@@ -28,7 +28,6 @@ from engine.model.summary import EditionSummary
 from engine.records.codec import instant_text, read_instant
 from engine.records.dossier import Account, Actor, Dossier
 from engine.records.people import WITHOUT_PHONE, Reading
-from engine.services.applications.agreements import sheet_number
 from engine.services.applications.draft_answers import own_draft
 from engine.services.applications.drafts import MOST_LISTED, open_dossier
 from engine.services.context.app_context import NUMBER_DIGITS, AppContext, NotFound, pinned
@@ -36,6 +35,7 @@ from engine.services.context.contact_parsing import read_phone
 from engine.services.context.rate_limit import Limit, too_many
 from engine.services.core.commit import keep
 from engine.services.limits.guesses import count_wrong, is_known, limits_of, shut
+from engine.services.sign_in.agreements import sheet_number
 from engine.services.sign_in.applicant_sign_in import SEND, applicant_known_by, prove_consent
 from engine.services.sign_in.security_log import logged
 from engine.services.sign_in.sessions import SignedIn, open_session

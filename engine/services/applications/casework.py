@@ -24,7 +24,6 @@ from engine.model import Form, Procedure
 from engine.model.roles import awaited_roles
 from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
-from engine.services.applications.agreements import with_agreement
 from engine.services.applications.comparisons import check_comparison
 from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, hold_all, pinned, seen
 from engine.services.context.contact_parsing import read_phone
@@ -32,6 +31,7 @@ from engine.services.core.commit import carry_out, keep, letters_owed, successio
 from engine.services.core.fee_accounts import entries_before, given_back
 from engine.services.core.idempotency import DOSSIER, once
 from engine.services.core.outbound_messages import letters_of
+from engine.services.sign_in.agreements import with_agreement
 from engine.storage.results import DossierQuery, ListNeighbours, ResultPage
 from engine.storage.unit_of_work import Unit
 
@@ -137,8 +137,7 @@ def take_transition(
     def work(unit: Unit) -> Dossier:
         dossier = seen(unit, ctx, actor, dossier_id, revision)
         decision = decide_in(ctx, unit, dossier, act, actor)
-        if actor.helps:
-            decision = with_agreement(ctx, pinned(ctx, unit, dossier), dossier, act.transition, agreed, decision, actor)
+        decision = with_agreement(ctx, pinned(ctx, unit, dossier), dossier, act.transition, agreed, decision, actor)
         return carry_out(ctx, unit, dossier, decision, actor)
 
     arguments = (dossier_id, act, revision, *((agreed,) if agreed else ()))
@@ -293,16 +292,15 @@ def list_inbox(
 ) -> ResultPage:  # fmt: skip
     """Return one page of a queue (`QUEUES`), by due date or another of `ORDERS`, `reverse` with the last first.
 
-    Filters only narrow what the person may see.
+    Filters only narrow what the person may see. The labels of their own dossiers are not theirs to know.
     """
     asked = inbox_query(ctx, actor, queue, procedure, state, office_id, text, label)
     if asked is None:
         return ResultPage(())
     with ctx.store.unit() as unit:
         found = unit.find_dossiers(replace(asked, order=order, reverse=reverse), after, limit)
-        # the labels of their own dossiers are not theirs to know
         own = own_among(unit, actor, [line.id for line in found.lines]) if label else ()
-    return replace(found, lines=tuple(line for line in found.lines if line.id not in own))
+        return replace(found, lines=tuple(line for line in found.lines if line.id not in own))
 
 
 def own_among(unit: Unit, actor: Actor, ids: Iterable[str]) -> frozenset[str]:
@@ -320,8 +318,6 @@ def neighbours(
     """
     with ctx.store.unit() as unit:
         found = unit.neighbours(asked, seen(unit, ctx, actor, dossier_id), position)
-        if not asked.label:
-            return found
         before = _past_own(unit, actor, asked, found.before, lambda one: one.before)
         return replace(found, before=before, after=_past_own(unit, actor, asked, found.after, lambda one: one.after))
 
@@ -330,7 +326,7 @@ def _past_own(
     unit: Unit, actor: Actor, asked: DossierQuery, number: str | None, way: Callable[[ListNeighbours], str | None]
 ) -> str | None:
     """Return the number, or the next one on the way that is not of a dossier of the agent: a label would show there."""
-    dossier = unit.dossier_numbered(number) if number and actor.contacts else None
+    dossier = unit.dossier_numbered(number) if number and asked.label and actor.contacts else None
     if dossier is None or not is_own(dossier, actor):
         return number
     return _past_own(unit, actor, asked, way(unit.neighbours(asked, dossier)), way)
@@ -338,8 +334,8 @@ def _past_own(
 
 def inbox_counts(ctx: AppContext, actor: Actor) -> Mapping[str, int]:
     """Return how many dossiers each queue holds (at most 1000 are counted)."""
-    queries = [inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES]
-    return dict(zip(QUEUES, count_lists(ctx, actor, queries), strict=True))
+    asked = {queue: inbox_query(ctx, actor, queue, None, None, None, "") for queue in QUEUES}
+    return dict(zip(asked, count_lists(ctx, actor, asked.values()), strict=True))
 
 
 def count_lists(ctx: AppContext, actor: Actor, queries: Iterable[DossierQuery | None]) -> list[int]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, g
 
-from engine.services.applications.agreements import sheet_of_act
 from engine.services.context.app_context import NotFound
+from engine.services.sign_in.agreements import sheet_of_act
 from renderers.i18n.translations import whole_number
 from renderers.pdf.documents import consent_pdf
 from renderers.web.citizen.acts import theirs

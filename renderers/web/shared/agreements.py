@@ -9,7 +9,7 @@ from flask import request
 from engine.core.problems import Refused
 from engine.model import Transition
 from engine.services.accounts.assistance import person_named
-from engine.services.applications.agreements import (
+from engine.services.sign_in.agreements import (
     BY_CODE,
     ON_PAPER,
     needs_agreement,
@@ -20,7 +20,7 @@ from engine.services.applications.agreements import (
 from renderers.html.controls import national
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, app_ctx, asker, language, say
+from renderers.web.platform.request_context import actor, app_ctx, asker, at_counter, language, say
 
 ASKS_CODE = "code"  # value of the button that sends a code
 _HOW, _CODE = "act-agreed", "act-code"  # ids of questions have no hyphen
@@ -39,7 +39,7 @@ class AgreementForm:
 
 def asked_agreement(one: DossierContext, act_id: str) -> AgreementForm | None:
     """Return the question, None outside the counter and for an act that needs no agreement of its own."""
-    if not actor().helps or not needs_agreement(one.procedure, app_ctx().directory, one.dossier, act_id):
+    if not at_counter() or not needs_agreement(one.procedure, app_ctx().directory, one.dossier, act_id):
         return None
     phone, number = person_named(app_ctx(), actor())[1], sheet_of_act(app_ctx(), actor(), one.dossier, act_id)
     chosen = request.form.get(_HOW, "") or (BY_CODE if request.form.get("go") == ASKS_CODE else "")

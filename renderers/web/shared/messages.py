@@ -29,6 +29,7 @@ from renderers.web.platform.request_context import (
     actor,
     app_ctx,
     asker,
+    at_counter,
     client,
     form_token,
     go,
@@ -168,7 +169,7 @@ def _page(one: DossierContext, body: str = "") -> Response:
 
 def _is_staff() -> bool:
     """Return whether the reader is an agent who does not help the applicant."""
-    return actor().kind == "agent" and not actor().helps
+    return actor().kind == "agent" and not at_counter()
 
 
 def _file_error(fault: Fault | None) -> str:
@@ -184,7 +185,7 @@ def _line(one: DossierContext, message: Message, ours: bool, name: str) -> Messa
     if message.side == "agent":
         who = name if ours and name else say("message.service", agency=agency_of(one))
     else:
-        who = say("message.applicant" if ours or actor().helps else "message.you")
+        who = say("message.applicant" if ours or at_counter() else "message.you")
     seen = say("message.seen", moment=moment_of(message.read_at)) if mine and message.read_at else ""
     return MessageLine(
         message.id, who, moment_of(message.at), tuple(message.body.split("\n")), mine,

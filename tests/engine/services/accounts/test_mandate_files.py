@@ -160,7 +160,7 @@ def test_erasing_an_account_does_not_begin_the_delay_again(world: World) -> None
     before = world.read(lambda unit: unit.mandate(mandate.id))
     world.wait(days=30)
     erase_own(world.office, afi)
-    assert world.read(lambda unit: unit.mandate(mandate.id)) == before
+    assert world.read(lambda unit: unit.mandate(mandate.id)) == replace(before, invited="")
 
 
 def test_the_setting_is_read_and_a_wrong_one_is_named() -> None:

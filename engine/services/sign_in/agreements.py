@@ -10,6 +10,7 @@ from typing import Final
 
 from engine.core.problems import Refused, refusal
 from engine.core.values import Plain
+from engine.domain.common.access import helps
 from engine.domain.common.decision import Decision, EntryDraft
 from engine.domain.documents.content import contesting_acts
 from engine.domain.workflow.progress import ends_for_good
@@ -71,7 +72,7 @@ def with_agreement(
 
     A closed dossier that is contested had no helper until then. Raises Refused: agreement_missing.
     """
-    if not needs_agreement(procedure, ctx.directory, before, act_id):
+    if not helps(actor) or not needs_agreement(procedure, ctx.directory, before, act_id):
         return decision
     if agreed not in (BY_CODE, ON_PAPER):
         raise Refused(refusal("agreement_missing"))
