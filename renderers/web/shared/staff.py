@@ -143,7 +143,7 @@ def due_tag(state: State | None, due_at: datetime | None, paused: bool) -> DueDa
     if paused:
         return DueDateTag("", say("due.paused"))
     if state is not None and awaits_applicant(state):
-        short = f"{local(due_at):%d/%m}" if local(due_at).year == local(now).year else f"{local(due_at):%d/%m/%Y}"
+        short = f"{local(due_at):%d/%m}" if local(due_at).year == local(now).year else f"{local(due_at):%d/%m/%y}"
         return DueDateTag("", say("due.theirs", day=short), day_of(due_at))
     title = say("due.by", moment=moment_of(due_at))
     if now > due_at:

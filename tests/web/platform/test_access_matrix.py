@@ -218,7 +218,7 @@ PARTS: Final = {"attachment_id", "document_id", "payment_id", "share", "earlier"
 OF_A_DOSSIER: Final = [
     row for row in table()
     if row.endpoint in {
-        "form.attachment", "counter_form.attachment", "messages.attachment", "documents.download", "document_links.document", "document_links.make", "document_links.end", "payments.follow",
+        "form.attachment", "counter_form.attachment", "messages.attachment", "counter_messages.attachment", "documents.download", "document_links.document", "document_links.make", "document_links.end", "payments.follow",
         "payments.state", "payments.receipt", "links.choose_row", "links.save_row",
         "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
         "counter_links.choose_row", "counter_links.save_row",
