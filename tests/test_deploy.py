@@ -251,10 +251,15 @@ def test_the_proxy_of_a_cluster_says_what_the_portal_believes() -> None:
     [most] = re.findall(r"sc0_conn_cur gt (\d+)", text)
     assert 100 <= int(most) <= _AT_ONCE // 4
     [all_of_it], shares = (
-        re.findall(r"maxconn (\d+)", text),
+        re.findall(r"^    maxconn (\d+)", text, re.MULTILINE),
         re.findall(r"connection reject if { sc1_conn_cur gt (\d+) }", text),
     )
     assert [10 * int(one) <= int(all_of_it) for one in shares] == [True, True], "in each frontend, before a request"
+    [held], [long] = re.findall(r"tune.bufsize (\d+)", text), re.findall(r"hdr_val\(content-length\) gt (\d+) } or", text)
+    assert int(long) < int(held), "what is not long is held whole"
+    few = re.findall(r"maxconn (\d+) track web/web\d", text)
+    assert [2 * int(one) <= _AT_ONCE for one in few] == [True, True]
+    assert "option http-buffer-request\n" in text.partition("backend web")[2].partition("backend long")[0]
     plain = text[text.index("frontend plain") : text.index("frontend people")]
     for asked in (
         "deny_status 403 unless { method GET HEAD }",

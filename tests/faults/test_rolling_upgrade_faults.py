@@ -132,6 +132,38 @@ def test_silent_connections_of_one_address_leave_the_others_served(tmp_path: Pat
         assert answers(port)
 
 
+SLOW = 2_100  # bytes every four seconds: above what the portal asks of a connection
+BODY = (400_000, 50_000)  # longer than the proxy holds, and shorter
+
+
+@pytest.mark.parametrize("size", BODY)
+def test_slow_bodies_of_eight_addresses_leave_the_others_served(tmp_path: Path, size: int) -> None:
+    """HAProxy passed on what was not whole: 800 slow bodies held all connections of a process."""
+    with (
+        database() as address,
+        installed(tmp_path, address, workers=1, GUICHET_PROXIES="1") as installation,
+        balanced(tmp_path / "haproxy", installation.ports) as port,
+        ExitStack() as opened,
+    ):
+        installation.begin()
+        while installation.answers(port) != 200:
+            time.sleep(0.1)
+        head = f"POST /connexion HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\nphone="
+        lines = list[socket.socket]()
+        for at in range(8 * 190):
+            source = (f"127.1.0.{1 + at % 8}", 0)
+            lines.append(opened.enter_context(socket.create_connection(("127.0.0.1", port), 10, source)))
+            lines[-1].sendall(head.encode())
+        for _ in range(4):
+            for line in lines:
+                with suppress(OSError):
+                    line.sendall(b"a" * SLOW)
+            began = time.monotonic()
+            assert installation.answers(port) == 200
+            assert time.monotonic() - began < patient(3)
+            time.sleep(4)
+
+
 def answers(port: int) -> bool:
     """Whether the proxy answers another address: no process is behind it."""
     try:
