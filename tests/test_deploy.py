@@ -255,7 +255,10 @@ def test_the_proxy_of_a_cluster_says_what_the_portal_believes() -> None:
         re.findall(r"connection reject if { sc1_conn_cur gt (\d+) }", text),
     )
     assert [10 * int(one) <= int(all_of_it) for one in shares] == [True, True], "in each frontend, before a request"
-    [held], [long] = re.findall(r"tune.bufsize (\d+)", text), re.findall(r"hdr_val\(content-length\) gt (\d+) } or", text)
+    [held], [long] = (
+        re.findall(r"tune.bufsize (\d+)", text),
+        re.findall(r"hdr_val\(content-length\) gt (\d+) } or", text),
+    )
     assert int(long) < int(held), "what is not long is held whole"
     few = re.findall(r"maxconn (\d+) track web/web\d", text)
     assert [2 * int(one) <= _AT_ONCE for one in few] == [True, True]

@@ -23,7 +23,7 @@ from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.workflow.due_dates import clock_end, draft_end, held_bookings
 from engine.domain.workflow.fee_quotes import quote
-from engine.domain.workflow.progress import is_examined, public_key
+from engine.domain.workflow.progress import is_examined, is_granted, public_key
 from engine.model import APPLICANT, Appointment, Fee, Notice, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.roles import role_key
@@ -104,7 +104,7 @@ def _letters_on(context: _NoticeContext, event: str) -> Iterator[OutboundMessage
     if event == context.dossier.state and not any(notice.to == APPLICANT for notice in declared):
         yield from _standard_of_state(context, event)
     kind, _, rest = event.partition(":")
-    dropped = (kind == "late" and _is_theirs(context)) or (kind == "missed" and context.dossier.closed_at is not None)
+    dropped = (kind == "late" and _is_theirs(context)) or (kind == "missed" and _is_no_longer_awaited(context, rest))
     if rest and kind in _STANDARD and not dropped:
         yield from _standard(context, event, _STANDARD[kind])
     if kind == "instalment":
@@ -115,6 +115,12 @@ def _letters_on(context: _NoticeContext, event: str) -> Iterator[OutboundMessage
         yield from _escalated(context, event, context.procedure.state(context.dossier.state).by)
     if kind == "overdue":
         yield from _overdue(context, event, rest)
+
+
+def _is_no_longer_awaited(context: _NoticeContext, visit: str) -> bool:
+    """Return True when a missed visit cannot be taken again: the request ended, or left the state that waits for it."""
+    waits = context.procedure.state(context.dossier.state).waits
+    return context.dossier.closed_at is not None or visit.partition(":")[0] not in waits
 
 
 def _is_theirs(context: _NoticeContext) -> bool:
@@ -249,9 +255,15 @@ def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[Outbound
     """Yield the message of a new public label. Of an unchanged one, that of a new document or of the applicant's turn."""
     public = public_key(context.procedure, context.dossier)
     before = "" if context.before.is_draft else public_key(context.procedure, context.before)
-    if public == before and public in ("in_review", "accepted"):
-        if public == "accepted" and (news := _news_of_accepted(context)):
+    if (
+        public == "accepted"
+        and (before == "accepted" or is_granted(context.procedure, context.before))
+        and before != "ready"
+    ):
+        if news := _news_of_accepted(context):
             yield from _standard(context, event, news)
+        return
+    if public == before == "in_review":
         return
     key: str = public
     if public == "in_review" and not before:

@@ -45,7 +45,8 @@ class Milestone:
     """One step of the timeline: entered `at`, left `until` if past, or due then if present.
 
     `done` means that it was left because what it waited for came: a payment, the corrections, a visit. `grants` means
-    that a document which grants the request is issued on entering it.
+    that a document which grants the request is issued on entering it. `lapsed` means that its time was over, or that
+    too many visits were missed.
     """
 
     state: str
@@ -56,6 +57,7 @@ class Milestone:
     until: datetime | None = None
     done: bool = False
     grants: bool = False
+    lapsed: bool = False
 
 
 def public_key(procedure: Procedure, dossier: Dossier) -> Public:
@@ -69,7 +71,7 @@ def public_key(procedure: Procedure, dossier: Dossier) -> Public:
         return _applicants_part(procedure, state, dossier) or "in_review"
     if state.mode == "gather" and state.public == "accepted":
         return _applicants_part(procedure, state, dossier) or "accepted"
-    if state.public == "in_review" and _is_granted(procedure, dossier):
+    if state.public == "in_review" and is_granted(procedure, dossier):
         return "accepted"
     return state.public
 
@@ -91,9 +93,17 @@ def _applicants_part(procedure: Procedure, state: State, dossier: Dossier) -> Pu
     return None
 
 
-def _is_granted(procedure: Procedure, dossier: Dossier) -> bool:
+def is_granted(procedure: Procedure, dossier: Dossier) -> bool:
+    """Return True when a document in force grants the request, and no end was contested since."""
+    contested = [one.at for one in dossier.taken if _is_an_end(procedure, one.source)]
     granting = {output.id for output in procedure.outputs.values() if output.grants}
-    return any(one.output in granting and one.status == "valid" for one in dossier.documents)
+    held = (one for one in dossier.documents if one.output in granting and one.status == "valid")
+    return any(not contested or one.issued_at >= contested[-1] for one in held)
+
+
+def _is_an_end(procedure: Procedure, state_id: str) -> bool:
+    state = procedure.states.get(state_id)
+    return state is not None and state.is_end
 
 
 def public_status(procedure: Procedure, dossier: Dossier, now: datetime) -> PublicStatus:
@@ -130,13 +140,22 @@ def is_examined(procedure: Procedure, state: State) -> bool:
     return any("correction" in one.asks for one in ways) or bool(refuses and goes_on)
 
 
-def applicants_act(dossier: Dossier) -> TakenTransition | None:
+def applicants_act(procedure: Procedure, dossier: Dossier) -> TakenTransition | None:
     """Return the last transition if the applicant took it and gave a reason, which an agent must read first.
 
     None otherwise.
     """
     last = dossier.taken[-1] if dossier.taken else None
-    return last if last is not None and last.by_kind == "applicant" and last.reason else None
+    theirs = last is not None and last.by_kind != "system" and not by_agent(procedure, dossier, last)
+    return last if theirs and last is not None and last.reason else None
+
+
+def by_agent(procedure: Procedure, dossier: Dossier, taken: TakenTransition) -> bool:
+    """Return whether an agent took a transition for the office. One who helped at a counter took the applicant's act."""
+    if taken.by_kind != "agent" or taken.by not in dossier.assisted:
+        return taken.by_kind == "agent"
+    acts = (one for one in procedure.leaving.get(taken.source, ()) if one.id == taken.transition)
+    return not any(APPLICANT in one.by for one in acts)
 
 
 def correction_to_compare(dossier: Dossier) -> CorrectionRequest | None:
@@ -172,8 +191,9 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
         if state is not None and (at != taken.at or taken.by_kind != "system"):
             events = {one.event for one in procedure.leaving.get(state.id, ()) if one.id == taken.transition}
             yield Milestone(
-                state.id, state.label, "past", state.public, at, taken.at, bool(events & {"done", *state.waits})
-            )
+                state.id, state.label, "past", state.public, at, taken.at, bool(events & {"done", *state.waits}),
+                lapsed=bool(events & {"due", "missed"}),
+            )  # fmt: skip
         at = taken.at
 
 

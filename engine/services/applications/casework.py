@@ -25,7 +25,7 @@ from engine.model.roles import awaited_roles
 from engine.model.summary import EditionSummary, StateSummary
 from engine.records.dossier import Actor, Dossier, IssuedDocument, OutboundMessage
 from engine.services.applications.comparisons import check_comparison
-from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, hold_all, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, hold_all, own_among, pinned, seen
 from engine.services.context.contact_parsing import read_phone
 from engine.services.core.commit import carry_out, keep, letters_owed, succession, unnumbered
 from engine.services.core.fee_accounts import entries_before, given_back
@@ -39,10 +39,7 @@ _PHONE_DIGITS: Final = 8  # the fewest of a telephone number
 
 
 class Colleagues(Mapping[str, Actor]):
-    """Agents as actors of today. A closed account has no role, and its acts and its number still count.
-
-    Valid while its unit is open; each account is read once.
-    """
+    """Agents as actors of today, read once while the unit is open. A closed account has no role; its acts still count."""
 
     def __init__(self, ctx: AppContext, unit: Unit) -> None:
         self._office, self._unit = ctx, unit
@@ -298,15 +295,18 @@ def list_inbox(
     if asked is None:
         return ResultPage(())
     with ctx.store.unit() as unit:
-        found = unit.find_dossiers(replace(asked, order=order, reverse=reverse), after, limit)
-        own = own_among(unit, actor, [line.id for line in found.lines]) if label else ()
-        return replace(found, lines=tuple(line for line in found.lines if line.id not in own))
+        return _page_seen(unit, actor, replace(asked, order=order, reverse=reverse), after, limit)
 
 
-def own_among(unit: Unit, actor: Actor, ids: Iterable[str]) -> frozenset[str]:
-    """Return those of these dossiers that are made with a number of the agent (`is_own`). Empty without a declared one."""
-    opened = map(unit.dossier, unit.dossiers_naming(actor.contacts, tuple(ids))) if actor.contacts else ()
-    return frozenset(one.id for one in opened if one is not None and is_own(one, actor))
+def _page_seen(unit: Unit, actor: Actor, asked: DossierQuery, after: str | None, limit: int) -> ResultPage:
+    """Return a page of a list; of a label, without their own dossiers, and filled up from those that follow."""
+    found = unit.find_dossiers(asked, after, limit)
+    own = own_among(unit, actor, [line.id for line in found.lines]) if asked.label else ()
+    if not own:
+        return found
+    lines = tuple(line for line in found.lines if line.id not in own)
+    more = _page_seen(unit, actor, asked, found.after, limit - len(lines)) if found.after else ResultPage(())
+    return ResultPage((*lines, *more.lines), more.after)
 
 
 def neighbours(

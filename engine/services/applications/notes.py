@@ -23,8 +23,7 @@ from engine.domain.workflow.transition_context import codes
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor, Dossier
 from engine.records.exchanges import Note, NotedValue
-from engine.services.applications.casework import own_among
-from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, own_among, pinned, seen
 from engine.services.core.idempotency import NOTHING, Memory, once
 from engine.services.core.journalling import journalise
 from engine.storage.results import DossierLine

@@ -17,7 +17,7 @@ from typing import Final
 from engine.core.clock import Clock, local_day
 from engine.core.values import Span, has_check_digit
 from engine.domain.appointments.opening_changes import over
-from engine.domain.common.access import PAPERS_KEPT, may_see
+from engine.domain.common.access import PAPERS_KEPT, is_own, may_see
 from engine.domain.common.sms_policy import SmsPolicy
 from engine.domain.common.text_provider import Wording
 from engine.domain.fields.views import AnswerProblem
@@ -223,6 +223,12 @@ def seen(unit: Unit, ctx: AppContext, actor: Actor, dossier_id: str, revision: i
     if revision is not None and dossier.revision != revision:
         raise Conflict(f"{dossier.number}: revision {dossier.revision}, seen {revision}")
     return dossier
+
+
+def own_among(unit: Unit, actor: Actor, ids: Iterable[str]) -> frozenset[str]:
+    """Return those of these dossiers that are made with a number of the agent (`is_own`). Empty without a declared one."""
+    opened = map(unit.dossier, unit.dossiers_naming(actor.contacts, tuple(ids))) if actor.contacts else ()
+    return frozenset(one.id for one in opened if one is not None and is_own(one, actor))
 
 
 def hold_all(unit: Unit, dossier_ids: Iterable[str]) -> None:

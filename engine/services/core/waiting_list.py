@@ -128,10 +128,13 @@ def _judged(
 
 
 def _report(ctx: AppContext, unit: Unit, task: Appointment, resource: str, freed: Booking, of: Dossier) -> None:
-    """Announce a freed seat, unless one person frees seats again and again: those who wait would hear of no other."""
+    """Announce a freed seat, unless one person frees seats again and again: those who wait would hear of no other.
+
+    Those without a telephone are one person here: an e-mail address costs nothing.
+    """
     if not _stands(ctx, task, freed) or next(_in_turn(unit, resource, freed.office, ctx.now() - QUIET), None) is None:
         return
-    freed_by = of.contact_phone or of.contact_email or of.owner
+    freed_by = of.contact_phone or f"mail:{resource}:{freed.office}"
     if too_many(unit, ctx.now(), Limit(f"frees:{freed_by}", FREED_BY_ONE, QUIET)) is None:
         notify_waiting(ctx, unit, resource, freed.office, freed.id, NOTIFIED_AT_ONCE, of.id)
 

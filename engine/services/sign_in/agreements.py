@@ -13,7 +13,6 @@ from engine.core.values import Plain
 from engine.domain.common.access import helps
 from engine.domain.common.decision import Decision, EntryDraft
 from engine.domain.documents.content import contesting_acts
-from engine.domain.workflow.progress import ends_for_good
 from engine.model import Procedure
 from engine.model.directory import Directory
 from engine.records.dossier import Actor, Dossier
@@ -27,9 +26,11 @@ ON_PAPER: Final = "paper"
 
 
 def needs_agreement(procedure: Procedure, directory: Directory, dossier: Dossier, act_id: str) -> bool:
-    """Return whether an act in this state ends the request or contests a decision."""
-    leaving = [one for one in procedure.leaving.get(dossier.state, ()) if one.id == act_id]
-    return bool(leaving) and (act_id in contesting_acts(procedure, directory) or ends_for_good(procedure, leaving))
+    """Return whether an act in this state ends the request, contests a decision, or leaves an end."""
+    targets = [procedure.states[one.target] for one in procedure.leaving.get(dossier.state, ()) if one.id == act_id]
+    state = procedure.states[dossier.state]
+    contests = act_id in contesting_acts(procedure, directory) or state.is_end
+    return bool(targets) and (contests or any(target.is_end for target in targets))
 
 
 def sheet_number(ctx: AppContext, *parts: str) -> str:

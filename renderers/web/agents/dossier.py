@@ -139,7 +139,7 @@ def _state_label(one: AgentCase, state: State | None, checked: Payment | None) -
 
 def _applicant_wrote(one: DossierContext) -> tuple[str, str] | None:
     """Return the reason of the applicant's last act, its author and day. None without one."""
-    act = applicants_act(one.dossier)
+    act = applicants_act(one.procedure, one.dossier)
     if act is None:
         return None
     reported = say("case.applicant_wrote", act=act_label(one.procedure, act.transition, act.source), reason=act.reason)

@@ -271,7 +271,12 @@ class Counter:
         if booking is None:
             return go(self.back)
         if request.method == "POST":
-            cancel_booking(app_ctx(), self.who, self.one.id, self.task.id, token=form_token())
+            try:
+                cancel_booking(
+                    app_ctx(), self.who, self.one.id, self.task.id, revision=form_revision(), token=form_token()
+                )
+            except Conflict:
+                return go_noting(self.here, say("booking.elsewhere"))
             note = say("counter.visit_cancelled" if at_counter() else "booking.cancelled")
             return go_noting(self.here if self.by_link else self.back, note)
         if (kept := refusal_to_cancel(app_ctx(), self.who, self.one.id, self.task.id)) is not None:
@@ -283,7 +288,7 @@ class Counter:
         ]
         return confirm_page(
             say("booking.cancel_title"), lines, say("booking.cancel_button"),
-            say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), self.here, procedure=self.one.title,
+            say("counter.keep_visit" if at_counter() else "booking.cancel_keep"), self.here, procedure=self.one.title, revision=self.one.dossier.revision,
         )  # fmt: skip
 
     def wait(self) -> Response:

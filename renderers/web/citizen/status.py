@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from engine.domain.workflow.progress import PublicStatus, is_examined, lapse_of, public_status, silence_of
+from engine.domain.common.access import may_read
+from engine.domain.common.task_parts import is_in_parts
+from engine.domain.fields.display import answer_words
+from engine.domain.fields.field_type import Speech
+from engine.domain.workflow.progress import PublicStatus, by_agent, is_examined, lapse_of, public_status, silence_of
 from engine.domain.workflow.tasks import holds_slot, open_tasks
-from engine.model import Appointment
+from engine.model import APPLICANT, Appointment, Form
 from engine.records.dossier import Booking, Payment
 from engine.services.core.waiting_list import waits_at
-from renderers.i18n.formats import listed
+from renderers.i18n.formats import FIXED_SPACE, listed
 from renderers.i18n.language_spans import lowered
 from renderers.web.citizen.acts import ActLine, how_to_contest, new_request, open_appeal, own_acts
 from renderers.web.citizen.later_forms import asked_of
@@ -237,6 +241,8 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
     theirs = status.public == "accepted" and status.who == "applicant"
     if (theirs or status.public in READS_REASON) and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
+    if theirs:
+        yield from _how_it_came(one)
     lapse = lapse_of(one.procedure, one.dossier)
     if status.who == "applicant" and not late and lapse is not None:
         if status.public != "accepted":
@@ -261,8 +267,8 @@ def _silence(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[
     meant = silence_of(one.procedure, one.dossier, one.evaluated().scope, app_ctx().directory.calendar)
     if meant is not None:
         kind, at = meant
-        refused = {state.id for state in one.procedure.states.values() if state.outcome == "refused"}
-        kept = kind == "tacit_refused" and any(taken.target in refused for taken in one.dossier.taken)
+        ends = {state.id for state in one.procedure.states.values() if state.is_end}
+        kept = kind == "tacit_refused" and any(taken.source in ends for taken in one.dossier.taken)
         yield say("track.silence.refusal_kept" if kept else f"track.silence.{kind}", day=day_of(at))
     elif ours and status.until is not None and not late:
         yield say("track.silence.none")
@@ -283,10 +289,29 @@ def _last_reason(one: DossierContext, status: PublicStatus) -> str:
         return one.dossier.correction.reason
     if status.public in ("closed", "accepted"):  # of the act that led here
         last = one.dossier.taken[-1] if one.dossier.taken else None
-        closed = last is not None and last.by_kind == "agent" and last.target == one.dossier.state
+        closed = last is not None and by_agent(one.procedure, one.dossier, last) and last.target == one.dossier.state
         return last.reason or "" if last is not None and closed else ""
-    written = (taken.reason for taken in reversed(one.dossier.taken) if taken.by_kind == "agent")
-    return next((reason for reason in written if reason), "")
+    acts = (taken for taken in reversed(one.dossier.taken) if by_agent(one.procedure, one.dossier, taken))
+    return next((taken.reason for taken in acts if taken.reason), "")
+
+
+def _how_it_came(one: DossierContext) -> Iterator[str]:
+    """Yield why it is the applicant's turn after a visit or a form of agents: what they noted, or that it was not held."""
+    last = one.dossier.taken[-1] if one.dossier.taken else None
+    source = one.procedure.states.get(last.source) if last is not None else None
+    if last is None or source is None or not source.waits:
+        return
+    events = {move.event for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition}
+    if events & {"due", "missed"}:
+        yield f"{say('track.step_unheld', step=label(source.label))}."
+        return
+    tasks = (one.procedure.tasks.get(name) for name in source.waits)
+    forms = (task for task in tasks if isinstance(task, Form) and not is_in_parts(task) and APPLICANT not in task.by)
+    speech = Speech(app_ctx().wording, language())
+    for field in (field for form in forms for field in form.fields):
+        if may_read(one.procedure, one.dossier, field.id, actor()):
+            text = answer_words(one.evaluated(), field.id, speech)
+            yield from [f"{label(field.agents_label)}{FIXED_SPACE}: {text}"] if text else []
 
 
 def _asked(one: DossierContext, status: PublicStatus) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request, session
 
 from engine.domain.reporting.counters import last_day_announced
 from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, silence_of, timeline
-from engine.model import APPLICANT
+from engine.model import APPLICANT, State
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
 from engine.services.applications.casework import letters_of
@@ -158,7 +158,7 @@ def follow(one: DossierContext) -> Response:
     status = status_of(one)
     form, ahead = one.form(), to_do(one)
     results, box = row_results(one, form), status_box(one, status, ahead)
-    mixed = _mixed(results) if status.public in ("accepted", "refused") else ""
+    mixed = _mixed(results) if status.public in ("accepted", "refused") and one.dossier.closed_at else ""
     box = _mixed_box(one, box, mixed) if mixed else box
     checking, again = say("status.checking"), new_request(one) if status.public in ("refused", "closed") else []
     of_rows = {document.href for result in results for document in result.documents if document.href}
@@ -265,7 +265,7 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
     fact = _FACTS.get(state.mode, "") if state is not None and milestone.done else ""
     title = say(fact or "track.later_pay") if fact or milestone.public == "to_pay" else label(milestone.label)
     if milestone.when == "past" and not fact and state and state.mode in _OTHERS and APPLICANT not in state.by:
-        title = say("track.sent_back" if following and following.mode == "correct" else "track.step_done", step=title)
+        title = say(f"track.{_how_left(one, milestone, state, following)}", step=title)
     at = milestone.at if over or milestone.when == "present" else milestone.until
     when = day_of(at) if at else ""
     if over or milestone.when != "present":
@@ -280,6 +280,17 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
         else say("track.step_since", when=when)
     )
     return TimeStep("now", title, f"{text}. {say('track.paused')}" if one.dossier.due_paused_at is not None else text)
+
+
+def _how_left(one: DossierContext, milestone: Milestone, state: State, following: State | None) -> str:
+    """Return the word of a past step of the office: done, sent back, or over without what it waited for."""
+    if milestone.lapsed:
+        return "step_unheld" if state.waits else "step_unanswered"
+    if following is None or following.mode == "correct":
+        return "sent_back" if following else "step_done"
+    acts = [act for act in one.procedure.leaving.get(state.id, ()) if act.target == following.id and act.event is None]
+    redo = following.mode == "by" and APPLICANT in following.by and any("reason" in act.asks for act in acts)
+    return "step_again" if redo else "step_done"
 
 
 # -- parts of the page -------------------------------------------------------------------------------------------------

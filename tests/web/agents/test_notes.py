@@ -190,6 +190,9 @@ def test_counts_and_neighbours_do_not_tell_the_labels_of_ones_own_request(known:
     mine = the_dossier(known, number).id
     assert [count_lists(known.office, who, [asked]) for who in (MAYOR, own)] == [[2], [1]]
     assert order_export(known.office, own, InboxExport("all", label="etiquettes.urgent")).total == 1
+    for most in (1, 2):
+        shown = list_inbox(known.office, own, "all", label="etiquettes.urgent", limit=most).lines
+        assert [line.number for line in shown] == [number], "a page is filled from those that follow"
     seen = neighbours(known.office, MAYOR, mine, asked)
     assert {seen.before, seen.after} == {None, other}
     seen = neighbours(known.office, own, mine, asked)

@@ -17,6 +17,7 @@ from engine.core.values import group_number, new_id
 from engine.language.catalogue.catalogue import Catalogue
 from engine.records.dossier import Actor, OutboundMessage
 from engine.services.applications import draft_answers as answering
+from engine.services.applications.opinions import fill_form
 from engine.services.appointments.bookings import mark
 from engine.services.context.app_context import AppSettings
 from engine.services.limits.code_limits import CHECKS_PER_BROWSER
@@ -908,6 +909,20 @@ def test_a_visit_too_near_is_not_given_back_here(known: PortalClient) -> None:
     assert "Il est trop tard" in answer.text
 
 
+def test_a_visit_moved_in_another_tab_is_not_cancelled_unread(known: PortalClient) -> None:
+    address = f"/dossiers/{ready_to_book(known)}/rendez-vous"
+    starts = re.findall(r'name="start" value="([^"]+)"', known.open(address).html)
+    office = known.page.value("bureau")
+    for start in starts[1:3]:
+        wanted = f"{address}/confirmer?start={start.replace('+', '%2B')}&bureau={office}"
+        form = known.open(f"{address}/annuler").form() if start == starts[2] else {}
+        known.post(address, **known.open(wanted).form())
+    answer = known.post(f"{address}/annuler", **form)
+    assert (answer.status, answer.address) == (303, address)
+    assert "Votre rendez-vous est annulé" not in known.follow().text
+    assert "Annuler ce rendez-vous ?" in known.open(f"{address}/annuler").text, "it is still booked"
+
+
 def test_the_last_seat_is_sold_once(known: PortalClient) -> None:
     other = another(known).sign_in("91223344")
     numbers = ready_to_book(known), ready_to_book(other)
@@ -1331,6 +1346,48 @@ def test_an_accepted_request_that_comes_back_says_so_and_why(tmp_path: Path) -> 
     messages = me.open(f"/dossiers/{number}").text.partition("Messages")[2]
     assert "c'est à vous d'agir. Voyez pourquoi" in messages
     assert "c'est terminé. Vous n'avez plus rien à faire." in messages
+
+
+INSPECTED = """
+later_forms:
+  constat:
+    title: Constat
+    by: maire
+    fields:
+      conforme: {label: Conforme, type: yes_no, example: true}
+      ecarts: {label: Écarts, when: not conforme, example: Mur trop haut}
+"""
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_an_inspection_says_what_it_found_or_that_it_was_not_held(tmp_path: Path, held: bool) -> None:
+    """The message said « Lisez pourquoi » and no page said why; a lapse read « Inspection : c’est fait »."""
+    gathers = (
+        "chantier: {label: Inspection, public: accepted, gather: [constat], due: 5 days, late: reprise, "
+        "then: [{when: conforme, to: accorde}, {to: reprise}], transitions: {accorder: {label: Finir, by: maire, to: accorde}}}\n"
+        "    reprise: {label: Travaux à reprendre, by: applicant, public: accepted, due: 2 years, late: classe, "
+        "transitions: {refaire: {label: Refait, to: chantier, reopens: [constat]}}}"
+    )
+    text = re.sub(r"chantier: \{.*", gathers, PERMIT).replace("workflow:", f"{INSPECTED}workflow:")
+    me = serving(tmp_path, a_procedure(text)).sign_in()
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    for act in ("proposer", "suivre", "signer"):
+        me.decide(number, act)
+    me.send(f"/dossiers/{number}/actes/ouvrir")
+    if held:
+        fill_form(me.office, MAYOR, me.dossier_id(number), "constat", {"conforme": False, "ecarts": "Mur trop haut"})
+    else:
+        later(me, days=6)
+        run_timers(me.office)
+        me.sign_in()
+    box, _, rest = me.open(f"/dossiers/{number}").text.partition("Où en est")
+    assert ("Écarts : Mur trop haut" in box) is held
+    assert ("Inspection : n’a pas eu lieu." in box) is not held
+    assert "Inspection : n’a pas eu lieu" in rest or held
+    assert "c'est à vous d'agir. Voyez pourquoi" in rest
+    assert rest.count("votre demande est acceptée") == 1, "once, when the permit was signed"
 
 
 SILENT = """

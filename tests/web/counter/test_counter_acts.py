@@ -167,8 +167,10 @@ def test_a_code_of_another_use_or_act_withdraws_nothing(visitor: PortalClient) -
     assert kept(visitor, number).state == "examen"
 
 
-def test_a_refusal_is_contested_with_the_person(tmp_path: Path) -> None:
-    visitor = a_portal_client(tmp_path, book=APPEAL)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_refusal_is_contested_with_the_person(tmp_path: Path, named: bool) -> None:
+    """Also by an act that no appeal of the file names: it leaves an end."""
+    visitor = a_portal_client(tmp_path, book=APPEAL if named else APPEAL.replace(", act: contester", "", 1))
     seat, number = back(visitor, "refuser", reason="Faux acte")
     assert f"{number}/actes/contester" in offered(seat.open(HOME))
     act = f"{HOME}/{number}/actes/contester"
@@ -179,6 +181,8 @@ def test_a_refusal_is_contested_with_the_person(tmp_path: Path) -> None:
     assert entries(visitor, number, "agreed")[0]["transition"] == "contester"
     desk = an_agent(visitor, "koffi").open(f"/agent/dossiers/{number}").text
     assert "Accord de la personne à un acte, au guichet" in desk
+    assert "Contester : « Acte retrouvé »" in desk, "it is the applicant's act, whoever typed it"
+    assert "Motif : Acte retrouvé" not in another(visitor).sign_in().open(f"/dossiers/{number}").text
     assert fsck(visitor.office) == ()
 
 

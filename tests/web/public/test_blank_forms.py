@@ -145,7 +145,7 @@ def test_the_sheet_says_pages_and_size_after_a_worker_pass(
     assert FormMeasurer(load_words()).measure(office) == 0, "another worker draws none again today"
     visitor = site.stranger()
     assert "Formulaire à imprimer (PDF, 4 pages, 1" in visitor.see(SHEET)
-    assert "Form to print (PDF, 4 pages, 1" in visitor.get(f"{SHEET}?lang=en").text
+    assert "Form to print (PDF, 5 pages, 1" in visitor.get(f"{SHEET}?lang=en").text
     assert not drawn, "no page draws a form"
     _, second = published_anew(site)
     assert stored_size(office, second, "fr") is None, "a new edition is measured by the next pass"

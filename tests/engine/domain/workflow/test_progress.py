@@ -128,10 +128,11 @@ def test_in_parallel_the_applicant_s_part_comes_first() -> None:
 def test_why_the_applicant_acted_is_told_as_long_as_nobody_acted_since() -> None:
     asked = TakenTransition("contester", "refuse", "examen", MONDAY, "afi", "applicant", "J’y habite")
     dossier = replace(sent(), taken=(asked,))
-    assert applicants_act(dossier) == asked
+    book_of = book((state("refuse", "end", "refused", outcome="refused"),), (), ())
+    assert applicants_act(book_of, dossier) == asked
     for last in (replace(asked, reason=None), replace(asked, by_kind="agent"), replace(asked, by_kind="system")):
-        assert applicants_act(replace(dossier, taken=(asked, last))) is None
-    assert applicants_act(replace(dossier, taken=())) is None
+        assert applicants_act(book_of, replace(dossier, taken=(asked, last))) is None
+    assert applicants_act(book_of, replace(dossier, taken=())) is None
 
 
 def test_a_closed_draft() -> None:

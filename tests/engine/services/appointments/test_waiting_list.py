@@ -134,6 +134,17 @@ def test_who_books_and_cancels_again_and_again_silences_no_list(world: World) ->
     assert sum(told(world, one) for one in patient) == reached + waiting_list.NOTIFIED_AT_ONCE
 
 
+def test_free_mailboxes_together_silence_no_list(world: World) -> None:
+    patient = [wait(world, to_book(world, at)) for at in range(3, 12)]
+    for at in (20, 21, 22):
+        holder = to_book(world, at)
+        with world.office.store.unit(write=True) as unit:
+            kept = replace(holder, contact_phone=None, contact_email=f"{at}@exemple.tg")
+            unit.put_dossier(replace(kept, revision=kept.revision + 1), kept.revision)
+        free(world, holder)
+    assert sum(told(world, one) for one in patient) == waiting_list.FREED_BY_ONE * waiting_list.NOTIFIED_AT_ONCE
+
+
 def test_each_is_told_in_turn(world: World) -> None:
     waiting, holder = [wait(world, to_book(world, number)) for number in range(5)], to_book(world, 60)
     free(world, holder)
