@@ -16,7 +16,7 @@ from renderers.web.platform.request_context import app_ctx, language, say, site
 from renderers.web.shared.agent_dossier import AgentCase
 from renderers.web.shared.issued_documents import paper_view
 from renderers.web.shared.staff import awaits_applicant, role_label
-from renderers.web.shared.statuses import TAGS
+from renderers.web.shared.statuses import TAGS, label_of_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def preview_context(one: AgentCase, preview: ActPreview) -> dict[str, object]:
     """Return the effects that `agent/preview.html` shows, for acts and later forms alike."""
     after = preview.decision.dossier
     state = one.procedure.state(after.state)
-    public = public_key(one.procedure, after)
+    public = label_of_state(one.procedure, state, public_key(one.procedure, after))
     theirs = kind_of(state) == "applicant"
     return {
         "state": label(state.label), "changes_state": after.taken != one.dossier.taken,

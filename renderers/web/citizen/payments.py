@@ -233,6 +233,7 @@ def _following_page(one: DossierContext, payment: Payment) -> Response:
         "citizen/paying.html", base=one.at(), procedure=one.title, payment=payment,
         payer=_number(payment.payer), provider=provider_label(payment.provider),
         now=following(payment, app_ctx().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
+        closed=one.dossier.closed_at is not None,
     )  # fmt: skip
 
 
@@ -332,7 +333,8 @@ def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
             {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")},
         ]
     other = say("payment.other_number" if payment.reason in ("balance", "limit") else "payment.retry")
-    return [*([{"href": one.at("/paiement"), "label": other}] if any(a.left for a in one.accounts) else []), follow_it]
+    owed = one.dossier.closed_at is None and any(account.left for account in one.accounts)
+    return [*([{"href": one.at("/paiement"), "label": other}] if owed else []), follow_it]
 
 
 def _next_task(one: DossierContext) -> str:

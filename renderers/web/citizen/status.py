@@ -238,7 +238,7 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield from absence_costs(one, visit) if isinstance(visit, Appointment) and not come else ()
     elif late and status.until is not None:
         yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
-    theirs = status.public == "accepted" and status.who == "applicant"
+    theirs = _is_theirs(one)
     if (theirs or status.public in READS_REASON) and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
     if theirs:
@@ -283,11 +283,17 @@ def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
             yield say("waiting.listed", office=there)
 
 
+def _is_theirs(one: DossierContext) -> bool:
+    """Return whether the state waits for an act of the applicant."""
+    state = one.procedure.states.get(one.dossier.state)
+    return state is not None and state.mode == "by" and APPLICANT in state.by
+
+
 def _last_reason(one: DossierContext, status: PublicStatus) -> str:
     """Return the last reason written by an agent: their common one for corrections, that of the act which closed."""
     if status.public == "to_correct" and one.dossier.correction is not None:
         return one.dossier.correction.reason
-    if status.public in ("closed", "accepted"):  # of the act that led here
+    if status.public in ("closed", "accepted") or _is_theirs(one):  # of the act that led here
         last = one.dossier.taken[-1] if one.dossier.taken else None
         closed = last is not None and by_agent(one.procedure, one.dossier, last) and last.target == one.dossier.state
         return last.reason or "" if last is not None and closed else ""

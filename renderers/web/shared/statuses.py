@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.domain.workflow.progress import is_examined
-from engine.model import APPLICANT, DRAFT
+from engine.model import APPLICANT, DRAFT, Procedure, State
 from engine.records.dossier import Dossier
 from engine.services.accounts.lost_phones import move_waiting
 from engine.services.audit.integrity_rows import departures
@@ -43,9 +43,14 @@ def line_public(line: DossierLine) -> str:
         return "closed" if line.closed else "in_review"
     if state.mode == "attend" and line.due_paused:  # its time is paused while a slot is booked
         return "appointment"
+    return label_of_state(procedure, state, state.public)
+
+
+def label_of_state(procedure: Procedure, state: State, public: str) -> str:
+    """Return the label that an applicant reads: `to_do` where they act, `in_progress` where agents examine nothing."""
     if state.mode == "by" and APPLICANT in state.by:
         return "to_do"
-    return "in_progress" if state.public == "in_review" and not is_examined(procedure, state) else state.public
+    return "in_progress" if public == "in_review" and not is_examined(procedure, state) else public
 
 
 def line_title(line: DossierLine) -> str:

@@ -84,6 +84,20 @@ def test_it_says_at_once_what_is_being_done_then_what_to_do(visitor: PortalClien
     assert len(placed.response.data) < 8_000
 
 
+def test_who_withdrew_is_asked_to_confirm_no_payment(visitor: PortalClient) -> None:
+    at = paying(visitor)
+    work_off(visitor.office)
+    dossier = visitor.dossier_id(at.split("/")[2])
+    with visitor.office.store.unit(write=True) as unit:
+        kept = unit.dossier(dossier)
+        assert kept is not None
+        closed = replace(kept, closed_at=visitor.office.now(), revision=kept.revision + 1)
+        unit.put_dossier(closed, kept.revision)
+    page = visitor.open(at).text
+    assert "Votre demande est close. Ne confirmez pas ce paiement." in page
+    assert "Tapez votre code" not in page
+
+
 def test_it_can_be_stopped(visitor: PortalClient) -> None:
     at = paying(visitor)
     assert f'href="{at}?pause=1"' in visitor.open(at).html
