@@ -78,6 +78,11 @@ def _issued_rows(procedure: Procedure, dossier: Dossier, day: date) -> dict[str,
     return found
 
 
+def granted_rows(procedure: Procedure, dossier: Dossier, rows: str, day: date) -> frozenset[int]:
+    """Return the numbers of the rows that a granting document in force names."""
+    return frozenset(at for at, granted in _issued_rows(procedure, dossier, day).get(rows, {}).items() if granted)
+
+
 def is_erased(document: IssuedDocument) -> bool:
     """Return True when the content was erased: number, dates and signature remain."""
     return not document.content and not document.holder and document.paper is None

@@ -98,7 +98,7 @@ def is_granted(procedure: Procedure, dossier: Dossier) -> bool:
     contested = [one.at for one in dossier.taken if _is_an_end(procedure, one.source)]
     granting = {output.id for output in procedure.outputs.values() if output.grants}
     held = (one for one in dossier.documents if one.output in granting and one.status == "valid")
-    return any(not contested or one.issued_at >= contested[-1] for one in held)
+    return any(not contested or one.issued_at > contested[-1] for one in held)
 
 
 def _is_an_end(procedure: Procedure, state_id: str) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from engine.domain.common.task_parts import is_finished, is_in_parts, parts_left, without_parts
+from engine.core.clock import local_day
+from engine.core.values import Plain
+from engine.domain.common.task_parts import fillings, is_finished, is_in_parts, parts_left, without_parts
 from engine.domain.common.working_time import add_span
+from engine.domain.documents.documents import granted_rows
 from engine.domain.fields.field_types import is_asked
 from engine.domain.workflow.confirmations import with_answers
 from engine.domain.workflow.due_dates import resume_due
@@ -44,7 +47,10 @@ def mark_done(passage: TransitionContext, moment: Moment, *tasks: str) -> Transi
 
 
 def undo(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
-    """Return the context with a task open again, without its price, slot and answers."""
+    """Return the context with a task open again, without its price, slot and answers.
+
+    Of a form filled once per row, the rows that a granting document in force names keep their filling, if others do not.
+    """
     if task_id not in moment.procedure.tasks:
         return _undo_opinion(passage, moment, task_id)
     task = moment.procedure.tasks[task_id]
@@ -52,7 +58,8 @@ def undo(passage: TransitionContext, moment: Moment, task_id: str) -> Transition
     gone = {task_id, *(one.id for one in task.services)} if isinstance(task, Form) else {task_id}
     passage = passage.with_(done={name: done for name, done in dossier.done.items() if name not in gone})
     if isinstance(task, Form) and is_in_parts(task):
-        return passage.with_(answers=without_parts(task, dossier.answers))
+        kept = _granted_fillings(moment, task, dossier)
+        return passage.with_(answers={**without_parts(task, dossier.answers), **({task.id: kept} if any(kept) else {})})
     if isinstance(task, Fee):
         return passage.with_(owed={name: owed for name, owed in dossier.owed.items() if name != task_id})
     if isinstance(task, Appointment):
@@ -63,6 +70,13 @@ def undo(passage: TransitionContext, moment: Moment, task_id: str) -> Transition
             passage, moment, {name: kept for name, kept in dossier.answers.items() if name not in asked}
         )
     return passage
+
+
+def _granted_fillings(moment: Moment, form: Form, dossier: Dossier) -> list[Plain]:
+    """Return the fillings of rows that stay granted, None for the others; none where no other row is left."""
+    held = granted_rows(moment.procedure, dossier, form.each, local_day(moment.now)) if form.each else frozenset()
+    kept = [one if at in held else None for at, one in enumerate(fillings(form.id, dossier.answers))]
+    return [] if all(kept) else kept
 
 
 def _undo_opinion(passage: TransitionContext, moment: Moment, service: str) -> TransitionContext:

@@ -91,8 +91,9 @@ def _of_group(
     distinct = any(output.per == view.id and output.grants for output in outputs.values())
     for at, row in enumerate(view.rows):
         mine = [document for document in papers if document.row == at]
-        granted = any(outputs[document.output].grants for document in mine)
-        tag = ("granted" if granted else "refused") if distinct and (mine or one.dossier.closed_at) else ""
+        held = [document for document in mine if document.status not in ("revoked", "replaced")]
+        granted = any(outputs[document.output].grants for document in held)
+        tag = ("granted" if granted else "refused") if distinct and (held or one.dossier.closed_at) else ""
         yield RowResult(
             row.label or say("rows.number", number=row.number), say(f"result.{tag}") if tag else "",
             {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, view.id, at, forms, bool(tag))),
