@@ -349,7 +349,9 @@ def view_form(
     evaluated = evaluate_answers(procedure, dossier, day, directory)
     given = tuple(problems)
     pages = procedure.form.pages if whole else path(procedure, evaluated.values.scope)
-    showing = Showing(evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader)
+    showing = Showing(
+        evaluated, speech_for(reader, dossier, wording), dossier, open_fields(procedure, dossier), reader, whole=whole
+    )  # fmt: skip
     views = [_page_view(showing, pages, number, given, only) for number in range(1, len(pages) + 1)]
     return FormView(procedure.identity.title, tuple(view for view in views if view.fields or only is None))
 

@@ -75,7 +75,8 @@ def _joined(word: str, parts: list[Plain]) -> Plain:
 class Showing:
     """The reader and the state of a form. `open` are the questions that may be answered now (None = all).
 
-    With `fills` the answers are only shown in their controls: those of open questions have no text for readers.
+    With `fills` the answers are only shown in their controls: those of open questions have no text for readers. With
+    `whole` every question is shown, as on paper.
     """
 
     evaluated: EvaluatedAnswers
@@ -85,6 +86,7 @@ class Showing:
     reader: Actor | None = None
     problems: Mapping[str, tuple[AnswerProblem, ...]] = field(default_factory=lambda: MappingProxyType({}))
     fills: bool = False
+    whole: bool = False
 
     def may_read(self) -> Callable[[str], bool]:
         """Return a test whether the reader may read the answer to a question."""
@@ -156,7 +158,7 @@ def _views(showing: Showing, fields: Iterable[Field], place: _Place) -> Iterator
         condition = None
         if one.when.names and not masked and not locked and is_asked(one):
             condition = plain_condition(one.when, place.controls, place.values.scope_for(one.id))
-        if shown or condition is not None:
+        if shown or condition is not None or (showing.whole and is_asked(one)):
             yield _view(showing, one, place, shown, locked, masked, condition)
 
 

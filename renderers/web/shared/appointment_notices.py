@@ -128,6 +128,8 @@ def missed_lines(one: DossierContext, task: Appointment | None = None) -> Iterat
         visit = one.procedure.tasks.get(booking.appointment)
         if booking.status != "missed" or not isinstance(visit, Appointment) or visit.id not in awaited:
             continue
+        if booking.start < one.dossier.entered_at:  # of an earlier visit: this one was asked again
+            continue
         if task is None or visit.id == task.id:
             yield say("visit_day.missed", moment=moment_of(booking.start))
             if one.dossier.missed.get(visit.id, 0) >= visit.no_show:

@@ -141,6 +141,10 @@ WHOLE = (
         required: false
         fields:
           prenom: {label: Prénom, example: Koffi}
+  ecole:
+    title: École
+    fields:
+      niveau: {label: Classe, when: enfants, example: CM2}
 evidence:
   carte: {label: Carte d'identité, required: false}
 """
@@ -152,16 +156,17 @@ def test_the_whole_sheet_is_typed_on_one_page(tmp_path: Path) -> None:
     number = begin(seat, source="paper", signs=signs_of(visitor)).split("/")[3]
     typing = f"{HOME}/{number}/saisie"
     page = seat.open(typing).text
-    for said in ("1.1 Nom", "1.2 Téléphone", "2.1 Des enfants ?", "2.2 Combien ?"):
+    for said in ("1.1 Nom", "1.2 Téléphone", "2.1 Des enfants ?", "2.2 Combien ?", "3.1 Classe"):
         assert said in page, said
     assert "Carte d’identité" not in page
     refused = press(seat, typing, nom="", enfants="true", combien="99")
     assert refused.status == 422
 
     assert re.search(r'href="#f?-?nom">[^<]*1\.1 Nom', refused.html), refused.text
-    press(seat, typing, nom="Amegan", enfants="true", combien="3")
+    press(seat, typing, nom="Amegan", enfants="true", combien="3", niveau="CM2")
     answers = kept(visitor, number).answers
     assert (answers["nom"], answers["enfants"], answers["combien"]) == ("Amegan", True, 3)
+    assert answers["niveau"] == "CM2", "in the same post as what shows it"
     assert not seat.page.address.endswith("/saisie"), "on to the papers or the summary"
     press(seat, typing, enfants="false", combien="3")
     assert "combien" not in kept(visitor, number).typed.answers or kept(visitor, number).answers["combien"] == 3
