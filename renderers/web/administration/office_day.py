@@ -26,11 +26,12 @@ from engine.services.appointments.bookings import What, mark
 from engine.services.appointments.office_day import DayLine, day, seats_of_week
 from engine.services.appointments.walk_ins import undo_arrival
 from engine.services.context.app_context import NotFound
+from renderers.i18n.language_spans import joined
 from renderers.procedure.search import words_of
 from renderers.web.administration.openings import span_of
 from renderers.web.agents.inbox import my_offices
 from renderers.web.platform.access import agent
-from renderers.web.platform.dossier_context import label, place_label
+from renderers.web.platform.dossier_context import DossierContext, label, place_label, their_address
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import (
     actor,
@@ -231,6 +232,9 @@ def _visit(line: DayLine) -> Visit:
         text, href = say("day.unreadable"), ""
     else:
         text, href = label(line.appointment.agents_label), f"/agent/dossiers/{dossier.number}"
+        if line.appointment.place == "applicant":
+            there = their_address(DossierContext(dossier, procedure_of(app_ctx(), dossier)))
+            text = joined(", ", filter(None, (text, there)))
     return Visit(
         dossier.number, href, site().words.clock(booking.start, language()),
         dossier.label or "–", say("text.named", name=title, text=text), place_label(booking.office),

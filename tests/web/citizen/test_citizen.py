@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from engine.core.clock import FixedClock
 from engine.core.values import group_number, new_id
 from engine.language.catalogue.catalogue import Catalogue
-from engine.records.dossier import Actor, OutboundMessage
+from engine.records.dossier import Account, Actor, OutboundMessage
 from engine.services.applications import draft_answers as answering
 from engine.services.applications.opinions import fill_form
 from engine.services.appointments.bookings import mark
@@ -30,6 +30,7 @@ from renderers.web.platform.access import check_guards
 from server import Settings, create_app
 from tests.makers import a_procedure, the_shared
 from tests.web.citizen.test_later_forms import serving
+from tests.web.citizen.test_messages import as_an_agent
 from tests.web.client import ANSWERS, MAYOR, PHONE, STALL, PortalClient, Seen, a_portal_client, another, later, picture
 from tests.worker import start_payment, work_off
 
@@ -1418,6 +1419,10 @@ def test_silence_that_grants_is_said_beside_a_visit_and_instead_of_a_later_day(t
     start = re.findall(r'name="start" value="([^"]+)"', me.open(f"/dossiers/{number}/rendez-vous").html)[0]
     me.send(f"/dossiers/{number}/rendez-vous", start=start, go="book")
     assert "Durée 1 heure 30 minutes" in me.open(f"/dossiers/{number}/rendez-vous").text
+    with me.office.store.unit(write=True) as unit:
+        unit.put_account(Account(MAYOR.id, "agent", MAYOR.name, "maire", roles=tuple(MAYOR.roles)))
+    told = as_an_agent(me).open(f"/agent/rendez-vous/{start[:10]}").text
+    assert "Visite, Kodjoviakopé, Golfe" in told, "the agent goes there"
     box = me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
     assert "Un agent vient " in box
     assert "Sur place, à l’adresse de votre dossier. Kodjoviakopé, Golfe." in box
