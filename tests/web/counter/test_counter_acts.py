@@ -181,7 +181,7 @@ def test_a_refusal_is_contested_with_the_person(tmp_path: Path, named: bool) -> 
     assert entries(visitor, number, "agreed")[0]["transition"] == "contester"
     desk = an_agent(visitor, "koffi").open(f"/agent/dossiers/{number}").text
     assert "Accord de la personne à un acte, au guichet" in desk
-    assert "Contester : « Acte retrouvé »" in desk, "it is the applicant's act, whoever typed it"
+    assert "Contester : « Acte retrouvé »" in desk, "it is the applicant's act"
     assert "Motif : Acte retrouvé" not in another(visitor).sign_in().open(f"/dossiers/{number}").text
     assert fsck(visitor.office) == ()
 
