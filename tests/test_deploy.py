@@ -59,7 +59,7 @@ from tests.postgres import server
 TAKE_FILES = {
     "form.save", "rows.save", "later_forms.fill", "later_forms.fill_part", "corrections.save", "acts.take", "messages.write",
     "messages.staff_write", "agent_later_forms.post", "agent_later_forms.post_part", "agent_act.post", "counter_form.save", "counter_form.save_one_row",
-    "counter_later_forms.fill", "counter_later_forms.fill_part", "counter_corrections.save", "delegation.company", "delegation.proxy",
+    "counter_acts.take", "counter_messages.write", "counter_later_forms.fill", "counter_later_forms.fill_part", "counter_corrections.save", "delegation.company", "delegation.proxy",
 }  # fmt: skip
 READ_FILES = {"attachments", "delegation", "messages", "saved_posts", "security", "uploads"}
 ROOT = Path(__file__).resolve().parents[1]
