@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from engine.core.values import Span, Text
-from engine.model.base import Mode, NamedElement, Outcome, Public
+from engine.model.base import APPLICANT, Mode, NamedElement, Outcome, Public
 from engine.model.types import TRUE, Expression, Type, Value
 
 
@@ -55,6 +55,11 @@ class State(NamedElement):
     def is_end(self) -> bool:
         """Whether the dossier is finished in this state."""
         return self.outcome is not None
+
+    @property
+    def awaits_act(self) -> bool:
+        """Whether the state waits for an act of the applicant."""
+        return self.mode == "by" and APPLICANT in self.by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

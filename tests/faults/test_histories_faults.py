@@ -34,7 +34,7 @@ RELEASES = sorted(one.parent for one in HERE.glob(f"*/{SUMS}"))
 FILES = [file for release in RELEASES for file in sorted(release.glob("*.jsonl"))]
 
 
-# Statuses that a later release corrected on purpose: a visit to book after a grant was shown as an accepted request.
+# Statuses that a later release corrected: a visit to book after a grant was shown as an accepted request.
 CORRECTED = [(["accepted", "nobody"], ["to_book", "applicant"])]
 
 

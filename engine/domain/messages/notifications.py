@@ -280,8 +280,7 @@ def _news_of_accepted(context: _NoticeContext) -> str:
     if context.dossier.closed_at is not None:
         return "finished"
     state, former = (context.procedure.state(one.state) for one in (context.dossier, context.before))
-    theirs = state.mode == "by" and APPLICANT in state.by
-    return "your_turn" if theirs and not (former.mode == "by" and APPLICANT in former.by) else ""
+    return "your_turn" if state.awaits_act and not former.awaits_act else ""
 
 
 def _standard(context: _NoticeContext, event: str, key: str) -> Iterator[OutboundMessage]:

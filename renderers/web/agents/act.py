@@ -17,7 +17,7 @@ from engine.domain.fields.views import AnswerProblem, PageView
 from engine.domain.forms import pages as forms
 from engine.domain.forms.agent_files import pending_files, with_pending
 from engine.domain.workflow.available_actions import grounds_of
-from engine.model import APPLICANT, Form, Procedure, State, Transition
+from engine.model import Form, Procedure, State, Transition
 from engine.records.dossier import Attachment
 from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, preview_transition, read_filling, take_transition
@@ -329,8 +329,7 @@ def _refused_at(one: AgentCase, typed: Typed, reason: Refusal) -> tuple[str, str
 
 def _reported(one: AgentCase, typed: Typed, after: State) -> list[str]:
     """Return what the applicant will read: the reason, where their page shows one, and each point to correct."""
-    theirs = after.mode == "by" and APPLICANT in after.by
-    reason = typed.reason.strip() if theirs or after.public in READS_REASON else ""
+    reason = typed.reason.strip() if after.awaits_act or after.public in READS_REASON else ""
     lines = [say("case.reason", reason=reason)] if reason else []
     points = ((label(one.procedure.fields[name].label), said.strip()) for name, said in typed.whys.items())
     return [

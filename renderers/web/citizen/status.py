@@ -286,7 +286,7 @@ def _seats_awaited(one: DossierContext, status: PublicStatus) -> Iterator[str]:
 def _is_theirs(one: DossierContext) -> bool:
     """Return whether the state waits for an act of the applicant."""
     state = one.procedure.states.get(one.dossier.state)
-    return state is not None and state.mode == "by" and APPLICANT in state.by
+    return state is not None and state.awaits_act
 
 
 def _last_reason(one: DossierContext, status: PublicStatus) -> str:

@@ -289,7 +289,7 @@ def _how_left(one: DossierContext, milestone: Milestone, state: State, following
     if following is None or following.mode == "correct":
         return "sent_back" if following else "step_done"
     acts = [act for act in one.procedure.leaving.get(state.id, ()) if act.target == following.id and act.event is None]
-    redo = following.mode == "by" and APPLICANT in following.by and any("reason" in act.asks for act in acts)
+    redo = following.awaits_act and any("reason" in act.asks for act in acts)
     return "step_again" if redo else "step_done"
 
 

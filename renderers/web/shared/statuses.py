@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from engine.domain.workflow.progress import is_examined
-from engine.model import APPLICANT, DRAFT, Procedure, State
+from engine.model import DRAFT, Procedure, State
 from engine.records.dossier import Dossier
 from engine.services.accounts.lost_phones import move_waiting
 from engine.services.audit.integrity_rows import departures
@@ -48,7 +48,7 @@ def line_public(line: DossierLine) -> str:
 
 def label_of_state(procedure: Procedure, state: State, public: str) -> str:
     """Return the label that an applicant reads: `to_do` where they act, `in_progress` where agents examine nothing."""
-    if state.mode == "by" and APPLICANT in state.by:
+    if state.awaits_act:
         return "to_do"
     return "in_progress" if public == "in_review" and not is_examined(procedure, state) else public
 
