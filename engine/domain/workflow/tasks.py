@@ -49,16 +49,19 @@ def mark_done(passage: TransitionContext, moment: Moment, *tasks: str) -> Transi
 def undo(passage: TransitionContext, moment: Moment, task_id: str) -> TransitionContext:
     """Return the context with a task open again, without its price, slot and answers.
 
-    Of a form filled once per row, the rows that a granting document in force names keep their filling, if others do not.
+    Of a form filled once per row, the rows that a granting document in force names keep their filling. It stays done where
+    every row has one.
     """
     if task_id not in moment.procedure.tasks:
         return _undo_opinion(passage, moment, task_id)
     task = moment.procedure.tasks[task_id]
     dossier = passage.dossier
+    kept = _granted_fillings(moment, task, dossier) if isinstance(task, Form) and is_in_parts(task) else []
+    if kept and all(kept):
+        return passage
     gone = {task_id, *(one.id for one in task.services)} if isinstance(task, Form) else {task_id}
     passage = passage.with_(done={name: done for name, done in dossier.done.items() if name not in gone})
     if isinstance(task, Form) and is_in_parts(task):
-        kept = _granted_fillings(moment, task, dossier)
         return passage.with_(answers={**without_parts(task, dossier.answers), **({task.id: kept} if any(kept) else {})})
     if isinstance(task, Fee):
         return passage.with_(owed={name: owed for name, owed in dossier.owed.items() if name != task_id})
@@ -73,10 +76,9 @@ def undo(passage: TransitionContext, moment: Moment, task_id: str) -> Transition
 
 
 def _granted_fillings(moment: Moment, form: Form, dossier: Dossier) -> list[Plain]:
-    """Return the fillings of rows that stay granted, None for the others; none where no other row is left."""
+    """Return the fillings of rows that stay granted, None for the others."""
     held = granted_rows(moment.procedure, dossier, form.each, local_day(moment.now)) if form.each else frozenset()
-    kept = [one if at in held else None for at, one in enumerate(fillings(form.id, dossier.answers))]
-    return [] if all(kept) else kept
+    return [one if at in held else None for at, one in enumerate(fillings(form.id, dossier.answers))]
 
 
 def _undo_opinion(passage: TransitionContext, moment: Moment, service: str) -> TransitionContext:

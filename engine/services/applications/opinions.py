@@ -10,7 +10,7 @@ from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import Plain
 from engine.domain.common.access import is_owner
 from engine.domain.common.decision import NOT_COMPARED, Decision, PieceComparison
-from engine.domain.common.task_parts import consulted, is_in_parts, parts_left, row_mark
+from engine.domain.common.task_parts import consulted, filling_at, is_in_parts, parts_left, row_mark
 from engine.domain.documents.documents import granted_rows
 from engine.domain.fields.scope import scope_of
 from engine.domain.fields.views import AnswerProblem, PageView
@@ -282,8 +282,9 @@ def part_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) 
         raise NotFound
     if form.services and part is not None:
         return gathering.opinion_closed(moment, dossier, part)
-    if form.each and part and int(part) in granted_rows(moment.procedure, dossier, form.each, local_day(moment.now)):
-        return refusal("already_done", task=form.id)
+    if form.each and part and filling_at(form.id, dossier.answers, int(part)) is not None:
+        if int(part) in granted_rows(moment.procedure, dossier, form.each, local_day(moment.now)):
+            return refusal("already_done", task=form.id)  # a new examination left the row, and its document, as they are
     return gathering.filling_closed(moment, dossier, form)
 
 

@@ -93,10 +93,11 @@ def _of_group(
         mine = [document for document in papers if document.row == at]
         held = [document for document in mine if document.status not in ("revoked", "replaced")]
         granted = any(outputs[document.output].grants for document in held)
+        shown = forms if held or one.dossier.closed_at else []  # a decision of a new examination may still be reviewed
         tag = ("granted" if granted else "refused") if distinct and (held or one.dossier.closed_at) else ""
         yield RowResult(
             row.label or say("rows.number", number=row.number), say(f"result.{tag}") if tag else "",
-            {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, view.id, at, forms, bool(tag))),
+            {"granted": "ok", "refused": "bad"}.get(tag, ""), tuple(_answers(one, view.id, at, shown, bool(tag))),
             tuple(document_line(one, document) for document in mine),
         )  # fmt: skip
 

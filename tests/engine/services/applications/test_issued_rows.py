@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from datetime import timedelta
+from typing import Any, TypeAlias, cast
 
 import pytest
 
@@ -140,3 +141,32 @@ def test_a_decision_on_one_row_never_counts_for_another(world: World) -> None:
     assert corrected(world, dossier, [{**rows[0], "nom": "AUTRE"}, *rows[1:]]) == []
     corrections.send_corrections(world.office, world.owner(dossier), dossier.id, token=new_id())
     assert world.kept(dossier).answers[FORM] == [None, None, None]
+
+
+def test_when_the_refused_traveller_is_removed_nothing_is_left_to_examine(world: World, visa: Dossier) -> None:
+    """The rows that stay hold a visa: a review finds them done, where it asked again what could not be filled."""
+    assert corrected(world, visa, rows_of(visa), ("remove_row", f"{ROWS}.2")) == []
+    corrections.send_corrections(world.office, world.owner(visa), visa.id, token=new_id())
+    dossier = world.worked_off(visa)
+    head = world.agent("head", "dgdn/chef_visas")
+    dossier = world.take(dossier, head, "revoir", reason="Relire")
+    assert dossier.state == "signature"
+    assert [one["answers"]["accorde"] for one in cast(Rows, dossier.answers[FORM])] == [True, True]
+    dossier = world.take(dossier, head, "signer")
+    assert (dossier.state, valid_visas(dossier)) == ("delivre", [("LEE Anna", 0), ("LEE Tom", 1)])
+    assert fsck(world.office) == ()
+
+
+def test_a_paper_asked_after_the_journey_began_leaves_a_week(world: World) -> None:
+    """A review may come after the day of arrival, before which papers are due: the request was closed within a minute."""
+    world.office = replace(world.office, catalogue=shipped())
+    one = {"date_naissance": "1988-07-14", "nationalite": "fra", "profession": "Peintre", "expiration": "2029-01-01"}
+    travellers: list[Plain] = [{**one, "nom": "LEE", "prenoms": "Anna", "passeport": "EB100001"}]
+    dossier = decided(world, world.paid(world.sent(VISA, voyageurs=travellers)), False)
+    world.wait(days=30)
+    assert world.office.day().isoformat() > str(dossier.answers["date_entree"])
+    dossier = world.take(dossier, world.owner(dossier), "contester", reason="Erreur")
+    dossier = world.take(dossier, world.agent("director", "dgdn/directeur"), "reexaminer", reason="À revoir")
+    dossier = asked_again(world, dossier)
+    assert dossier.due_at is not None
+    assert dossier.due_at - world.office.now() > timedelta(days=7)
