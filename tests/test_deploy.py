@@ -58,7 +58,7 @@ from tests.postgres import server
 # where a post may bring files, and the modules that read them
 TAKE_FILES = {
     "form.save", "rows.save", "later_forms.fill", "later_forms.fill_part", "corrections.save", "acts.take", "messages.write",
-    "messages.staff_write", "agent_later_forms.post", "agent_later_forms.post_part", "agent_act.post", "counter_form.save", "counter_form.save_one_row",
+    "messages.staff_write", "agent_later_forms.post", "agent_later_forms.post_part", "agent_act.post", "counter_form.save", "counter_rows.save",
     "counter_acts.take", "counter_messages.write", "counter_later_forms.fill", "counter_later_forms.fill_part", "counter_corrections.save", "delegation.company", "delegation.proxy",
 }  # fmt: skip
 READ_FILES = {"attachments", "delegation", "messages", "saved_posts", "security", "uploads"}
@@ -464,7 +464,7 @@ def test_files_are_taken_where_a_form_has_them_and_little_elsewhere(tmp_path: Pa
     app = create_app(Settings(data=tmp_path), world.office, world.operator)
     posts = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
     taken = {rule.endpoint for rule in posts if re.search(taking, re.sub(r"<[^>]+>", "x", rule.rule))}
-    assert taken - {"rows.remove", "counter_form.drop_row"} == TAKE_FILES
+    assert taken - {"rows.remove", "counter_rows.remove"} == TAKE_FILES
     read = {one.stem for one in (ROOT / "renderers/web").rglob("*.py") if "request.files" in one.read_text("utf-8")}
     assert read == READ_FILES, "a form that takes files: nginx.conf must let them through"
     assert LARGEST_PIECE < 1 << 20

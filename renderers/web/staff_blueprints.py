@@ -22,11 +22,10 @@ from renderers.web.auditors import procedures as auditor_procedures
 from renderers.web.counter import agreement as counter_agreement
 from renderers.web.counter import counter
 from renderers.web.counter import paper_form as counter_paper_form
-from renderers.web.counter import payment as counter_payment
 from renderers.web.counter import read_aloud as counter_reading
 from renderers.web.counter import receipt as counter_receipt
-from renderers.web.counter import routes as counter_form
 from renderers.web.counter import shared_pages as counter_pages
+from renderers.web.counter import submission as counter_submission
 from renderers.web.public import comparisons, definitions, open_data, publications, statistics
 from renderers.web.shared import snippets
 
@@ -37,6 +36,6 @@ BLUEPRINTS: Final[tuple[Blueprint, ...]] = (
     agent_later_forms.blueprint, agent_appointments.blueprint, walk_ins.blueprint, office_day.blueprint, definitions.blueprint, auditor.blueprint,
     auditor_procedures.blueprint, comparisons.blueprint, open_data.blueprint,
     publications.blueprint, statistics.blueprint, team.blueprint, sms_report.blueprint, openings.blueprint, opening_forms.blueprint, staff_account.blueprint,
-    counter.blueprint, counter_form.blueprint, counter_payment.blueprint, counter_reading.blueprint,
+    counter.blueprint, counter_submission.blueprint, counter_reading.blueprint,
     counter_receipt.blueprint, counter_agreement.blueprint, counter_paper_form.blueprint, *counter_pages.BLUEPRINTS,
 )  # fmt: skip

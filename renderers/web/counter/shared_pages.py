@@ -1,4 +1,4 @@
-"""Pages of the applicant at the counter, unchanged: corrections, later forms, earlier dossiers, appointments, acts, messages.
+"""Pages of the applicant at the counter, unchanged: forms, files, corrections, visits, payments, acts, messages.
 
 The agent who helps uses them with the applicant. Each is the page of the applicant, at another address.
 """
@@ -11,7 +11,17 @@ from typing import Final, TypeAlias
 
 from flask import Blueprint, Response
 
-from renderers.web.citizen import acts, appointments, corrections, later_forms
+from renderers.web.citizen import (
+    acts,
+    appointments,
+    corrections,
+    documents,
+    form,
+    later_forms,
+    payments,
+    resumable_uploads,
+    row_pages,
+)
 from renderers.web.citizen import linked_dossiers as links
 from renderers.web.counter.counter import HOME
 from renderers.web.platform.access import helper
@@ -23,6 +33,21 @@ SharedPage: TypeAlias = tuple[Sequence[str], str, Callable[..., Response]]
 _GET, _POST, _BOTH = ("GET",), ("POST",), ("GET", "POST")
 # Blueprint → its pages: methods, address below that of the dossier, page of the applicant
 _PAGES: Final[Mapping[str, Sequence[SharedPage]]] = {
+    "counter_form": (
+        (_GET, "/demande", form.tasks),
+        (_GET, "/demande/<page_id>", form.show),
+        (_POST, "/demande/<page_id>", form.save),
+        (_GET, "/pieces/<attachment_id>", form.attachment),
+    ),
+    "counter_rows": (
+        (_GET, "/demande/<page_id>/<row>", row_pages.show),
+        (_POST, "/demande/<page_id>/<row>", row_pages.save),
+        (_BOTH, "/demande/<page_id>/<row>/supprimer", row_pages.remove),
+    ),
+    "counter_uploads": (
+        (_GET, "/envois/<key>.json", resumable_uploads.so_far),
+        (_POST, "/envois/<key>.json", resumable_uploads.receive),
+    ),
     "counter_corrections": ((_GET, "/corrections", corrections.show), (_POST, "/corrections", corrections.save)),
     "counter_later_forms": (
         (_GET, "/a-faire/<form_id>", later_forms.show),
@@ -44,6 +69,14 @@ _PAGES: Final[Mapping[str, Sequence[SharedPage]]] = {
         (_BOTH, "/rendez-vous/confirmer", appointments.confirm),
         (_POST, "/rendez-vous/attendre", appointments.wait),
         (_BOTH, "/rendez-vous/annuler", appointments.cancel),
+    ),
+    "counter_payment": (  # the person confirms on their own phone
+        (_GET, "/paiement", payments.choose),
+        (_POST, "/paiement", payments.begin),
+        (_GET, "/paiement/<payment_id>", payments.follow),
+        (_GET, "/paiement/<payment_id>.json", payments.state),
+        (_GET, "/recu/<payment_id>.pdf", payments.receipt),
+        (_GET, "/documents/<document_id>.pdf", documents.download),
     ),
     "counter_acts": ((_GET, "/actes/<act_id>", acts.ask), (_POST, "/actes/<act_id>", acts.take)),
     "counter_messages": (

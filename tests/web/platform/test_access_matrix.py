@@ -40,7 +40,7 @@ BEARER: Final = {"document_links.shown": {"answer"}, "document_links.shown_pdf":
 HELPED: Final = {"account", "sensitive"}  # the owner, who is there, has the agent write their own answers
 UNKEPT: Final = {
     "resumable_uploads.receive",
-    "counter_form.receive",
+    "counter_uploads.receive",
     "links.name",
     "messages.thread",
 }  # what they do is kept outside the tables of facts
@@ -220,7 +220,7 @@ OF_A_DOSSIER: Final = [
     if row.endpoint in {
         "form.attachment", "counter_form.attachment", "messages.attachment", "counter_messages.attachment", "documents.download", "document_links.document", "document_links.make", "document_links.end", "payments.follow",
         "payments.state", "payments.receipt", "links.choose_row", "links.save_row",
-        "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.estimate",
+        "counter_payment.follow", "counter_payment.state", "counter_payment.receipt", "counter_payment.download",
         "counter_links.choose_row", "counter_links.save_row",
         "agent_attachments.attachment", "agent_attachments.file", "agent_attachments.page_picture", "agent_attachments.document", "messages.staff_document",
     }

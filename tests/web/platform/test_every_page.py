@@ -48,7 +48,7 @@ FILES: Final = [
     "counter_agreement.sheet",
     "counter_form.attachment",
     "counter_messages.attachment",
-    "counter_payment.estimate",
+    "counter_payment.download",
     "counter_payment.receipt",
     "counter_receipt.pdf",
     "definitions.picture",
@@ -78,7 +78,7 @@ FILES: Final = [
 ]
 FOR_SCRIPTS: Final = [
     "resumable_uploads.so_far",
-    "counter_form.so_far",
+    "counter_uploads.so_far",
     "counter_payment.state",
     "jobs.auditor_state",
     "jobs.state",
@@ -86,7 +86,7 @@ FOR_SCRIPTS: Final = [
 ]
 # one whose choice is missing says so on the page it stands on: 422
 LEADS_ON: Final = [
-    "agent_act.choose", "agent_attachments.attachment", "blank_forms.printed", "office_day.today", "walk_ins.search", "comparisons.chosen", "comparisons.chosen_by_auditors", "counter_form.dossier",
+    "agent_act.choose", "agent_attachments.attachment", "blank_forms.printed", "office_day.today", "walk_ins.search", "comparisons.chosen", "comparisons.chosen_by_auditors", "counter_submission.dossier",
     "identity_signin.come_back", "supervision.former", "tracking.short",
 ]  # fmt: skip
 # 404 here; the page of a card is walked by test_foreigner, the others have none

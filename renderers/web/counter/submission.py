@@ -1,4 +1,4 @@
-"""The pages of a request at the counter: the applicant's screens, files and summary, used by the agent who helps."""
+"""The summary of a request at the counter and its submission: read, confirmed by the person, sent by the agent who helps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from engine.services.applications.drafts import check, submit
 from engine.services.context.app_context import WrongAnswers
 from engine.services.sign_in.applicant_sign_in import send_sending_code
 from renderers.html.controls import national
-from renderers.web.citizen import form, resumable_uploads, row_pages
-from renderers.web.citizen.form import Screen, show_screen
 from renderers.web.citizen.start import has_changed, renewed
 from renderers.web.citizen.submit import check_page
 from renderers.web.counter.counter import HOME
@@ -23,7 +21,7 @@ from renderers.web.platform.dossier_context import DossierContext, case
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, asker, form_revision, form_token, go, language, say
 
-blueprint = Blueprint("counter_form", __name__)
+blueprint = Blueprint("counter_submission", __name__)
 
 _CONFIRMED: Final = ("paper", "code")
 _ON_FORM: Final = "form"  # signed on the paper form that is typed in
@@ -35,75 +33,6 @@ def dossier(number: str) -> Response:
     """Redirect to the form of a draft, or to the receipt of a submitted request."""
     one = case(number)
     return go(one.at("/demande" if one.dossier.is_draft else "/recepisse"))
-
-
-@blueprint.get(f"{HOME}/<number>/demande")
-@helper
-def tasks(number: str) -> Response:
-    """Show the pages of the draft and what is left to do."""
-    return form.tasks(case(number))
-
-
-@blueprint.get(f"{HOME}/<number>/demande/<page_id>")
-@helper
-def show(number: str, page_id: str) -> Response:
-    """Show a page of the form. Its problems are not shown before the first post."""
-    return show_screen(Screen(renewed(case(number)), page_id, judged=False))
-
-
-@blueprint.post(f"{HOME}/<number>/demande/<page_id>")
-@helper
-def save(number: str, page_id: str) -> Response:
-    """Save a page of the form and go on to the next one."""
-    return form.save(case(number), page_id)
-
-
-@blueprint.get(f"{HOME}/<number>/demande/<page_id>/<row>")
-@helper
-def show_row(number: str, page_id: str, row: str) -> Response:
-    """Show one row of a group."""
-    return row_pages.show(case(number), page_id, row)
-
-
-@blueprint.post(f"{HOME}/<number>/demande/<page_id>/<row>")
-@helper
-def save_one_row(number: str, page_id: str, row: str) -> Response:
-    """Save one row and redirect to the list of rows."""
-    return row_pages.save(case(number), page_id, row)
-
-
-@blueprint.route(f"{HOME}/<number>/demande/<page_id>/<row>/supprimer", methods=["GET", "POST"])
-@helper
-def drop_row(number: str, page_id: str, row: str) -> Response:
-    """Ask whether to remove a row. A post removes it."""
-    return row_pages.remove(case(number), page_id, row)
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
-
-
-@blueprint.get(f"{HOME}/<number>/pieces/<attachment_id>")
-@helper
-def attachment(number: str, attachment_id: str) -> Response:
-    """Serve an uploaded file. Raises `NotFound`."""
-    return form.attachment(case(number), attachment_id)
-
-
-@blueprint.get(f"{HOME}/<number>/envois/<key>.json")
-@helper
-def so_far(number: str, key: str) -> Response:
-    """Return as JSON how many bytes of an upload were received."""
-    return resumable_uploads.so_far(case(number), key)
-
-
-@blueprint.post(f"{HOME}/<number>/envois/<key>.json")
-@helper
-def receive(number: str, key: str) -> Response:
-    """Store one piece of an upload and return the bytes received as JSON."""
-    return resumable_uploads.receive(case(number), key)
-
-
-# -- submission --------------------------------------------------------------------------------------------------------
 
 
 @blueprint.get(f"{HOME}/<number>/verification")
