@@ -130,3 +130,22 @@ def columns(
         title, sentence, _COLUMNS + 32, tuple(series) if len(series) > 1 else (), tuple(bars), tuple(texts), tuple(lines),
         (first, *series), tuple((label, *(text for _, text in values)) for label, _, values in rows),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A table by weekday and hour. A cell is its text and its shade, from 0 (nothing) to 4 (full)."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+
+
+def heat(title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[int, int]]]]) -> Heat:
+    """Return the table of what is taken and open. A cell without either is empty."""
+    return Heat(title, tuple(heads), tuple((label, tuple(_cell(*one) for one in cells)) for label, cells in rows))
+
+
+def _cell(taken: int, places: int) -> tuple[str, int]:
+    shade = min(4, -(-4 * taken // places)) if places else 4 * bool(taken)
+    return (f"{taken}/{places}", shade) if taken or places else ("", 0)

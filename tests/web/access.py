@@ -100,6 +100,7 @@ POSTED: Final[Mapping[str, Mapping[str, str]]] = {
     "agent_appointments.book": {"bureau": "dgdn_lome", "start": "{slot}"},
     "agent_appointments.cancel": {"reason": "Panne"},
     "agent_bulk.bulk": {"acte": "etal:consulter", "dossier": "{number}:{revision}", **CONFIRM},
+    "agent_bulk.put_labels": {"poser": "etiquettes.urgent", "dossier": "{number}"},
     "walk_ins.note": {"bureau": "dgdn_lome"},
     "delegation.act": {"mandate": "m-repr"},
     "delegation.answer": {"do": "end"},

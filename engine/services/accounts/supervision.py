@@ -43,6 +43,7 @@ from engine.storage.unit_of_work import Unit
 
 QUEUE: Final = ""  # the receiver of dossiers that no agent has
 SPREAD: Final = "*"  # the receivers are all who are present
+FORMER: Final = "<"  # the receivers are those who had the dossiers before
 MOST_COUNTED: Final = 30_000  # open dossiers: more would take over 0.1 s of the processor
 LONGEST_ABSENCE: Final = timedelta(days=5 * 366)
 _SOON: Final = 2  # working days
@@ -284,12 +285,44 @@ def order_assignment(
         given = [(one, spread.get(one.id, to)) for one in dossiers if to != SPREAD or one.id in spread]
         if not given:
             raise Refused(refusal("nothing_picked"))
-        asked: dict[str, Plain] = {"to": to, "each": [person for _, person in given] if spread else []}
+        asked: dict[str, Plain] = {
+            "to": to, "each": [person for _, person in given] if spread else [],
+            "from": [one.assigned or QUEUE for one, _ in given],
+        }  # fmt: skip
         seen = dict(picked)
         lines = [(one.id, one.number, seen[one.number]) for one, _ in given]
         return give(ctx, unit, actor, "handover", asked, len(lines), lines)
 
     return once(ctx, actor, "order_handover", token, (to, list(picked)), work, ORDER)
+
+
+def order_return(ctx: AppContext, actor: Actor, n: int, *, token: str | None = None) -> Job:
+    """Create the job that returns the dossiers of an assignment to those who had them before, or to the queue.
+
+    A dossier that changed since is left as it is. Raises `NotFound` for a job that is not an assignment of this person.
+    Raises Refused: nothing_picked.
+    """
+
+    def work(unit: Unit) -> Job:
+        order = unit.order_numbered(n)
+        former = former_in(order) if order is not None and order.account == actor.id else []
+        if order is None or not former:
+            raise NotFound
+        done = [one for one in unit.order_lines(order.id) if one.outcome == "done" and one.rank < len(former)]
+        if not done:
+            raise Refused(refusal("nothing_picked"))
+        asked: dict[str, Plain] = {"to": FORMER, "each": [former[one.rank] for one in done]}
+        lines = [(one.dossier, one.number, one.revision + 1) for one in done]
+        return give(ctx, unit, actor, "handover", asked, len(lines), lines)
+
+    return once(ctx, actor, "order_return", token, n, work, ORDER)
+
+
+def former_in(order: Job) -> list[Plain]:
+    """Return who had each dossier before a job of assignment, `QUEUE` where no agent had it; empty for another job."""
+    asked = order.asked if order.work == "handover" and isinstance(order.asked, dict) else {}
+    found = asked.get("from")
+    return found if isinstance(found, list) else []
 
 
 def receiver_in(order: Job, rank: int) -> str:

@@ -74,20 +74,6 @@ def bulk_act(procedure: Procedure, state: str, act: str) -> Transition | None:
     )
 
 
-def may_pick(procedure: Procedure, state: str, actor: Actor) -> bool:
-    """Return whether this person has a bulk action in this state, by roles only, as a list needs."""
-    return any(
-        transition.bulk
-        and transition.event is None
-        and actor.roles & {_keyed(procedure, role) for role in transition.by}
-        for transition in procedure.leaving.get(state, ())
-    )
-
-
-def _keyed(procedure: Procedure, role: str) -> str:
-    return role if "/" in role else f"{procedure.identity.agency}/{role}"
-
-
 # -- preview -----------------------------------------------------------------------------------------------------------
 
 

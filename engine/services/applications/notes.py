@@ -23,7 +23,7 @@ from engine.domain.workflow.transition_context import codes
 from engine.records.codec import to_plain
 from engine.records.dossier import Actor, Dossier
 from engine.records.exchanges import Note, NotedValue
-from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, own_among, pinned, seen
+from engine.services.context.app_context import AppContext, NotFound, WrongAnswers, hold_all, own_among, pinned, seen
 from engine.services.core.idempotency import NOTHING, Memory, once
 from engine.services.core.journalling import journalise
 from engine.storage.results import DossierLine
@@ -128,6 +128,33 @@ def annotate(ctx: AppContext, actor: Actor, dossier_id: str, raw: Raw, mark: str
 
     posted = {name: list(values) for name, values in sorted(raw.items())}
     once(ctx, actor, "annotate", token, (dossier_id, mark, posted), work, NOTHING)
+
+
+def put_label(ctx: AppContext, actor: Actor, dossier_id: str, label: str, given: bool) -> bool:
+    """Give a label (`annotation.option`) to a dossier, or take it away. Return whether this changed the dossier.
+
+    Raises `NotFound`. Raises Refused: notes_closed, own_dossier, label_unknown, notes_many.
+    """
+    name, _, code = label.partition(".")
+    with ctx.store.unit(write=True) as unit:
+        hold_all(unit, [dossier_id])
+        before = _open_to(unit, ctx, actor, dossier_id)
+        if (closed := refusal_for_note(before, actor)) is not None:
+            raise Refused(closed)
+        known = pinned(ctx, unit, before).labels().get(name)
+        if known is None or known.type != "choices" or code not in known.options:
+            raise Refused(refusal("label_unknown"))
+        value = _value(_stored(unit, before).get(name))
+        codes_before = [str(one) for one in value] if isinstance(value, list) else []
+        if (code in codes_before) is given:
+            return False
+        _count(unit, ctx, actor, before)
+        wanted = {*codes_before, code} if given else {*codes_before} - {code}
+        after: Plain = [one for one in known.options if one in wanted] or None
+        now = ctx.now()
+        unit.put_annotation(NotedValue(before.id, name, after, now, actor.id))
+        journalise(unit, before, [EntryDraft("annotated", {"annotations": codes([name])})], actor, now)
+    return True
 
 
 def labels_in(ctx: AppContext, actor: Actor, lines: Sequence[DossierLine]) -> Mapping[str, tuple[tuple[str, str], ...]]:

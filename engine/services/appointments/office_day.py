@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from engine.core.clock import local_day
+from engine.core.clock import local, local_day
 from engine.core.values import Text
-from engine.domain.appointments.appointments import resource_key, seats_of_day
+from engine.domain.appointments.appointments import capacity_of, resource_key, seats_of_day, slot_starts
 from engine.domain.common.access import holds, in_their_offices, may_see
 from engine.domain.common.working_time import at_minute
 from engine.domain.documents.originals import originals_to_see
 from engine.domain.fields.scope import evaluate_answers
-from engine.model import Appointment
+from engine.model import Appointment, Procedure
 from engine.model.roles import roles_of
 from engine.records.dossier import Actor, Booking, Dossier
 from engine.services.appointments.bookings import forms_to_bring
@@ -92,6 +92,36 @@ def seats_of_week(
                 for each in days:
                     places[each] += seats_of_day(visit, office, each, ctx.directory.calendar)
     return {each: (taken[each], places[each]) for each in days}
+
+
+def occupancy(
+    ctx: AppContext, procedure: Procedure, offices: Sequence[str], first: date, end: date
+) -> Mapping[tuple[int, int], tuple[int, int]]:  # fmt: skip
+    """Return the seats taken and open by weekday (0 is Monday) and local hour, from a day up to the day before another.
+
+    `offices` are those that the reader may see, at most `MOST_OFFICES`: a sum over more says little, and is empty. Open
+    seats are those of the opening hours of today and of the closed days of the period.
+    """
+    taken, places = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
+    days = [first + timedelta(days=n) for n in range((end - first).days)]
+    known = [one for key in offices if (one := ctx.directory.offices[key]).agency == procedure.identity.agency]
+    if not days or len(known) > MOST_OFFICES:
+        return {}
+    with ctx.store.unit() as unit:
+        for office in known:
+            for visit in procedure.appointments():
+                span = (at_minute(first, 0), at_minute(end, 0))
+                held = unit.visits_taken(resource_key(procedure, visit.id), office.id, *span)
+                taken.update(_weekly_hour(one.start) for one in held)
+                for day_ in days:
+                    seats = capacity_of(visit, office, day_)
+                    for start in slot_starts(visit, office, day_, ctx.directory.calendar):
+                        places[_weekly_hour(start)] += seats
+    return {each: (taken[each], places[each]) for each in sorted(taken | places)}
+
+
+def _weekly_hour(at: datetime) -> tuple[int, int]:
+    return local_day(at).weekday(), local(at).hour
 
 
 def _day_line(ctx: AppContext, unit: Unit, actor: Actor, dossier_id: str, booking: Booking) -> DayLine | None:

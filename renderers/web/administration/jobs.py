@@ -9,14 +9,14 @@ from flask import Blueprint, Response, jsonify, request
 
 from engine.core.values import Plain
 from engine.records.jobs import Job, JobItem
-from engine.services.accounts.supervision import QUEUE, SPREAD, receiver_in
+from engine.services.accounts.supervision import FORMER, QUEUE, SPREAD, former_in, receiver_in
 from engine.services.core.jobs import FILES, Progress, closed_by, lines, my_orders, progress
 from renderers.html.pagination import paged
 from renderers.i18n.translations import whole_number
 from renderers.web.platform.access import agent, auditor
 from renderers.web.platform.dossier_context import label, place_label
 from renderers.web.platform.errors import sentence
-from renderers.web.platform.request_context import actor, app_ctx, day_of, moment_of, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, moment_of, new_token, say
 from renderers.web.platform.tables import MOST_IN_WORKBOOK, csv_response
 from renderers.web.shared.agent_dossier import act_label, refusal_text
 from renderers.web.shared.journal_queries import question_said
@@ -65,8 +65,8 @@ def order_title(order: Job) -> str:
     what = ""
     if order.work == "handover":
         to = str(said.get("to") or "")
-        what = say("supervision.several" if to == SPREAD else "supervision.queue")
-        if to not in (QUEUE, SPREAD):
+        what = say({SPREAD: "supervision.several", FORMER: "supervision.former"}.get(to, "supervision.queue"))
+        if to not in (QUEUE, SPREAD, FORMER):
             what = people([to]).get(to, say("desk.unknown_person"))
     if order.work == "act":
         act = str(said.get("act", ""))
@@ -138,7 +138,7 @@ def one(n: int) -> Response:
         "agent/job.html", title=order_title(found.order), at=_moment(found.order), state=order_state(found), here=here,
         ended=found.ended, reason=str(asked(found.order).get("reason") or ""), others=found.others,
         poll=f"/agent/ordres/{n}.json?vus={found.done + found.others}", csv=f"/agent/ordres/{n}.csv",
-        again=f"/agent/ordres/{n}",
+        again=f"/agent/ordres/{n}", returns=n if found.ended and found.done and former_in(found.order) else 0, token=new_token(),
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ from renderers.web.platform.request_context import (
 )
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
 from renderers.web.shared.originals import originals_shown, posted_originals
-from renderers.web.shared.staff import HOUR, staff_page
+from renderers.web.shared.staff import HOUR, note_with_undo, staff_page
 
 blueprint = Blueprint("office_day", __name__)
 
@@ -312,7 +312,11 @@ def note(when: str) -> Response:
             )  # fmt: skip
     except Refused as closed:
         return _page(on, request.form, 409, sentence(closed.reason))
-    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=reported)
+    text = say("day.marked", name=one.dossier.label or one.dossier.number, what=reported)
+    if what == "arrived":
+        note_with_undo(text, _address(on), [("mark", f"{chosen}/{appointment}/undone"), *_narrowed().items()])
+    else:
+        session["desk_note"] = text
     return go(_address(on, **_narrowed()))
 
 

@@ -28,6 +28,7 @@ from engine.services.accounts.supervision import (
     choices_for,
     list_work,
     order_assignment,
+    order_return,
     set_absence,
     supervised_work,
 )
@@ -38,7 +39,7 @@ from engine.storage.results import DossierLine, OpenCount
 from renderers.html.plots import Plot, stacked_bars
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.errors import sentence
+from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import (
     actor,
     app_ctx,
@@ -161,9 +162,9 @@ def supervision() -> Response:
     scope = supervised_work(app_ctx(), actor(), asked.procedure, asked.role, asked.office)
     if request.method == "GET":
         return _page(asked, scope)
-    return {"absence": _absence, "back": _absence, "confirm": _confirm}.get(request.form.get("go", ""), _choose)(
-        asked, scope
-    )
+    return {"absence": _absence, "back": _absence, "confirm": _confirm, "return": _return}.get(
+        request.form.get("go", ""), _choose
+    )(asked, scope)
 
 
 def _page(asked: WorkFilters, scope: SupervisedWork, error: str = "", at: str = "#du") -> Response:
@@ -351,6 +352,17 @@ def _confirm(asked: WorkFilters, scope: SupervisedWork) -> Response:
     if not chosen:
         return _choice_page(asked, scope, [number for number, _ in picked], say("supervision.choose"))
     order = order_assignment(app_ctx(), actor(), _TO.get(chosen, chosen), picked, token=form_token())
+    carry_at_once(app_ctx(), order)
+    return go(f"/agent/ordres/{order.n}")
+
+
+def _return(_: WorkFilters, __: SupervisedWork) -> Response:
+    """Return the dossiers of an assignment to those who had them, as a job of its own."""
+    n = request.form.get("n", "")[:9]
+    try:
+        order = order_return(app_ctx(), actor(), int(n) if n.isascii() and n.isdigit() else 0, token=form_token())
+    except Refused as closed:
+        return refused(closed.reason, _HOME)
     carry_at_once(app_ctx(), order)
     return go(f"/agent/ordres/{order.n}")
 

@@ -1,13 +1,14 @@
-"""One act on many dossiers: chosen in the list, previewed, then confirmed as a job."""
+"""One act on many dossiers: chosen in the list, previewed, then confirmed as a job; or one label, at once."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, session
 
-from engine.core.problems import refusal
+from engine.core.problems import Refused, refusal
 from engine.domain.common.decision import Act
 from engine.services.applications.bulk_actions import (
     BulkAct,
@@ -18,15 +19,17 @@ from engine.services.applications.bulk_actions import (
     picked_all,
     preview_bulk,
 )
+from engine.services.applications.notes import put_label
+from engine.services.context.app_context import NotFound
 from engine.services.core.jobs import MOST_LINES
 from engine.services.worker.job_runner import carry_at_once
-from renderers.web.agents.inbox import QUEUES, asked_of_form
+from renderers.web.agents.inbox import PAGE, QUEUES, asked_of_form
 from renderers.web.platform.access import agent
 from renderers.web.platform.dossier_context import label
 from renderers.web.platform.errors import refused, sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_picks, form_token, go, new_token, say
 from renderers.web.shared.agent_dossier import refusal_text
-from renderers.web.shared.staff import procedure_of, staff_page
+from renderers.web.shared.staff import label_choices, note_with_undo, procedure_of, staff_page
 
 blueprint = Blueprint("agent_bulk", __name__)
 
@@ -76,8 +79,12 @@ def _picked() -> list[str]:
             app_ctx(), actor(), QUEUES[asked.queue], procedure=asked.procedure or None, state=asked.state or None,
             office_id=asked.office or None, text=asked.text, label=asked.label,
         ))  # fmt: skip
+    return _ticked(MOST_LINES)
+
+
+def _ticked(most: int) -> list[str]:
     ticked = (one.partition(":")[0] for one in request.form.getlist(PICKED))
-    return [one for one in dict.fromkeys(ticked) if one.isascii() and one.isdigit() and len(one) == 11][:MOST_LINES]
+    return [one for one in dict.fromkeys(ticked) if one.isascii() and one.isdigit() and len(one) == 11][:most]
 
 
 def _choose(numbers: list[str], error: str = "", at: str = "#acte") -> Response:
@@ -155,3 +162,38 @@ def _confirm() -> Response:
     )
     carry_at_once(app_ctx(), order)
     return go(f"/agent/ordres/{order.n}")
+
+
+@blueprint.post("/agent/etiqueter")
+@agent()
+def put_labels() -> Response:
+    """Give a label to the ticked dossiers, or take it away (`oter`), and show the list. Each dossier is a unit of its own."""
+    asked, numbers, given = asked_of_form(), _ticked(PAGE), "oter" not in request.form
+    chosen = request.form.get("poser", "")[:100]
+    text = dict(label_choices(procedure_of(asked.procedure))).get(chosen)
+    if not numbers or text is None:
+        return refused(refusal("nothing_picked" if text else "label_unknown"), asked.address())
+    changed, left, unseen = list[str](), Counter[str](), 0
+    for number in numbers:
+        try:
+            if put_label(app_ctx(), actor(), number, chosen, given):
+                changed.append(number)
+        except NotFound:
+            unseen += 1
+        except Refused as closed:
+            left[sentence(closed.reason)] += 1
+    if unseen == len(numbers):
+        raise NotFound
+    said = [say(f"bulk.label_{'given' if given else 'taken'}", count=len(changed), label=text)]
+    said += [say("bulk.not_labelled", count=count, why=why) for why, count in left.items()]
+    back = [
+        ("poser", chosen),
+        *asked.fields(),
+        *(("dossier", one) for one in changed),
+        *([("oter", "1")] if given else []),
+    ]
+    if changed:
+        note_with_undo(" ".join(said), "/agent/etiqueter", back)
+    else:
+        session["desk_note"] = " ".join(said)
+    return go(asked.address())

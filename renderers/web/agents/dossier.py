@@ -47,6 +47,7 @@ from renderers.web.shared.staff import (
     assisted_by,
     due_tag,
     editions_of,
+    note_with_undo,
     people,
     procedure_of,
     staff_page,
@@ -221,5 +222,12 @@ def hold(number: str) -> Response:
     except Refused as closed:
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
         return go(one.at())
-    session["desk_note"] = say("case.given_back" if back else "case.taken")
+    if one.dossier.assigned not in (None, actor().id):  # it was a colleague's: no act of this agent returns it to them
+        session["desk_note"] = say("case.given_back" if back else "case.taken")
+    else:
+        note_with_undo(
+            say("case.given_back" if back else "case.taken"),
+            one.at("/attribution"),
+            [("vers", "moi" if back else "file")],
+        )
     return go("/agent" if back else one.at())

@@ -19,7 +19,6 @@ from engine.model.summary import EditionSummary
 from engine.records.dossier import Actor, Dossier
 from engine.services.accounts.assistance import received_by
 from engine.services.accounts.saved_views import LONGEST_VIEW, remove_view, save_view, saved_views
-from engine.services.applications.bulk_actions import may_pick
 from engine.services.applications.casework import (
     assign,
     assign_first,
@@ -44,6 +43,7 @@ from renderers.web.shared.staff import (
     DueDateTag,
     due_tag,
     label_choices,
+    note_with_undo,
     people,
     procedure_of,
     short_moment,
@@ -102,7 +102,6 @@ class DossierRow:
     holder: str
     takeable: bool
     unread: str = ""  # messages of the applicant that no agent has read
-    pickable: bool = False  # the state has an act for many dossiers at once
     task: str = ""  # what is awaited of this agent, where several persons act
     labels: tuple[str, ...] = ()  # those that agents gave it
 
@@ -122,9 +121,15 @@ class Filters:
 
     def address(self, **changes: str) -> str:
         """Return the address of the list with other filters, from its first page."""
-        values = {"file": self.queue, "demarche": self.procedure, "etape": self.state, "bureau": self.office,
-                  "etiquette": self.label, "q": self.text, "tri": self.sort, **changes}  # fmt: skip
-        return "/agent?" + urlencode({name: value for name, value in values.items() if value})
+        return "/agent?" + urlencode(
+            {name: value for name, value in {**dict(self.fields()), **changes}.items() if value}
+        )
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Return the filters that are set, as the hidden fields of a form that acts on the list."""
+        values = (("file", self.queue), ("demarche", self.procedure), ("etape", self.state), ("bureau", self.office),
+                  ("etiquette", self.label), ("q", self.text), ("tri", self.sort))  # fmt: skip
+        return tuple(one for one in values if one[1])
 
     @property
     def order(self) -> str:
@@ -178,8 +183,7 @@ def inbox() -> Response:
         views=_view_links(asked),
         longest=LONGEST_VIEW,
         queue_label=say(f"tray.{QUEUES[asked.queue]}"),
-        rows=(rows := _rows(found.lines)),
-        pickable=any(row.pickable for row in rows),
+        rows=_rows(found.lines),
         procedures=[(one.id, label(one.title)) for one in my_procedures()],
         states=_states(asked.procedure),
         offices=_offices(),
@@ -356,7 +360,6 @@ def _row(line: DossierLine, names: Mapping[str, str], checked: bool) -> DossierR
         short_moment(line.submitted_at) if line.submitted_at else None, None if checked else due_tag(state, line.due_at, line.due_paused), holder,
         procedure is not None and line.assigned is None and line.awaits is None and not line.closed
         and acts_in(procedure, line.state, actor()),
-        pickable=procedure is not None and not line.closed and may_pick(procedure, line.state, actor()),
         task=_task(procedure, line) if procedure else "",
     )  # fmt: skip
 
@@ -402,7 +405,10 @@ def keep_view() -> Response:
 @agent()
 def drop_view(n: int) -> Response:
     """Remove a list that the agent keeps."""
+    gone = next((one for one in saved_views(app_ctx(), actor()) if one.n == n), None)
     remove_view(app_ctx(), actor(), n)
+    if gone is not None:
+        note_with_undo(say("view.removed", name=gone.name), "/agent/vues", [("nom", gone.name), *parse_qsl(gone.query)])
     return go("/agent")
 
 
@@ -416,7 +422,17 @@ def take() -> Response:
         assign(app_ctx(), actor(), one.id, actor().id, token=f"{token}:{number}"[:200] if token else None)
     except Refused as closed:
         session["desk_note"] = refusal_text(one.procedure, closed.reason)
+    else:
+        _note_taken(number, one.dossier.assigned)
     return go(f"/agent/dossiers/{number}")
+
+
+def _note_taken(number: str, former: str | None = None) -> None:
+    """Say that the dossier is the agent's now. It can go back to the queue that it came from, not to a colleague."""
+    if former is None:
+        note_with_undo(say("case.taken"), f"/agent/dossiers/{number}/attribution", [("vers", "file")])
+    else:
+        session["desk_note"] = say("case.taken")
 
 
 @blueprint.post("/agent/suivant")
@@ -431,7 +447,9 @@ def take_next() -> Response:
     shared = next((line for line in found if line.awaits is not None), None)  # of several persons: not assigned
     free = [line.id for line in (found[: found.index(shared)] if shared else found)]
     with suppress(NotFound):
-        return go(f"/agent/dossiers/{assign_first(app_ctx(), actor(), free, token=form_token()).number}")
+        number = assign_first(app_ctx(), actor(), free, token=form_token()).number
+        _note_taken(number)
+        return go(f"/agent/dossiers/{number}")
     if shared is not None:
         return go(f"/agent/dossiers/{shared.number}")
     if found:

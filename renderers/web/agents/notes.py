@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from flask import Blueprint, Response, request, session
+from flask import Blueprint, Response, request
 
 from engine.core.problems import Refused
 from engine.core.values import Text
 from engine.domain.fields.raw_answers import Raw
-from engine.domain.fields.views import AnswerProblem, PageView
+from engine.domain.fields.views import AnswerProblem, FieldView, PageView
 from engine.services.applications.notes import (
     LONGEST,
     annotate,
@@ -27,7 +28,7 @@ from renderers.web.platform.dossier_context import drawing, label
 from renderers.web.platform.errors import sentence
 from renderers.web.platform.request_context import actor, app_ctx, form_token, go, moment_of, new_token, say, site
 from renderers.web.shared.agent_dossier import AgentCase, agent_case
-from renderers.web.shared.staff import people, short_moment, staff_page
+from renderers.web.shared.staff import note_with_undo, people, short_moment, staff_page
 
 blueprint = Blueprint("notes", __name__)
 
@@ -87,13 +88,17 @@ def add(number: str) -> Response:
 def write_values(number: str) -> Response:
     """Save the annotations and show the dossier. Shows the form again (422) if they are refused."""
     one, raw = agent_case(number), request.form.to_dict(flat=False)
+    before = annotations_of(app_ctx(), actor(), one.id)
     try:
         annotate(app_ctx(), actor(), one.id, raw, request.form.get("noted-mark", "")[:40], token=form_token())
     except WrongAnswers as wrong:
         return _page(one, noted=noted_values(one, raw, wrong.problems))
     except Refused as closed:
         return _page(one, noted=noted_values(one, raw), refused=sentence(closed.reason))
-    session["desk_note"] = say("annotation.kept")
+    mark = annotations_of(app_ctx(), actor(), one.id).mark
+    note_with_undo(
+        say("annotation.kept"), one.at("/annotations"), [("noted-mark", mark), *chain(*map(_as_posted, before.views))]
+    )
     return go(f"{one.at()}#annotations")
 
 
@@ -103,8 +108,21 @@ def follow_it(number: str) -> Response:
     """Add the dossier to those that the agent follows, or remove it, and show it again."""
     one, wanted = agent_case(number), request.form.get("suivre") == "1"
     follow(app_ctx(), actor(), one.id, wanted)
-    session["desk_note"] = say("case.followed" if wanted else "case.unfollowed")
+    text = say("case.followed" if wanted else "case.unfollowed")
+    note_with_undo(text, one.at("/suivre"), [("suivre", "0" if wanted else "1")])
     return go(one.at())
+
+
+def _as_posted(view: FieldView) -> Iterator[tuple[str, str]]:
+    """Yield the controls of an annotation that post the value it has."""
+    if view.options:
+        yield from ((view.path, option.code) for option in view.options if option.chosen)
+    elif view.boxes:
+        yield from (
+            (f"{view.path}_{part}", typed) for part, typed in zip(("day", "month", "year"), view.boxes, strict=True)
+        )
+    else:
+        yield view.path, "" if view.value is None else str(view.value)
 
 
 def note_lines(one: AgentCase) -> list[NoteLine]:

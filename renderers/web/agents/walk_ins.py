@@ -28,7 +28,7 @@ from renderers.web.platform.request_context import (
     say,
 )
 from renderers.web.shared.agent_dossier import AgentCase, agent_case, refusal_text
-from renderers.web.shared.staff import staff_page
+from renderers.web.shared.staff import note_with_undo, staff_page
 
 blueprint = Blueprint("walk_ins", __name__)
 
@@ -100,5 +100,8 @@ def note(number: str, appointment: str) -> Response:
         return _page(
             one, walk_in(app_ctx(), actor(), one.id, appointment), 409, refusal_text(one.procedure, closed.reason)
         )
-    session["desk_note"] = say("day.marked", name=one.dossier.label or one.dossier.number, what=say("day.arrived"))
+    note_with_undo(
+        say("day.marked", name=one.dossier.label or one.dossier.number, what=say("day.arrived")),
+        f"/agent/rendez-vous/{app_ctx().day().isoformat()}", [("mark", f"{number}/{appointment}/undone")],
+    )  # fmt: skip
     return go("/agent/rendez-vous")

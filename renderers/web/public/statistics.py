@@ -17,7 +17,9 @@ from flask import Blueprint, Response, request
 from engine.core.clock import local_day
 from engine.domain.common.working_time import add_months, at_minute
 from engine.domain.reporting.figures import FEW
+from engine.model import Procedure
 from engine.model.summary import EditionSummary
+from engine.services.appointments.office_day import occupancy
 from engine.services.audit.statistics import (
     EVERYTHING,
     Counted,
@@ -30,10 +32,12 @@ from engine.services.audit.statistics import (
     scope,
 )
 from renderers.html.pagination import Paged
+from renderers.html.plots import Heat, heat
+from renderers.i18n.formats import weekday
 from renderers.procedure.statistics import Row
 from renderers.web.platform.access import agent, auditor, public
 from renderers.web.platform.dossier_context import label
-from renderers.web.platform.request_context import actor, app_ctx, day_of, language, page, say
+from renderers.web.platform.request_context import actor, app_ctx, day_of, language, page, say, site
 from renderers.web.platform.tables import csv_response
 from renderers.web.public.statistics_views import (
     Period,
@@ -115,7 +119,7 @@ def _public_page(
         "statistics.html", area="", shown=shown, more=more,
         title=say("stat.of", procedure=procedure) if procedure else say("stat.title"),
         procedure=procedure, path=path, until=counted.until, nothing=_nothing_yet(shown, last), rule=True,
-        fields=[("mois", say("stat.month"), "", [(one, writer.period(one)) for one in reversed(months_until(last, _OFFERED))])],
+        heat=None, fields=[("mois", say("stat.month"), "", [(one, writer.period(one)) for one in reversed(months_until(last, _OFFERED))])],
         chosen={"mois": shown.period.key}, own="",
         links=_twins(path, mois=shown.period.key),
     )  # fmt: skip
@@ -176,7 +180,20 @@ def _area(path: str, kind: Kind) -> Response:
         title=say("stat.of", procedure=title) if title else say("stat.title"), procedure=title, path=path,
         until=counted.until, nothing="" if shown.rows else say("stat.none"), rule=False,
         fields=_staff_fields(mine.values(), places), chosen=asked, own=_own(period), links=_twins(path, **asked),
+        heat=_occupancy(known(procedure_of(procedure)), [place] if place else [one for one, _ in places], period) if procedure else None,
     )  # fmt: skip
+
+
+def _occupancy(procedure: Procedure, offices: Sequence[str], period: Period) -> Heat | None:
+    """Return the seats taken and open of a month, by weekday and hour, up to yesterday. None for a year, or without any."""
+    if period.first != period.last or not procedure.appointments():
+        return None
+    found = occupancy(app_ctx(), procedure, offices, period.begins, min(period.ends, app_ctx().day()))
+    days, hours = sorted({day for day, _ in found}), sorted({hour for _, hour in found})
+    words = site().words
+    rows = [(words.hour(60 * hour, language()), [found.get((day, hour), (0, 0)) for day in days]) for hour in hours]
+    heads = [say("stat.hour"), *(weekday(day, language()) for day in days)]
+    return heat(say("stat.occupancy"), heads, rows) if found else None
 
 
 def _staff_period() -> Period:

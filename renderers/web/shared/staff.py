@@ -289,9 +289,14 @@ def sign_out_of(area: str, page: str) -> Response:
     return close_session(go(page), area)
 
 
+def note_with_undo(text: str, action: str, fields: Iterable[tuple[str, str]]) -> None:
+    """Keep a sentence for the next page of this person, with the form that takes the act back: its address and fields."""
+    session["desk_note"], session["desk_undo"] = text, [text, action, [list(one) for one in fields]]
+
+
 def staff_page(template: str, http: int = 200, /, **context: object) -> Response:
     """Return a rendered page of agents or auditors, with the badge of the person signed in."""
-    return page(template, http, badge=badge(), **context)
+    return page(template, http, badge=badge(), undo=session.pop("desk_undo", None), **context)
 
 
 def mandated(slug: str) -> str:

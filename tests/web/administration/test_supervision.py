@@ -164,6 +164,23 @@ def test_back_to_the_queue_and_what_changed_meanwhile_is_left(staff_site: StaffS
     assert staff_site.kept(some[2]).assigned == staff_site.actor(SECOND).id
 
 
+def test_an_assignment_is_undone_but_for_what_changed_since(staff_site: StaffSite) -> None:
+    held, free, changed = *sent(staff_site, 1, GATEKEEPER), *sent(staff_site, 3)[1:]
+    head, first, other = staff_site.agent(HEAD), staff_site.actor(GATEKEEPER), staff_site.actor(SECOND)
+    where = chosen(head, [held, free, changed], other.id)
+    assign(staff_site.world.office, first, changed.id, first.id)
+    page = head.get(where)
+    assert "Annuler cette attribution" in read(page)
+    posted = {**hidden(page), "go": "return"}
+    (back,) = {head.client.post(HERE, data=posted).headers["Location"] for _ in range(2)}
+    report = head.see(back)
+    assert "attribution : retour aux agents d’avant" in report
+    assert "Terminé : 2 sur 3. Laissés de côté : 1." in report
+    assert [staff_site.kept(one).assigned for one in (held, free, changed)] == [first.id, None, first.id]
+    assert "Annuler cette attribution" not in report
+    assert staff_site.agent("administration").client.post(HERE, data=posted).status_code == 404, "of another person"
+
+
 def test_an_appeal_is_not_offered_to_who_refused(staff_site: StaffSite) -> None:
     world, head = staff_site.world, staff_site.agent(HEAD)
     first, second = staff_site.actor(GATEKEEPER), staff_site.actor(SECOND)

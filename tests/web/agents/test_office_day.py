@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.records.dossier import Dossier
-from engine.services.appointments.office_day import seats_of_week
+from engine.services.appointments.office_day import occupancy, seats_of_week
 from tests.web.staff_site import DESK, GATEKEEPER, StaffSite, hidden, open_staff_site, read
 
 pytestmark = pytest.mark.slow
@@ -85,6 +85,27 @@ def test_the_week_of_an_office_counts_seats(staff_site: StaffSite) -> None:
     assert f"{taken}/{places}" in page
     assert f"1 sur {places} places prises" in page
     assert page.count(" places prises") == 5, "closed on the two others"
+
+
+def test_the_seats_of_a_month_are_counted_by_weekday_and_hour_up_to_yesterday(staff_site: StaffSite) -> None:
+    dossier = booked(staff_site, "+22890112233")
+    visit, world = dossier.bookings["depot"], staff_site.world
+    procedure = world.office.catalogue.procedures[dossier.procedure]
+    first, at = visit.start.date().replace(day=1), (visit.start.weekday(), visit.start.hour)
+    ends = [visit.start.date(), visit.start.date() + timedelta(days=1)]
+    before, after = (occupancy(world.office, procedure, [visit.office], first, end) for end in ends)
+    assert before.get(at, (0, 0))[0] == 0
+    taken, places = after[at]
+    assert (taken, places > before.get(at, (0, 0))[1]) == (1, True)
+    assert all(day < 5 for day, _ in after), "closed at the week-end"
+    assert occupancy(world.office, procedure, [], first, ends[1]) == {}
+    world.clock.instant = visit.start + timedelta(days=1)
+    asked = f"demarche={dossier.procedure}&bureau={visit.office}"
+    page = staff_site.agent(DESK).see(f"/agent/statistiques?periode={first:%Y-%m}&{asked}")
+    assert "Places prises aux rendez-vous" in page
+    assert f"1/{places}" in page
+    whole_year = staff_site.agent(DESK).see(f"/agent/statistiques?periode={first:%Y}&{asked}")
+    assert "Places prises aux rendez-vous" not in whole_year
 
 
 def test_the_search_opens_a_dossier_by_its_number_or_that_of_its_receipt(staff_site: StaffSite) -> None:
