@@ -44,7 +44,7 @@ from renderers.web.platform.request_context import (
     page,
     say,
 )
-from renderers.web.public.blank_forms import edition_of
+from renderers.web.public.blank_forms import printed_fingerprint
 from renderers.web.public.catalogue import in_order
 from renderers.web.shared.staff import staff_page
 
@@ -237,17 +237,18 @@ def choose(slug: str) -> Response:
     if PAPER in procedure.identity.channels and "signs" not in request.form:  # the last criterion was just answered
         return go(f"{base}?{typed_criteria(procedure, request.form)}")
     on_paper, signs = _is_on_paper(procedure), request.form.get("signs", "").strip().lower()[:20]
-    edition = edition_of(procedure, signs) if on_paper else "current"
-    if edition == "unknown":
+    printed = printed_fingerprint(procedure, signs) if on_paper else procedure.fingerprint
+    if not printed:
         return _start_page(procedure, walk.carried, signs, say("counter.signs_wrong"))
     criteria = adopt_criteria(procedure, walk.given, app_ctx().day(), app_ctx().directory)
     dossier = assistance.begin_request(
         app_ctx(), _agent(), slug, criteria, language(), form_token(),
         channel=PAPER if on_paper else COUNTER, sheet=signs if on_paper else "",
     )  # fmt: skip
-    if edition == "past":
-        session["note"] = say("counter.sheet_past")
-    return go(f"{HOME}/{dossier.number}/{'saisie' if dossier.channel == PAPER else 'demande'}")
+    if dossier.channel != PAPER:
+        return go(f"{HOME}/{dossier.number}/demande")
+    past = "" if printed == procedure.fingerprint else f"?feuille={signs}"
+    return go(f"{HOME}/{dossier.number}/saisie{past}")
 
 
 def _is_on_paper(procedure: Procedure) -> bool:

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
 from flask import Blueprint, Response, current_app, request
 
@@ -164,10 +164,10 @@ def printed(slug: str, signs: str) -> Response:
     The square holds the address in capitals.
     """
     procedure = current_procedure(slug.lower())
-    edition = edition_of(procedure, signs)
-    if edition == "current":
+    fingerprint = printed_fingerprint(procedure, signs)
+    if fingerprint == procedure.fingerprint:
         return go(f"/demarches/{procedure.id}")
-    changed = edition == "past"
+    changed = fingerprint != ""
     return page(
         "citizen/blank_form.html", 200 if changed else 404, title=label(procedure.identity.title), form=form_link(procedure),
         heading=say("blank.changed" if changed else "blank.unknown"),
@@ -175,12 +175,11 @@ def printed(slug: str, signs: str) -> Response:
     )  # fmt: skip
 
 
-def edition_of(procedure: Procedure, signs: str) -> Literal["current", "past", "unknown"]:
-    """Return the edition of a form by the signs printed on it."""
+def printed_fingerprint(procedure: Procedure, signs: str) -> str:
+    """Return the fingerprint of the edition whose form has these signs printed on it, empty for unknown ones."""
     asked = signs.strip().lower()
     if len(asked) != SIGNS:
-        return "unknown"
-    if procedure.fingerprint.startswith(asked):
-        return "current"
-    records = edition_records(app_ctx().store, procedure.id)
-    return "past" if any(one.edition.fingerprint.startswith(asked) for one in records) else "unknown"
+        return ""
+    records = () if procedure.fingerprint.startswith(asked) else edition_records(app_ctx().store, procedure.id)
+    known = (procedure.fingerprint, *(one.edition.fingerprint for one in records))
+    return next((one for one in known if one.startswith(asked)), "")

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.web.client import PortalClient, a_portal_client
+from engine.language.catalogue.catalogue import Catalogue
+from engine.language.compiler.compile import build_procedure
+from engine.language.source.loader import read_source
+from engine.publication.publications import publish
+from tests.makers import the_shared
+from tests.web.client import PortalClient, Seen, a_portal_client
 from tests.web.counter.test_counter import HOME, an_agent, kept, press
 
 pytestmark = pytest.mark.slow  # a whole site for each test
@@ -84,14 +89,6 @@ def test_a_form_of_no_edition_is_refused_and_nothing_begins(tmp_path: Path) -> N
         assert "Aucune édition de ce formulaire" in seat.page.text
         assert 'id="paper" name="source" value="paper" checked' in seat.page.html
     assert begin(seat, source="paper", signs=signs_of(visitor)).endswith("/saisie")
-
-
-def test_a_sheet_of_a_past_edition_is_typed_in_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    visitor, seat = at_the_counter(tmp_path)
-    monkeypatch.setattr("renderers.web.counter.counter.edition_of", lambda procedure, signs: "past")
-    number = begin(seat, source="paper", signs="0badcafe").split("/")[3]
-    assert "Ce formulaire a changé depuis." in seat.open(f"{HOME}/{number}/demande/vous").text
-    assert kept(visitor, number).channel == "paper"
 
 
 def test_a_person_who_is_there_makes_a_request_of_the_counter(tmp_path: Path) -> None:
@@ -189,3 +186,48 @@ def test_a_row_is_added_on_the_typing_page(tmp_path: Path) -> None:
     assert 'name="aides.0.prenom"' in press(seat, typing, nom="Amegan", add_row="aides").html
     press(seat, typing, nom="Amegan", enfants="false", **{"aides.0.prenom": "Koffi"})
     assert kept(visitor, number).answers["aides"] == [{"prenom": "Koffi"}]
+
+
+def renewed(visitor: PortalClient, *changes: tuple[str, str]) -> None:
+    """Publish the form anew, with these changes of its text."""
+    office = visitor.office
+    first = office.catalogue.procedures["essai"]
+    text = first.source.replace(f"edition: {first.edition}", f"edition: {first.edition + 1}")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    second, problems = build_procedure(read_source(text, "essai.yaml"), the_shared())
+    assert second is not None, problems
+    new, _ = publish(Catalogue.of([second], the_shared()), office.store, office.now())
+    object.__setattr__(visitor.client.application.extensions["guichet"].office, "catalogue", new)
+
+
+def test_a_sheet_of_a_past_edition_is_typed_in_its_own_order(tmp_path: Path) -> None:
+    """The edition in force judges: what it asks besides comes last, what it asks no more is named and not kept."""
+    visitor, seat = at_the_counter(tmp_path, WHOLE)
+    signs, whole = signs_of(visitor), "enfants: {label: 'Des enfants ?', type: yes_no}"
+    swapped = f"metier: {{label: Métier, example: Peintre}}\n      {whole}"
+    renewed(visitor, (whole, swapped), ("niveau: {label: Classe", "cours: {label: Cours"))
+    number = begin(seat, source="paper", signs=signs).split("/")[3]
+    typing = f"{HOME}/{number}/saisie?feuille={signs}"
+    assert seat.page.address == typing
+    page = seat.open(typing).text
+    assert "Ce formulaire a changé depuis." in page
+    assert "3.1 Classe" in page.partition("1.1 Nom")[0], "named above, as not asked any more"
+    order = [
+        page.index(said)
+        for said in ("1.1 Nom", "2.1 Des enfants ?", "2.2 Combien ?", "À demander à la personne", "Métier", "Cours")
+    ]
+    assert order == sorted(order)
+
+    def typed_in(**fields: str) -> Seen:
+        return seat.post(typing, **{**seat.open(typing).form("token"), "nom": "Amegan", "enfants": "true", **fields})
+
+    refused = typed_in(combien="3", cours="CM2")
+    assert refused.status == 422
+    assert "À demander à la personne" in refused.text
+    typed_in(combien="3", cours="CM2", metier="Tisserand")
+    answers = kept(visitor, number).answers
+    assert (answers["metier"], answers["combien"], answers["cours"]) == ("Tisserand", 3, "CM2")
+    assert "À demander" not in seat.open(f"{HOME}/{number}/saisie").text, "later in the order of the form in force"
+    assert "changé" not in seat.open(f"{HOME}/{number}/saisie?feuille=0badcafe").text
