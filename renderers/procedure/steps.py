@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -11,7 +11,7 @@ from typing import Final
 from engine.core.values import Span
 from engine.domain.fields.scope import evaluated_before
 from engine.domain.workflow.progress import Detour, detours, likely_path
-from engine.model import Appointment, Fee, Form, Output, Procedure, State
+from engine.model import Appointment, Fee, Form, Output, Procedure, State, Transition
 from engine.model.directory import Directory
 from engine.model.types import TRUE, Constant, Expression
 from renderers.definition.expressions import condition_text
@@ -138,13 +138,16 @@ class StepWriter:
 
     # -- what may also happen ------------------------------------------------------------------------------------------
 
-    def exceptions(self, path: tuple[str, ...], state: str = "") -> Iterator[str]:
+    def exceptions(
+        self, path: tuple[str, ...], state: str = "", possible: Callable[[Transition], bool] = bool
+    ) -> Iterator[str]:
         """Yield what may happen beside a path: corrections, further steps, silence, refusal, withdrawal.
 
         Of a request that is in a `state`, only what may happen in that state, and what silence means in later ones.
+        Transitions that are not `possible` are left out.
         """
         found: dict[str, list[Detour]] = {}
-        for one in detours(self.procedure, path):
+        for one in detours(self.procedure, path, possible):
             if state and one.transition.source != state and one.transition.event not in self.procedure.clocks:
                 continue
             key = "missed" if one.transition.event == "missed" and one.kind == "lapse" else one.kind
@@ -215,7 +218,7 @@ class StepWriter:
 
 
 _ORDER: Final = (
-    "correction", "further", "again", "tacit_granted", "tacit_refused", "refusal", "appeal", "ended", "lapse", "missed",
+    "correction", "further", "again", "tacit_granted", "tacit_refused", "tacit_kept", "refusal", "appeal", "ended", "lapse", "missed",
     "withdrawal",
 )  # fmt: skip
 _OMITTED: Final = frozenset({"pay", "correct", "attend"})  # what an applicant may fail to do, by mode

@@ -23,7 +23,7 @@ from engine.domain.fields.raw_answers import fill_template
 from engine.domain.fields.scope import EvaluatedAnswers, evaluate_answers
 from engine.domain.workflow.due_dates import clock_end, draft_end, held_bookings
 from engine.domain.workflow.fee_quotes import quote
-from engine.domain.workflow.progress import is_examined, is_granted, public_key
+from engine.domain.workflow.progress import is_examined, is_granted, must_act, public_key
 from engine.model import APPLICANT, Appointment, Fee, Notice, Procedure, Template
 from engine.model.directory import Directory
 from engine.model.roles import role_key
@@ -124,8 +124,11 @@ def _is_no_longer_awaited(context: _NoticeContext, visit: str) -> bool:
 
 
 def _is_theirs(context: _NoticeContext) -> bool:
-    """Return True when the applicant is late, so no apology is sent."""
-    return APPLICANT in context.procedure.state(context.dossier.state).by
+    """Return True when the applicant must act, or when the silence of the administration decides now: no apology is sent."""
+    procedure, dossier, calendar = context.procedure, context.dossier, context.directory.calendar
+    ends = (clock_end(dossier, one, context.evaluated.scope, calendar) for one in procedure.clocks.values())
+    decided = any(end is not None and end <= context.now for end in ends)
+    return decided or must_act(procedure, dossier) or APPLICANT in procedure.state(dossier.state).by
 
 
 def _notices(procedure: Procedure, event: str) -> tuple[Notice, ...]:
@@ -264,6 +267,8 @@ def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[Outbound
             yield from _standard(context, event, news)
         return
     if public == before == "in_review":
+        if _withdraws_refusal(context):
+            yield from _standard(context, event, "reopened")
         return
     key: str = public
     if public == "in_review" and not before:
@@ -271,6 +276,13 @@ def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[Outbound
     elif public == "in_review" and not is_examined(context.procedure, context.procedure.state(context.dossier.state)):
         key = "in_progress"
     yield from _standard(context, event, "handed_over" if (before, public) == ("ready", "accepted") else key)
+
+
+def _withdraws_refusal(context: _NoticeContext) -> bool:
+    """Return True when the decision revoked a document that grants nothing: the request is examined again."""
+    outputs = context.procedure.outputs
+    letters = {one.id for one in context.before.documents if one.status == "valid" and not outputs[one.output].grants}
+    return any(one.id in letters and one.status == "revoked" for one in context.dossier.documents)
 
 
 def _news_of_accepted(context: _NoticeContext) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -46,7 +46,7 @@ class Milestone:
 
     `done` means that it was left because what it waited for came: a payment, the corrections, a visit. `grants` means
     that a document which grants the request is issued on entering it. `lapsed` means that its time was over, or that
-    too many visits were missed.
+    too many visits were missed; `silent` that a time limit of the administration ended it.
     """
 
     state: str
@@ -58,6 +58,7 @@ class Milestone:
     done: bool = False
     grants: bool = False
     lapsed: bool = False
+    silent: bool = False
 
 
 def public_key(procedure: Procedure, dossier: Dossier) -> Public:
@@ -121,6 +122,11 @@ def public_status(procedure: Procedure, dossier: Dossier, now: datetime) -> Publ
     return PublicStatus(public, who, due, state.label, state.help, late, booking, left)
 
 
+def must_act(procedure: Procedure, dossier: Dossier) -> bool:
+    """Return whether the applicant must pay, book, come, correct or collect now."""
+    return public_key(procedure, dossier) in _THEIR_TURN
+
+
 def _who_acts(state: State, public: Public) -> Who:
     if state.is_end:
         return "nobody"
@@ -176,11 +182,22 @@ def timeline(procedure: Procedure, dossier: Dossier, scope: Scope) -> tuple[Mile
     here = Milestone(
         present.id, present.label, "present", public_key(procedure, dossier), dossier.entered_at, dossier.due_at
     )
-    ahead = (procedure.state(one) for one in likely_path(procedure, dossier.state, scope))
+    ahead = _still_to_come(procedure, dossier, likely_path(procedure, dossier.state, scope))
     future = (
         Milestone(state.id, state.label, "future", state.public, grants=_grants(procedure, state)) for state in ahead
     )
     return (*_past(procedure, dossier), here, *future)
+
+
+def _still_to_come(procedure: Procedure, dossier: Dossier, path: tuple[str, ...]) -> Iterator[State]:
+    """Yield the states of a path but those passed at once: what they wait for is done, and no transition opens it again."""
+    reopened = set[str]()
+    for before, name in pairwise((dossier.state, *path)):
+        state = procedure.state(name)
+        reopened.update(*(one.reopens for one in procedure.leaving.get(before, ()) if one.target == name))
+        waits = {*state.waits} if state.mode in ("pay", "attend", "gather") else set()
+        if not waits or waits & reopened or not waits <= dossier.done.keys():
+            yield state
 
 
 def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
@@ -192,7 +209,7 @@ def _past(procedure: Procedure, dossier: Dossier) -> Iterator[Milestone]:
             events = {one.event for one in procedure.leaving.get(state.id, ()) if one.id == taken.transition}
             yield Milestone(
                 state.id, state.label, "past", state.public, at, taken.at, bool(events & {"done", *state.waits}),
-                lapsed=bool(events & {"due", "missed"}),
+                lapsed=bool(events & {"due", "missed"}), silent=bool(events & procedure.clocks.keys()),
             )  # fmt: skip
         at = taken.at
 
@@ -260,7 +277,8 @@ def _leads_on(transition: Transition) -> bool:
 
 
 DetourKind: TypeAlias = Literal[
-    "correction", "further", "again", "lapse", "tacit_granted", "tacit_refused", "refusal", "appeal", "withdrawal", "ended"
+    "correction", "further", "again", "lapse", "tacit_granted", "tacit_refused", "tacit_kept", "refusal", "appeal",
+    "withdrawal", "ended",
 ]  # fmt: skip
 
 
@@ -272,16 +290,25 @@ class Detour:
     transition: Transition
 
 
-def detours(procedure: Procedure, path: tuple[str, ...]) -> tuple[Detour, ...]:
+def may_still_happen(transition: Transition, dossier: Dossier, scope: Scope) -> bool:
+    """Return whether a transition is still possible: the answers allow it, and its time limit has not ended."""
+    clock = dossier.clocks.get(transition.event or "")
+    return not _is_ruled_out(transition, scope) and not (clock is not None and clock.over)
+
+
+def detours(
+    procedure: Procedure, path: tuple[str, ...], possible: Callable[[Transition], bool] = bool
+) -> tuple[Detour, ...]:
     """Return what may happen beside a path, in its order: each transition that leaves it, then those that follow.
 
-    A way back to the path is no detour, nor is what follows an appeal: its answer is a decision of its own.
+    A way back to the path is no detour, nor is what follows an appeal: its answer is a decision of its own. Transitions
+    that are not `possible` are left out.
     """
     found: list[Detour] = []
     left, seen = list(path), set(path)
     while left:
         source = left.pop(0)
-        for transition in procedure.leaving.get(source, ()):
+        for transition in filter(possible, procedure.leaving.get(source, ())):
             kind = _detour_kind(procedure, transition, path)
             if kind is not None:
                 found.append(Detour(kind, transition))
@@ -302,15 +329,23 @@ def _detour_kind(procedure: Procedure, transition: Transition, path: tuple[str, 
         return "appeal"
     by_silence = transition.event == "due" or transition.event in procedure.clocks
     silent = by_silence and not _waits_for_applicant(source)  # what the silence of the administration means
-    if silent and (target.outcome == "granted" or _grants(procedure, target)):
+    if silent and _grants(procedure, target):
         return "tacit_granted"
-    if target.outcome == "refused" and (silent or not by_silence):
-        return "tacit_refused" if silent else "refusal"
+    if silent and target.outcome in ("granted", "refused"):
+        return "tacit_kept" if _reviews(procedure, source) else f"tacit_{target.outcome}"
+    if target.outcome == "refused" and not by_silence:
+        return "refusal"
     if target.outcome in _GIVEN_UP and APPLICANT in transition.by:
         return "withdrawal"
     if target.is_end and target.outcome != "granted":
         return "lapse" if by_silence or transition.event == "missed" else "ended"
     return None if target.id in path else "further"
+
+
+def _reviews(procedure: Procedure, state: State) -> bool:
+    """Return True when only the contest of an end leads to a state: what its silence ends in is the decision of before."""
+    into = [one for transitions in procedure.leaving.values() for one in transitions if one.target == state.id]
+    return bool(into) and all(_is_an_end(procedure, one.source) for one in into)
 
 
 def _grants(procedure: Procedure, state: State) -> bool:
@@ -363,7 +398,7 @@ def lapse_of(procedure: Procedure, dossier: Dossier) -> tuple[datetime, State] |
 def silence_of(
     procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar
 ) -> tuple[DetourKind, datetime] | None:
-    """Return what the silence of the administration means and when: `tacit_granted` or `tacit_refused`.
+    """Return what the silence of the administration means and when: `tacit_granted`, `tacit_refused` or `tacit_kept`.
 
     None when it means nothing, or when that depends on more than the answers.
     """
@@ -375,7 +410,10 @@ def silence_of(
         kind = _detour_kind(procedure, transition, ())
         ends[transition.event] = (kind if ends.get(transition.event, (kind,))[0] == kind else None, at)
     kind, at = min(ends.values(), key=lambda end: end[1], default=(None, None))
-    return (kind, at) if kind in ("tacit_granted", "tacit_refused") and at is not None else None
+    if kind is None or at is None or not kind.startswith("tacit"):
+        return None
+    contested = kind == "tacit_refused" and any(_is_an_end(procedure, one.source) for one in dossier.taken)
+    return "tacit_kept" if contested else kind, at
 
 
 def _silence_ends(

@@ -12,7 +12,8 @@ from engine.core.problems import NOWHERE, Position, Problem, problem
 from engine.core.spelling import close_names
 from engine.core.values import Text
 from engine.language.diff.elements import flatten
-from engine.language.expressions.compiler import age_limit
+from engine.language.expressions.compiler import age_limit, tree
+from engine.language.expressions.nodes import Ambient, Arithmetic, FunctionCall, Name, Node, walk
 from engine.language.lint.rule_registry import rule, written_at
 from engine.language.source.loader import read_source
 from engine.model import APPLICANT, COUNTER, PAPER, Fee, Field, Form, NamedElement, Page, Procedure, Template
@@ -153,8 +154,19 @@ def unknown_category(procedure: Procedure, directory: Directory) -> Iterator[Pro
 def due_perhaps_past(procedure: Procedure, directory: Directory) -> Iterator[Problem]:
     """Yield V710 for a due date computed from answers, which may be over on entry of the state."""
     for state in procedure.states.values():
-        if state.due is not None and state.due.type.kind == "date" and state.due.names:
+        if state.due is None or state.due.type.kind != "date" or not state.due.names:
+            continue
+        if not _is_ahead(tree(state.due)):
             yield problem("V710", state.where, at=state.id, state=state.id, names=tuple(sorted(state.due.names)))
+
+
+def _is_ahead(node: Node) -> bool:
+    """Return whether a date is always after today: the latest of several, of which one counts a length from `today`."""
+    if isinstance(node, FunctionCall) and node.function == "max":
+        return any(map(_is_ahead, node.arguments))
+    if not isinstance(node, Arithmetic) or node.operator != "+" or not isinstance(node.left, Ambient):
+        return False
+    return node.left.id == "today" and not any(isinstance(one, Name) for one in walk(node.right))
 
 
 @rule("V711")

@@ -35,7 +35,7 @@ ASIDES_PER_ACCOUNT: Final = 40  # in a quarter of an hour, from all browsers
 STRANGERS_PER_ADDRESS: Final = (200, timedelta(hours=1))  # posts of unknown sessions
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
 # names in forms outside dossiers; a question of a dossier may have the same name
-_SECRETS: Final = frozenset({"password", "again", "before", "code", "confirm_code", "pin"})
+_SECRETS: Final = frozenset({"password", "again", "before", "code", "confirm_code", "act-code", "pin"})
 
 
 @dataclass(frozen=True, slots=True)

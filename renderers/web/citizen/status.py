@@ -243,9 +243,11 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         yield say("track.reason", reason=reason)
     if theirs:
         yield from _how_it_came(one)
+    if status.public == "closed":
+        yield from _why_over(one)
     lapse = lapse_of(one.procedure, one.dossier)
     if status.who == "applicant" and not late and lapse is not None:
-        if status.public != "accepted":
+        if status.public not in ("accepted", "ready"):
             yield say("track.ends_after")
         elif lapse[1].outcome == "expired":
             yield say("todo.expires")
@@ -266,10 +268,7 @@ def _silence(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[
     ours = status.who == "us" and status.booking is None
     meant = silence_of(one.procedure, one.dossier, one.evaluated().scope, app_ctx().directory.calendar)
     if meant is not None:
-        kind, at = meant
-        ends = {state.id for state in one.procedure.states.values() if state.is_end}
-        kept = kind == "tacit_refused" and any(taken.source in ends for taken in one.dossier.taken)
-        yield say("track.silence.refusal_kept" if kept else f"track.silence.{kind}", day=day_of(at))
+        yield say(f"track.silence.{meant[0]}", day=day_of(meant[1]))
     elif ours and status.until is not None and not late:
         yield say("track.silence.none")
 
@@ -290,15 +289,24 @@ def _is_theirs(one: DossierContext) -> bool:
 
 
 def _last_reason(one: DossierContext, status: PublicStatus) -> str:
-    """Return the last reason written by an agent: their common one for corrections, that of the act which closed."""
+    """Return the reason written by an agent: their common one for corrections, of what refused, of the act that led here."""
     if status.public == "to_correct" and one.dossier.correction is not None:
         return one.dossier.correction.reason
-    if status.public in ("closed", "accepted") or _is_theirs(one):  # of the act that led here
-        last = one.dossier.taken[-1] if one.dossier.taken else None
-        closed = last is not None and by_agent(one.procedure, one.dossier, last) and last.target == one.dossier.state
-        return last.reason or "" if last is not None and closed else ""
-    acts = (taken for taken in reversed(one.dossier.taken) if by_agent(one.procedure, one.dossier, taken))
-    return next((taken.reason for taken in acts if taken.reason), "")
+    acts = [taken for taken in one.dossier.taken if by_agent(one.procedure, one.dossier, taken)]
+    if status.public == "refused":
+        outputs = (one.procedure.outputs[document.output] for document in one.dossier.documents)
+        told = {act for output in outputs if output.paper is not None for act in output.paper.reason_of}
+        ends = {state.id for state in one.procedure.states.values() if state.outcome == "refused"}
+        acts = [taken for taken in acts if taken.transition in told or taken.target in ends]
+        return next((taken.reason for taken in reversed(acts) if taken.reason), "")
+    last = one.dossier.taken[-1] if one.dossier.taken else None
+    return last.reason or "" if last in acts and last is not None and last.target == one.dossier.state else ""
+
+
+def reason_to_read(one: DossierContext) -> bool:
+    """Return whether the page of the request says why a visit must be booked again, which the page of the slots does not."""
+    status = status_of(one)
+    return status.public == "to_book" and bool(_last_reason(one, status))
 
 
 def _how_it_came(one: DossierContext) -> Iterator[str]:
@@ -318,6 +326,19 @@ def _how_it_came(one: DossierContext) -> Iterator[str]:
         if may_read(one.procedure, one.dossier, field.id, actor()):
             text = answer_words(one.evaluated(), field.id, speech)
             yield from [f"{label(field.agents_label)}{FIXED_SPACE}: {text}"] if text else []
+
+
+def _why_over(one: DossierContext) -> Iterator[str]:
+    """Yield what did not come in time, where the end of a time limit or a missed visit closed the request."""
+    last = one.dossier.taken[-1] if one.dossier.taken else None
+    source = one.procedure.states.get(last.source) if last is not None else None
+    if last is None or source is None:
+        return
+    events = {move.event for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition}
+    if events & {"due", "missed"}:
+        visits = any(isinstance(one.procedure.tasks.get(name), Appointment) for name in source.waits)
+        mode = "ready" if source.public == "ready" else "attend" if visits else source.mode
+        yield say(f"track.lapsed.{mode if mode in ('ready', 'pay', 'correct', 'attend') else 'other'}")
 
 
 def _asked(one: DossierContext, status: PublicStatus) -> Iterator[tuple[str, str]]:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import pairwise, zip_longest
 from typing import Final
 
 from flask import Blueprint, Response, request, session
 
 from engine.domain.reporting.counters import last_day_announced
-from engine.domain.workflow.progress import Milestone, PublicStatus, likely_path, public_key, silence_of, timeline
+from engine.domain.workflow.progress import (
+    Milestone,
+    PublicStatus,
+    likely_path,
+    may_still_happen,
+    public_key,
+    silence_of,
+    timeline,
+)
 from engine.model import APPLICANT, State
 from engine.records.dossier import OutboundMessage
 from engine.services.accounts.delegation import held
@@ -25,7 +34,7 @@ from renderers.i18n.translations import first_capital
 from renderers.procedure.steps import StepWriter
 from renderers.web.citizen.acts import appeal_lines, how_to_contest, new_request, no_way_out, open_appeal, own_acts
 from renderers.web.citizen.linked_dossiers import linked_lines
-from renderers.web.citizen.status import StatusBox, next_act, status_box, status_of, to_do
+from renderers.web.citizen.status import StatusBox, next_act, reason_to_read, status_box, status_of, to_do
 from renderers.web.platform.access import dossier_page, signed_in, unproven_too
 from renderers.web.platform.dossier_context import DossierContext, case, label, visit_place
 from renderers.web.platform.request_context import (
@@ -130,7 +139,7 @@ def short(number: str) -> Response:
     """Redirect the short address of messages to what the applicant must do, else to the dossier."""
     one = case(number)
     acts = not actor().only_reads and public_key(one.procedure, one.dossier) in _ACTS
-    href, _ = next_act(one) if acts else ("", "")
+    href, _ = next_act(one) if acts and not reason_to_read(one) else ("", "")
     return go(href or one.at())
 
 
@@ -250,7 +259,8 @@ def exceptions(one: DossierContext) -> list[str]:
     if one.dossier.is_draft or one.dossier.closed_at is not None:
         return []
     writer, path = _ahead(one)
-    return list(writer.exceptions(path, one.dossier.state))
+    possible = partial(may_still_happen, dossier=one.dossier, scope=one.evaluated().scope)
+    return list(writer.exceptions(path, one.dossier.state, possible))
 
 
 def _ahead(one: DossierContext) -> tuple[StepWriter, tuple[str, ...]]:
@@ -264,8 +274,8 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
     over = state is not None and state.is_end
     fact = _FACTS.get(state.mode, "") if state is not None and milestone.done else ""
     title = say(fact or "track.later_pay") if fact or milestone.public == "to_pay" else label(milestone.label)
-    if milestone.when == "past" and not fact and state and state.mode in _OTHERS and APPLICANT not in state.by:
-        title = say(f"track.{_how_left(one, milestone, state, following)}", step=title)
+    if milestone.when == "past" and not fact and state and (left := _how_left(one, milestone, state, following)):
+        title = say(f"track.{left}", step=title)
     at = milestone.at if over or milestone.when == "present" else milestone.until
     when = day_of(at) if at else ""
     if over or milestone.when != "present":
@@ -283,14 +293,20 @@ def _step(one: DossierContext, milestone: Milestone, after: Milestone | None) ->
 
 
 def _how_left(one: DossierContext, milestone: Milestone, state: State, following: State | None) -> str:
-    """Return the word of a past step of the office: done, sent back, or over without what it waited for."""
-    if milestone.lapsed:
-        return "step_unheld" if state.waits else "step_unanswered"
+    """Return the word of a past step: done, sent back, stopped, or over without what it waited for."""
+    theirs = state.mode not in _OTHERS or APPLICANT in state.by
+    if theirs or (milestone.lapsed and state.public == "ready"):
+        return "step_too_late" if milestone.lapsed else ""
+    if milestone.lapsed or milestone.silent:
+        return "step_unheld" if state.waits and not milestone.silent else "step_unanswered"
     if following is None or following.mode == "correct":
         return "sent_back" if following else "step_done"
+    if following.outcome not in (None, "granted", "refused"):
+        return ""
     acts = [act for act in one.procedure.leaving.get(state.id, ()) if act.target == following.id and act.event is None]
-    redo = following.awaits_act and any("reason" in act.asks for act in acts)
-    return "step_again" if redo else "step_done"
+    left = [taken.source for taken in one.dossier.taken if milestone.until is not None and taken.at <= milestone.until]
+    back = following.awaits_act or following.id in left
+    return "step_again" if back and any("reason" in act.asks for act in acts) else "step_done"
 
 
 # -- parts of the page -------------------------------------------------------------------------------------------------

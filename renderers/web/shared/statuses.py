@@ -23,7 +23,13 @@ BOXES: Final = {
     "draft": "act", "to_pay": "act", "checking": "", "sent": "", "in_review": "", "to_correct": "act", "to_book": "act",
     "appointment": "act", "accepted": "ok", "ready": "ok", "refused": "bad", "closed": "off", "to_do": "act", "in_progress": "",
 }  # fmt: skip
-READS_REASON: Final = ("refused", "to_correct", "closed")  # where the applicant reads why an agent decided
+READS_REASON: Final = (
+    "refused",
+    "to_correct",
+    "to_book",
+    "appointment",
+    "closed",
+)  # where the applicant reads why an agent decided
 
 
 def lines_public(lines: Sequence[DossierLine]) -> Mapping[str, str]:
