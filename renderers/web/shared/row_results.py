@@ -13,6 +13,7 @@ from engine.domain.fields.field_type import Speech
 from engine.domain.fields.views import FieldView, FormView
 from engine.model import Form
 from engine.records.dossier import IssuedDocument
+from renderers.i18n.translations import typographic
 from renderers.web.platform.dossier_context import DossierContext, label
 from renderers.web.platform.request_context import actor, app_ctx, day_of, language, say
 
@@ -52,7 +53,7 @@ def document_line(one: DossierContext, document: IssuedDocument) -> DocumentLine
         text += ". " + say("track.document_until", day=day_of(document.valid_until))
     paper_only = one.procedure.outputs[document.output].verify == "none" and state in ("valid", "expired", "replaced")
     return DocumentLine(
-        document.title, text, "" if is_erased(document) else one.at(f"/documents/{document.id}{'.pdf' if paper_only else ''}"),
+        typographic(document.title, one.dossier.language), text, "" if is_erased(document) else one.at(f"/documents/{document.id}{'.pdf' if paper_only else ''}"),
         "" if state == "valid" else say(f"track.document_{state}"), "" if state == "valid" else "bad",
     )  # fmt: skip
 
