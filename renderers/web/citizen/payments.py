@@ -233,8 +233,13 @@ def _following_page(one: DossierContext, payment: Payment) -> Response:
         "citizen/paying.html", base=one.at(), procedure=one.title, payment=payment,
         payer=_number(payment.payer), provider=provider_label(payment.provider),
         now=following(payment, app_ctx().now()), here=one.at(f"/paiement/{payment.id}"), paused=paused,
-        closed=one.dossier.closed_at is not None,
+        closed=_is_closed_for(one, payment),
     )  # fmt: skip
+
+
+def _is_closed_for(one: DossierContext, payment: Payment) -> bool:
+    """Return whether the request ended without this price, so that money for it is given back. An instalment stays due."""
+    return one.dossier.closed_at is not None and not any(fee in one.dossier.done for fee in payment.fees)
 
 
 def _ended_page(one: DossierContext, payment: Payment) -> Response:
@@ -294,13 +299,14 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
     facts = {"phone": _number(payment.payer), "provider": provider_label(payment.provider)}
     if payment.status == "unknown":
         answer, phone = payment.started_at + SECOND_THOUGHTS, site().settings.phone.replace(" ", FIXED_SPACE)
-        then = "closed" if one.dossier.closed_at else "late" if app_ctx().now() > answer else "kept"
+        then = "closed" if _is_closed_for(one, payment) else "late" if app_ctx().now() > answer else "kept"
         said = say(f"payment.because.unknown_{then}", until=moment_of(answer), phone=phone)
         finish = [say("payment.because.unknown_page", **facts)] if _page_left(one, payment) else []
         why = "mismatch" if payment.reason == "mismatch" else "unknown"
         return [say(f"payment.because.{why}", **facts), *finish, said], say("payment.because.unknown_wait")
     if payment.status == "overpaid":
-        late = one.dossier.closed_at is not None and (payment.ended_at or payment.started_at) >= one.dossier.closed_at
+        closed_at = one.dossier.closed_at if _is_closed_for(one, payment) else None
+        late = closed_at is not None and (payment.ended_at or payment.started_at) >= closed_at
         over = (line for line in one.refunds if is_over(line, payment))
         return [*([say("payment.because.closed")] if late else []), *map(over_line, over)], ""
     if payment.status == "paid":
@@ -312,8 +318,8 @@ def _why(one: DossierContext, payment: Payment) -> tuple[list[str], str]:
 
 
 def _page_left(one: DossierContext, payment: Payment) -> str:
-    """Return the operator's page where the payer may finish. Empty at the counter and for a closed dossier."""
-    return "" if at_counter() or one.dossier.closed_at else page_left(payment, app_ctx().now())
+    """Return the operator's page where the payer may finish. Empty at the counter and where the money would be given back."""
+    return "" if at_counter() or _is_closed_for(one, payment) else page_left(payment, app_ctx().now())
 
 
 def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
@@ -333,7 +339,7 @@ def _actions(one: DossierContext, payment: Payment) -> list[dict[str, str]]:
             {"href": one.at(f"/paiement/{payment.id}"), "label": say("paying.again")},
         ]
     other = say("payment.other_number" if payment.reason in ("balance", "limit") else "payment.retry")
-    owed = one.dossier.closed_at is None and any(account.left for account in one.accounts)
+    owed = not _is_closed_for(one, payment) and any(account.left for account in one.accounts)
     return [*([{"href": one.at("/paiement"), "label": other}] if owed else []), follow_it]
 
 

@@ -206,7 +206,7 @@ def _checking_box(one: DossierContext, payment: Payment, ahead: list[ToDo]) -> S
 
 def _who(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> str:
     """Return who must act. After an approval the applicant may still act without a due date."""
-    if status.who == "nobody" and one.dossier.closed_at is None:
+    if status.who == "nobody" and (ahead or one.dossier.closed_at is None):
         return say("track.you" if ahead else "todo.free" if any(act.href for act in own_acts(one)) else "todo.going_on")
     mine = "track.come" if status.public == "ready" else "track.you"
     return say({"applicant": mine, "us": "track.us", "nobody": "track.nobody"}[status.who])

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from engine.records.dossier import Dossier
+from engine.core.values import new_id
+from engine.records.dossier import Dossier, Payment
+from engine.services.applications.opinions import fill_form
+from engine.services.appointments.bookings import What, mark
 from engine.services.worker.worker import run_timers
 from tests.engine.services.applications.test_issued_rows import VISA, decided, filled
 from tests.engine.services.world import PASSPORT
 from tests.web.agents.test_office_day import booked
 from tests.web.agents.test_walk_ins import to_book
 from tests.web.staff_site import DESK, GATEKEEPER, StaffSite, open_staff_site
+from tests.worker import start_payment
 
 pytestmark = pytest.mark.slow  # a whole site and its people for each test
 
@@ -128,3 +133,40 @@ def test_silence_that_is_over_is_announced_no_more(site: StaffSite) -> None:
     clock = replace(dossier.clocks["silence"], over=True)
     dossier = world.force(dossier, clocks={**dossier.clocks, "silence": clock})
     assert "votre demande est acceptée" not in page_of(site, dossier)
+
+
+def test_an_instalment_of_an_accepted_request_that_is_over_is_still_due(site: StaffSite) -> None:
+    """The page that follows the payment said not to confirm it, and that the money would be given back."""
+    world, roles = site.world, ("accueil_tde", "technicien_tde", "chef_agence_tde")
+    dossier = world.sent("branchement-eau", reglement="trois_fois")
+    agency = world.office.catalogue.procedures[dossier.procedure].identity.agency
+    first, second = (world.agent(name, *(f"{agency}/{role}" for role in roles)) for name in ("ama", "kossi"))
+    dossier = world.booked(world.take(dossier, first, "recevoir"), "visite")
+    world.clock.instant = dossier.bookings["visite"].start
+    for what in ("arrived", "attended"):
+        mark(world.office, first, dossier.id, "visite", cast(What, what), token=new_id())
+    survey = {"lieu_visite": "Agoè", "raccordable": True, "longueur": 8, "diametre_pose": "dn15"}
+    fill_form(world.office, first, dossier.id, "releve", survey, token=new_id())
+    dossier = world.take(world.worked_off(dossier), first, "chiffrer")
+    owner = world.owner(dossier)
+
+    def pay(payer: str) -> Payment:
+        return start_payment(
+            world.office, owner, dossier.id, provider="sandbox", payer=payer, part=True, token=new_id()
+        )  # fmt: skip
+
+    pay("+22890000001")
+    dossier = world.take(
+        world.worked_off(dossier), first, "poser", filling={"numero_compteur": "TDE0451234", "index_depart": 0}
+    )
+    dossier = world.take(dossier, second, "ouvrir")
+    assert dossier.closed_at is not None
+    world.wait(days=20)
+    assert "C’est à vous d’agir." in page_of(site, dossier)
+    payment = pay("+22890123456")
+    page = site.owner(dossier).see(f"/dossiers/{dossier.number}/paiement/{payment.id}")
+    assert "Tapez votre code secret" in page
+    assert "Ne confirmez pas" not in page
+    world.wait(minutes=30)
+    world.worked_off(dossier)
+    assert "est close" not in site.owner(dossier).see(f"/dossiers/{dossier.number}/paiement/{payment.id}")
