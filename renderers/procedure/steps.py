@@ -161,7 +161,9 @@ class StepWriter:
     def _lapse(self, detour: Detour) -> str:
         """Return how a request ends if the applicant does nothing in a state: what was to be done, and in which time."""
         state = self.procedure.state(detour.transition.source)
-        mode = "ready" if state.public == "ready" else state.mode if state.mode in _OMITTED else "other"
+        mode = (
+            state.public if state.public in ("ready", "accepted") else state.mode if state.mode in _OMITTED else "other"
+        )
         visits = map(self.procedure.tasks.get, state.waits)
         if any(isinstance(one, Appointment) and one.place == "applicant" for one in visits):
             mode = "visit"

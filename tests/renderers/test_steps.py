@@ -140,7 +140,7 @@ def test_what_ends_a_request_is_a_sentence_and_no_name_of_a_step() -> None:
         "Si vous ne venez pas au rendez-vous dans un délai de 60 jours, votre demande s’arrête.",
         "Si vous ne venez pas chercher votre document dans un délai de 6 mois, votre dossier est fermé.",
         "Si vous ne corrigez pas dans un délai de 60 jours, votre demande s’arrête.",
-        "Si vous ne faites rien dans un délai de 2 ans à l’étape « Permis délivré », votre dossier est fermé.",
+        "Si vous ne faites rien dans un délai de 2 ans à l’étape « Permis délivré », ce qui vous est accordé ne vaut plus.",
     ):
         assert end in said
     there = sheet(the_procedure("branchement-eau"))[2]

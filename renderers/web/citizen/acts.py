@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Response, request
@@ -17,7 +18,7 @@ from engine.domain.documents.content import appeals_of, is_still_open
 from engine.domain.fields.views import FieldView, FileView, PageView
 from engine.domain.forms.agent_files import pending_files, place_of
 from engine.domain.workflow.progress import ends_for_good, has_way_out, lapse_of, may_ask_to_give_up
-from engine.model import APPLICANT
+from engine.model import APPLICANT, Appeal
 from engine.services.applications.agent_files import OF_AN_ACT
 from engine.services.applications.casework import offers, take_transition
 from engine.services.context.app_context import NotFound, WrongAnswers
@@ -71,6 +72,7 @@ def own_acts(one: DossierContext) -> list[ActLine]:
         ActLine(label=label(offer.transition.agents_label if at_counter() else offer.transition.label), href=one.at(f"/actes/{offer.transition.id}") if offer.open else "",
                 because=sentence(offer.closed).rstrip(".") if offer.closed else "", ends=ends_for_good(one.procedure, offer.transitions))
         for offer in theirs(one)
+        if not (offer.closed and offer.closed.code == "guard" and offer.transition.within)  # no refusal to contest
     ]  # fmt: skip
 
 
@@ -193,7 +195,7 @@ def _how_answered(one: DossierContext, offer: AvailableAction) -> Iterator[str]:
     transition, procedure = offer.transition, one.procedure
     if transition.within is None or not any(appeal.act == transition.id for appeal in appeals_of(one.evaluated())):
         return
-    yield say("track.appeal_before", day=_last_day(one, transition.within))
+    yield say("track.appeal_before", day=day_of(_last_day(one, transition.within)))
     span = constant_span(procedure.state(transition.target).due)
     if span is not None:
         yield say("track.appeal_answer", span=span_text(site().words, span, language()))
@@ -223,10 +225,17 @@ def appeal_lines(one: DossierContext) -> tuple[SheetLine, ...]:
     """Return the appeals against a refusal that are still open, each with its last day."""
     pairs = zip(writer(one.procedure).appeals(), appeals_of(one.evaluated()), strict=True)
     return tuple(
-        replace(line, within=say("track.appeal_until", day=_last_day(one, appeal.within))) if appeal.within else line
+        replace(line, within=say("track.appeal_until", day=day_of(_last_day(one, appeal.within))))
+        if appeal.within
+        else line
         for line, appeal in pairs
-        if is_still_open(appeal, one.procedure, one.dossier)
+        if _may_be_lodged(one, appeal)
     )
+
+
+def _may_be_lodged(one: DossierContext, appeal: Appeal) -> bool:
+    in_time = appeal.within is None or app_ctx().now() <= _last_day(one, appeal.within)
+    return in_time and is_still_open(appeal, one.procedure, one.dossier)
 
 
 def open_appeal(one: DossierContext) -> AvailableAction | None:
@@ -237,14 +246,13 @@ def open_appeal(one: DossierContext) -> AvailableAction | None:
 
 def how_to_contest(one: DossierContext) -> str:
     """Return the sentence on appeals in the status box, empty if there is no appeal."""
-    if not any(is_still_open(appeal, one.procedure, one.dossier) for appeal in appeals_of(one.evaluated())):
+    if not any(_may_be_lodged(one, appeal) for appeal in appeals_of(one.evaluated())):
         return ""
     offer = open_appeal(one)
     within = offer.transition.within if offer else None
-    return say("track.appeal_before", day=_last_day(one, within)) if within else say("track.how_appeal")
+    return say("track.appeal_before", day=day_of(_last_day(one, within))) if within else say("track.how_appeal")
 
 
-def _last_day(one: DossierContext, within: Span) -> str:
-    """Return the last day of an appeal, counted from the entry into the present state."""
-    until = add_span(one.dossier.entered_at, within, app_ctx().directory.calendar)
-    return day_of(until)
+def _last_day(one: DossierContext, within: Span) -> datetime:
+    """Return the end of the last day of an appeal, counted from the entry into the present state."""
+    return add_span(one.dossier.entered_at, within, app_ctx().directory.calendar)

@@ -143,7 +143,8 @@ def test_after_that_day_no_button_promises_it(refused: tuple[PortalClient, str])
     known, number = refused
     later(known, days=63)
     page = known.sign_in().open(f"/dossiers/{number}")
-    assert "Recours gracieux au maire" in page.text
+    assert "Recours gracieux au maire" not in page.text
+    assert "Protecteur du citoyen" in page.text, "without a last day"
     assert f'href="/dossiers/{number}/actes/contester"' not in page.html
     assert "Vous pouvez contester cette décision jusqu’au" not in page.text
 
