@@ -123,6 +123,23 @@ def last_day(appointment: Appointment, now: datetime, calendar: Calendar) -> dat
     return local_day(add_span(now, appointment.horizon, calendar))
 
 
+def within_step(
+    procedure: Procedure, dossier: Dossier, appointment: Appointment, now: datetime, calendar: Calendar
+) -> Appointment:  # fmt: skip
+    """Return the appointment without the days after a step that ends without the visit, where its time is not paused.
+
+    A step that only waits for the visit (`attend`) is paused while a slot is booked.
+    """
+    state, due = procedure.states.get(dossier.state), dossier.due_at
+    if state is None or due is None or state.mode == "attend" or appointment.id not in state.waits:
+        return appointment
+    if not any(one.event == "due" for one in procedure.leaving.get(state.id, ())):
+        return appointment
+    left = (local_day(due) - local_day(now)).days
+    over = local_day(due) < last_day(appointment, now, calendar)
+    return replace(appointment, horizon=Span(max(0, left), "day")) if over else appointment
+
+
 def free_slots(
     appointment: Appointment, office: Office, taken: Seats, now: datetime, calendar: Calendar, from_day: date,
     limit: int,
@@ -292,6 +309,7 @@ def place(
         raise Refused(closed)
     task = procedure.tasks[appointment]
     assert isinstance(task, Appointment)
+    task = within_step(procedure, dossier, task, now, directory.calendar)
     there = next((one for one in offices_for(procedure, task, dossier, moment) if one.id == office), None)
     if there is None:
         raise Refused(refusal("slot_closed", task.where, why="office", name="", office=office))

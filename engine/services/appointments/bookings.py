@@ -25,6 +25,7 @@ from engine.domain.appointments.appointments import (
     seats_of_day,
     why_closed,
     why_kept,
+    within_step,
 )
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
@@ -110,7 +111,9 @@ def slots(
         ctx.directories.look(unit)
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-        appointment = _appointment(procedure, appointment_id)
+        appointment = within_step(
+            procedure, dossier, _appointment(procedure, appointment_id), now, ctx.directory.calendar
+        )
         moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
         places = offices_for(procedure, appointment, dossier, moment)
         taken = {one.id: SeatsAhead(unit, procedure, appointment, one.id, now, dossier.id) for one in places}

@@ -18,6 +18,7 @@ from engine.domain.appointments.appointments import (
     arrived,
     capacity_of,
     free_slots,
+    last_day,
     offices_for,
     place,
     release,
@@ -25,6 +26,7 @@ from engine.domain.appointments.appointments import (
     seat_for,
     slot_starts,
     why_closed,
+    within_step,
 )
 from engine.domain.common.decision import Act, Decision
 from engine.domain.workflow.actions import pay, submit, take
@@ -231,6 +233,18 @@ def test_only_when_the_circuit_waits_for_it() -> None:
     early = submit(PASSPORT, draft(PASSPORT), OWNER, MONDAY, DIRECTORY, WORDS).dossier
     assert refused(lambda: booked(early)).code == "not_now"
     assert refused(lambda: booked(draft(PASSPORT))).code == "not_now"
+
+
+def test_no_slot_is_given_after_a_step_that_ends_without_the_visit() -> None:
+    """In a step that waits for more than the visit, a booking does not stop the time: the visit was void, yet confirmed."""
+    step, calendar = PASSPORT.state(READY.state), DIRECTORY.calendar
+    gathering = replace(PASSPORT, states={**PASSPORT.states, step.id: replace(step, mode="gather")})
+    due = replace(READY, due_at=at("2026-12-01 23:59"))
+    assert within_step(PASSPORT, due, DEPOT, MONDAY, calendar) is DEPOT, "the time is paused while a slot is booked"
+    assert last_day(within_step(gathering, due, DEPOT, MONDAY, calendar), MONDAY, calendar) == date(2026, 12, 1)
+    assert refused(lambda: booked(due, procedure=gathering)).facts["why"] == "horizon"
+    later = replace(READY, due_at=at("2027-12-01 23:59"))
+    assert within_step(gathering, later, DEPOT, MONDAY, calendar) is DEPOT
 
 
 def test_only_at_the_office_of_the_visit() -> None:
