@@ -28,7 +28,6 @@ from engine.domain.common.working_time import (
     minutes_of,
     openings,
 )
-from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import pause_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot, holds_slot, is_satisfied, task_blockers
@@ -457,22 +456,3 @@ def lose(
     passage = slot_lost(moment, dossier, booking, change)
     body: dict[str, Plain] = {"appointment": appointment, "office": booking.office, "start": iso_minute(booking.start)}
     return finished(passage.note("slot_lost", {**body, "change": change}), moment)
-
-
-def arrived(
-    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
-    wording: Wording,
-) -> Decision:  # fmt: skip
-    """Record that the person arrived and waits. Raises `Refused`."""
-    moment = Moment(procedure, actor, now, directory, wording)
-    task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
-    if task is None or booking is None or booking.status != "booked":
-        raise Refused(refusal("not_booked", task=appointment))
-    if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
-        raise Refused(refusal("role", task.where, roles=tuple(task.by)))
-    ahead = visit_ahead(booking, now)
-    if ahead is not None:
-        raise Refused(ahead)
-    came = replace(booking, arrived_at=booking.arrived_at or now)
-    passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
-    return finished(passage.note("arrived", {"appointment": appointment}), moment)

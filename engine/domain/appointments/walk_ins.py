@@ -1,4 +1,4 @@
-"""Walk-ins: people who come to the office without a booking of today.
+"""Arrivals, and walk-ins: people who come to the office without a booking of today.
 
 A walk-in takes no seat of the calendar, so the offered slots do not change. It begins when it is recorded,
 under a number that no slot has. A slot booked for another day is cancelled. A person marked absent earlier
@@ -29,6 +29,7 @@ from engine.domain.common.access import acting_role
 from engine.domain.common.decision import Decision
 from engine.domain.common.text_provider import Wording
 from engine.domain.common.working_time import minutes_of
+from engine.domain.workflow.actions import visit_ahead
 from engine.domain.workflow.due_dates import pause_due, resume_due
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot
@@ -160,3 +161,22 @@ def _given_back(
         passage = replace(TransitionContext.of(dossier), dossier=held, releases=(walk_in.id,))
         booking = replace(former, status="booked", seat=seat, sequence=sequence)
     return passage.with_(bookings={**dossier.bookings, name: booking})
+
+
+def arrived(
+    procedure: Procedure, dossier: Dossier, appointment: str, actor: Actor, now: datetime, directory: Directory,
+    wording: Wording,
+) -> Decision:  # fmt: skip
+    """Record that the person arrived and waits. Raises `Refused`."""
+    moment = Moment(procedure, actor, now, directory, wording)
+    task, booking = procedure.tasks.get(appointment), dossier.bookings.get(appointment)
+    if task is None or booking is None or booking.status != "booked":
+        raise Refused(refusal("not_booked", task=appointment))
+    if actor.kind != "system" and not acting_role(procedure, dossier, actor, task.by):
+        raise Refused(refusal("role", task.where, roles=tuple(task.by)))
+    ahead = visit_ahead(booking, now)
+    if ahead is not None:
+        raise Refused(ahead)
+    came = replace(booking, arrived_at=booking.arrived_at or now)
+    passage = TransitionContext.of(dossier).with_(bookings={**dossier.bookings, appointment: came})
+    return finished(passage.note("arrived", {"appointment": appointment}), moment)

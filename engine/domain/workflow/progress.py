@@ -332,7 +332,8 @@ def _detour_kind(procedure: Procedure, transition: Transition, path: tuple[str, 
     if silent and _grants(procedure, target):
         return "tacit_granted"
     if silent and target.outcome in ("granted", "refused"):
-        return "tacit_kept" if _reviews(procedure, source) else f"tacit_{target.outcome}"
+        kept: DetourKind = "tacit_granted" if target.outcome == "granted" else "tacit_refused"
+        return "tacit_kept" if _reviews(procedure, source) else kept
     if target.outcome == "refused" and not by_silence:
         return "refusal"
     if target.outcome in _GIVEN_UP and APPLICANT in transition.by:

@@ -282,8 +282,9 @@ def part_closed(moment: Moment, dossier: Dossier, form: Form, part: str | None) 
         raise NotFound
     if form.services and part is not None:
         return gathering.opinion_closed(moment, dossier, part)
-    is_filled = form.each and part and filling_at(form.id, dossier.answers, int(part)) is not None
-    if is_filled and part and int(part) in granted_rows(moment.procedure, dossier, form.each, local_day(moment.now)):
+    rows = form.each or ""
+    is_filled = rows and part and filling_at(form.id, dossier.answers, int(part)) is not None
+    if is_filled and part and int(part) in granted_rows(moment.procedure, dossier, rows, local_day(moment.now)):
         return refusal("already_done", task=form.id)  # a new examination left the row, and its document, as they are
     return gathering.filling_closed(moment, dossier, form)
 

@@ -12,7 +12,6 @@ from engine.core.problems import Refusal, Refused, refusal
 from engine.core.values import new_id
 from engine.domain.appointments.appointments import (
     Slot,
-    arrived,
     bookable,
     by_service,
     first_bookable,
@@ -27,6 +26,7 @@ from engine.domain.appointments.appointments import (
     why_kept,
     within_step,
 )
+from engine.domain.appointments.walk_ins import arrived
 from engine.domain.common.decision import Decision
 from engine.domain.common.working_time import at_minute, minutes_of
 from engine.domain.fields.scope import EvaluatedAnswers

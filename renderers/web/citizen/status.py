@@ -295,9 +295,9 @@ def _last_reason(one: DossierContext, status: PublicStatus) -> str:
     acts = [taken for taken in one.dossier.taken if by_agent(one.procedure, one.dossier, taken)]
     if status.public == "refused":
         outputs = (one.procedure.outputs[document.output] for document in one.dossier.documents)
-        told = {act for output in outputs if output.paper is not None for act in output.paper.reason_of}
+        named = {act for output in outputs if output.paper is not None for act in output.paper.reason_of}
         ends = {state.id for state in one.procedure.states.values() if state.outcome == "refused"}
-        acts = [taken for taken in acts if taken.transition in told or taken.target in ends]
+        acts = [taken for taken in acts if taken.transition in named or taken.target in ends]
         return next((taken.reason for taken in reversed(acts) if taken.reason), "")
     last = one.dossier.taken[-1] if one.dossier.taken else None
     return last.reason or "" if last in acts and last is not None and last.target == one.dossier.state else ""

@@ -15,7 +15,6 @@ from engine.core.clock import local
 from engine.core.problems import Refusal, Refused
 from engine.core.values import Span
 from engine.domain.appointments.appointments import (
-    arrived,
     capacity_of,
     free_slots,
     last_day,
@@ -28,6 +27,7 @@ from engine.domain.appointments.appointments import (
     why_closed,
     within_step,
 )
+from engine.domain.appointments.walk_ins import arrived
 from engine.domain.common.decision import Act, Decision
 from engine.domain.workflow.actions import pay, submit, take
 from engine.domain.workflow.transition_context import Moment
