@@ -249,7 +249,7 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
     if status.who == "applicant" and not late and lapse is not None:
         if status.public not in ("accepted", "ready"):
             yield say("track.ends_after")
-        elif lapse[1].outcome == "expired":
+        elif lapse[1].outcome == "expired" and status.public == "accepted":
             yield say("todo.expires")
         else:
             yield say("todo.end", end=label(lapse[1].label))

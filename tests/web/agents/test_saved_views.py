@@ -79,6 +79,7 @@ def test_a_view_whose_procedure_is_gone_counts_nothing_and_is_removed(staff_site
     page = seat.get("/agent").get_data(as_text=True)
     assert '<span class="gone">Contrôle <span class="count">0</span></span>' in page
     assert seat.post("/agent/vues/1/oter", at="/agent").status_code == 303
+    assert "Vue « Contrôle » ôtée." in seat.see("/agent")
     assert "Contrôle" not in seat.see("/agent")
 
 

@@ -88,7 +88,7 @@ def test_a_dossier_is_found_by_its_number(staff_site: StaffSite, passport: Dossi
 def test_a_second_edition_leaves_the_first_readable(staff_site: StaffSite, passport: Dossier) -> None:
     world = staff_site.world
     first = world.office.catalogue.procedures[PASSPORT]
-    text = first.source.replace("edition: 11", "edition: 12").replace("amount: 30000", "amount: 35000")
+    text = first.source.replace("edition: 12", "edition: 13").replace("amount: 30000", "amount: 35000")
     second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
     assert second is not None
     new, _ = publish(Catalogue.of([second], the_shared()), world.office.store, world.office.now())
@@ -97,7 +97,7 @@ def test_a_second_edition_leaves_the_first_readable(staff_site: StaffSite, passp
     object.__setattr__(site.office, "catalogue", new)
     seat = staff_site.stranger()
     history = seat.see(f"/demarches/{PASSPORT}/historique")
-    assert "Édition 12 en vigueur" in history
+    assert "Édition 13 en vigueur" in history
     assert first.fingerprint in history
     assert second.fingerprint in history
     assert "35 000 FCFA" in seat.see(f"/demarches/{PASSPORT}/definition")
@@ -106,8 +106,8 @@ def test_a_second_edition_leaves_the_first_readable(staff_site: StaffSite, passp
         file = seat.get(f"/demarches/{PASSPORT}/definition.yaml?fingerprint={book.fingerprint}")
         assert file.get_data(as_text=True) == source
     agent = staff_site.agent(GATEKEEPER).see(f"/agent/dossiers/{passport.number}")
-    assert "Édition 11 de la démarche" in agent
-    assert "L’édition 12 vaut pour les nouveaux dossiers." in agent
+    assert "Édition 12 de la démarche" in agent
+    assert "L’édition 13 vaut pour les nouveaux dossiers." in agent
 
 
 @pytest.mark.parametrize("rest", ["historique", "definition", "definition.yaml", "circuit", "circuit.svg"])

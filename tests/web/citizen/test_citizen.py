@@ -1023,7 +1023,7 @@ def test_what_is_ready_says_what_comes_after_its_date(tmp_path: Path, outcome: s
     known.decide(number, "accorder")
     page = known.open(f"/dossiers/{number}").text
     assert "Quand ? Au plus tard le 24 février 2027." in page
-    assert ("Après cette date, votre demande s’arrête." in page) is stops
+    assert ("Après cette date, votre dossier passe à l’étape « Fermé »." in page) is stops
 
 
 def test_who_may_withdraw_reads_no_such_line(known: PortalClient) -> None:

@@ -385,7 +385,7 @@ def test_a_wrong_number_is_said_beside_it(visitor: PortalClient) -> None:
 def test_nothing_is_paid_for_a_draft_nor_for_somebody_elses(visitor: PortalClient) -> None:
     seat = helping(visitor)
     number = begun(seat)
-    assert seat.open(f"{HOME}/{number}/paiement").address == f"{HOME}/{number}/demande"
+    assert seat.open(f"{HOME}/{number}/paiement").address == f"{HOME}/{number}"
     other = an_agent(visitor, "kossi")
     other.send(HOME, how="paper", family_name="Bawa", given_names="Tchaa", signed="1")
     assert other.open(f"{HOME}/{number}/paiement").status == 404

@@ -46,7 +46,7 @@ def site(tmp_path: Path) -> Site:
         staff_site.world.sent(PASSPORT)
     office = staff_site.world.office
     first = office.catalogue.procedures[PASSPORT]
-    text = first.source.replace("edition: 11", "edition: 12").replace("amount: 30000", "amount: 35000")
+    text = first.source.replace("edition: 12", "edition: 13").replace("amount: 30000", "amount: 35000")
     second, _ = build_procedure(read_source(text, f"{PASSPORT}.yaml"), the_shared())
     assert second is not None
     others = [one for one in office.catalogue.all() if one.id != PASSPORT]
@@ -67,53 +67,53 @@ def plain(staff_site: StaffSite, path: str, status: int = 200) -> Any:
 
 def test_the_history_says_each_edition_in_a_sentence_and_to_machines(site: Site) -> None:
     page = site.staff_site.stranger().see(f"{BASE}/historique")
-    assert "Édition 11, publiée le lundi 23 novembre 2026" in page
+    assert "Édition 12, publiée le lundi 23 novembre 2026" in page
     assert "Passeport, 30 000 → 35 000 FCFA (+ 5 000, + 17 %)" in page
     for name in ("versions.json", "historique.json"):
         told = plain(site.staff_site, f"{BASE}/{name}")
-        assert told["serving"] == 12
+        assert told["serving"] == 13
         assert [(one["edition"], one["fingerprint"], one["serving"]) for one in told["editions"]] == [
-            (12, site.second, True),
-            (11, site.first, False),
+            (13, site.second, True),
+            (12, site.first, False),
         ]
         assert "35\u202f000" in told["editions"][0]["sentences"][0]
 
 
-@pytest.mark.parametrize("how", ["version=11", "fingerprint={first}"])
+@pytest.mark.parametrize("how", ["version=12", "fingerprint={first}"])
 def test_an_edition_is_read_by_its_number_or_its_fingerprint(site: Site, how: str) -> None:
     query = how.format(first=site.first)
     seat = site.staff_site.stranger()
     assert "30 000 FCFA" in seat.see(f"{BASE}/definition?{query}")
-    assert "35 000 FCFA" in seat.see(f"{BASE}/definition?version=12")
+    assert "35 000 FCFA" in seat.see(f"{BASE}/definition?version=13")
     assert b"amount: 30000" in seat.get(f"{BASE}/definition.yaml?{query}").data
     assert seat.get(f"{BASE}/circuit?{query}").status_code == 200
 
 
 def test_an_edition_that_is_not_is_told_with_those_there_are(site: Site) -> None:
-    for path in (f"{BASE}/definition?version=13", f"{BASE}/compare/11...13", f"{BASE}/circuit?version=<b>"):
+    for path in (f"{BASE}/definition?version=14", f"{BASE}/compare/12...14", f"{BASE}/circuit?version=<b>"):
         page = site.staff_site.stranger().see(path, 404)
         assert "Cette édition n’existe pas" in page
-        assert "Édition 11 Édition 12" in page
-    assert plain(site.staff_site, f"{BASE}/compare/11...13.json", 404) == {
+        assert "Édition 12 Édition 13" in page
+    assert plain(site.staff_site, f"{BASE}/compare/12...14.json", 404) == {
         "error": "unknown_edition",
-        "asked": "13",
-        "editions": [11, 12],
+        "asked": "14",
+        "editions": [12, 13],
     }
 
 
 def test_two_editions_are_compared(site: Site) -> None:
     seat = site.staff_site.stranger()
-    page = seat.see(f"{BASE}/compare/11...12")
-    assert "Édition 11 comparée à l’édition 12" in page
+    page = seat.see(f"{BASE}/compare/12...13")
+    assert "Édition 12 comparée à l’édition 13" in page
     assert "30 000 FCFA 35 000 FCFA" in page
     assert "Moins de 10 dossiers" in page
     assert "Publication refusée" not in page
-    assert seat.get(f"{BASE}/compare?avant=11&apres=12").headers["Location"] == f"{BASE}/compare/11...12"
-    assert "Les changements se lisent donc à l’envers" in seat.see(f"{BASE}/compare/12...11")
-    assert "les deux versions sont identiques" in seat.see(f"{BASE}/compare/11...11")
+    assert seat.get(f"{BASE}/compare?avant=12&apres=13").headers["Location"] == f"{BASE}/compare/12...13"
+    assert "Les changements se lisent donc à l’envers" in seat.see(f"{BASE}/compare/13...12")
+    assert "les deux versions sont identiques" in seat.see(f"{BASE}/compare/12...12")
     for nothing in ("x", "4..5", "...4", f"4...{'9' * 200}"):
         assert seat.get(f"{BASE}/compare/{nothing}").status_code == 404
-    told = plain(site.staff_site, f"{BASE}/compare/11...12.json")
+    told = plain(site.staff_site, f"{BASE}/compare/12...13.json")
     assert [one["sentence"] for one in told["changes"]] == [
         "paie plus\u00a0: 30\u202f000 → 35\u202f000\u00a0FCFA (+ 5\u202f000, + 17\u00a0%)"
     ]
@@ -130,8 +130,8 @@ def test_few_dossiers_are_not_counted_in_public(site: Site) -> None:
     assert "&lt;10" in stranger.get(f"{BASE}/circuit.svg").get_data(as_text=True)
     assert "Contrôle du dossier En vérification 3" in controller.see(f"/audit{BASE}/circuit")
     assert ">3</text>" in controller.get(f"/audit{BASE}/circuit.svg").get_data(as_text=True)
-    assert "3 dossiers en cours" in controller.see(f"/audit{BASE}/compare/11...12")
-    assert json.loads(controller.get(f"/audit{BASE}/compare/11...12.json").data)["running"]["dossiers"] == 3
+    assert "3 dossiers en cours" in controller.see(f"/audit{BASE}/compare/12...13")
+    assert json.loads(controller.get(f"/audit{BASE}/compare/12...13.json").data)["running"]["dossiers"] == 3
 
 
 def test_the_matrix_says_who_may_do_what_and_from_where(site: Site) -> None:
@@ -182,7 +182,7 @@ def test_nothing_personal_is_open(site: Site) -> None:
     dossier = site.staff_site.world.sent(B3)
     for path in (
         "/demarches.json", "/demarches.atom", f"{BASE}.json", f"{BASE}/versions.json", f"{BASE}/circuit", f"{BASE}/circuit.svg",
-        f"{BASE}/compare/11...12", f"{BASE}/compare/11...12.json", f"/demarches/{B3}/circuit",
+        f"{BASE}/compare/12...13", f"{BASE}/compare/12...13.json", f"/demarches/{B3}/circuit",
     ):  # fmt: skip
         text = site.staff_site.stranger().get(path).get_data(as_text=True)
         for said in (dossier.number, "AMEGAN", "+228901"):
@@ -199,7 +199,7 @@ def test_the_table_of_controllers_is_taken_away(site: Site) -> None:
     rows = list(csv.DictReader(io.StringIO(seat.get("/audit/demarches.csv").data.decode("utf-8-sig"))))
     assert [one["procedure"] for one in rows] == [one["procedure"] for one in told["procedures"]]
     line = next(one for one in told["procedures"] if one["procedure"] == PASSPORT)
-    assert (line["edition"], line["open"], line["since"], line["fingerprint"]) == (12, 3, "2026-11-23", site.second)
+    assert (line["edition"], line["open"], line["since"], line["fingerprint"]) == (13, 3, "2026-11-23", site.second)
     for one in told["procedures"]:
         assert one["title"].replace("\u00a0", " ") in page
     only = json.loads(seat.get("/audit/demarches.json?agence=dgdn").data)["procedures"]
@@ -211,7 +211,7 @@ def test_the_table_of_controllers_is_taken_away(site: Site) -> None:
 @pytest.mark.parametrize(
     "path",
     ["demarches", "demarches.csv", "demarches.json", *(f"demarches/{PASSPORT}/{one}" for one in (
-        "circuit", "circuit.svg", "compare/11...12", "compare/11...12.json", "compare?avant=11&apres=12"))],
+        "circuit", "circuit.svg", "compare/12...13", "compare/12...13.json", "compare?avant=12&apres=13"))],
 )  # fmt: skip
 def test_controllers_pages_are_behind_their_door(site: Site, path: str) -> None:
     answer = site.staff_site.stranger().get(f"/audit/{path}")
