@@ -28,7 +28,8 @@ from engine.domain.common.working_time import (
     minutes_of,
     openings,
 )
-from engine.domain.workflow.due_dates import pause_due
+from engine.domain.fields.scope import scope_of
+from engine.domain.workflow.due_dates import pause_due, step_end
 from engine.domain.workflow.elapsed import goes_on
 from engine.domain.workflow.tasks import drop_slot, holds_slot, is_satisfied, task_blockers
 from engine.domain.workflow.transition_context import Moment, TransitionContext, finished
@@ -122,21 +123,19 @@ def last_day(appointment: Appointment, now: datetime, calendar: Calendar) -> dat
     return local_day(add_span(now, appointment.horizon, calendar))
 
 
-def within_step(
-    procedure: Procedure, dossier: Dossier, appointment: Appointment, now: datetime, calendar: Calendar
-) -> Appointment:  # fmt: skip
-    """Return the appointment without the days after a step that ends without the visit, where its time is not paused.
-
-    A step that only waits for the visit (`attend`) is paused while a slot is booked.
-    """
-    state, due = procedure.states.get(dossier.state), dossier.due_at
-    if state is None or due is None or state.mode == "attend" or appointment.id not in state.waits:
+def within_step(moment: Moment, dossier: Dossier, appointment: Appointment) -> Appointment:
+    """Return the appointment without the days after a step that a booking does not pause: the visit would be void."""
+    procedure, calendar, today = moment.procedure, moment.directory.calendar, local_day(moment.now)
+    state, before = procedure.states.get(dossier.state), dossier.bookings.get(appointment.id)
+    if state is None or appointment.id not in state.waits:
         return appointment
-    if not any(one.event == "due" for one in procedure.leaving.get(state.id, ())):
+    moves = _moves_after(before, by_service(dossier, moment.actor)) if before is not None else 0
+    if state.mode == "attend" and moves <= appointment.moves:
         return appointment
-    left = (local_day(due) - local_day(now)).days
-    over = local_day(due) < last_day(appointment, now, calendar)
-    return replace(appointment, horizon=Span(max(0, left), "day")) if over else appointment
+    end = step_end(procedure, dossier, scope_of(procedure, dossier, today, moment.directory), calendar)
+    if end is None or local_day(end) >= last_day(appointment, moment.now, calendar):
+        return appointment
+    return replace(appointment, horizon=Span(max(0, (local_day(end) - today).days), "day"))
 
 
 def free_slots(
@@ -308,7 +307,7 @@ def place(
         raise Refused(closed)
     task = procedure.tasks[appointment]
     assert isinstance(task, Appointment)
-    task = within_step(procedure, dossier, task, now, directory.calendar)
+    task = within_step(moment, dossier, task)
     there = next((one for one in offices_for(procedure, task, dossier, moment) if one.id == office), None)
     if there is None:
         raise Refused(refusal("slot_closed", task.where, why="office", name="", office=office))

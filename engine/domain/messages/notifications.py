@@ -147,6 +147,8 @@ def _declared(context: _NoticeContext, event: str, notice: Notice) -> Iterator[O
     phone, email, inbox = _addresses(context, notice.to)
     if notice.sms is not None and phone:
         yield context.letter(event, "sms", phone, "", filled(context, notice.sms, short=True))
+    elif notice.sms is not None and email and notice.email_body is None and notice.to == APPLICANT:
+        yield context.letter(event, "email", email, _title(context), filled(context, notice.sms))
     elif notice.sms is not None and inbox and notice.inbox is None:
         yield context.letter(event, "inbox", inbox, _title(context), filled(context, notice.sms, short=True))
     if notice.email_body is not None and email:
@@ -267,8 +269,8 @@ def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[Outbound
             yield from _standard(context, event, news)
         return
     if public == before == "in_review":
-        if _withdraws_refusal(context):
-            yield from _standard(context, event, "reopened")
+        if news := "reopened" if _withdraws_refusal(context) else _their_turn(context):
+            yield from _standard(context, event, news)
         return
     key: str = public
     if public == "in_review" and not before:
@@ -291,6 +293,11 @@ def _news_of_accepted(context: _NoticeContext) -> str:
         return "issued"
     if context.dossier.closed_at is not None:
         return "finished"
+    return _their_turn(context)
+
+
+def _their_turn(context: _NoticeContext) -> str:
+    """Return the message about a step that awaits an act of the applicant, empty if the step before did too."""
     state, former = (context.procedure.state(one.state) for one in (context.dossier, context.before))
     return "your_turn" if state.awaits_act and not former.awaits_act else ""
 

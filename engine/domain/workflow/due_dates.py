@@ -258,3 +258,12 @@ def has_reminder_ahead(visit: Appointment, booking: Booking, now: datetime, cale
 def held_bookings(dossier: Dossier) -> tuple[Booking, ...]:
     """Return the bookings that are not used yet."""
     return tuple(one for one in dossier.bookings.values() if one.status == "booked")
+
+
+def step_end(procedure: Procedure, dossier: Dossier, scope: Scope, calendar: Calendar) -> datetime | None:
+    """Return when the present step goes on by itself: at its due date, or at the end of a clock. None if it waits."""
+    leaving = {one.event for one in procedure.leaving.get(dossier.state, ())}
+    clocks = (clock_end(dossier, one, scope, calendar) for one in procedure.clocks.values() if one.id in leaving)
+    return min(
+        (end for end in (dossier.due_at if "due" in leaving else None, *clocks) if end is not None), default=None
+    )

@@ -118,7 +118,8 @@ def public_status(procedure: Procedure, dossier: Dossier, now: datetime) -> Publ
     due = booking.start if booking else dossier.due_at
     who = _who_acts(state, public)
     left = dossier.correction.left if dossier.correction else ()
-    late = who == "us" and due is not None and now > due
+    ours = who == "us" or (who == "nobody" and not state.is_end and APPLICANT not in state.by)
+    late = ours and due is not None and now > due
     return PublicStatus(public, who, due, state.label, state.help, late, booking, left)
 
 
@@ -333,7 +334,7 @@ def _detour_kind(procedure: Procedure, transition: Transition, path: tuple[str, 
         return "tacit_granted"
     if silent and target.outcome in ("granted", "refused"):
         kept: DetourKind = "tacit_granted" if target.outcome == "granted" else "tacit_refused"
-        return "tacit_kept" if _reviews(procedure, source) else kept
+        return "tacit_kept" if reviews(procedure, source) else kept
     if target.outcome == "refused" and not by_silence:
         return "refusal"
     if target.outcome in _GIVEN_UP and APPLICANT in transition.by:
@@ -343,7 +344,7 @@ def _detour_kind(procedure: Procedure, transition: Transition, path: tuple[str, 
     return None if target.id in path else "further"
 
 
-def _reviews(procedure: Procedure, state: State) -> bool:
+def reviews(procedure: Procedure, state: State) -> bool:
     """Return True when only the contest of an end leads to a state: what its silence ends in is the decision of before."""
     into = [one for transitions in procedure.leaving.values() for one in transitions if one.target == state.id]
     return bool(into) and all(_is_an_end(procedure, one.source) for one in into)

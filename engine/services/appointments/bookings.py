@@ -111,10 +111,8 @@ def slots(
         ctx.directories.look(unit)
         dossier = seen(unit, ctx, actor, dossier_id)
         procedure = pinned(ctx, unit, dossier)
-        appointment = within_step(
-            procedure, dossier, _appointment(procedure, appointment_id), now, ctx.directory.calendar
-        )
         moment = Moment(procedure, actor, now, ctx.directory, ctx.wording)
+        appointment = within_step(moment, dossier, _appointment(procedure, appointment_id))
         places = offices_for(procedure, appointment, dossier, moment)
         taken = {one.id: SeatsAhead(unit, procedure, appointment, one.id, now, dossier.id) for one in places}
         choices = tuple(_choice(ctx, appointment, one, taken[one.id], now) for one in places)

@@ -208,6 +208,8 @@ def _who(one: DossierContext, status: PublicStatus, ahead: list[ToDo]) -> str:
     """Return who must act. After an approval the applicant may still act without a due date."""
     if status.who == "nobody" and (ahead or one.dossier.closed_at is None):
         return say("track.you" if ahead else "todo.free" if any(act.href for act in own_acts(one)) else "todo.going_on")
+    if status.who == "us" and ahead:
+        return say("track.us_too")
     mine = "track.come" if status.public == "ready" else "track.you"
     return say({"applicant": mine, "us": "track.us", "nobody": "track.nobody"}[status.who])
 
@@ -237,7 +239,7 @@ def _more(one: DossierContext, status: PublicStatus, late: bool) -> Iterator[str
         visit = one.procedure.tasks.get(status.booking.appointment)
         yield from absence_costs(one, visit) if isinstance(visit, Appointment) and not come else ()
     elif late and status.until is not None:
-        yield say("track.late" if status.who == "us" else "track.late_you", day=day_of(status.until))
+        yield say("track.late_you" if status.who == "applicant" else "track.late", day=day_of(status.until))
     theirs = _is_theirs(one)
     if (theirs or status.public in READS_REASON) and (reason := _last_reason(one, status)):
         yield say("track.reason", reason=reason)
@@ -313,13 +315,16 @@ def _how_it_came(one: DossierContext) -> Iterator[str]:
     """Yield why it is the applicant's turn after a visit or a form of agents: what they noted, or that it was not held."""
     last = one.dossier.taken[-1] if one.dossier.taken else None
     source = one.procedure.states.get(last.source) if last is not None else None
-    if last is None or source is None or not source.waits:
+    if last is None or source is None:
         return
     events = {move.event for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition}
-    if events & {"due", "missed"}:
+    if source.waits and events & {"due", "missed"}:
         yield f"{say('track.step_unheld', step=label(source.label))}."
         return
-    tasks = (one.procedure.tasks.get(name) for name in source.waits)
+    filled = (
+        move.fills for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition and move.fills
+    )
+    tasks = (one.procedure.tasks.get(name) for name in (*source.waits, *filled))
     forms = (task for task in tasks if isinstance(task, Form) and not is_in_parts(task) and APPLICANT not in task.by)
     speech = Speech(app_ctx().wording, language())
     for field in (field for form in forms for field in form.fields):

@@ -17,6 +17,7 @@ from engine.domain.workflow.progress import (
     likely_path,
     may_still_happen,
     public_key,
+    reviews,
     silence_of,
     timeline,
 )
@@ -305,7 +306,7 @@ def _how_left(one: DossierContext, milestone: Milestone, state: State, following
         return ""
     acts = [act for act in one.procedure.leaving.get(state.id, ()) if act.target == following.id and act.event is None]
     left = [taken.source for taken in one.dossier.taken if milestone.until is not None and taken.at <= milestone.until]
-    back = following.awaits_act or following.id in left
+    back = following.awaits_act or (following.id in left and not reviews(one.procedure, state))
     return "step_again" if back and any("reason" in act.asks for act in acts) else "step_done"
 
 

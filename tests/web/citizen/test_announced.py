@@ -66,7 +66,7 @@ def test_the_silence_of_a_review_keeps_the_refusal(site: StaffSite, granted: tup
 def test_a_refusal_withdrawn_is_said_by_message_and_its_reason_is_not_that_of_a_colleague(site: StaffSite) -> None:
     dossier, world = visas(site, False), site.world
     dossier = world.take(dossier, world.agent("director", "dgdn/directeur"), "reexaminer", reason="Je doute du signal")
-    assert "le refus est retire. Votre demande est examinee de nouveau" in told(site, dossier)[-1].replace("é", "e")
+    assert "le refus est retire. Votre demande reprend" in told(site, dossier)[-1].replace("é", "e")
     dossier = world.take(filled(world, dossier, 0, False), world.agent("head", "dgdn/chef_visas"), "signer")
     page = page_of(site, dossier)
     assert "Je doute du signal" not in page

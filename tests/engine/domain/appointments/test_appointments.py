@@ -32,7 +32,7 @@ from engine.domain.common.decision import Act, Decision
 from engine.domain.workflow.actions import pay, submit, take
 from engine.domain.workflow.transition_context import Moment
 from engine.model import Appointment, Hours, Procedure
-from engine.records.dossier import SYSTEM_ACTOR, Actor, Dossier
+from engine.records.dossier import SYSTEM_ACTOR, Actor, Booking, Dossier
 from tests.engine.domain.small_procedure import (
     CHECKER,
     CLERK,
@@ -239,12 +239,19 @@ def test_no_slot_is_given_after_a_step_that_ends_without_the_visit() -> None:
     """In a step that waits for more than the visit, a booking does not stop the time: the visit was void, yet confirmed."""
     step, calendar = PASSPORT.state(READY.state), DIRECTORY.calendar
     gathering = replace(PASSPORT, states={**PASSPORT.states, step.id: replace(step, mode="gather")})
+
+    def given(procedure: Procedure, dossier: Dossier) -> Appointment:
+        return within_step(Moment(procedure, OWNER, MONDAY, DIRECTORY, WORDS), dossier, DEPOT)
+
     due = replace(READY, due_at=at("2026-12-01 23:59"))
-    assert within_step(PASSPORT, due, DEPOT, MONDAY, calendar) is DEPOT, "the time is paused while a slot is booked"
-    assert last_day(within_step(gathering, due, DEPOT, MONDAY, calendar), MONDAY, calendar) == date(2026, 12, 1)
+    assert given(PASSPORT, due) is DEPOT, "the time is paused while a slot is booked"
+    assert last_day(given(gathering, due), MONDAY, calendar) == date(2026, 12, 1)
     assert refused(lambda: booked(due, procedure=gathering)).facts["why"] == "horizon"
-    later = replace(READY, due_at=at("2027-12-01 23:59"))
-    assert within_step(gathering, later, DEPOT, MONDAY, calendar) is DEPOT
+    assert given(gathering, replace(READY, due_at=at("2027-12-01 23:59"))) is DEPOT
+    moved = Booking("b0", "depot", "centre", at("2026-11-30 08:30"), 10, 1, status="cancelled", moves=DEPOT.moves)
+    assert last_day(given(PASSPORT, replace(due, bookings={"depot": moved})), MONDAY, calendar) == date(2026, 12, 1), (
+        "without changes left a booking pauses nothing"
+    )
 
 
 def test_only_at_the_office_of_the_visit() -> None:
