@@ -165,6 +165,8 @@ def guessing() -> Iterator[str]:
     yield f"judges {secrets.AT_ONCE} at once, {secrets.WAITING} more wait {gate.WAIT_LIMIT:.0f} s at most; beyond"
     yield f"tried {assistance.NUMBERS_TRIED} times in a quarter of an hour by one agent"
     yield f"{SETTINGS.code_tries} a code; after {accounts.GUESSES_A_DAY} of a number, 1 a code"
+    codes = code_limits.FIRST_PER_ADDRESS[1][0] + code_limits.AGAIN_PER_ADDRESS[0]
+    yield f"{accounts.GUESSES_OF_NETWORK[0]} an hour; then 1 a code, and {codes:,} codes an hour | {codes // 100} in 10,000 an hour"
     yield f"| {staff.PASSWORDS_A_DAY} of a login | the four million most common are refused; as many guesses take {4_000_000 // staff.PASSWORDS_A_DAY // 365} years"
     at_once = 2 * second_factor.DRIFT + 1
     yield f"{staff.CODES_A_DAY} of an account; {at_once} of a million are right at once | {staff.CODES_A_DAY * at_once // 100} in 10,000"

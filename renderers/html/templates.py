@@ -26,7 +26,7 @@ from renderers.i18n.translations import REFERENCE, Translations, first_capital, 
 
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _MARKS: Final = re.compile(r"<(/?[a-z]\w*)|(?<!-)>")  # start of a tag with its name, or its end
-_PLAIN: Final = frozenset({"title", "option", "textarea", "script", "style"})
+_PLAIN: Final = frozenset({"text", "title", "option", "textarea", "script", "style"})
 _SHORT_LINES: Final = frozenset({"h1", "h2", "h3", "button"})
 _FIXED: Final = {" : ": "\u00a0: ", "« ": "«\u00a0", " »": "\u00a0»"}  # no line starts or ends with a sign alone
 _COMPOUND: Final = re.compile(r"(?<![^\W_])(?=[\w-]{3,14}(?![\w-]))[^\W\d_]+(?:-[^\W\d_]+)+(?![^<>]*>)")

@@ -62,10 +62,11 @@ def limits_of(asker: Asker, what: str, most: int = PER_BROWSER) -> tuple[Limit, 
     """
     if asker.staff:
         return (Limit(f"{what}@{asker.account}", max(most, PER_AGENT)),)
+    places = dict.fromkeys((asker.client, block_of(asker.client)))  # one customer of a network may have a whole /48
     if own := asker.account or asker.browser:
-        shared = f"{what}-{'own' if asker.account and what == 'verify' else 'again'}@{asker.client}"
-        return Limit(f"{what}@{own}", most), Limit(shared, *AGAIN_PER_ADDRESS)
-    return tuple(Limit(f"{what}-first@{asker.client}", most, within) for most, within in FIRST_PER_ADDRESS)
+        kind = "own" if asker.account and what == "verify" else "again"
+        return Limit(f"{what}@{own}", most), *(Limit(f"{what}-{kind}@{one}", *AGAIN_PER_ADDRESS) for one in places)
+    return tuple(Limit(f"{what}-first@{one}", *bound) for one in places for bound in FIRST_PER_ADDRESS)
 
 
 log = logging.getLogger("guichet.sms")

@@ -22,7 +22,7 @@ from engine.records.dossier import Account, OutboundMessage
 from engine.records.people import Identifier, IdentifierKind, SignInCode
 from engine.services.context.app_context import AppContext
 from engine.services.context.contact_parsing import read_email, read_phone
-from engine.services.context.rate_limit import Limit, count, left_of
+from engine.services.context.rate_limit import Limit, block_of, count, left_of
 from engine.services.keys.secrets import new_code, token_digest
 from engine.services.limits.code_limits import UNKNOWN_ASKER, Asker, refuse_code
 from engine.services.limits.guesses import is_known
@@ -36,6 +36,7 @@ SPACING: Final = (
     timedelta(seconds=60),
     timedelta(seconds=300),
 )  # after the first, the second and later codes
+GUESSES_OF_NETWORK: Final = (200, timedelta(hours=1))  # of all numbers together: thousands may share an address
 GUESSES_A_DAY: Final = 100  # wrong codes of one number; beyond, a code has one try in an unknown browser
 # prefixes of the number, for codes that do not sign in
 HELP: Final = "help:"  # read to an agent at a counter, to be helped
@@ -176,9 +177,10 @@ def once_more(act: Callable[P, R]) -> Callable[P, R]:
 @logged("code by SMS")
 @once_more
 def check_code(
-    ctx: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = ""
+    ctx: AppContext, phone_raw: str, code: str, *, keep: bool = False, device: str = "", mark: str = "", browser: str = "",
+    client: str = "",
 ) -> SignedIn:  # fmt: skip
-    """Sign in the holder of this phone, known or new, in the browser that asked.
+    """Sign in the holder of this phone, known or new, in the browser that asked. `client` is the key of its address.
 
     Raises Refused: code_format, code_wrong (left), code_expired.
     """
@@ -187,7 +189,7 @@ def check_code(
     with ctx.store.unit(write=True) as unit:
         holder = unit.account_of("applicant", phone)
         known = is_known(ctx, holder.id if holder else "", browser)
-        closed = taken_code(ctx, unit, phone, digits, mark, known=known)
+        closed = taken_code(ctx, unit, phone, digits, mark, known=known, client=client)
         if closed is None:
             signed_in = open_session(
                 ctx, unit, applicant_known_by(unit, "phone", phone, now), now, keep=keep, device=device
@@ -244,12 +246,12 @@ def read_code(code: str) -> str:
 
 
 def taken_code(
-    ctx: AppContext, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False
+    ctx: AppContext, unit: Unit, to: str, digits: str, mark: str = "", *, known: bool = False, client: str = ""
 ) -> Refusal | None:  # fmt: skip
     """Consume the code that the browser with this `mark` asked for; return the refusal if it is wrong.
 
-    A wrong code counts for the number too. After `GUESSES_A_DAY` of them, a code has one try unless the
-    browser is `known`.
+    A wrong code counts for the number and for the network too. After `GUESSES_A_DAY` of the one or
+    `GUESSES_OF_NETWORK` of the other, a code has one try unless the browser is `known`.
     """
     now, kept = ctx.now(), unit.code(_place(to, mark))
     if kept is None or now >= kept.expires_at or kept.tries_left <= 0:
@@ -257,9 +259,12 @@ def taken_code(
     if any(hmac.compare_digest(kept.code_sha256, one) for one in _seals(ctx, to, digits, mark)):
         unit.drop_code(kept.phone)
         return None
-    guesses = Limit(f"guess:{to}", GUESSES_A_DAY, timedelta(days=1))
-    once = not known and left_of(unit, now, guesses) > timedelta()
-    count(unit, now, guesses)
+    guesses = [Limit(f"guess:{to}", GUESSES_A_DAY, timedelta(days=1))]
+    if client and not known:
+        guesses.append(Limit(f"guess@{block_of(client)}", *GUESSES_OF_NETWORK))
+    once = not known and any(left_of(unit, now, one) > timedelta() for one in guesses)
+    for one in guesses:
+        count(unit, now, one)
     left = 0 if once else kept.tries_left - 1
     unit.put_code(replace(kept, tries_left=left))
     return refusal("code_wrong", left=left) if left else refusal("code_expired")

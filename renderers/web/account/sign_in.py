@@ -33,6 +33,7 @@ from renderers.web.platform.request_context import (
     app_ctx,
     asker,
     claimant,
+    client,
     close_session,
     device,
     dossier_number,
@@ -196,7 +197,7 @@ def check() -> Response:
     try:
         signed = check_code(
             app_ctx(), phone, request.form.get("code", "")[:20], keep=keep, device=device(), mark=session.get(_MARK, ""),
-            browser=known_browser(),
+            browser=known_browser(), client=client(),
         )  # fmt: skip
     except Refused as closed:
         return ask_again(_code_page, {"code": closed.reason})

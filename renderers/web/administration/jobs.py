@@ -238,7 +238,7 @@ def _result(order: Job, line: JobItem, name: str) -> Result:
     return Result(
         f"/agent/dossiers/{line.number}" if name else "",
         whole_number(line.number),
-        name or say("frame.number_long"),
+        name or whole_number(line.number),
         _TAGS[line.outcome],
         say(f"orders.outcome_{line.outcome or 'waiting'}"),
         why,

@@ -24,7 +24,7 @@ from renderers.web.agents.answers import answer_sections, application, changed_o
 from renderers.web.agents.attachments import document_pane
 from renderers.web.agents.awaited import WaitLine, deadlines, payment_of_step, wait_lines
 from renderers.web.agents.history import events
-from renderers.web.agents.inbox import NO_FILTERS, acts_in, place_in_list, what_waits
+from renderers.web.agents.inbox import acts_in, next_of_list, place_in_list
 from renderers.web.agents.ledger import booking_lines, document_lines, earlier_dossiers, payment_lines
 from renderers.web.agents.notes import note_lines, noted_values
 from renderers.web.agents.refunds import refund_lines
@@ -120,8 +120,7 @@ def dossier_page(
         "holder": _holder(one, people([dossier.assigned])), "mine": dossier.assigned == actor().id,
         "takeable": dossier.closed_at is None and acts_in(one.procedure, dossier.state, actor()) and not _is_barred(one),
         "unread": unread_of(one), "thread": thread_of(one), "note_lines": note_lines(one), "noted": noted_values(one), "follows": is_followed(app_ctx(), actor(), one.id), "note": session.pop("desk_note", ""), "went_on": (went_on := session.pop("desk_next", "")), "token": new_token(),
-        "takes_next": bool(counts := inbox_counts(app_ctx(), actor()) if went_on else {}) and counts["to_take"] > 0,
-        "waits": what_waits(NO_FILTERS, counts) if counts and not counts["to_take"] else ("", ""),
+        "next": next_of_list(inbox_counts(app_ctx(), actor())) if went_on else None,
     }  # fmt: skip
     return staff_page(template, http, **{**context, **panel})
 

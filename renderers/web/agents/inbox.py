@@ -238,6 +238,14 @@ def place_in_list(dossier: Dossier) -> tuple[str, str, str]:
     return address, before, after
 
 
+def next_of_list(counts: Mapping[str, int]) -> tuple[Filters, bool, tuple[str, str]]:
+    """Return the filters of the list that the agent saw last, whether a dossier of it can be taken, and what waits if not."""
+    agent_id, address = session.get("desk_list", ("", ""))
+    asked = _filters(dict(parse_qsl(address.partition("?")[2]))) if agent_id == actor().id else NO_FILTERS
+    takes = counts["to_take"] > 0 and bool(_to_take(asked, 1))
+    return asked, takes, ("", "") if takes else what_waits(asked, counts)
+
+
 def _query(asked: Filters) -> DossierQuery | None:
     return inbox_query(
         app_ctx(), actor(), QUEUES[asked.queue], asked.procedure or None, asked.state or None, asked.office or None,

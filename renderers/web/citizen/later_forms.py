@@ -249,7 +249,7 @@ class Sheet:
             take_back(app_ctx(), actor(), self.one.id, taken, token=form_token())
             return self.again({}, say("piece.removed"))
         problems, stored = [], 0
-        for at, upload in posted_files(self.one).items():
+        for at, upload in posted_files(self.one):
             token = f"{form_token()}:{at}" if form_token() else None
             kept = enclose(
                 app_ctx(), actor(), self.one.id, self.place(at), upload, token=token, client=client(), browser=asker().browser

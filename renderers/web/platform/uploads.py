@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -61,9 +61,9 @@ def receive(one: DossierContext, view: Callable[[], PageView | None]) -> Receive
     if taken := request.form.get("detach"):
         detach(app_ctx(), actor(), one.id, taken, token=form_token())
         return ReceivedFiles((), say("piece.removed"))
-    uploads, problems, stored = posted_files(one), [], 0
-    details = {name: value for name, value in request.form.items() if not is_own(name)} if uploads else {}
-    for at, upload in uploads.items():
+    problems, stored = list[AnswerProblem](), 0
+    details = {name: value for name, value in request.form.items() if not is_own(name)}
+    for at, upload in posted_files(one):
         token = f"{form_token()}:{at}" if form_token() else None
         attached = attach(
             app_ctx(), actor(), one.id, at, upload, details, token=token, client=client(), browser=asker().browser
@@ -82,24 +82,25 @@ def is_own(name: str) -> bool:
     return name in OWN_FIELDS or name.startswith(_ARRIVED)
 
 
-def posted_files(one: DossierContext) -> dict[str, Upload]:
-    """Return the files of a post by the path of their question, with those uploaded in chunks.
+def posted_files(one: DossierContext) -> Iterator[tuple[str, Upload]]:
+    """Yield the files of a post with the path of their question, with those uploaded in chunks.
 
-    Controls without a file are left out. An upload is read once, however many questions name it: a post of a few
-    kilobytes could name one of 12 MB five hundred times.
+    Controls without a file are left out. One upload is in memory at a time and is read once: a post of a few hundred
+    bytes could name eight of 12 MB, or one five hundred times.
     """
-    found, read = {}, dict[str, bytes | None]()
+    read, last = set[str](), ("", b"")
     for name in (one for one in request.form if one.startswith(_ARRIVED)):
         key, _, called = request.form[name].partition("/")
-        if _KEY.match(key):
-            if key not in read:
-                read[key] = arrived(app_ctx(), actor(), one.id, key)
-            if (data := read[key]) is not None:
-                found[name.removeprefix(_ARRIVED)] = Upload(called[:200], data, key)
+        if not _KEY.match(key) or (key in read and key != last[0]):
+            continue
+        if key != last[0]:
+            read.add(key)
+            last = (key, arrived(app_ctx(), actor(), one.id, key) or b"")
+        if last[1]:
+            yield name.removeprefix(_ARRIVED), Upload(called[:200], last[1], key)
     for name, file in request.files.items():
         if name.startswith(FILE) and file.filename:
-            found[name.removeprefix(FILE)] = Upload(file.filename, file.read())
-    return found
+            yield name.removeprefix(FILE), Upload(file.filename, file.read())
 
 
 def _no_file(view: PageView | None, at: str) -> AnswerProblem:

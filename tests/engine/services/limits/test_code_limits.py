@@ -204,3 +204,18 @@ def test_nor_do_the_requests_of_one_person_write_much_to_an_address_that_is_not_
         world.sent(PASSPORT, koffi.actor(), email="koffi@exemple.tg")
     said = world.read(lambda unit: unit.letters_to("koffi@exemple.tg", 3))
     assert [letter.failed for letter in said] == [None] * 3, "their own address is not counted"
+
+
+def test_a_whole_block_of_ipv6_has_the_limits_of_one_address(world: World) -> None:
+    """One customer may have a /48: with 65,536 networks of it, each new to the server, links had no limit."""
+    accepted = 0
+    for n in range(700):
+        asker = Asker(client=f"2001:db8:77:{n:x}::/64")
+        with world.office.store.unit(write=True) as unit:
+            accepted += (
+                code_limits.refuse_link(world.office, unit, world.office.now(), f"a{n}@example.org", asker) is None
+            )
+    assert accepted == 600
+    with world.office.store.unit(write=True) as unit:
+        other = Asker(client="2001:db8:78::/64")
+        assert code_limits.refuse_link(world.office, unit, world.office.now(), "b@example.org", other) is None

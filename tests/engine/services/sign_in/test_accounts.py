@@ -56,6 +56,11 @@ def guess_all_day(world: World, during: timedelta) -> int:
     return heard
 
 
+def codes_to(world: World, number: str) -> list[str]:
+    letters = world.read(lambda unit: unit.letters_to(number))
+    return [re.findall(r"\d{6}", one.body)[0] for one in sorted(letters, key=lambda one: one.created_at)][::-1]
+
+
 class TestCodes:
     def test_a_code_signs_in_once(self, world: World) -> None:
         sent = accounts.send_code(world.office, "90 11 22 33")
@@ -65,6 +70,26 @@ class TestCodes:
         assert found.actor.kind == "applicant"
         assert sessions.actor_of(world.office, found.token) == found.actor
         assert refused(accounts.check_code, world.office, PHONE, code).reason.code == "code_expired"
+
+    def test_who_guesses_at_many_numbers_has_one_try_of_each_code(self, world: World) -> None:
+        """One wrong code of many numbers is a chance like many of one: they count for the network together."""
+        most, _ = accounts.GUESSES_OF_NETWORK
+        tries = []
+        for n in range(most // 5 + 3):
+            number, client = f"+228901{n:05}", f"2001:db8:7:{n:x}::/64"  # one customer has a whole /48
+            accounts.send_code(world.office, number, mark="m")
+            right = int(next(iter(codes_to(world, number))))
+            heard = 1
+            while refused(
+                accounts.check_code, world.office, number, f"{(right + heard) % 10**6:06d}", mark="m", client=client
+            ).reason.code == "code_wrong":  # fmt: skip
+                heard += 1
+            tries.append(heard)
+        assert (tries[0], tries[-1]) == (5, 1)
+        accounts.send_code(world.office, PHONE, mark="m")
+        elsewhere = "2001:db8:8::/64"
+        wrong = refused(accounts.check_code, world.office, PHONE, "000000", mark="m", client=elsewhere)
+        assert wrong.reason.facts["left"] == 4, "another network is not concerned"
 
     def test_the_same_person_comes_back(self, world: World) -> None:
         first = signed_in(world)
