@@ -173,28 +173,18 @@ def inbox() -> Response:
     session["desk_list"] = (actor().id, asked.address(apres=asked.after))
     session.pop("desk_place", None)
     return staff_page(
-        "agent/inbox.html",
-        counter=bool(received_by(app_ctx(), actor())),
+        "agent/inbox.html", counter=bool(received_by(app_ctx(), actor())),
         owes=bool(refunds_to_pay(app_ctx(), actor(), limit=1).lines),
         takes_next=(takes_next := counts["to_take"] > 0 and bool(_to_take(asked, 1))),
-        waits=("", "") if takes_next else what_waits(asked, counts),
-        filters=asked,
-        queues=_queue_links(asked, counts),
-        views=_view_links(asked),
-        longest=LONGEST_VIEW,
-        queue_label=say(f"tray.{QUEUES[asked.queue]}"),
-        rows=_rows(found.lines),
-        procedures=[(one.id, label(one.title)) for one in my_procedures()],
-        states=_states(asked.procedure),
-        offices=_offices(),
-        labels=label_choices(procedure_of(asked.procedure)),
+        waits=("", "") if takes_next else what_waits(asked, counts), filters=asked, queues=_queue_links(asked, counts),
+        views=_view_links(asked), longest=LONGEST_VIEW, queue_label=say(f"tray.{QUEUES[asked.queue]}"),
+        rows=_rows(found.lines), procedures=[(one.id, label(one.title)) for one in my_procedures()],
+        states=_states(asked.procedure), offices=_offices(), labels=label_choices(procedure_of(asked.procedure)),
         clear=f"/agent?file={asked.queue}",
         everywhere=f"/agent/chercher?{urlencode({'q': asked.text})}" if asked.text and asked.queue != "tous" else "",
-        first=asked.address() if asked.after else "",
+        first=asked.address() if asked.after else "", token=new_token(), note=session.pop("desk_note", ""),
         next=f"{asked.address()}&{urlencode({'apres': found.after})}" if found.after else "",
-        token=new_token(),
-        note=session.pop("desk_note", ""),
-    )
+    )  # fmt: skip
 
 
 def _to_take(asked: Filters, limit: int) -> tuple[DossierLine, ...]:
