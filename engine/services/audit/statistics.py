@@ -264,15 +264,15 @@ def _read(ctx: AppContext, asked: Iterable[CounterQuery], together: bool = False
 def scope(ctx: AppContext, actor: Actor) -> tuple[EditionSummary, ...]:
     """Return the procedures in force whose figures this person may know.
 
-    For an agent, those with a part in them or of an agency they lead; for an auditor, those of the
-    mandate.
+    For an agent, those with a part in them, of a role that they lead or of an agency that they administer; for an
+    auditor, those of the mandate.
     """
     catalogue = ctx.catalogue
     if actor.kind == "auditor":
         return tuple(one for one in catalogue.summaries() if in_mandate(actor, one.id))
     if actor.kind != "agent":
         return ()
-    mine = {one.id for one in ctx.editions.having(catalogue, actor.roles)}
+    mine = {one.id for one in ctx.editions.having(catalogue, actor.roles | ctx.directory.led_by(actor.roles))}
     return tuple(one for one in catalogue.summaries() if one.id in mine or leads(actor, one))
 
 

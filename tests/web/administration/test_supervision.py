@@ -292,6 +292,13 @@ def test_their_own_request_is_not_given_to_a_colleague(staff_site: StaffSite, lo
     assert staff_site.kept(one).assigned is None
 
 
+def test_who_leads_a_service_reads_its_figures_and_no_dossier(staff_site: StaffSite) -> None:
+    (one,) = sent(staff_site, 1)
+    head = staff_site.agent(HEAD)
+    assert "Passeport ordinaire" in head.see(f"/agent/statistiques?demarche={PASSPORT}").partition("Bureau")[0]
+    head.see(f"/agent/dossiers/{one.number}", 404)
+
+
 def test_an_order_names_dossiers_and_not_too_many(staff_site: StaffSite) -> None:
     office, head = staff_site.world.office, staff_site.actor(HEAD)
     with pytest.raises(Refused, match="nothing_picked"):
