@@ -54,7 +54,7 @@ def save(one: DossierContext) -> Response:
         return go(one.at())
     try:
         saved = save_corrections(
-            app_ctx(), actor(), one.id, posted_answers(), posted_files(one), revision=form_revision(), token=form_token(),
+            app_ctx(), actor(), one.id, posted_answers(), dict(posted_files(one)), revision=form_revision(), token=form_token(),
             client=client(), browser=asker().browser,
         )  # fmt: skip
     except (Conflict, Refused) as clash:

@@ -11,7 +11,7 @@ from engine.domain.fields.display import answer_words
 from engine.domain.fields.field_type import Speech
 from engine.domain.workflow.progress import PublicStatus, by_agent, is_examined, lapse_of, public_status, silence_of
 from engine.domain.workflow.tasks import holds_slot, open_tasks
-from engine.model import APPLICANT, Appointment, Form
+from engine.model import APPLICANT, Appointment, Form, State, Transition
 from engine.records.dossier import Booking, Payment
 from engine.services.core.waiting_list import waits_at
 from renderers.i18n.formats import FIXED_SPACE, listed
@@ -311,19 +311,24 @@ def reason_to_read(one: DossierContext) -> bool:
     return status.public == "to_book" and bool(_last_reason(one, status))
 
 
-def _how_it_came(one: DossierContext) -> Iterator[str]:
-    """Yield why it is the applicant's turn after a visit or a form of agents: what they noted, or that it was not held."""
+def _left_last(one: DossierContext) -> tuple[State, tuple[Transition, ...]] | None:
+    """Return the state that was left last and the moves of the name that left it, None without one."""
     last = one.dossier.taken[-1] if one.dossier.taken else None
     source = one.procedure.states.get(last.source) if last is not None else None
     if last is None or source is None:
+        return None
+    return source, tuple(move for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition)
+
+
+def _how_it_came(one: DossierContext) -> Iterator[str]:
+    """Yield why it is the applicant's turn after a visit or a form of agents: what they noted, or that it was not held."""
+    source, moves = _left_last(one) or (None, ())
+    if source is None:
         return
-    events = {move.event for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition}
-    if source.waits and events & {"due", "missed"}:
+    if source.waits and {"due", "missed"} & {move.event for move in moves}:
         yield f"{say('track.step_unheld', step=label(source.label))}."
         return
-    filled = (
-        move.fills for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition and move.fills
-    )
+    filled = (move.fills for move in moves if move.fills and APPLICANT not in move.by)
     tasks = (one.procedure.tasks.get(name) for name in (*source.waits, *filled))
     forms = (task for task in tasks if isinstance(task, Form) and not is_in_parts(task) and APPLICANT not in task.by)
     speech = Speech(app_ctx().wording, language())
@@ -335,12 +340,8 @@ def _how_it_came(one: DossierContext) -> Iterator[str]:
 
 def _why_over(one: DossierContext) -> Iterator[str]:
     """Yield what did not come in time, where the end of a time limit or a missed visit closed the request."""
-    last = one.dossier.taken[-1] if one.dossier.taken else None
-    source = one.procedure.states.get(last.source) if last is not None else None
-    if last is None or source is None:
-        return
-    events = {move.event for move in one.procedure.leaving.get(source.id, ()) if move.id == last.transition}
-    if events & {"due", "missed"}:
+    source, moves = _left_last(one) or (None, ())
+    if source is not None and {"due", "missed"} & {move.event for move in moves}:
         visits = any(isinstance(one.procedure.tasks.get(name), Appointment) for name in source.waits)
         mode = "ready" if source.public == "ready" else "attend" if visits else source.mode
         yield say(f"track.lapsed.{mode if mode in ('ready', 'pay', 'correct', 'attend') else 'other'}")

@@ -46,7 +46,7 @@ def test_a_list_is_worked_off_by_keys_of_one_letter(enter: Enter, portal: Portal
     agent = as_agent(enter, LOGIN, DOOR, DESK)
     page = agent.page
     strike(agent, "?")
-    assert "Cocher la ligne" not in page.locator("dialog[open]").inner_text(), "no line of this list has a box"
+    assert "Cocher la ligne" in page.locator("dialog[open]").inner_text(), "each line may be labelled"
     strike(agent, "Escape", "j", "j", "k")
     goes(agent, "j", "Enter")
     first = page.url.split("/")[-1]

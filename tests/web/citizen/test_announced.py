@@ -170,3 +170,13 @@ def test_an_instalment_of_an_accepted_request_that_is_over_is_still_due(site: St
     world.wait(minutes=30)
     world.worked_off(dossier)
     assert "est close" not in site.owner(dossier).see(f"/dossiers/{dossier.number}/paiement/{payment.id}")
+
+
+def test_who_has_no_telephone_is_written_to_by_mail(site: StaffSite) -> None:
+    """A notice with an SMS alone became an entry that sends nothing: the passport was to be paid, in silence."""
+    world = site.world
+    dossier = world.force(world.sent(PASSPORT), contact_phone=None, contact_email="afi@example.org")
+    world.take(dossier, site.actor(GATEKEEPER), "conforme")
+    letters = world.read(lambda unit: unit.letters_of(dossier.id))
+    mails = [one.body for one in letters if (one.channel, one.to) == ("email", "afi@example.org")]
+    assert any("30\u202f000" in one or "30 000" in one for one in mails), [(one.channel, one.body) for one in letters]
