@@ -281,9 +281,12 @@ def _standard_of_state(context: _NoticeContext, event: str) -> Iterator[Outbound
 
 
 def _withdraws_refusal(context: _NoticeContext) -> bool:
-    """Return True when the decision revoked a document that grants nothing: the request is examined again."""
-    outputs = context.procedure.outputs
-    letters = {one.id for one in context.before.documents if one.status == "valid" and not outputs[one.output].grants}
+    """Return True when the decision on a contested end revoked a document that grants nothing: the refusal."""
+    ends = {state.id for state in context.procedure.states.values() if state.is_end}
+    if not any(taken.source in ends for taken in context.dossier.taken):
+        return False
+    granting = {output.id for output in context.procedure.outputs.values() if output.grants}
+    letters = {one.id for one in context.before.documents if one.status == "valid" and one.output not in granting}
     return any(one.id in letters and one.status == "revoked" for one in context.dossier.documents)
 
 

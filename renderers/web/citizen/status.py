@@ -296,8 +296,8 @@ def _last_reason(one: DossierContext, status: PublicStatus) -> str:
         return one.dossier.correction.reason
     acts = [taken for taken in one.dossier.taken if by_agent(one.procedure, one.dossier, taken)]
     if status.public == "refused":
-        outputs = (one.procedure.outputs[document.output] for document in one.dossier.documents)
-        named = {act for output in outputs if output.paper is not None for act in output.paper.reason_of}
+        outputs = (one.procedure.outputs.get(document.output) for document in one.dossier.documents)
+        named = {act for output in outputs if output and output.paper is not None for act in output.paper.reason_of}
         ends = {state.id for state in one.procedure.states.values() if state.outcome == "refused"}
         acts = [taken for taken in acts if taken.transition in named or taken.target in ends]
         return next((taken.reason for taken in reversed(acts) if taken.reason), "")
