@@ -1288,6 +1288,17 @@ outputs:
 """
 
 
+def opened(me: PortalClient) -> str:
+    """A permit that is granted and whose works began; its number."""
+    number = me.begin()
+    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", go="next")
+    me.send(f"/dossiers/{number}/verification", declared="1")
+    for act in ("proposer", "suivre", "signer"):
+        me.decide(number, act)
+    me.send(f"/dossiers/{number}/actes/ouvrir")
+    return number
+
+
 def test_the_decision_that_is_waited_for_is_among_the_first_lines(tmp_path: Path) -> None:
     """The building permit showed « Travaux conformes », years later, and hid « Permis délivré »."""
     me = serving(tmp_path, a_procedure(PERMIT)).sign_in()
@@ -1331,12 +1342,7 @@ def test_an_accepted_request_that_comes_back_says_so_and_why(tmp_path: Path) -> 
     state = "    reprise: {label: Travaux à reprendre, by: applicant, public: accepted, due: 2 years, late: classe, transitions: {refaire: {label: Refait, to: chantier}}}\n"
     text = PERMIT.replace("accorder: {label: Finir, to: accorde}", f"accorder: {{label: Finir, to: accorde}}, {again}")
     me = serving(tmp_path, a_procedure(text.replace("    accorde: {", f"{state}    accorde: {{"))).sign_in()
-    number = me.begin()
-    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", go="next")
-    me.send(f"/dossiers/{number}/verification", declared="1")
-    for act in ("proposer", "suivre", "signer"):
-        me.decide(number, act)
-    me.send(f"/dossiers/{number}/actes/ouvrir")
+    number = opened(me)
     assert "Délai annoncé" not in me.open(f"/dossiers/{number}").text, "the permit has a delay, the works have none"
     me.decide(number, "reprendre", reason="La clôture dépasse.")
     box = me.open(f"/dossiers/{number}").text.partition("Où en est")[0]
@@ -1371,12 +1377,7 @@ def test_an_inspection_says_what_it_found_or_that_it_was_not_held(tmp_path: Path
     )
     text = re.sub(r"chantier: \{.*", gathers, PERMIT).replace("workflow:", f"{INSPECTED}workflow:")
     me = serving(tmp_path, a_procedure(text)).sign_in()
-    number = me.begin()
-    me.send(f"/dossiers/{number}/demande/vous", nom="Chez Afi", go="next")
-    me.send(f"/dossiers/{number}/verification", declared="1")
-    for act in ("proposer", "suivre", "signer"):
-        me.decide(number, act)
-    me.send(f"/dossiers/{number}/actes/ouvrir")
+    number = opened(me)
     if held:
         fill_form(me.office, MAYOR, me.dossier_id(number), "constat", {"conforme": False, "ecarts": "Mur trop haut"})
     else:
